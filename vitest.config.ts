@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config'
+
+/** Tests read the TypeScript sources of every package; only tests that start processes need `dist`. */
+const conditions = ['@x/source', 'node', 'import', 'module', 'default']
+const project = (name: string, include: string[]) => ({
+  ssr: { resolve: { conditions } },
+  test: { name, include, testTimeout: 10_000 },
+})
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit', ['packages/*/test/**/*.test.ts', 'benchmarks/test/**/*.test.ts']),
+      project('end-to-end', ['packages/*/test/**/*.e2e.ts']),
+    ],
+    coverage: { include: ['packages/*/src/**'] },
+  },
+})
