@@ -1,1 +1,32 @@
-export {}
+export type { Clock } from './clock.ts'
+export { systemClock } from './clock.ts'
+export type { Emitter, EmitterHost } from './emitter.ts'
+export type { PersistenceErrorCode } from './errors.ts'
+export { PersistenceError } from './errors.ts'
+export type { Listener, ListenerAddress } from './listener.ts'
+export type { Logger } from './logger.ts'
+export type { Message } from './message.ts'
+export { isExpired, keepMessage, messageBytes } from './message.ts'
+export type {
+  Delivery,
+  Drop,
+  Due,
+  MaybePromise,
+  OpenedSession,
+  OpenSessionRequest,
+  Persistence,
+  PersistenceCounts,
+  PersistenceHost,
+  PersistenceSupports,
+  QueueEntry,
+  QueueLimits,
+  Receipt,
+  SessionClosing,
+  SessionHandle,
+  SessionOwner,
+  Will,
+} from './persistence.ts'
+export { SESSION_NEVER_EXPIRES } from './persistence.ts'
+export type { Counters, PluggableBroker, Plugin } from './plugin.ts'
+export type { Reception, Subscription } from './subscription.ts'
+export { mergeSubscriptions } from './subscription.ts'

@@ -1,1 +1,2 @@
-export {}
+export type { MemoryPersistenceOptions } from './memory-persistence.ts'
+export { MemoryPersistence } from './memory-persistence.ts'

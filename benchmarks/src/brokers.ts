@@ -1,0 +1,85 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { ScenarioName } from './scenarios.ts'
+
+/** A name that `--brokers` takes. */
+export type BrokerName = 'x' | 'aedes' | 'mosquitto'
+
+/** How to run one broker. */
+export interface Broker {
+  /** Version, or undefined when it cannot be run here. */
+  readonly version: () => string | undefined
+  /** What to do to be able to run it. */
+  readonly whenMissing: string
+  /** Command line that serves MQTT on 127.0.0.1 at `port`; files it needs go to `directory`. */
+  readonly command: (port: number, directory: string) => readonly [string, ...string[]]
+  /** Scenarios it cannot take part in, because it lacks the feature. */
+  readonly lacks: readonly ScenarioName[]
+}
+
+const here = fileURLToPath(new URL('.', import.meta.url))
+const ourPackage = join(here, '../../packages/broker')
+const ourCommand = join(ourPackage, 'dist/command.js')
+
+function manifestVersion(file: string): string {
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
+
+/** Lossless and unlimited, without persistence and logs: the same work as the others do. */
+function mosquittoConfiguration(port: number): string {
+  return [
+    `listener ${port} 127.0.0.1`,
+    'allow_anonymous true',
+    'persistence false',
+    'log_dest none',
+    'sys_interval 0',
+    'max_queued_messages 0', // unlimited; the default drops from 1000 on
+    'max_inflight_messages 0', // unlimited; the default of 20 would stall the scenarios with 100 in flight
+    'set_tcp_nodelay true',
+    '',
+  ].join('\n')
+}
+
+/** Every broker by the name that `--brokers` takes; the first is ours. */
+export const brokers: Readonly<Record<BrokerName, Broker>> = {
+  x: {
+    version: () => (existsSync(ourCommand) ? manifestVersion(join(ourPackage, 'package.json')) : undefined),
+    whenMissing: 'build it with `npx tsc -b`',
+    command: port => [
+      process.execPath,
+      ourCommand,
+      '--port',
+      `${port}`,
+      '--host',
+      '127.0.0.1',
+      '--log-level',
+      'silent',
+    ],
+    lacks: [],
+  },
+  aedes: {
+    version: () => manifestVersion(join(dirname(createRequire(import.meta.url).resolve('aedes')), 'package.json')),
+    whenMissing: 'install the dependencies with `npm run setup`',
+    command: port => [process.execPath, join(here, 'brokers/aedes-server.js'), `${port}`],
+    lacks: ['shared-fanin', 'qos0-1-1-v5-properties'], // neither shared subscriptions nor MQTT 5
+  },
+  mosquitto: {
+    version: () => /version ([\d.]+)/.exec(spawnSync('mosquitto', ['-h'], { encoding: 'utf8' }).stdout ?? '')?.[1],
+    whenMissing: 'install it, for instance with `apt-get install mosquitto`',
+    command: (port, directory) => {
+      const file = join(directory, 'mosquitto.conf')
+      writeFileSync(file, mosquittoConfiguration(port))
+      return ['mosquitto', '-c', file]
+    },
+    lacks: [],
+  },
+}
+
+/** The broker that the others are compared with. */
+export const ours: BrokerName = 'x'
+
+/** All names; ours first. */
+export const brokerNames: readonly BrokerName[] = Object.keys(brokers) as BrokerName[]

@@ -1,0 +1,34 @@
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { pinned } from './broker-process.ts'
+import type { LoadJob } from './load.ts'
+import type { LoadResult } from './load/result.ts'
+
+const loadFile = fileURLToPath(new URL('load.js', import.meta.url))
+/** Anything above setting up, warming up and the cap of a run: the load process itself hangs. */
+const longestRunMs = 120_000
+/** Fewer pauses of the load's own garbage collector in a run, MiB. */
+const youngGenerationMiB = 64
+const stderrTail = 600
+
+/** Runs one job in a process of its own. Rejects, with the end of its stderr, when it fails or takes over two minutes. */
+export function runLoad(job: LoadJob, core: number | undefined): Promise<LoadResult> {
+  const node = [process.execPath, `--max-semi-space-size=${youngGenerationMiB}`, loadFile] as const
+  const [file, ...args] = pinned(core, [...node, JSON.stringify(job)])
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: longestRunMs, killSignal: 'SIGKILL' })
+    let output = ''
+    let errors = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text))
+    child.once('error', reject)
+    child.once('close', (code, signal) => {
+      if (code === 0) resolve(JSON.parse(output) as LoadResult)
+      else reject(new Error(`load process ended with ${signal ?? code}: ${reasonIn(errors)}`))
+    })
+  })
+}
+
+function reasonIn(errors: string): string {
+  return /^\w*Error: .*$/m.exec(errors)?.[0] ?? errors.slice(-stderrTail)
+}

@@ -1,0 +1,115 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { BrokerProcess, type Cores, chooseCores } from './broker-process.ts'
+import { type BrokerName, brokerNames, brokers, ours } from './brokers.ts'
+import { runLoad } from './load-process.ts'
+import type { LoadPlan } from './load/measure.ts'
+import { busyness, describeMachine, gitCommit } from './machine.ts'
+import { type BenchOptions, OptionError, helpText, parseOptions } from './options.ts'
+import { progressLine, report } from './report.ts'
+import { type ScenarioName, quickened, scenarios } from './scenarios.ts'
+import { type Run, type Summary, faults, ratiosOf, summarize, underFloor } from './summary.ts'
+
+type Durations = Pick<LoadPlan, 'warmUpSeconds' | 'measureSeconds' | 'capSeconds'>
+const full: Durations = { warmUpSeconds: 0.5, measureSeconds: 2.5, capSeconds: 15 }
+const short: Durations = { warmUpSeconds: 0.2, measureSeconds: 0.5, capSeconds: 5 }
+
+/** Load average per core above which something else is running. */
+const quietMachine = 0.25
+
+const results = fileURLToPath(new URL('../results', import.meta.url))
+
+/** The brokers to measure, with versions. Throws OptionError when one that was asked for cannot be run. */
+function runnable(asked: readonly BrokerName[] | undefined): Map<BrokerName, string> {
+  const found = new Map<BrokerName, string>()
+  for (const name of asked ?? brokerNames) {
+    const { version, whenMissing } = brokers[name]
+    const text = version()
+    if (text !== undefined) found.set(name, text)
+    else if (asked !== undefined) throw new OptionError(`broker '${name}' cannot be run here: ${whenMissing}`)
+    else console.error(`without ${name}: ${whenMissing}`)
+  }
+  return found
+}
+
+async function runOnce(scenario: ScenarioName, name: BrokerName, options: BenchOptions, cores?: Cores): Promise<Run> {
+  let broker: BrokerProcess | undefined
+  try {
+    broker = await BrokerProcess.start(brokers[name], cores?.broker)
+    const plan = { port: broker.port, brokerPid: broker.pid, ...(options.quick ? short : full) }
+    const sized = options.quick ? quickened(scenarios[scenario]) : scenarios[scenario]
+    const result = await runLoad({ scenario: sized, plan }, cores?.load)
+    return broker.running ? { scenario, broker: name, result } : { scenario, broker: name, failure: 'the broker ended' }
+  } catch (error) {
+    return { scenario, broker: name, failure: error instanceof Error ? error.message : String(error) }
+  } finally {
+    await broker?.close()
+  }
+}
+
+/** Runs everything, brokers taking turns (A B C A B C), so that a change of the machine's mood meets all of them. */
+async function runAll(options: BenchOptions, names: readonly BrokerName[], cores?: Cores): Promise<Run[]> {
+  const runs: Run[] = []
+  for (const scenario of options.scenarios) {
+    for (let index = 1; index <= options.runs; index++) {
+      for (const name of names) {
+        if (brokers[name].lacks.includes(scenario)) continue
+        const run = await runOnce(scenario, name, options, cores)
+        runs.push(run)
+        const outcome = 'result' in run ? progressLine(run.result) : `failed: ${run.failure}`
+        console.error(`${scenario} ${index}/${options.runs} ${name}: ${outcome}`)
+      }
+    }
+  }
+  return runs
+}
+
+/** Writes `content` to a file named after date and commit; returns the file's name. */
+function save(date: string, commit: string, content: object): string {
+  mkdirSync(results, { recursive: true })
+  const file = join(results, `${date.replaceAll(/[:.]/g, '-')}-${commit}.json`)
+  writeFileSync(file, `${JSON.stringify(content, undefined, 1)}\n`)
+  return file
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = parseOptions(args)
+  if (options.help) {
+    console.log(helpText())
+    return 0
+  }
+  const versions = runnable(options.brokers)
+  const names = [...versions.keys()]
+  const cores = chooseCores()
+  if (cores === undefined) console.error('broker and load share the cores: taskset or a second core is missing')
+  const before = busyness()
+  if (before > quietMachine)
+    console.error(`the machine is busy (load average ${before.toFixed(2)} per core): numbers will be low`)
+  const date = new Date().toISOString()
+  const runs = await runAll(options, names, cores)
+  const summaries = options.scenarios
+    .flatMap(scenario => names.map(name => summarize(runs, scenario, name)))
+    .filter((summary): summary is Summary => summary !== undefined)
+  const ratios = ratiosOf(summaries)
+  const machine = describeMachine()
+  console.log(report(summaries, ratios, names))
+  console.log(
+    `${[...versions].map(([name, version]) => `${name} ${version}`).join(', ')}; ${Object.values(machine).join(', ')}`,
+  )
+  const commit = gitCommit()
+  const identity = { date, commit, machine, versions: Object.fromEntries(versions), cores, options, busyness: before }
+  console.log(`written to ${save(date, commit, { ...identity, summaries, ratios, runs })}`)
+  const failures = [...faults(runs), ...(options.check ? underFloor(ratios) : [])]
+  if (options.check && !versions.has(ours)) failures.push('nothing to check: our broker was not measured')
+  for (const failure of failures) console.error(`FAILED ${failure}`)
+  return failures.length === 0 ? 0 : 1
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  if (!(error instanceof OptionError)) throw error
+  console.error(`${error.message}\nTry --help.`)
+  process.exitCode = 2
+}

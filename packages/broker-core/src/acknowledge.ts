@@ -1,0 +1,51 @@
+import type { FrameReader } from '@x/packet'
+import { writeAck } from '@x/packet'
+import type { Connection } from './connection.ts'
+import { ReasonCode } from './reason-code.ts'
+import type { Session } from './session.ts'
+
+/** First bytes of the acknowledgements. MQTT 5.0 §2.1.2, §2.1.3 */
+const header = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 } as const
+
+/** PUBACK, PUBREC, PUBREL and PUBCOMP. MQTT 5.0 §4.3 */
+export function receiveAck(connection: Connection, reader: FrameReader): void {
+  const { engine } = connection
+  const ack = engine.ackFrame
+  ack.read(reader.source, reader.header, reader.bodyStart, reader.frameEnd, connection.version)
+  const session = connection.session as Session
+  switch (reader.header) {
+    case header.puback:
+      session.puback(ack.messageId)
+      reportAck(connection)
+      return
+    case header.pubrec:
+      session.pubrec(ack.messageId, ack.reasonCode)
+      return
+    case header.pubrel:
+      receivePubrel(connection, session, ack.messageId)
+      return
+    default:
+      session.pubcomp(ack.messageId)
+      reportAck(connection)
+  }
+}
+
+/** The client may use the packet id again; it is told so even if we did not know it ([MQTT5-4.3.3-11]). */
+function receivePubrel(connection: Connection, session: Session, messageId: number): void {
+  const known = session.removeReceived(messageId)
+  const { engine } = connection
+  if (known && session.stored) engine.watch(engine.persistence.complete(session.handle, messageId), 'complete')
+  sendAck(connection, 'pubcomp', messageId, known ? ReasonCode.success : ReasonCode.packetIdentifierNotFound)
+}
+
+export function sendAck(connection: Connection, kind: keyof typeof header, messageId: number, reasonCode: number): void {
+  if (connection.phase !== 'connected') return
+  const { outbox, version } = connection
+  const offset = outbox.reserve(version === 5 && reasonCode !== 0 ? 5 : 4)
+  writeAck(outbox.buffer, offset, header[kind], messageId, reasonCode, version)
+}
+
+function reportAck(connection: Connection): void {
+  const { broker } = connection.engine
+  if (broker.listenerCount('ack') > 0) broker.emit('ack', undefined, connection.client)
+}

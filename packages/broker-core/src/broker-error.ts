@@ -1,0 +1,61 @@
+export type BrokerErrorCode =
+  // What a peer did
+  | 'FIRST_PACKET_NOT_CONNECT'
+  | 'SECOND_CONNECT'
+  | 'PACKET_NOT_ALLOWED'
+  | 'CONNECT_TIMEOUT'
+  | 'KEEP_ALIVE_TIMEOUT'
+  | 'KEEP_ALIVE_LIMIT'
+  | 'CLIENT_ID_INVALID'
+  | 'CLIENT_ID_TOO_LONG'
+  | 'RECEIVE_MAXIMUM_EXCEEDED'
+  | 'TOPIC_ALIAS_INVALID'
+  | 'QOS_NOT_SUPPORTED'
+  | 'RETAIN_NOT_SUPPORTED'
+  | 'SESSION_EXPIRY_INVALID'
+  | 'AUTHENTICATION_METHOD'
+  | 'CONNECTION_CLOSED'
+  | 'DRAIN_TIMEOUT'
+  | 'QUEUE_LIMIT'
+  // What the program or its hooks decided
+  | 'NOT_AUTHENTICATED'
+  | 'NOT_AUTHORIZED'
+  | 'HOOK_FAILED'
+  | 'SESSION_TAKEN_OVER'
+  | 'SHUTTING_DOWN'
+  | 'DISCONNECTED_BY_SERVER'
+  // What a part of this broker could not do
+  | 'STORE_FAILED'
+  | 'EMITTER_FAILED'
+  // What the caller did
+  | 'OPTION_INVALID'
+  | 'BROKER_CLOSED'
+  | 'PACKET_INVALID'
+
+/** How the engine refuses: a stable code, what an MQTT 5 peer is told, and a sentence with the value and the limit. */
+export class BrokerError extends Error {
+  override readonly name = 'BrokerError'
+  readonly code: BrokerErrorCode
+  /** MQTT 5 reason code for the peer; 3.1.1 peers get the return code nearest to it, or a closed connection. */
+  readonly reasonCode: number
+  /** CONNACK code that was sent, for errors before a connection was accepted. */
+  errorCode?: number
+
+  constructor(code: BrokerErrorCode, options: { message: string; reasonCode: number; cause?: unknown }) {
+    super(options.message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = code
+    this.reasonCode = options.reasonCode
+  }
+}
+
+/** Whatever was thrown, as an Error. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}
+
+/** The MQTT 5 reason code an error carries, or `fallback`. */
+export function reasonCodeFrom(error: unknown, fallback: number): number {
+  if (typeof error !== 'object' || error === null || !('reasonCode' in error)) return fallback
+  const { reasonCode } = error
+  return typeof reasonCode === 'number' && reasonCode >= 0x80 && reasonCode <= 0xff ? reasonCode : fallback
+}

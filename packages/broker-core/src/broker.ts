@@ -1,0 +1,277 @@
+import type { Duplex } from 'node:stream'
+import type { Clock, Counters, Emitter, MaybePromise, Persistence, PluggableBroker } from '@x/contract'
+import { systemClock } from '@x/contract'
+import { PacketError } from '@x/packet'
+import { parseTopicFilter, parseTopicName } from '@x/topic-trie'
+import { BrokerError } from './broker-error.ts'
+import { settle } from './client.ts'
+import type { Client, DoneCallback } from './client.ts'
+import { Connection } from './connection.ts'
+import { Engine } from './engine.ts'
+import { Hold } from './hold.ts'
+import { HookedBroker } from './hooked-broker.ts'
+import type { NormalisedHooks } from './hooks.ts'
+import type { DeliverFunction, LocalSubscriber } from './local-subscriber.ts'
+import { checkOptions } from './options.ts'
+import type { BrokerOptions } from './options.ts'
+import { publicationOf } from './packet-form.ts'
+import type { PublishRequest } from './packet-form.ts'
+import { ReasonCode } from './reason-code.ts'
+
+const connectionKey = Symbol('connection')
+
+/** A stream that `handle` was given. Its listeners are shared by all streams, so a connection costs no closures. */
+interface HandledStream extends Duplex {
+  [connectionKey]: Connection
+  client: Client
+}
+
+/** An MQTT broker: give it streams with {@link Broker.handle}, and clients on them talk to each other. MQTT 3.1, 3.1.1, 5.0
+ *
+ * Events: `client`, `clientReady`, `clientDisconnect`, `clientError`, `connectionError`, `connackSent`, `keepaliveTimeout`,
+ * `publish`, `subscribe`, `unsubscribe`, `ack`, `ping`, `dropped`, `closed`, and `error` for what is no client's fault: as
+ * with every emitter, an `error` nobody listens to ends the process. */
+export class Broker extends HookedBroker implements PluggableBroker {
+  readonly id: string
+  /** Settles when store and emitter are open. Connections may come earlier: their CONNECT waits. */
+  readonly ready: Promise<void>
+  readonly #engine: Engine
+  readonly #plugins: BrokerOptions['plugins']
+  readonly #detach: (() => MaybePromise<void>)[] = []
+  /** (filter, function) pairs of `subscribe`. */
+  readonly #subscribers = new Map<string, Map<DeliverFunction, LocalSubscriber>>()
+  #closing: Promise<void> | undefined
+  #opened = false
+
+  /** @throws BrokerError `OPTION_INVALID`, naming the option, its value and what it may be */
+  constructor(options: BrokerOptions) {
+    super()
+    const checked = checkOptions(options)
+    this.id = checked.id
+    this.#plugins = options.plugins
+    this.#engine = new Engine(this, checked, partsOf(options))
+    this.setHooks(options)
+    this.hooksChanged()
+    this.ready = this.#open()
+    this.ready.catch((error: unknown) => {
+      for (const connection of this.#engine.connections) connection.fail(error)
+      this.#engine.fail(error, 'open')
+    })
+  }
+
+  /** Serves MQTT on a stream: a TCP or TLS socket, a WebSocket stream, any Duplex. Bound, so that it can be passed as it is
+   * to `net.createServer`. */
+  readonly handle = (stream: Duplex, request?: unknown): Client => {
+    const connection = new Connection(this.#engine, stream, request)
+    const handled = stream as HandledStream
+    handled[connectionKey] = connection
+    handled.client = connection.client
+    if (this.#closing !== undefined) {
+      stream.destroy()
+      return connection.client
+    }
+    this.#engine.connections.add(connection)
+    if (!this.#opened) connection.hold(Hold.opening)
+    stream.on('data', onData)
+    stream.on('drain', onDrain)
+    stream.on('end', onEnd)
+    stream.on('error', onError)
+    stream.on('close', onClose)
+    return connection.client
+  }
+
+  /** Publishes a message of the program's own: stored, routed and reported like a client's, but not asked for permission.
+   * The callback, or promise, says that all of it is done.
+   * @throws BrokerError `PACKET_INVALID`, `BROKER_CLOSED`; TopicError */
+  publish(packet: PublishRequest): Promise<void>
+  publish(packet: PublishRequest, done: DoneCallback): void
+  publish(packet: PublishRequest, client: Client | null, done?: DoneCallback): void
+  publish(packet: PublishRequest, second?: Client | null | DoneCallback, third?: DoneCallback): Promise<void> | void {
+    const done = typeof second === 'function' ? second : third
+    return settle(() => this.#publish(packet), done)
+  }
+
+  /** Calls `deliver` for each message that matches the filter, `concurrency` at a time; who publishes waits for it. The same
+   * function may be subscribed to several filters. */
+  subscribe(filter: string, deliver: DeliverFunction): Promise<void>
+  subscribe(filter: string, deliver: DeliverFunction, done: DoneCallback): void
+  subscribe(filter: string, deliver: DeliverFunction, done?: DoneCallback): Promise<void> | void {
+    return settle(() => this.#subscribe(filter, deliver), done)
+  }
+
+  /** Undoes `subscribe` with the same filter and function. */
+  unsubscribe(filter: string, deliver: DeliverFunction): Promise<void>
+  unsubscribe(filter: string, deliver: DeliverFunction, done: DoneCallback): void
+  unsubscribe(filter: string, deliver: DeliverFunction, done?: DoneCallback): Promise<void> | void {
+    return settle(() => this.#unsubscribe(filter, deliver), done)
+  }
+
+  /** Ends all connections (0x8B, Server shutting down), then closes emitter and store. Idempotent: further calls get the same
+   * answer. */
+  close(): Promise<void>
+  close(done: DoneCallback): void
+  close(done?: DoneCallback): Promise<void> | void {
+    this.#closing ??= this.#close()
+    const closing = this.#closing
+    return done === undefined ? closing : settle(() => closing, done)
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined
+  }
+
+  /** Clients whose CONNECT was accepted and who are still there. */
+  get connectedClients(): number {
+    return this.#engine.counters.clientsConnected
+  }
+
+  get counters(): Readonly<Counters> {
+    return this.#engine.counters
+  }
+
+  get persistence(): Persistence {
+    return this.#engine.persistence
+  }
+
+  /** Number of the last message that entered through this broker. */
+  get counter(): number {
+    return this.#engine.brokerCounter
+  }
+
+  /** The connected client with this identifier. */
+  client(id: string): Client | undefined {
+    const connection = this.#engine.clients.get(id)
+    return connection?.phase === 'connected' ? connection.client : undefined
+  }
+
+  /** The engine's: a failure that is nobody's in particular. Emitted on its own, not in the middle of what failed. */
+  reportError(error: Error): void {
+    process.nextTick(() => this.emit('error', error))
+  }
+
+  /** The engine's: an error that leaves the client connected. */
+  reportClientError(client: Client, error: Error): void {
+    this.emit('clientError', client, error)
+    if (client.listenerCount('error') > 0) client.emit('error', error)
+  }
+
+  /** The engine's: an error that ends a connection. */
+  reportConnectionError(client: Client, error: Error): void {
+    if (error instanceof PacketError) this.#engine.counters.malformedPackets += 1
+    this.emit(client.id === null ? 'connectionError' : 'clientError', client, error)
+    if (client.listenerCount('error') > 0) client.emit('error', error)
+  }
+
+  protected override get normalisedHooks(): NormalisedHooks {
+    return this.#engine.hooks
+  }
+
+  protected override hooksChanged(): void {
+    const { hooks, emitter } = this.#engine
+    const { authorizePublish, authorizeForward, published } = hooks
+    this.#engine.passThrough =
+      !authorizePublish && !authorizeForward && !published && !this.publishObserved && emitter === undefined
+  }
+
+  async #open(): Promise<void> {
+    await this.#engine.open()
+    for (const plugin of this.#plugins ?? []) {
+      const detach = await plugin.attach(this)
+      if (detach !== undefined) this.#detach.push(detach)
+    }
+    this.#opened = true
+    for (const connection of this.#engine.connections) connection.release(Hold.opening)
+  }
+
+  async #close(): Promise<void> {
+    await this.ready.catch(() => undefined)
+    for (const detach of this.#detach) await detach()
+    const { connections } = this.#engine
+    const streams = [...connections].map(connection => connection.stream)
+    for (const connection of connections) connection.end({ reasonCode: ReasonCode.serverShuttingDown })
+    await Promise.all(streams.map(stream => closedStream(stream)))
+    await this.#engine.close()
+    this.emit('closed')
+  }
+
+  #publish(packet: PublishRequest): MaybePromise<void> {
+    if (this.#closing !== undefined) throw brokerClosed()
+    parseTopicName(packet.topic, { maximumLevels: this.#engine.options.maxTopicLevels })
+    const publication = publicationOf(packet, {
+      publisher: packet.clientId,
+      brokerId: packet.brokerId ?? this.id,
+      brokerCounter: packet.brokerCounter ?? this.#engine.nextCounter(),
+      now: this.#engine.clock.now(),
+    })
+    return this.#engine.publish(publication, undefined)
+  }
+
+  #subscribe(filter: string, deliver: DeliverFunction): void {
+    if (this.#closing !== undefined) throw brokerClosed()
+    parseTopicFilter(filter, { maximumLevels: this.#engine.options.maxTopicLevels })
+    let subscribers = this.#subscribers.get(filter)
+    if (subscribers === undefined) {
+      subscribers = new Map()
+      this.#subscribers.set(filter, subscribers)
+    }
+    if (subscribers.has(deliver)) return
+    const subscriber = { filter, deliver }
+    subscribers.set(deliver, subscriber)
+    this.#engine.router.addLocal(filter, subscriber)
+  }
+
+  #unsubscribe(filter: string, deliver: DeliverFunction): void {
+    const subscribers = this.#subscribers.get(filter)
+    const subscriber = subscribers?.get(deliver)
+    if (subscribers === undefined || subscriber === undefined) return
+    subscribers.delete(deliver)
+    if (subscribers.size === 0) this.#subscribers.delete(filter)
+    this.#engine.router.remove(filter, subscriber)
+  }
+}
+
+function partsOf(options: BrokerOptions): { persistence: Persistence; emitter: Emitter | undefined; clock: Clock } {
+  const { persistence, emitter, clock = systemClock } = options
+  if (typeof persistence?.openSession !== 'function') {
+    throw new BrokerError('OPTION_INVALID', {
+      message: 'option persistence has no method openSession: it must be a Persistence of @x/contract',
+      reasonCode: ReasonCode.implementationSpecificError,
+    })
+  }
+  return { persistence, emitter, clock }
+}
+
+function brokerClosed(): BrokerError {
+  return new BrokerError('BROKER_CLOSED', {
+    message: 'the broker is closed',
+    reasonCode: ReasonCode.serverShuttingDown,
+  })
+}
+
+function closedStream(stream: Duplex): Promise<void> | undefined {
+  if (stream.closed) return undefined
+  return new Promise(resolve => {
+    stream.once('close', resolve)
+  })
+}
+
+function onData(this: Duplex, chunk: Buffer): void {
+  ;(this as HandledStream)[connectionKey].receive(chunk)
+}
+
+function onDrain(this: Duplex): void {
+  ;(this as HandledStream)[connectionKey].outbox.drained()
+}
+
+function onEnd(this: Duplex): void {
+  ;(this as HandledStream)[connectionKey].streamEnded()
+}
+
+function onError(this: Duplex, error: Error): void {
+  ;(this as HandledStream)[connectionKey].streamClosed(error)
+  this.destroy()
+}
+
+function onClose(this: Duplex): void {
+  ;(this as HandledStream)[connectionKey].streamClosed()
+}

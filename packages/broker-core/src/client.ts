@@ -1,0 +1,208 @@
+import { EventEmitter } from 'node:events'
+import type { Duplex } from 'node:stream'
+import type { MaybePromise } from '@x/contract'
+import type { ConnectPacket, ConnectProperties, ProtocolVersion, SubscribePacket, Subscription, UnsubscribePacket, Will } from '@x/packet'
+import { BrokerError, toError } from './broker-error.ts'
+import type { Broker } from './broker.ts'
+import type { Connection } from './connection.ts'
+import { Hold } from './hold.ts'
+import { then } from './maybe-promise.ts'
+import { publicationOf } from './packet-form.ts'
+import type { PublishRequest } from './packet-form.ts'
+import { ReasonCode } from './reason-code.ts'
+import { sendRetained, subscribe } from './subscribe.ts'
+import { unsubscribe } from './unsubscribe.ts'
+
+const unlimited = 0xffffffff
+
+/** Called when it is done, with the error when it failed. */
+export type DoneCallback = (error?: Error) => void
+
+/** A client as hooks, events and programs see it: who it is, and what the program can do with it.
+ *
+ * Events: `connected` when its session is set up and what waited for it was sent; `error` with each error of its connection,
+ * if anybody listens. */
+export class Client extends EventEmitter {
+  readonly broker: Broker
+  /** Whatever the listener handed over with the stream: the HTTP request of a WebSocket, for one. */
+  readonly req: unknown
+  /** Null until a CONNECT with an acceptable identifier has come. */
+  id: string | null = null
+  clean = true
+  version: ProtocolVersion | null = null
+  /** Seconds, as the client asked for. */
+  keepalive = 0
+  will: Will | undefined
+  /** What MQTT 5 clients said in CONNECT. */
+  connectProperties: ConnectProperties | undefined
+  /** It is another broker's bridge (protocol level 0x83 or 0x84): retain flags are kept, its own messages not echoed. */
+  bridge = false
+  connecting = true
+  connected = false
+  closed = false
+  readonly #connection: Connection
+
+  constructor(broker: Broker, connection: Connection, request: unknown) {
+    super()
+    this.broker = broker
+    this.#connection = connection
+    this.req = request
+  }
+
+  /** The stream the client talks over. */
+  get conn(): Duplex {
+    return this.#connection.stream
+  }
+
+  /** Bytes the client takes in one packet. MQTT 5.0 §3.1.2.11.4 */
+  get maximumPacketSize(): number {
+    return this.connectProperties?.maximumPacketSize ?? unlimited
+  }
+
+  /** Sends a message to this client alone. At QoS 1 and 2 it is stored first if the session outlives the connection. The
+   * callback, or promise, says that it is stored or handed to the connection, not that the client has it.
+   * @throws BrokerError `CONNECTION_CLOSED`, `PACKET_INVALID` */
+  publish(packet: PublishRequest): Promise<void>
+  publish(packet: PublishRequest, done: DoneCallback): void
+  publish(packet: PublishRequest, done?: DoneCallback): Promise<void> | void {
+    return settle(() => this.#publish(packet), done)
+  }
+
+  /** Subscribes the client as if it had asked for it. With a `messageId` a SUBACK is sent. */
+  subscribe(subscriptions: SubscribeRequest): Promise<void>
+  subscribe(subscriptions: SubscribeRequest, done: DoneCallback): void
+  subscribe(subscriptions: SubscribeRequest, done?: DoneCallback): Promise<void> | void {
+    return settle(() => this.#subscribe(subscriptions), done)
+  }
+
+  /** Takes subscriptions away as if the client had asked for it. With a `messageId` an UNSUBACK is sent. */
+  unsubscribe(filters: UnsubscribeRequest): Promise<void>
+  unsubscribe(filters: UnsubscribeRequest, done: DoneCallback): void
+  unsubscribe(filters: UnsubscribeRequest, done?: DoneCallback): Promise<void> | void {
+    return settle(() => this.#unsubscribe(filters), done)
+  }
+
+  /** Ends the connection; MQTT 5 clients are told `reasonCode` (0x98, Administrative action, by default). Idempotent. */
+  close(done?: () => void): void
+  close(options: { reasonCode?: number }, done?: () => void): void
+  close(first?: { reasonCode?: number } | (() => void), second?: () => void): void {
+    const done = typeof first === 'function' ? first : second
+    const { reasonCode = ReasonCode.administrativeAction } = typeof first === 'object' ? first : {}
+    const { stream } = this.#connection
+    if (done !== undefined) {
+      if (stream.closed) queueMicrotask(done)
+      else stream.once('close', done)
+    }
+    this.#connection.end({ reasonCode })
+  }
+
+  /** Reads nothing more from the client until `resume`. */
+  pause(): void {
+    this.#connection.hold(Hold.program)
+  }
+
+  resume(): void {
+    this.#connection.release(Hold.program)
+  }
+
+  /** The engine's: CONNECT has been read and its identifier is acceptable. */
+  accept(packet: ConnectPacket, id: string): void {
+    this.id = id
+    this.clean = packet.clean === true
+    this.version = this.#connection.version
+    this.keepalive = packet.keepalive ?? 0
+    this.will = packet.will
+    this.connectProperties = packet.properties
+    this.bridge = packet.bridgeMode === true
+  }
+
+  /** The engine's: the session is set up. */
+  ready(): void {
+    if (this.closed) return
+    this.connecting = false
+    this.connected = true
+    this.broker.emit('clientReady', this)
+    this.emit('connected')
+  }
+
+  /** The engine's: the connection has ended. */
+  left(): void {
+    this.connecting = false
+    this.connected = false
+    this.closed = true
+  }
+
+  #publish(packet: PublishRequest): MaybePromise<void> {
+    const { engine, session } = this.#connection
+    if (session === undefined || this.closed) throw connectionClosed(this)
+    const publication = publicationOf(packet, {
+      publisher: undefined,
+      brokerId: engine.brokerId,
+      brokerCounter: engine.nextCounter(),
+      now: engine.clock.now(),
+    })
+    if (publication.qos === 0 || !session.stored) {
+      session.send(publication, publication.qos, false, undefined)
+      return undefined
+    }
+    const delivery = { message: publication, qos: publication.qos, retain: false, subscriptionIdentifiers: undefined }
+    return engine.persistence.enqueue(session.handle, [delivery])
+  }
+
+  #subscribe(request: SubscribeRequest): MaybePromise<void> {
+    if (this.closed) throw connectionClosed(this)
+    const subscriptions = Array.isArray(request)
+      ? request
+      : 'subscriptions' in request
+        ? request.subscriptions
+        : [request as Subscription]
+    const connection = this.#connection
+    return then(subscribe(connection, subscriptions, undefined), outcomes => {
+      if ('messageId' in request && request.messageId !== undefined) {
+        const granted = outcomes.map(outcome => (outcome.kind === 'granted' ? outcome.subscription.qos : 0x80))
+        connection.sendPacket({ cmd: 'suback', messageId: request.messageId, granted })
+      }
+      return sendRetained(connection, outcomes)
+    })
+  }
+
+  #unsubscribe(request: UnsubscribeRequest): MaybePromise<void> {
+    if (this.closed) throw connectionClosed(this)
+    const list = typeof request === 'string' ? [request] : Array.isArray(request) ? request : request.unsubscriptions
+    const filters = list.map(item => (typeof item === 'string' ? item : item.topic))
+    const connection = this.#connection
+    return then(unsubscribe(connection, filters), granted => {
+      if (typeof request === 'object' && 'messageId' in request && request.messageId !== undefined) {
+        connection.sendPacket({ cmd: 'unsuback', messageId: request.messageId, granted: [...granted] })
+      }
+    })
+  }
+}
+
+export type SubscribeRequest =
+  | Subscription
+  | Subscription[]
+  | { subscriptions: Subscription[]; messageId?: number }
+  | SubscribePacket
+export type UnsubscribeRequest =
+  | string
+  | (string | { topic: string })[]
+  | { unsubscriptions: string[]; messageId?: number }
+  | UnsubscribePacket
+
+function connectionClosed(client: Client): BrokerError {
+  return new BrokerError('CONNECTION_CLOSED', {
+    message: `connection closed: client '${client.id ?? ''}' is not connected`,
+    reasonCode: ReasonCode.unspecifiedError,
+  })
+}
+
+/** Runs a step for a caller who wants a callback or a promise. The callback never comes before this returns. */
+export function settle(step: () => MaybePromise<void>, done?: DoneCallback): Promise<void> | void {
+  const outcome = Promise.resolve().then(step)
+  if (done === undefined) return outcome
+  outcome.then(
+    () => done(),
+    (error: unknown) => done(toError(error)),
+  )
+}

@@ -1,0 +1,368 @@
+import type { Duplex } from 'node:stream'
+import type { MaybePromise } from '@x/contract'
+import { FrameReader, encode } from '@x/packet'
+import type { Packet, ProtocolVersion } from '@x/packet'
+import { BrokerError, reasonCodeFrom, toError } from './broker-error.ts'
+import { Client } from './client.ts'
+import { receiveConnect, refuseConnect } from './connect.ts'
+import { DeadlineWheel } from './deadline-wheel.ts'
+import type { Deadlined } from './deadline-wheel.ts'
+import { endSession } from './disconnect.ts'
+import type { Engine } from './engine.ts'
+import { Hold } from './hold.ts'
+import { isPromise } from './maybe-promise.ts'
+import { Outbox } from './outbox.ts'
+import type { OutboxOwner } from './outbox.ts'
+import type { Acceptance } from './pending-publishes.ts'
+import { receivePacket } from './receive.ts'
+import { ReasonCode } from './reason-code.ts'
+import type { Session } from './session.ts'
+import type { TopicAliases } from './topic-aliases.ts'
+
+/** - `awaitingConnect`: nothing but CONNECT may come
+ * - `connecting`: CONNECT is being answered; reading rests
+ * - `connected`: CONNACK with success is out
+ * - `closing`: our last byte is written; what still comes in is thrown away
+ * - `closed` */
+export type Phase = 'awaitingConnect' | 'connecting' | 'connected' | 'closing' | 'closed'
+
+/** How a connection ends. */
+export interface Ending {
+  /** What the client is told with DISCONNECT (5.0); undefined: nothing. */
+  readonly reasonCode?: number
+  /** Why, for the events; undefined: nothing went wrong. */
+  readonly error?: Error
+  /** The client said goodbye, so its will is not wanted ([MQTT5-3.14.4-3]). */
+  readonly discardWill?: boolean
+}
+
+const noPacket: Buffer = Buffer.alloc(0)
+
+/** One client's byte stream, from its first byte to its last: cuts it into packets, has each take effect in order, and
+ * watches over its deadlines. What the packets mean is in the files named after them. */
+export class Connection implements OutboxOwner, Deadlined {
+  readonly engine: Engine
+  readonly stream: Duplex
+  readonly client: Client
+  readonly outbox: Outbox
+  readonly #reader: FrameReader
+  /** From CONNECT; until then 3.1.1. */
+  version: ProtocolVersion = 4
+  phase: Phase = 'awaitingConnect'
+  /** From the moment the store has opened it until the connection ends. */
+  session: Session | undefined
+  /** The client id this connection holds in `engine.clients`. */
+  clientId: string | undefined
+  wheelTick = 0
+  /** Time of the wheel when the last packet came in. */
+  #lastReceived: number
+  /** ms of silence that end the connection; 0: never. MQTT 5.0 §3.1.2.10 */
+  keepAlive = 0
+  /** When CONNECT, or after closing the peer's end, must have come; 0: no such deadline. */
+  #deadline: number
+  /** Seconds; as agreed at CONNECT, or changed by DISCONNECT. */
+  sessionExpiryInterval = 0
+  /** MQTT 5: whether reason strings and user properties may be sent on every packet. MQTT 5.0 §3.1.2.11.7 */
+  requestProblemInformation = true
+  /** Bits of {@link Hold}. */
+  #holds = 0
+  #processing = false
+  /** Since when the outbox is full; 0: it isn't. */
+  #fullSince = 0
+  /** The publishers' pause for this connection is over and it is still full: its QoS 0 messages are dropped. */
+  shedsLoad = false
+  /** Publishers that wait for this connection. */
+  #waiters: Set<Connection> | undefined
+  /** Connections this one waits for. */
+  #waitingFor = 0
+  /** Undefined until the client uses one. */
+  aliases: TopicAliases | undefined
+  /** Publishes whose acknowledgement waits for something; undefined while there are none. */
+  pending: Acceptance | undefined
+
+  constructor(engine: Engine, stream: Duplex, request: unknown) {
+    this.engine = engine
+    this.stream = stream
+    this.#reader = new FrameReader({ maximumPacketSize: engine.options.maximumConnectPacketSize })
+    this.outbox = new Outbox(stream, engine.outboxContext, this)
+    this.client = new Client(engine.broker, this, request)
+    const now = engine.clock.now()
+    this.#lastReceived = now
+    this.#deadline = now + engine.options.connectTimeout
+    engine.wheel.schedule(this, this.#deadline)
+  }
+
+  /** A CONNECT was accepted: from now on larger packets may come. */
+  accepted(maximumPacketSize: number): void {
+    this.phase = 'connected'
+    this.#deadline = 0
+    this.#reader.maximumPacketSize = maximumPacketSize
+    this.#lastReceived = this.engine.clock.now()
+    this.engine.wheel.cancel(this)
+    if (this.keepAlive > 0) this.engine.wheel.schedule(this, this.#keepAliveDeadline())
+  }
+
+  // ── bytes in ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A chunk from the stream. It must not change afterwards: messages are views into it. */
+  receive(chunk: Buffer): void {
+    if (this.phase === 'closing' || this.phase === 'closed') return
+    this.#lastReceived = this.engine.wheel.now
+    this.engine.counters.bytesReceived += chunk.length
+    if (this.#holds !== 0) {
+      // A stream may deliver one more chunk after pause(); it goes back to where it came from.
+      this.stream.unshift(chunk)
+      return
+    }
+    this.#reader.push(chunk)
+    this.#process()
+  }
+
+  hold(reason: number): void {
+    if (this.#holds === 0) this.stream.pause()
+    this.#holds |= reason
+  }
+
+  release(reason: number): void {
+    if ((this.#holds & reason) === 0) return
+    this.#holds &= ~reason
+    if (this.#holds !== 0 || this.#processing) return
+    this.#process()
+    if (this.#holds === 0 && this.phase !== 'closed') this.stream.resume()
+  }
+
+  /** Acts on the packets that are there, in order, until there are no more or one of them has to be waited for. */
+  #process(): void {
+    this.#processing = true
+    const { engine } = this
+    try {
+      while (this.#holds === 0 && this.phase !== 'closing' && this.phase !== 'closed' && this.#reader.next()) {
+        engine.counters.packetsReceived += 1
+        const step = this.phase === 'connected' ? receivePacket(this, this.#reader) : this.#receiveFirst()
+        if (isPromise(step)) this.#waitFor(step)
+      }
+      engine.run.flush()
+    } catch (error) {
+      engine.run.flush()
+      this.fail(error)
+    }
+    this.#processing = false
+  }
+
+  #receiveFirst(): MaybePromise<void> {
+    return receiveConnect(this, this.#reader)
+  }
+
+  #waitFor(step: Promise<void>): void {
+    this.hold(Hold.step)
+    step.then(
+      () => this.release(Hold.step),
+      (error: unknown) => {
+        this.fail(error)
+        this.release(Hold.step)
+      },
+    )
+  }
+
+  // ── bytes out ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Sends a control packet. One that exceeds the client's Maximum Packet Size goes without its reason string and user
+   * properties, or, when that doesn't help, not at all. False: not sent. */
+  sendPacket(packet: Packet): boolean {
+    if (this.phase === 'closing' || this.phase === 'closed') return false
+    const limit = this.session?.maximumPacketSize ?? this.client.maximumPacketSize
+    let bytes = encode(packet, this.version)
+    if (bytes.length > limit && 'properties' in packet && packet.properties !== undefined) {
+      const { reasonString: _text, userProperties: _pairs, ...properties } = packet.properties as {
+        reasonString?: string
+        userProperties?: unknown
+      }
+      bytes = encode({ ...packet, properties } as Packet, this.version)
+    }
+    if (bytes.length > limit) return false
+    this.outbox.append(bytes)
+    return true
+  }
+
+  // ── flow ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Rests until `receiver` has room again, or has lost the right to be waited for. */
+  slowDownFor(receiver: Connection): void {
+    if (receiver.shedsLoad || receiver === this || receiver.phase !== 'connected') return
+    receiver.#waiters ??= new Set()
+    if (receiver.#waiters.has(this)) return
+    if (receiver.#fullSince === 0) receiver.#startFull()
+    receiver.#waiters.add(this)
+    this.#waitingFor += 1
+    this.hold(Hold.congestion)
+  }
+
+  outboxFull(): void {
+    if (this.#fullSince === 0) this.#startFull()
+  }
+
+  outboxDrained(): void {
+    this.relieved()
+  }
+
+  /** What had piled up for this client is (mostly) gone. */
+  relieved(): void {
+    if (this.session?.congested) return
+    this.#fullSince = 0
+    this.shedsLoad = false
+    this.#releaseWaiters()
+    this.session?.pump()
+  }
+
+  #startFull(): void {
+    const { clock, options, wheel } = this.engine
+    this.#fullSince = clock.now()
+    wheel.schedule(this, this.#fullSince + options.publisherPause)
+  }
+
+  #releaseWaiters(): void {
+    const waiters = this.#waiters
+    if (waiters === undefined) return
+    this.#waiters = undefined
+    for (const waiter of waiters) {
+      waiter.#waitingFor -= 1
+      if (waiter.#waitingFor === 0) waiter.release(Hold.congestion)
+    }
+  }
+
+  // ── deadlines ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  checkDeadlines(now: number): number {
+    if (this.phase === 'closed') return 0
+    if (this.#deadline > 0) return this.#checkPhase(now)
+    let next = this.keepAlive > 0 ? this.#checkKeepAlive(now) : 0
+    if (this.#fullSince > 0 && this.#isOpen()) {
+      const soonest = this.#checkFull(now)
+      if (soonest > 0 && (next === 0 || soonest < next)) next = soonest
+    }
+    return this.#deadline > 0 ? this.#deadline : next
+  }
+
+  #isOpen(): boolean {
+    return this.phase !== 'closing' && this.phase !== 'closed'
+  }
+
+  #checkPhase(now: number): number {
+    if (now < this.#deadline) return this.#deadline
+    if (this.phase === 'closing') {
+      this.stream.destroy()
+      return 0
+    }
+    const { connectTimeout } = this.engine.options
+    this.end({
+      error: new BrokerError('CONNECT_TIMEOUT', {
+        message: `connect did not arrive in time (connectTimeout of ${connectTimeout} ms)`,
+        reasonCode: ReasonCode.keepAliveTimeout,
+      }),
+    })
+    return this.#deadline
+  }
+
+  /** A tick more than the time, since `#lastReceived` may be that much too early. */
+  #keepAliveDeadline(): number {
+    return this.#lastReceived + this.keepAlive + DeadlineWheel.tickMilliseconds
+  }
+
+  #checkKeepAlive(now: number): number {
+    const at = this.#keepAliveDeadline()
+    // While the program keeps the client waiting, its silence is not its fault.
+    if (now < at) return at
+    if (this.#holds !== 0) return now + this.keepAlive
+    this.engine.broker.emit('keepaliveTimeout', this.client)
+    this.end({
+      reasonCode: ReasonCode.keepAliveTimeout,
+      error: new BrokerError('KEEP_ALIVE_TIMEOUT', {
+        message: 'keep alive timeout',
+        reasonCode: ReasonCode.keepAliveTimeout,
+      }),
+    })
+    return 0
+  }
+
+  #checkFull(now: number): number {
+    const { publisherPause, drainTimeout } = this.engine.options
+    if (!this.shedsLoad && now >= this.#fullSince + publisherPause) {
+      this.shedsLoad = true
+      this.#releaseWaiters()
+    }
+    if (!this.shedsLoad) return this.#fullSince + publisherPause
+    if (drainTimeout === 0) return 0
+    if (now < this.#fullSince + drainTimeout) return this.#fullSince + drainTimeout
+    this.end({
+      error: new BrokerError('DRAIN_TIMEOUT', {
+        message: `drain timeout: ${this.outbox.pending} bytes were not taken within drainTimeout of ${drainTimeout} ms`,
+        reasonCode: ReasonCode.quotaExceeded,
+      }),
+    })
+    return 0
+  }
+
+  // ── the end ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Ends the connection because of an error: the peer's, a hook's or a part's. */
+  fail(thrown: unknown): void {
+    if (!this.#isOpen()) return
+    const error = toError(thrown)
+    if (this.phase === 'connected') {
+      this.end({ error, reasonCode: reasonCodeFrom(error, ReasonCode.unspecifiedError) })
+    } else refuseConnect(this, error)
+  }
+
+  /** Another connection holds the client id now. */
+  sessionTakenOver(): void {
+    this.end({ reasonCode: ReasonCode.sessionTakenOver })
+  }
+
+  /** Ends the connection from our side; idempotent. */
+  end(ending: Ending): void {
+    if (!this.#isOpen()) return
+    if (this.phase === 'connected' && this.version === 5 && ending.reasonCode !== undefined) {
+      const properties = this.requestProblemInformation && ending.error ? { reasonString: ending.error.message } : undefined
+      this.sendPacket({ cmd: 'disconnect', reasonCode: ending.reasonCode, ...(properties && { properties }) })
+    }
+    const flushed = this.outbox.close()
+    this.#leave(ending)
+    this.#deadline = this.engine.clock.now() + this.engine.options.closeTimeout
+    this.engine.wheel.cancel(this)
+    this.engine.wheel.schedule(this, this.#deadline)
+    if (!flushed || this.stream.destroyed) this.stream.destroy()
+    else {
+      this.stream.end()
+      // What the peer still sends is read and thrown away: unread bytes would make the close a reset, and the peer
+      // might lose what we sent last.
+      this.#holds = 0
+      this.stream.resume()
+    }
+  }
+
+  /** The peer has ended its side of the stream. */
+  streamEnded(): void {
+    if (this.#isOpen()) this.#leave({})
+    this.outbox.close()
+    this.stream.end()
+    this.stream.destroy()
+  }
+
+  /** The stream is gone. */
+  streamClosed(error?: Error): void {
+    if (this.#isOpen()) this.#leave(error === undefined ? {} : { error })
+    this.outbox.close()
+    this.phase = 'closed'
+    this.#reader.source = noPacket
+    this.engine.wheel.cancel(this)
+    this.engine.connections.delete(this)
+  }
+
+  /** From here on nothing of this connection takes effect any more. */
+  #leave(ending: Ending): void {
+    const before = this.phase
+    this.phase = 'closing'
+    this.#releaseWaiters()
+    endSession(this, before, ending)
+  }
+}

@@ -1,0 +1,95 @@
+import type { Clock } from '@x/contract'
+
+/** Something that has deadlines of its own and is asked now and then whether one has passed. */
+export interface Deadlined {
+  /** Tick at which the wheel asks next; 0: it doesn't. Written by the wheel alone. */
+  wheelTick: number
+  /** Acts on what is due. Answers when to be asked again (milliseconds since the epoch), or 0 for never. */
+  checkDeadlines(now: number): number
+}
+
+/** One timer for all connections: deadlines are sorted into buckets of a tick, and a deadline that was moved (a keep-alive
+ * with every packet) is found out when its old bucket comes up, so moving it costs one assignment.
+ *
+ * Nothing fires early; it may fire up to two ticks late. */
+export class DeadlineWheel {
+  static readonly tickMilliseconds = 250
+
+  /** Time of the last tick: up to a tick (plus what the event loop lags) in the past. What hot paths read. */
+  now: number
+  readonly #clock: Clock
+  readonly #buckets = new Map<number, Deadlined[]>()
+  #tick: number
+  #timer: unknown
+  #population = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.now = clock.now()
+    this.#tick = Math.floor(this.now / DeadlineWheel.tickMilliseconds)
+  }
+
+  /** Asks `item` at `at` or soon after; an earlier appointment stays. */
+  schedule(item: Deadlined, at: number): void {
+    if (this.#timer === undefined) this.#start()
+    const tick = Math.max(Math.ceil(at / DeadlineWheel.tickMilliseconds), this.#tick + 1)
+    if (item.wheelTick !== 0 && item.wheelTick <= tick) return
+    item.wheelTick = tick
+    this.#population += 1
+    const bucket = this.#buckets.get(tick)
+    if (bucket === undefined) this.#buckets.set(tick, [item])
+    else bucket.push(item)
+  }
+
+  /** Forgets the item's appointment. */
+  cancel(item: Deadlined): void {
+    item.wheelTick = 0
+  }
+
+  close(): void {
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#buckets.clear()
+  }
+
+  #start(): void {
+    this.now = this.#clock.now()
+    this.#tick = Math.floor(this.now / DeadlineWheel.tickMilliseconds)
+    this.#arm()
+  }
+
+  #arm(): void {
+    this.#timer = this.#clock.setTimeout(() => this.#turn(), DeadlineWheel.tickMilliseconds)
+  }
+
+  #turn(): void {
+    this.#timer = undefined
+    this.now = this.#clock.now()
+    const until = Math.floor(this.now / DeadlineWheel.tickMilliseconds)
+    // A clock that jumped far ahead is not followed tick by tick.
+    if (until - this.#tick > this.#buckets.size) {
+      for (const tick of [...this.#buckets.keys()].toSorted((a, b) => a - b)) {
+        if (tick <= until) this.#empty(tick)
+      }
+      this.#tick = until
+    }
+    while (this.#tick < until) {
+      this.#tick += 1
+      this.#empty(this.#tick)
+    }
+    if (this.#population > 0) this.#arm()
+  }
+
+  #empty(tick: number): void {
+    const bucket = this.#buckets.get(tick)
+    if (bucket === undefined) return
+    this.#buckets.delete(tick)
+    this.#population -= bucket.length
+    for (const item of bucket) {
+      if (item.wheelTick !== tick) continue
+      item.wheelTick = 0
+      const next = item.checkDeadlines(this.now)
+      if (next > 0) this.schedule(item, next)
+    }
+  }
+}

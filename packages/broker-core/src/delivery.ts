@@ -1,0 +1,26 @@
+import type { Reception } from '@x/contract'
+import type { Connection } from './connection.ts'
+import type { Publication } from './publication.ts'
+import type { Plan, Target } from './router.ts'
+
+/** Sends a message to every connected session of the plan, except what the store delivers: QoS 1 and 2 to sessions with
+ * a stored queue, and to shared groups. `from` is the publisher's connection; it is paused for receivers that can't keep up. */
+export function deliver(plan: Plan, publication: Publication, from: Connection | undefined): void {
+  const { publisher } = publication
+  for (const target of plan.targets) {
+    const { session } = target
+    const reception = target.session.clientId === publisher ? target.own : target
+    if (reception === undefined) continue
+    deliverTo(target, reception, publication)
+    if (from !== undefined && session.congested) from.slowDownFor(session.connection)
+  }
+  if (publication.qos === 0) for (const group of plan.groups) group.send(publication)
+}
+
+function deliverTo(target: Target, reception: Reception, publication: Publication): void {
+  const { session } = target
+  const qos = publication.qos < reception.qos ? publication.qos : reception.qos
+  if (qos > 0 && session.stored) return
+  const retain = reception.retainAsPublished && publication.retain
+  session.send(publication, qos, retain, reception.subscriptionIdentifiers)
+}

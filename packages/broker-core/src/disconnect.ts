@@ -1,0 +1,64 @@
+import type { MaybePromise, Will } from '@x/contract'
+import type { DisconnectPacket } from '@x/packet'
+import { BrokerError } from './broker-error.ts'
+import type { Connection, Ending, Phase } from './connection.ts'
+import { then } from './maybe-promise.ts'
+import { ReasonCode } from './reason-code.ts'
+import type { Session } from './session.ts'
+
+/** DISCONNECT from a client: the connection ends as it wishes. MQTT 5.0 §3.14 */
+export function receiveDisconnect(connection: Connection, packet: DisconnectPacket): void {
+  const interval = packet.properties?.sessionExpiryInterval
+  if (interval !== undefined && interval > 0 && connection.sessionExpiryInterval === 0) {
+    throw new BrokerError('SESSION_EXPIRY_INVALID', {
+      message: `session expiry interval of ${interval} s in DISCONNECT, but CONNECT had 0`,
+      reasonCode: ReasonCode.protocolError,
+    })
+  }
+  if (interval !== undefined) {
+    connection.sessionExpiryInterval = Math.min(interval, connection.engine.options.maximumSessionExpiryInterval)
+  }
+  connection.end({ discardWill: (packet.reasonCode ?? 0) === ReasonCode.success })
+}
+
+/** Takes the client out of everything it was in, and tells the store and the program. `before`: the phase it leaves. */
+export function endSession(connection: Connection, before: Phase, ending: Ending): void {
+  const { engine, client, session } = connection
+  const { broker } = engine
+  if (connection.clientId !== undefined && engine.clients.get(connection.clientId) === connection) {
+    engine.clients.delete(connection.clientId)
+  }
+  client.left()
+  if (ending.error !== undefined) broker.reportConnectionError(client, ending.error)
+  if (session !== undefined) closeSession(connection, session, before === 'connected' && ending.discardWill !== true)
+  if (before !== 'connected') return
+  engine.counters.clientsConnected -= 1
+  if (session !== undefined && !session.stored && session.subscriptions.size > 0) {
+    if (broker.listenerCount('unsubscribe') > 0) broker.emit('unsubscribe', [...session.subscriptions.keys()], client)
+  }
+  broker.emit('clientDisconnect', client)
+}
+
+function closeSession(connection: Connection, session: Session, wantsWill: boolean): void {
+  const { engine, sessionExpiryInterval } = connection
+  session.close()
+  for (const subscription of session.subscriptions.values()) engine.router.remove(subscription.filter, session)
+  for (const group of session.groups ?? []) {
+    group.remove(session)
+    engine.removeGroupIfEmpty(group)
+  }
+  const closing = {
+    sessionExpiryInterval,
+    will: wantsWill ? 'publish' : 'discard',
+    sentThrough: session.sentThrough,
+  } as const
+  try {
+    engine.watch(then(engine.persistence.closeSession(session.handle, closing), publishWill), 'closeSession')
+  } catch (error) {
+    engine.fail(error, 'closeSession')
+  }
+
+  function publishWill(will: Will | undefined): MaybePromise<void> {
+    return will === undefined ? undefined : engine.publishWill(will)
+  }
+}

@@ -1,0 +1,287 @@
+import { isExpired } from '@x/contract'
+import type {
+  Clock,
+  Counters,
+  Drop,
+  Due,
+  Emitter,
+  MaybePromise,
+  Message,
+  Persistence,
+  PersistenceHost,
+  QueueLimits,
+  SessionHandle,
+  Will,
+} from '@x/contract'
+import { AckFrame, PublishFrame, TopicInterner } from '@x/packet'
+import { parseTopicName } from '@x/topic-trie'
+import type { Broker } from './broker.ts'
+import { BrokerError, toError } from './broker-error.ts'
+import { BufferPool } from './buffer-pool.ts'
+import type { Connection } from './connection.ts'
+import { createCounters } from './counters.ts'
+import { DeadlineWheel } from './deadline-wheel.ts'
+import type { Deadlined } from './deadline-wheel.ts'
+import { deliver } from './delivery.ts'
+import type { NormalisedHooks } from './hooks.ts'
+import { LocalSubscribers } from './local-subscriber.ts'
+import { isPromise, then } from './maybe-promise.ts'
+import type { CheckedOptions } from './options.ts'
+import { FlushQueue } from './outbox.ts'
+import type { OutboxContext } from './outbox.ts'
+import { packetOf, republish } from './packet-form.ts'
+import { Publication } from './publication.ts'
+import { PublishRun } from './publish-run.ts'
+import { ReasonCode } from './reason-code.ts'
+import { Router } from './router.ts'
+import { SharedGroup } from './shared-group.ts'
+
+/** ms between two looks for expired sessions and delayed wills. */
+const sweepInterval = 1000
+const sweepBatch = 100
+
+/** What all connections of a broker share: the parts it is wired from, its routing table, and the scratch objects of the
+ * hot path. `Broker` is its face to programs. */
+export class Engine implements Deadlined, PersistenceHost {
+  readonly broker: Broker
+  readonly options: CheckedOptions
+  readonly persistence: Persistence
+  readonly emitter: Emitter | undefined
+  readonly clock: Clock
+  readonly wheel: DeadlineWheel
+  readonly router: Router
+  readonly hooks: NormalisedHooks = {}
+  readonly locals: LocalSubscribers
+  readonly counters: Counters = createCounters()
+  readonly limits: QueueLimits
+  readonly outboxContext: OutboxContext
+  readonly interner: TopicInterner
+  /** Every open connection, from its first byte on. */
+  readonly connections: Set<Connection> = new Set()
+  /** The holder of each client identifier. */
+  readonly clients: Map<string, Connection> = new Map()
+  readonly groups: Map<string, SharedGroup> = new Map()
+
+  // Scratch: used by one connection at a time, and never across an asynchronous step.
+  readonly publishFrame: PublishFrame = new PublishFrame()
+  readonly ackFrame: AckFrame = new AckFrame()
+  readonly run: PublishRun
+
+  /** Nobody looks at single messages (no hook, listener or other broker), so QoS 0 messages may be passed on in runs. */
+  passThrough = true
+  wheelTick = 0
+  closed = false
+  #brokerCounter = 0
+  #lastMessage: Message | undefined
+  #lastPublication: Publication | undefined
+  #sweeping = false
+
+  constructor(broker: Broker, options: CheckedOptions, parts: { persistence: Persistence; emitter: Emitter | undefined; clock: Clock }) {
+    this.broker = broker
+    this.options = options
+    this.persistence = parts.persistence
+    this.emitter = parts.emitter
+    this.clock = parts.clock
+    this.wheel = new DeadlineWheel(parts.clock)
+    this.locals = new LocalSubscribers(broker, options.concurrency)
+    this.limits = {
+      maximumQueuedMessages: options.maximumQueuedMessages,
+      maximumQueuedBytes: options.maximumQueuedBytes,
+      overflow: options.queueOverflow,
+    }
+    this.outboxContext = {
+      pool: new BufferPool(),
+      flushQueue: new FlushQueue(),
+      counters: this.counters,
+      highWaterMark: options.outboxHighWaterMark,
+    }
+    const levels = { maximumLevels: options.maxTopicLevels }
+    this.interner = new TopicInterner({ check: topic => void parseTopicName(topic, levels) })
+    this.router = new Router({
+      routeAdded: filter => this.watch(this.emitter?.addRoute(filter), 'addRoute'),
+      routeRemoved: filter => this.watch(this.emitter?.removeRoute(filter), 'removeRoute'),
+    })
+    this.run = new PublishRun(this)
+  }
+
+  get brokerId(): string {
+    return this.options.id
+  }
+
+  get queueLimits(): QueueLimits {
+    return this.limits
+  }
+
+  nextCounter(): number {
+    this.#brokerCounter += 1
+    return this.#brokerCounter
+  }
+
+  get brokerCounter(): number {
+    return this.#brokerCounter
+  }
+
+  /** Opens store and emitter; after that connections are served. */
+  async open(): Promise<void> {
+    await this.persistence.open(this)
+    await this.emitter?.open({
+      brokerId: this.options.id,
+      deliver: message => this.#route(new Publication(message.topic, { ...message, now: 0 }, message)),
+      takenOver: clientId => this.clients.get(clientId)?.sessionTakenOver(),
+      presence: () => undefined,
+    })
+    this.wheel.schedule(this, this.clock.now() + sweepInterval)
+  }
+
+  async close(): Promise<void> {
+    this.wheel.close()
+    await this.emitter?.close()
+    await this.persistence.close()
+  }
+
+  /** Stores, routes and reports a message. The answer means that all of it is done: an acknowledgement may be sent. */
+  publish(
+    publication: Publication,
+    from: Connection | undefined,
+    receipt?: { session: SessionHandle; packetId: number },
+  ): MaybePromise<void> {
+    return then(this.store(publication, receipt), () => this.finish(publication, from))
+  }
+
+  /** The first half of `publish`: what has to be durable before anybody may see the message. */
+  store(publication: Publication, receipt?: { session: SessionHandle; packetId: number }): MaybePromise<void> {
+    if (publication.qos === 0 && !publication.retain) return undefined
+    return this.persistence.publish(publication, receipt)
+  }
+
+  /** The second half of `publish`: deliveries, other brokers, hook and event. */
+  finish(publication: Publication, from: Connection | undefined): MaybePromise<void> {
+    const routed = this.#route(publication, from)
+    const emitted = this.emitter?.publish(publication)
+    if (!isPromise(routed) && !isPromise(emitted)) return this.#report(publication, from)
+    return Promise.all([routed, emitted]).then(() => this.#report(publication, from))
+  }
+
+  /** A stored message as a publication; the same one for a row of receivers, so that it is encoded once for all. */
+  publicationOf(message: Message): Publication {
+    if (message instanceof Publication) return message
+    if (this.#lastMessage !== message || this.#lastPublication === undefined) {
+      this.#lastMessage = message
+      this.#lastPublication = Publication.of(message)
+    }
+    return this.#lastPublication
+  }
+
+  /** The group of a shared filter, made when it is first needed. */
+  group(name: string, filter: string): SharedGroup {
+    let group = this.groups.get(name)
+    if (group === undefined) {
+      group = new SharedGroup(name, filter, this)
+      this.groups.set(name, group)
+      this.router.addGroup(filter, group)
+    }
+    return group
+  }
+
+  /** Forgets a group without members. */
+  removeGroupIfEmpty(group: SharedGroup): void {
+    if (group.size > 0) return
+    this.groups.delete(group.name)
+    this.router.remove(group.filter, group)
+  }
+
+  groupReady(name: string): void {
+    this.groups.get(name)?.ready()
+  }
+
+  dropped(drop: Drop): void {
+    if (drop.reason === 'expired') this.counters.droppedExpired += drop.count
+    else this.counters.droppedQueueFull += drop.count
+    if (this.broker.listenerCount('dropped') > 0) this.broker.emit('dropped', drop)
+  }
+
+  /** Publishes a will, if `authorizePublish` lets it ([MQTT5-3.1.2-8]). */
+  publishWill(will: Will): MaybePromise<void> {
+    const now = this.clock.now()
+    const { message, messageExpiryInterval } = will
+    const publication = new Publication(
+      message.topic,
+      { publisher: will.clientId, brokerId: this.options.id, brokerCounter: this.nextCounter(), now },
+      {
+        payload: message.payload,
+        qos: message.qos,
+        retain: message.retain,
+        properties: message.properties,
+        expiresAt: messageExpiryInterval === undefined ? undefined : now + messageExpiryInterval * 1000,
+      },
+    )
+    const connection = this.clients.get(will.clientId)
+    if (this.hooks.authorizePublish === undefined) return this.publish(publication, connection)
+    const packet = packetOf(publication, false)
+    return then(this.hooks.authorizePublish(connection?.client ?? null, packet), () =>
+      this.publish(republish(publication, packet, now), connection),
+    )
+  }
+
+  /** Looks after an answer nobody waits for: a failure becomes the broker's `error` event. */
+  watch(answer: unknown, step: string): void {
+    if (!isPromise(answer)) return
+    answer.catch((error: unknown) => this.fail(error, step))
+  }
+
+  /** Reports a failure that is nobody's in particular. */
+  fail(error: unknown, step: string): void {
+    if (this.closed) return
+    const cause = toError(error)
+    this.broker.reportError(
+      cause instanceof BrokerError
+        ? cause
+        : new BrokerError('STORE_FAILED', {
+            message: `${step} failed: ${cause.message}`,
+            reasonCode: ReasonCode.unspecifiedError,
+            cause,
+          }),
+    )
+  }
+
+  /** Expired sessions and delayed wills are looked for now and then ({@link Deadlined}). */
+  checkDeadlines(now: number): number {
+    if (!this.#sweeping) {
+      this.#sweeping = true
+      const swept = this.#sweep()
+      this.watch(swept, 'claimDue')
+    }
+    return now + sweepInterval
+  }
+
+  async #sweep(): Promise<void> {
+    try {
+      let due: readonly Due[]
+      do {
+        due = await this.persistence.claimDue(sweepBatch)
+        for (const item of due) if (item.kind === 'will') await this.publishWill(item.will)
+      } while (due.length === sweepBatch)
+    } finally {
+      this.#sweeping = false
+    }
+  }
+
+  #route(publication: Publication, from?: Connection): MaybePromise<void> {
+    if (isExpired(publication, this.wheel.now)) return undefined
+    const plan = this.router.plan(publication.topic)
+    deliver(plan, publication, from)
+    return plan.locals.length === 0 ? undefined : this.locals.deliver(plan.locals, publication)
+  }
+
+  #report(publication: Publication, from: Connection | undefined): MaybePromise<void> {
+    if (this.passThrough) return undefined
+    const { published } = this.hooks
+    const observed = this.broker.publishObserved
+    if (published === undefined && !observed) return undefined
+    const client = from?.client ?? null
+    const packet = packetOf(publication, false)
+    return then(published?.(packet, client), () => {
+      if (observed) this.broker.emit('publish', packet, client)
+    })
+  }
+}

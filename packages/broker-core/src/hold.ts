@@ -1,0 +1,13 @@
+/** Reasons why reading from a client rests, as bits; a connection reads when it has none. */
+export const Hold = {
+  /** A packet's effect is not complete (a hook or store is asynchronous), and packets take effect in order. */
+  step: 1,
+  /** A receiver of what this client publishes can't keep up. */
+  congestion: 2,
+  /** More publishes are on their way to the store than the client may have open. */
+  pending: 4,
+  /** `client.pause()`. */
+  program: 8,
+  /** The broker's parts are not open yet. */
+  opening: 16,
+} as const

@@ -1,0 +1,120 @@
+import { EventEmitter } from 'node:events'
+import { BrokerError } from './broker-error.ts'
+import type { Broker } from './broker.ts'
+import { normaliseHook } from './hooks.ts'
+import type {
+  AuthenticateHook,
+  AuthorizeForwardHook,
+  AuthorizePublishHook,
+  AuthorizeSubscribeHook,
+  HookOptions,
+  NormalisedHooks,
+  PreConnectHook,
+  PublishedHook,
+} from './hooks.ts'
+import { ReasonCode } from './reason-code.ts'
+
+/** Parameters of each hook, the callback not counted. */
+const hookParameters = {
+  preConnect: 2,
+  authenticate: 3,
+  authorizePublish: 2,
+  authorizeSubscribe: 2,
+  authorizeForward: 2,
+  published: 2,
+} as const satisfies Record<keyof HookOptions, number>
+
+/** An emitter of broker events whose hooks can be set, changed and taken away at any time. They are brought into one form
+ * when they are set, not when they are called. */
+export abstract class HookedBroker extends EventEmitter {
+  readonly #set: HookOptions = {}
+  /** Whether anybody listens to single messages. */
+  publishObserved = false
+
+  constructor() {
+    super()
+    this.on('newListener', name => {
+      if (name === 'publish') this.#observe(true)
+    })
+    this.on('removeListener', name => {
+      if (name === 'publish') this.#observe(this.listenerCount('publish') > 0)
+    })
+  }
+
+  /** Where the hooks go in the form the engine calls. */
+  protected abstract get normalisedHooks(): NormalisedHooks
+  /** A hook, or the interest in messages, has changed. */
+  protected abstract hooksChanged(): void
+
+  get preConnect(): PreConnectHook | null {
+    return this.#set.preConnect ?? null
+  }
+  set preConnect(hook: PreConnectHook | null | undefined) {
+    this.#setHook('preConnect', hook)
+  }
+
+  get authenticate(): AuthenticateHook | null {
+    return this.#set.authenticate ?? null
+  }
+  set authenticate(hook: AuthenticateHook | null | undefined) {
+    this.#setHook('authenticate', hook)
+  }
+
+  get authorizePublish(): AuthorizePublishHook | null {
+    return this.#set.authorizePublish ?? null
+  }
+  set authorizePublish(hook: AuthorizePublishHook | null | undefined) {
+    this.#setHook('authorizePublish', hook)
+  }
+
+  get authorizeSubscribe(): AuthorizeSubscribeHook | null {
+    return this.#set.authorizeSubscribe ?? null
+  }
+  set authorizeSubscribe(hook: AuthorizeSubscribeHook | null | undefined) {
+    this.#setHook('authorizeSubscribe', hook)
+  }
+
+  get authorizeForward(): AuthorizeForwardHook | null {
+    return this.#set.authorizeForward ?? null
+  }
+  set authorizeForward(hook: AuthorizeForwardHook | null | undefined) {
+    this.#setHook('authorizeForward', hook)
+  }
+
+  get published(): PublishedHook | null {
+    return this.#set.published ?? null
+  }
+  set published(hook: PublishedHook | null | undefined) {
+    this.#setHook('published', hook)
+  }
+
+  /** Sets all hooks that the options have. */
+  protected setHooks(options: HookOptions): void {
+    for (const name of Object.keys(hookParameters) as (keyof HookOptions)[]) {
+      if (options[name] !== undefined) this.#setHook(name, options[name])
+    }
+  }
+
+  #setHook<Name extends keyof HookOptions>(name: Name, hook: HookOptions[Name]): void {
+    if (hook !== null && hook !== undefined && typeof hook !== 'function') {
+      throw new BrokerError('OPTION_INVALID', {
+        message: `hook ${name} is a ${typeof hook}, it must be a function`,
+        reasonCode: ReasonCode.implementationSpecificError,
+      })
+    }
+    this.#set[name] = hook
+    const hooks = this.normalisedHooks
+    if (hook === null || hook === undefined) delete hooks[name]
+    else {
+      // `this` of a hook is a Broker, the only class that extends this one.
+      const broker = this as unknown as Broker
+      hooks[name] = normaliseHook(hook, broker, hookParameters[name]) as NonNullable<NormalisedHooks[Name]>
+    }
+    this.hooksChanged()
+  }
+
+  #observe(observed: boolean): void {
+    this.publishObserved = observed
+    this.hooksChanged()
+  }
+}

@@ -1,0 +1,101 @@
+import type { MaybePromise } from '@x/contract'
+import type { ConnectPacket } from '@x/packet'
+import type { Subscription as PacketSubscription } from '@x/packet'
+import { toError } from './broker-error.ts'
+import type { Broker } from './broker.ts'
+import type { Client } from './client.ts'
+import type { BrokerPacket } from './packet-form.ts'
+
+/** A callback in Node's style; an error wins over an answer. Only its first call counts. */
+export type HookCallback<Answer> = (error?: Error | null, answer?: Answer) => void
+
+/** Every hook may be written in either style: with the callback parameter declared, it answers by calling it; without,
+ * by its return value or promise (a throw or rejection is the error). `this` is the broker. */
+type Hook<Parameters_ extends unknown[], Answer> =
+  | ((this: Broker, ...parameters: [...Parameters_, HookCallback<Answer>]) => void)
+  | ((this: Broker, ...parameters: Parameters_) => MaybePromise<Answer>)
+
+/** Before anything of the client is known. Anything but `true` closes the connection without CONNACK. */
+export type PreConnectHook = Hook<[client: Client, packet: ConnectPacket], boolean>
+/** `true` lets the client in. An error may carry `returnCode` (3.1.1) or `reasonCode` (5.0) for the CONNACK. */
+export type AuthenticateHook = Hook<
+  [client: Client, username: string | undefined, password: Buffer | undefined],
+  boolean
+>
+/** May change the packet. An error refuses it: 3.x clients are disconnected, 5.0 clients get its reason code. */
+export type AuthorizePublishHook = Hook<[client: Client | null, packet: BrokerPacket], void>
+/** Answers the subscription to grant, changed or not; null denies it. */
+export type AuthorizeSubscribeHook = Hook<
+  [client: Client, subscription: PacketSubscription],
+  PacketSubscription | null | undefined
+>
+/** Called for every delivery; answers what this client gets of the message, null for nothing. Synchronous. */
+export type AuthorizeForwardHook = (
+  this: Broker,
+  client: Client,
+  packet: BrokerPacket,
+) => BrokerPacket | null | undefined | void
+/** After a message is stored and routed; the publisher's acknowledgement waits for it. */
+export type PublishedHook = Hook<[packet: BrokerPacket, client: Client | null], void>
+
+export interface HookOptions {
+  preConnect?: PreConnectHook | null
+  authenticate?: AuthenticateHook | null
+  authorizePublish?: AuthorizePublishHook | null
+  authorizeSubscribe?: AuthorizeSubscribeHook | null
+  authorizeForward?: AuthorizeForwardHook | null
+  published?: PublishedHook | null
+}
+
+/** The hooks in the one form the engine calls; undefined where none is set, so that it costs nothing. */
+export interface NormalisedHooks {
+  preConnect?: (client: Client, packet: ConnectPacket) => MaybePromise<boolean | undefined>
+  authenticate?: (
+    client: Client,
+    username: string | undefined,
+    password: Buffer | undefined,
+  ) => MaybePromise<boolean | undefined>
+  authorizePublish?: (client: Client | null, packet: BrokerPacket) => MaybePromise<unknown>
+  authorizeSubscribe?: (
+    client: Client,
+    subscription: PacketSubscription,
+  ) => MaybePromise<PacketSubscription | null | undefined>
+  authorizeForward?: (client: Client, packet: BrokerPacket) => BrokerPacket | null | undefined | void
+  published?: (packet: BrokerPacket, client: Client | null) => MaybePromise<unknown>
+}
+
+/** Turns a hook of either style into a function that answers directly or by a promise.
+ * `parameters`: how many it has without the callback. */
+export function normaliseHook<Arguments extends unknown[], Answer>(
+  hook: (...parameters: never[]) => unknown,
+  broker: Broker,
+  parameters: number,
+): (...values: Arguments) => MaybePromise<Answer> {
+  if (hook.length > parameters) {
+    return (...values) => callWithCallback<Answer>(hook as (...all: unknown[]) => unknown, broker, values)
+  }
+  return (...values) => (hook as (...all: unknown[]) => unknown).call(broker, ...values) as MaybePromise<Answer>
+}
+
+/** A callback that is called before the hook returns needs no promise. */
+function callWithCallback<Answer>(
+  hook: (...all: unknown[]) => unknown,
+  broker: Broker,
+  values: unknown[],
+): MaybePromise<Answer> {
+  let settled: { error: Error | undefined; answer: Answer } | undefined
+  let settle: ((outcome: { error: Error | undefined; answer: Answer }) => void) | undefined
+  hook.call(broker, ...values, (error: unknown, answer: Answer) => {
+    if (settled !== undefined) return
+    settled = { error: error ? toError(error) : undefined, answer }
+    settle?.(settled)
+  })
+  if (settled !== undefined) {
+    const { error, answer } = settled as { error: Error | undefined; answer: Answer }
+    if (error !== undefined) throw error
+    return answer
+  }
+  return new Promise<Answer>((resolve, reject) => {
+    settle = ({ error, answer }) => (error === undefined ? resolve(answer) : reject(error))
+  })
+}

@@ -1,0 +1,103 @@
+/** What a sent message still waits for. */
+export const Inflight = { none: 0, puback: 1, pubrec: 2, pubcomp: 3 } as const
+export type InflightState = (typeof Inflight)[keyof typeof Inflight]
+
+/** Highest Packet Identifier; identifiers run from 1. MQTT 5.0 §2.2.1 */
+const packetIds = 65535
+const smallestRing = 16
+
+/** The QoS 1 and 2 messages of one session that were sent and not yet acknowledged.
+ *
+ * Messages are numbered by their sequence in the session, and the packet id is `(sequence mod 65535) + 1`, so neither
+ * direction needs a table, and a session that is resumed repeats its ids. States stand in a ring that is indexed by
+ * sequence: one byte for each message between the oldest open one and the newest. */
+export class InflightWindow {
+  /** Lowest sequence that may be open. */
+  #base: number
+  /** The sequence the next message gets; everything at or above is not sent. */
+  #next: number
+  #open = 0
+  #ring: Uint8Array | undefined
+
+  /** @param next - sequence of the first message to come */
+  constructor(next: number) {
+    this.#base = next
+    this.#next = next
+  }
+
+  /** Messages that count against the client's Receive Maximum. MQTT 5.0 §4.9 */
+  get open(): number {
+    return this.#open
+  }
+
+  get nextSequence(): number {
+    return this.#next
+  }
+
+  static packetId(sequence: number): number {
+    return (sequence % packetIds) + 1
+  }
+
+  /** Whether `sequence` may be sent now: fewer than `limit` are open, and its packet id is not in use ([MQTT5-2.2.1-4]). */
+  hasRoom(limit: number, sequence: number): boolean {
+    return this.#open < limit && (this.#open === 0 || sequence - this.#base < packetIds)
+  }
+
+  /** Begins with a message; sequences only ever rise, and may leave gaps. */
+  add(sequence: number, state: InflightState): void {
+    if (this.#open === 0) this.#base = sequence
+    this.#grow(sequence - this.#base + 1)
+    this.#next = sequence + 1
+    this.#open += 1
+    const ring = this.#ring as Uint8Array
+    ring[sequence & (ring.length - 1)] = state
+  }
+
+  /** The open message with this packet id, or -1. */
+  find(packetId: number): number {
+    if (this.#open === 0) return -1
+    const distance = (packetId - 1 - (this.#base % packetIds) + packetIds) % packetIds
+    const sequence = this.#base + distance
+    return sequence < this.#next && this.state(sequence) !== Inflight.none ? sequence : -1
+  }
+
+  state(sequence: number): InflightState {
+    const ring = this.#ring
+    if (ring === undefined || sequence < this.#base || sequence >= this.#next) return Inflight.none
+    return ring[sequence & (ring.length - 1)] as InflightState
+  }
+
+  /** PUBREC arrived: now PUBCOMP is waited for. */
+  release(sequence: number): void {
+    const ring = this.#ring as Uint8Array
+    ring[sequence & (ring.length - 1)] = Inflight.pubcomp
+  }
+
+  /** The flow of this message is over. */
+  finish(sequence: number): void {
+    const ring = this.#ring as Uint8Array
+    const mask = ring.length - 1
+    ring[sequence & mask] = Inflight.none
+    this.#open -= 1
+    if (this.#open === 0) {
+      this.#base = this.#next
+      return
+    }
+    while (ring[this.#base & mask] === Inflight.none) this.#base += 1
+  }
+
+  /** The ring holds every sequence of the span at its own place, and gaps read as none. */
+  #grow(span: number): void {
+    const old = this.#ring
+    if (old !== undefined && span <= old.length) return
+    let size = old?.length ?? smallestRing
+    while (size < span) size *= 2
+    const ring = new Uint8Array(size)
+    if (old !== undefined) {
+      for (let sequence = this.#base; sequence < this.#next; sequence += 1) {
+        ring[sequence & (size - 1)] = old[sequence & (old.length - 1)] as number
+      }
+    }
+    this.#ring = ring
+  }
+}

@@ -1,0 +1,84 @@
+import type { MaybePromise } from '@x/contract'
+import fastq from 'fastq'
+import type { queue } from 'fastq'
+import { toError } from './broker-error.ts'
+import type { Broker } from './broker.ts'
+import { isPromise } from './maybe-promise.ts'
+import { packetOf } from './packet-form.ts'
+import type { BrokerPacket } from './packet-form.ts'
+import type { Publication } from './publication.ts'
+
+/** A function of the program that receives messages: done when it calls its second parameter, or, without that, when
+ * what it returns has settled. Publishers wait for it. */
+export type DeliverFunction = (this: Broker, packet: BrokerPacket, done: () => void) => unknown
+
+/** One `broker.subscribe(filter, deliver)`. */
+export interface LocalSubscriber {
+  readonly filter: string
+  readonly deliver: DeliverFunction
+}
+
+interface Task {
+  readonly subscriber: LocalSubscriber
+  readonly packet: BrokerPacket
+}
+
+/** Runs the program's own subscribers, `concurrency` messages at a time; further ones wait, and their publishers with
+ * them. */
+export class LocalSubscribers {
+  readonly #queue: queue<Task, void>
+  readonly #broker: Broker
+
+  constructor(broker: Broker, concurrency: number) {
+    this.#broker = broker
+    this.#queue = fastq<this, Task, void>(this, this.#work, concurrency)
+  }
+
+  /** Delivers to all of them; a promise when one is not done yet. */
+  deliver(subscribers: readonly LocalSubscriber[], publication: Publication): MaybePromise<void> {
+    let open = 0
+    let failure: Error | undefined
+    let settle: (() => void) | undefined
+    for (const subscriber of subscribers) {
+      open += 1
+      this.#queue.push({ subscriber, packet: packetOf(publication, false) }, error => {
+        open -= 1
+        failure ??= error ?? undefined
+        if (open === 0) settle?.()
+      })
+    }
+    if (open === 0 && failure === undefined) return undefined
+    return new Promise((resolve, reject) => {
+      settle = () => (failure === undefined ? resolve() : reject(failure))
+      if (open === 0) settle()
+    })
+  }
+
+  #work({ subscriber, packet }: Task, done: (error: Error | null) => void): void {
+    const { deliver } = subscriber
+    try {
+      if (deliver.length >= 2) {
+        deliver.call(this.#broker, packet, once(() => done(null)))
+        return
+      }
+      const result = deliver.call(this.#broker, packet, ignore)
+      if (isPromise(result)) result.then(() => done(null), (error: unknown) => done(toError(error)))
+      else done(null)
+    } catch (error) {
+      done(toError(error))
+    }
+  }
+}
+
+function ignore(): void {
+  // For functions that don't declare the parameter.
+}
+
+function once(task: () => void): () => void {
+  let called = false
+  return () => {
+    if (called) return
+    called = true
+    task()
+  }
+}

@@ -1,0 +1,210 @@
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Counters } from '@x/contract'
+import type { BufferPool } from './buffer-pool.ts'
+import { copyBytes } from './copy-bytes.ts'
+
+/** Flushes every outbox that was written to in a turn of the event loop, once, at the end of the turn. */
+export class FlushQueue {
+  #dirty: Outbox[] = []
+  #scheduled = false
+  readonly #flushAll = (): void => {
+    const dirty = this.#dirty
+    this.#dirty = []
+    this.#scheduled = false
+    for (const outbox of dirty) outbox.flush()
+  }
+
+  add(outbox: Outbox): void {
+    this.#dirty.push(outbox)
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(this.#flushAll)
+  }
+}
+
+/** What all outboxes of a broker share. */
+export interface OutboxContext {
+  readonly pool: BufferPool
+  readonly flushQueue: FlushQueue
+  readonly counters: Counters
+  /** Bytes waiting in one outbox above which it is full. */
+  readonly highWaterMark: number
+}
+
+/** Told when an outbox fills and when it has drained. */
+export interface OutboxOwner {
+  outboxFull(): void
+  outboxDrained(): void
+}
+
+/** Outgoing bytes of one connection: everything sent within a turn becomes one write.
+ *
+ * There are two places for bytes. Frames that are sent on exactly as they came in are not copied: consecutive ones
+ * stand side by side in the publisher's chunk and are one *run*, and a run that is all there is to send is written from
+ * where it stands. Everything else is put in the outbox's *own* buffer; a run that is followed by something else is
+ * copied there first, so the order is always: own buffer, then run. */
+export class Outbox {
+  readonly #stream: Duplex
+  readonly #context: OutboxContext
+  readonly #owner: OutboxOwner
+  /** A plain socket has copied (or sent) everything once `writableLength` is 0; of other streams that isn't known, so
+   * what was written to them is never used again. */
+  readonly #reusable: boolean
+
+  #own: Buffer | undefined
+  #ownLength = 0
+  #runSource: Buffer | undefined
+  #runStart = 0
+  #runEnd = 0
+  /** In the flush queue. */
+  #dirty = false
+  /** The stream asked to wait for its 'drain'. Meanwhile bytes gather here, where they are counted. */
+  #blocked = false
+  #closed = false
+  /** Above the high-water mark since it last was nearly empty. */
+  full = false
+
+  constructor(stream: Duplex, context: OutboxContext, owner: OutboxOwner) {
+    this.#stream = stream
+    this.#context = context
+    this.#owner = owner
+    this.#reusable = stream instanceof Socket && !('encrypted' in stream)
+  }
+
+  /** Bytes that were not yet handed to the operating system. */
+  get pending(): number {
+    return this.#ownLength + this.#runEnd - this.#runStart + this.#stream.writableLength
+  }
+
+  /** Sends `source[start, end)`, whole packets, without copying them now. The bytes must not change any more. */
+  appendRun(source: Buffer, start: number, end: number): void {
+    if (source === this.#runSource && start === this.#runEnd) {
+      this.#runEnd = end
+      return
+    }
+    if (this.#closed) return
+    if (this.#runSource !== undefined) this.#settleRun()
+    this.#runSource = source
+    this.#runStart = start
+    this.#runEnd = end
+    if (!this.#dirty) this.#markDirty()
+  }
+
+  /** Makes room for `size` bytes in `buffer` and answers where they begin; the caller writes all of them. */
+  reserve(size: number): number {
+    if (this.#runSource !== undefined) this.#settleRun()
+    const start = this.#ownLength
+    if (this.#own === undefined || start + size > this.#own.length) this.#grow(start + size)
+    this.#ownLength = start + size
+    if (!this.#dirty) this.#markDirty()
+    return start
+  }
+
+  /** Where `reserve` has made room; valid until the next call. */
+  get buffer(): Buffer {
+    return this.#own as Buffer
+  }
+
+  /** Sends a copy of the bytes. */
+  append(bytes: Uint8Array): void {
+    const start = this.reserve(bytes.length)
+    copyBytes(this.buffer, start, bytes, 0, bytes.length)
+  }
+
+  /** One write with everything there is, unless the stream is still busy with the last one. */
+  flush(): void {
+    this.#dirty = false
+    if (this.#closed) return
+    if (this.#blocked) {
+      // Copied, because waiting may take long and a run holds on to the whole chunk it stands in.
+      if (this.#runSource !== undefined) this.#settleRun()
+      this.#watchLevel()
+      return
+    }
+    const own = this.#own
+    if (this.#ownLength > 0 && this.#runSource !== undefined) this.#settleRun()
+    const bytes = this.#takeBytes()
+    if (bytes === undefined) return
+    this.#context.counters.bytesSent += bytes.length
+    const goOn = this.#stream.write(bytes)
+    if (own !== undefined && this.#reusable && bytes.buffer === own.buffer && this.#stream.writableLength === 0) {
+      this.#context.pool.give(own)
+    }
+    if (!goOn) {
+      this.#blocked = true
+      this.#watchLevel()
+    }
+  }
+
+  /** The stream can take more ('drain'). */
+  drained(): void {
+    this.#blocked = false
+    this.flush()
+    if (this.full && this.pending <= this.#context.highWaterMark / 4) {
+      this.full = false
+      this.#owner.outboxDrained()
+    }
+  }
+
+  /** Writes what there is now and takes nothing more. False when the stream was busy and bytes are lost. */
+  close(): boolean {
+    const blocked = this.#blocked
+    if (!blocked) this.flush()
+    this.#closed = true
+    this.#own = undefined
+    this.#ownLength = 0
+    this.#dropRun()
+    return !blocked
+  }
+
+  #markDirty(): void {
+    this.#dirty = true
+    this.#context.flushQueue.add(this)
+  }
+
+  #takeBytes(): Buffer | undefined {
+    if (this.#ownLength > 0) {
+      const bytes = (this.#own as Buffer).subarray(0, this.#ownLength)
+      this.#own = undefined
+      this.#ownLength = 0
+      return bytes
+    }
+    if (this.#runSource === undefined) return undefined
+    const bytes = this.#runSource.subarray(this.#runStart, this.#runEnd)
+    this.#dropRun()
+    return bytes
+  }
+
+  #watchLevel(): void {
+    if (this.full || this.pending <= this.#context.highWaterMark) return
+    this.full = true
+    this.#owner.outboxFull()
+  }
+
+  /** Copies the run behind the own bytes. */
+  #settleRun(): void {
+    const source = this.#runSource as Buffer
+    const start = this.#ownLength
+    const size = this.#runEnd - this.#runStart
+    if (this.#own === undefined || start + size > this.#own.length) this.#grow(start + size)
+    copyBytes(this.#own as unknown as Buffer, start, source, this.#runStart, this.#runEnd)
+    this.#ownLength = start + size
+    this.#dropRun()
+  }
+
+  #dropRun(): void {
+    this.#runSource = undefined
+    this.#runStart = 0
+    this.#runEnd = 0
+  }
+
+  #grow(size: number): void {
+    const grown = this.#context.pool.take(size)
+    if (this.#own !== undefined) {
+      copyBytes(grown, 0, this.#own, 0, this.#ownLength)
+      this.#context.pool.give(this.#own)
+    }
+    this.#own = grown
+  }
+}

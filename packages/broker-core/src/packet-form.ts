@@ -1,0 +1,118 @@
+import type { Message } from '@x/contract'
+import { decodeProperties, encodePublishProperties } from '@x/packet'
+import type { PublishPacket, PublishProperties, QoS } from '@x/packet'
+import { BrokerError } from './broker-error.ts'
+import { Publication } from './publication.ts'
+import { ReasonCode } from './reason-code.ts'
+
+/** A PUBLISH as hooks, events and in-process subscribers see it. */
+export interface BrokerPacket extends PublishPacket {
+  payload: Buffer
+  brokerId: string
+  brokerCounter: number
+  /** Client identifier of the publisher. */
+  clientId?: string
+}
+
+/** What a program may publish: only the topic is required. */
+export interface PublishRequest {
+  cmd?: 'publish'
+  topic: string
+  payload?: string | Buffer
+  qos?: QoS
+  retain?: boolean
+  dup?: boolean
+  properties?: PublishProperties
+  messageId?: number | undefined
+  brokerId?: string
+  brokerCounter?: number
+  clientId?: string
+}
+
+/** The packet object of a message; new each time, so that a hook may change it. `dup` is the flag it came with. */
+export function packetOf(message: Message, dup: boolean): BrokerPacket {
+  const packet: BrokerPacket = {
+    cmd: 'publish',
+    brokerId: message.brokerId,
+    brokerCounter: message.brokerCounter,
+    topic: message.topic,
+    payload: message.payload,
+    qos: message.qos,
+    retain: message.retain,
+    dup,
+  }
+  if (message.publisher !== undefined) packet.clientId = message.publisher
+  const properties = propertiesOf(message)
+  if (properties !== undefined) packet.properties = properties
+  return packet
+}
+
+function propertiesOf(message: Message): PublishProperties | undefined {
+  const wire = message.properties
+  if (wire === undefined && message.expiresAt === undefined) return undefined
+  const properties: PublishProperties =
+    wire === undefined ? {} : decodeProperties(Buffer.from(wire), 0, wire.length, 'publish')
+  if (message.expiresAt !== undefined) {
+    properties.messageExpiryInterval = Math.max(0, Math.ceil((message.expiresAt - Date.now()) / 1000))
+  }
+  return properties
+}
+
+/** The message a packet object stands for.
+ * @throws BrokerError `PACKET_INVALID` when the packet can't be published; topics are checked by the caller */
+export function publicationOf(
+  packet: PublishRequest,
+  origin: { publisher: string | undefined; brokerId: string; brokerCounter: number; now: number },
+): Publication {
+  const qos = packet.qos ?? 0
+  if (qos !== 0 && qos !== 1 && qos !== 2) {
+    throw new BrokerError('PACKET_INVALID', {
+      reasonCode: ReasonCode.qosNotSupported,
+      message: `qos of a packet to publish is ${String(qos)}, it must be 0, 1 or 2`,
+    })
+  }
+  const { payload = '' } = packet
+  const interval = packet.properties?.messageExpiryInterval
+  return new Publication(packet.topic, origin, {
+    payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
+    qos,
+    retain: packet.retain === true,
+    properties: packet.properties === undefined ? undefined : encodePublishProperties(packet.properties),
+    expiresAt: interval === undefined ? undefined : origin.now + interval * 1000,
+  })
+}
+
+/** The message after a hook has had its packet: the very same when the hook has changed nothing, so that the order of
+ * user properties, which a packet object can't hold, survives hooks that only look. */
+export function republish(publication: Publication, packet: BrokerPacket, now: number): Publication {
+  const before = packetOf(publication, packet.dup)
+  const wireBefore = before.properties && encodePublishProperties(before.properties)
+  const wireAfter = packet.properties && encodePublishProperties(packet.properties)
+  const sameProperties =
+    before.properties?.messageExpiryInterval === packet.properties?.messageExpiryInterval &&
+    Buffer.compare(wireBefore ?? Buffer.alloc(0), wireAfter ?? Buffer.alloc(0)) === 0
+  const same =
+    packet.topic === before.topic &&
+    packet.payload === before.payload &&
+    packet.qos === before.qos &&
+    packet.retain === before.retain
+  if (same && sameProperties) return publication
+  const changed = publicationOf(packet, {
+    publisher: publication.publisher,
+    brokerId: publication.brokerId,
+    brokerCounter: publication.brokerCounter,
+    now,
+  })
+  if (!sameProperties) return changed
+  return new Publication(packet.topic, { ...origin(publication), now }, {
+    payload: changed.payload,
+    qos: changed.qos,
+    retain: changed.retain,
+    properties: publication.properties,
+    expiresAt: publication.expiresAt,
+  })
+}
+
+function origin(message: Message): Pick<Message, 'publisher' | 'brokerId' | 'brokerCounter'> {
+  return { publisher: message.publisher, brokerId: message.brokerId, brokerCounter: message.brokerCounter }
+}

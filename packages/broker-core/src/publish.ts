@@ -1,0 +1,211 @@
+import type { MaybePromise } from '@x/contract'
+import type { FrameReader, PublishFrame } from '@x/packet'
+import { sendAck } from './acknowledge.ts'
+import { BrokerError, reasonCodeFrom, toError } from './broker-error.ts'
+import type { Connection } from './connection.ts'
+import type { Engine } from './engine.ts'
+import { isPromise, then } from './maybe-promise.ts'
+import { packetOf, republish } from './packet-form.ts'
+import { Acceptance } from './pending-publishes.ts'
+import { Publication } from './publication.ts'
+import { ReasonCode } from './reason-code.ts'
+import type { Session } from './session.ts'
+import { TopicAliases } from './topic-aliases.ts'
+
+/** PUBLISH from a client. MQTT 5.0 §3.3 */
+export function receivePublish(connection: Connection, reader: FrameReader): MaybePromise<void> {
+  const { engine } = connection
+  const frame = engine.publishFrame
+  frame.read(
+    reader.source,
+    reader.header,
+    reader.frameStart,
+    reader.bodyStart,
+    reader.frameEnd,
+    connection.version,
+    'client',
+  )
+  engine.counters.publishesReceived += 1
+  const passable = frame.qos === 0 && !frame.retain && frame.forwardable && engine.passThrough
+  if (passable && engine.run.extend(frame)) return undefined
+  engine.run.flush()
+  const topic = topicOf(connection, frame)
+  const restricted = isRestricted(topic) && engine.hooks.authorizePublish === undefined
+  if (passable && !restricted) {
+    const plan = engine.router.plan(topic)
+    if (plan.verbatim) {
+      engine.run.begin(connection, plan, frame)
+      return undefined
+    }
+  }
+  return accept(connection, engine, frame, topic)
+}
+
+/** `$SYS/` is the broker's own, unless a hook decides otherwise. */
+function isRestricted(topic: string): boolean {
+  return topic.charCodeAt(0) === 0x24 && topic.startsWith('$SYS/')
+}
+
+function topicOf(connection: Connection, frame: PublishFrame): string {
+  const { interner, options } = connection.engine
+  if (frame.topicAlias === 0) return interner.intern(frame.source, frame.topicStart, frame.topicEnd)
+  connection.aliases ??= new TopicAliases(options.topicAliasMaximum)
+  if (frame.topicStart === frame.topicEnd) return connection.aliases.get(frame.topicAlias)
+  const topic = interner.intern(frame.source, frame.topicStart, frame.topicEnd)
+  connection.aliases.set(frame.topicAlias, topic)
+  return topic
+}
+
+/** A message on its own: what is not passed on in a run. */
+function accept(connection: Connection, engine: Engine, frame: PublishFrame, topic: string): MaybePromise<void> {
+  const session = connection.session as Session
+  const { messageId, qos, dup } = frame
+  const publication = new Publication(
+    topic,
+    {
+      publisher: session.clientId,
+      brokerId: engine.brokerId,
+      brokerCounter: engine.nextCounter(),
+      now: frame.messageExpiryInterval < 0 ? 0 : engine.clock.now(),
+    },
+    frame,
+    connection.version,
+  )
+  const request: Request = { connection, session, publication, messageId, qos }
+  const { authorizePublish } = engine.hooks
+  if (authorizePublish === undefined) {
+    if (isRestricted(topic)) return refuse(request, notAuthorized(topic))
+    return authorized(request)
+  }
+  const packet = packetOf(publication, dup)
+  if (qos > 0) packet.messageId = messageId
+  let answer: MaybePromise<unknown>
+  try {
+    answer = authorizePublish(connection.client, packet)
+  } catch (error) {
+    return refuse(request, toError(error))
+  }
+  if (!isPromise(answer)) return authorized(changed(request, packet))
+  return answer.then(
+    () => authorized(changed(request, packet)),
+    (error: unknown) => refuse(request, toError(error)),
+  )
+}
+
+/** A PUBLISH on its way through the steps below. `qos` and `messageId` are the packet's, whatever a hook makes of the
+ * message: the acknowledgement follows them. */
+interface Request {
+  readonly connection: Connection
+  readonly session: Session
+  readonly publication: Publication
+  readonly messageId: number
+  readonly qos: number
+}
+
+function changed(request: Request, packet: ReturnType<typeof packetOf>): Request {
+  const publication = republish(request.publication, packet, request.connection.engine.clock.now())
+  return publication === request.publication ? request : { ...request, publication }
+}
+
+function notAuthorized(topic: string): BrokerError {
+  return new BrokerError('NOT_AUTHORIZED', {
+    message: `$SYS/ topic is reserved: '${topic}' may not be published by clients`,
+    reasonCode: ReasonCode.notAuthorized,
+  })
+}
+
+/** 5.0 clients are told with the acknowledgement and stay; for 3.x there is no way to say it but to close. */
+function refuse({ connection, messageId, qos }: Request, error: Error): void {
+  if (connection.version !== 5) {
+    connection.fail(error)
+    return
+  }
+  connection.engine.broker.reportClientError(connection.client, error)
+  if (qos > 0) {
+    sendAck(connection, qos === 1 ? 'puback' : 'pubrec', messageId, reasonCodeFrom(error, ReasonCode.notAuthorized))
+  }
+}
+
+function authorized(request: Request): MaybePromise<void> {
+  const { connection, session, publication, messageId, qos } = request
+  const { engine } = connection
+  if (connection.phase !== 'connected') return undefined
+  if (qos === 2) {
+    if (session.received.has(messageId)) {
+      // Ours already; only the acknowledgement was lost ([MQTT5-4.3.3-10]).
+      return acknowledge(request)
+    }
+  }
+  if (qos > 0) checkReceiveMaximum(connection, session, qos)
+  if (qos === 2) session.addReceived(messageId)
+  const receipt = qos === 2 && session.stored ? { session: session.handle, packetId: messageId } : undefined
+  let stored: MaybePromise<void>
+  try {
+    stored = engine.store(publication, receipt)
+  } catch (error) {
+    return notStored(request, error)
+  }
+  if (!isPromise(stored) && connection.pending === undefined) return complete(request)
+  connection.pending ??= new Acceptance(connection)
+  const settled = isPromise(stored)
+    ? stored.then(
+        () => true,
+        (error: unknown) => {
+          notStored(request, error)
+          return false
+        },
+      )
+    : true
+  let ok = true
+  connection.pending.add(
+    then(settled, value => {
+      ok = value
+    }),
+    () => (ok ? complete(request) : undefined),
+  )
+  return undefined
+}
+
+/** [MQTT5-3.3.4-7]; also keeps QoS 2 ids that are never released from growing without end. */
+function checkReceiveMaximum(connection: Connection, session: Session, qos: number): void {
+  const limit = connection.engine.options.maxInflightInbound
+  const open = session.received.size + (connection.version === 5 ? (connection.pending?.size ?? 0) : 0)
+  if (open < limit) return
+  const what = qos === 2 ? 'inbound QoS 2 messages already awaiting PUBREL' : 'inbound messages already unacknowledged'
+  throw new BrokerError('RECEIVE_MAXIMUM_EXCEEDED', {
+    message: `maxInflightInbound exceeded: ${open} ${what}`,
+    reasonCode: ReasonCode.receiveMaximumExceeded,
+  })
+}
+
+/** Stored: routed, reported, acknowledged. */
+function complete(request: Request): MaybePromise<void> {
+  const done = request.connection.engine.finish(request.publication, request.connection)
+  if (!isPromise(done)) {
+    acknowledge(request)
+    return undefined
+  }
+  const { connection } = request
+  if (connection.pending === undefined) {
+    connection.pending = new Acceptance(connection)
+    connection.pending.add(done, () => acknowledge(request))
+    return undefined
+  }
+  return done.then(() => acknowledge(request))
+}
+
+function acknowledge({ connection, messageId, qos }: Request): void {
+  if (qos > 0) sendAck(connection, qos === 1 ? 'puback' : 'pubrec', messageId, ReasonCode.success)
+}
+
+/** Not stored, so not acknowledged: the client keeps the message. A full store is something 5.0 clients can be told. */
+function notStored({ connection, session, messageId, qos }: Request, error: unknown): void {
+  session.removeReceived(messageId)
+  const quota = typeof error === 'object' && error !== null && 'code' in error && error.code === 'QUOTA_EXCEEDED'
+  if (quota && connection.version === 5 && qos > 0) {
+    connection.engine.broker.reportClientError(connection.client, toError(error))
+    sendAck(connection, qos === 1 ? 'puback' : 'pubrec', messageId, ReasonCode.quotaExceeded)
+    return
+  }
+  connection.fail(error)
+}

@@ -1,0 +1,54 @@
+import type { MaybePromise } from '@x/contract'
+import { decodeControl } from '@x/packet'
+import type { FrameReader, Packet } from '@x/packet'
+import { receiveAck } from './acknowledge.ts'
+import { BrokerError } from './broker-error.ts'
+import type { Connection } from './connection.ts'
+import { receiveDisconnect } from './disconnect.ts'
+import { receivePublish } from './publish.ts'
+import { ReasonCode } from './reason-code.ts'
+import { receiveSubscribe } from './subscribe.ts'
+import { receiveUnsubscribe } from './unsubscribe.ts'
+
+const publish = 3
+const pingreq = 12
+const pingrespFrame: Buffer = Buffer.of(0xd0, 0)
+
+/** Has one packet of a connected client take effect. A promise: the next one has to wait.
+ * @throws PacketError, TopicError, BrokerError: what the client did wrong, and with which reason code it is told */
+export function receivePacket(connection: Connection, reader: FrameReader): MaybePromise<void> {
+  const type = reader.header >> 4
+  if (type === publish) return receivePublish(connection, reader)
+  connection.engine.run.flush()
+  if (type > publish && type < 8) return receiveAck(connection, reader)
+  if (type === pingreq) return receivePingreq(connection)
+  return receiveControl(connection, decodeControl(reader.frame(), connection.version))
+}
+
+function receivePingreq(connection: Connection): void {
+  connection.outbox.append(pingrespFrame)
+  const { broker } = connection.engine
+  if (broker.listenerCount('ping') > 0) broker.emit('ping', { cmd: 'pingreq' }, connection.client)
+}
+
+function receiveControl(connection: Connection, packet: Packet): MaybePromise<void> {
+  switch (packet.cmd) {
+    case 'subscribe':
+      return receiveSubscribe(connection, packet)
+    case 'unsubscribe':
+      return receiveUnsubscribe(connection, packet)
+    case 'disconnect':
+      return receiveDisconnect(connection, packet)
+    case 'connect':
+      // [MQTT5-3.1.0-2]
+      throw new BrokerError('SECOND_CONNECT', {
+        message: 'Invalid protocol: a second CONNECT on one connection',
+        reasonCode: ReasonCode.protocolError,
+      })
+    default:
+      throw new BrokerError('PACKET_NOT_ALLOWED', {
+        message: `Invalid protocol: ${packet.cmd.toUpperCase()} from a client`,
+        reasonCode: ReasonCode.protocolError,
+      })
+  }
+}

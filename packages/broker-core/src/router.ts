@@ -1,0 +1,118 @@
+import { mergeSubscriptions } from '@x/contract'
+import type { Reception, Subscription } from '@x/contract'
+import { FilterTrie } from '@x/topic-trie'
+import type { TopicFilter } from '@x/topic-trie'
+import type { LocalSubscriber } from './local-subscriber.ts'
+import type { Session } from './session.ts'
+import type { SharedGroup } from './shared-group.ts'
+
+/** One entry of the routing table: who gets what matches a filter. */
+type Route =
+  | { readonly kind: 'session'; readonly session: Session; readonly subscription: Subscription }
+  | { readonly kind: 'group'; readonly group: SharedGroup }
+  | { readonly kind: 'local'; readonly subscriber: LocalSubscriber }
+
+/** How one connected session receives the messages of a topic. */
+export interface Target extends Reception {
+  readonly session: Session
+  /** Reception of the session's own messages, where `noLocal` makes it differ; undefined: it gets none of them. */
+  readonly own: Reception | undefined
+  /** Neither own messages nor subscription identifiers need a thought. */
+  readonly plain: boolean
+}
+
+/** Everybody here who receives the messages of a topic, made once for each topic and set of subscriptions. */
+export interface Plan {
+  readonly targets: readonly Target[]
+  readonly groups: readonly SharedGroup[]
+  readonly locals: readonly LocalSubscriber[]
+  /** QoS 0 messages can be sent on as they came in, to all targets. */
+  readonly verbatim: boolean
+}
+
+/** Told about the first and the last route of a filter: what other brokers must know. */
+export interface RouteObserver {
+  routeAdded(filter: string): void
+  routeRemoved(filter: string): void
+}
+
+/** Who, of the sessions connected here and the program's own functions, receives a topic. */
+export class Router {
+  readonly #trie: FilterTrie<Route, Plan>
+  readonly #observer: RouteObserver
+
+  constructor(observer: RouteObserver) {
+    this.#trie = new FilterTrie<Route, Plan>({ derive: makePlan })
+    this.#observer = observer
+  }
+
+  /** Changes when any plan may have. */
+  get generation(): number {
+    return this.#trie.generation
+  }
+
+  get size(): number {
+    return this.#trie.size
+  }
+
+  /** The same object as long as nothing that concerns the topic has changed. */
+  plan(topic: string): Plan {
+    return this.#trie.match(topic)
+  }
+
+  addSession(session: Session, subscription: Subscription): void {
+    this.#add(subscription.filter, session, { kind: 'session', session, subscription })
+  }
+
+  addGroup(filter: string, group: SharedGroup): void {
+    this.#add(filter, group, { kind: 'group', group })
+  }
+
+  addLocal(filter: string, subscriber: LocalSubscriber): void {
+    this.#add(filter, subscriber, { kind: 'local', subscriber })
+  }
+
+  remove(filter: string, key: Session | SharedGroup | LocalSubscriber): boolean {
+    const removed = this.#trie.remove(filter as TopicFilter, key)
+    if (removed && !this.#trie.has(filter as TopicFilter)) this.#observer.routeRemoved(filter)
+    return removed
+  }
+
+  #add(filter: string, key: object, route: Route): void {
+    const first = !this.#trie.has(filter as TopicFilter)
+    this.#trie.add(filter as TopicFilter, key, route)
+    if (first) this.#observer.routeAdded(filter)
+  }
+}
+
+function makePlan(routes: readonly Route[]): Plan {
+  const bySession = new Map<Session, Subscription[]>()
+  const groups: SharedGroup[] = []
+  const locals: LocalSubscriber[] = []
+  for (const route of routes) {
+    if (route.kind === 'group') groups.push(route.group)
+    else if (route.kind === 'local') locals.push(route.subscriber)
+    else {
+      const subscriptions = bySession.get(route.session)
+      if (subscriptions === undefined) bySession.set(route.session, [route.subscription])
+      else subscriptions.push(route.subscription)
+    }
+  }
+  const targets: Target[] = []
+  for (const [session, subscriptions] of bySession) targets.push(makeTarget(session, subscriptions))
+  const verbatim = groups.length === 0 && locals.length === 0 && targets.every(target => target.plain)
+  return { targets, groups, locals, verbatim }
+}
+
+function makeTarget(session: Session, subscriptions: readonly Subscription[]): Target {
+  const reception = mergeSubscriptions(subscriptions, false) as Reception
+  const hasNoLocal = subscriptions.some(subscription => subscription.noLocal)
+  return {
+    session,
+    qos: reception.qos,
+    retainAsPublished: reception.retainAsPublished,
+    subscriptionIdentifiers: reception.subscriptionIdentifiers,
+    own: hasNoLocal ? mergeSubscriptions(subscriptions, true) : reception,
+    plain: !hasNoLocal && reception.subscriptionIdentifiers === undefined,
+  }
+}

@@ -1,0 +1,410 @@
+import { isExpired } from '@x/contract'
+import type { Delivery, Message, OpenedSession, QueueEntry, SessionHandle, SessionOwner, Subscription } from '@x/contract'
+import { writeAck } from '@x/packet'
+import type { ProtocolVersion, QoS } from '@x/packet'
+import type { Connection } from './connection.ts'
+import type { Engine } from './engine.ts'
+import { Inflight, InflightWindow } from './inflight-window.ts'
+import { isPromise } from './maybe-promise.ts'
+import type { Outbox } from './outbox.ts'
+import { packetOf, republish } from './packet-form.ts'
+import { Publication } from './publication.ts'
+import type { Envelope, Recipient } from './publication.ts'
+import { ReasonCode } from './reason-code.ts'
+import type { SharedGroup } from './shared-group.ts'
+import { WaitingQueue } from './waiting-queue.ts'
+
+/** Entries asked of the store at a time. */
+const pageSize = 256
+const pubrelHeader = 0x62
+
+/** Written before each use; a delivery allocates none. */
+const envelope: { -readonly [Key in keyof Envelope]: Envelope[Key] } = {
+  qos: 0,
+  retain: false,
+  dup: false,
+  messageId: 0,
+  subscriptionIdentifiers: undefined,
+}
+
+/** The session of a connected client: what it subscribes to, and its outgoing QoS 1 and 2 flows. It lives as long as the
+ * connection; what outlives that is in the store. MQTT 5.0 §4.1
+ *
+ * A *stored* session (expiry above 0) has its queue in the store: entries come in by `deliver`, or by `read` after there
+ * was no room. For the others messages beyond the window wait in `#waiting`. */
+export class Session implements SessionOwner, Recipient {
+  readonly clientId: string
+  readonly connection: Connection
+  readonly outbox: Outbox
+  readonly version: ProtocolVersion
+  readonly maximumPacketSize: number
+  /** min(client's Receive Maximum, maximumInflight). MQTT 5.0 §4.9 */
+  readonly #inflightLimit: number
+  readonly #engine: Engine
+  readonly stored: boolean
+  /** Which frames may be passed on to this client untouched: 3 (3.x), 5 (5.0), or 0 when each has to be looked at (or the
+   * session is closed). */
+  lane: 0 | 3 | 5
+  /** Filter to subscription; what `router` and store know as well. Undefined until the first. */
+  #subscriptions: Map<string, Subscription> | undefined
+  /** Packet ids of QoS 2 messages from the client that await PUBREL. Undefined until the first. */
+  #received: Set<number> | undefined
+  #handle: SessionHandle | undefined
+  /** Undefined until the first QoS 1 or 2 message is sent. */
+  #window: InflightWindow | undefined
+  #waiting: WaitingQueue | undefined
+  /** Stored sessions: entries up to here have been taken. */
+  #takenThrough = 0
+  /** Stored sessions: the store has entries that were not taken. */
+  #behind = false
+  #reading = false
+  /** Entries up to here may have been sent on an earlier connection. */
+  #sentBefore = 0
+  /** Shared messages claimed by a session without a stored queue: sequence here to sequence in the store. */
+  #claimed: Map<number, number> | undefined
+  /** Shared groups this session is a member of. */
+  groups: Set<SharedGroup> | undefined
+  #phase: 'opening' | 'open' | 'closed' = 'opening'
+
+  constructor(
+    connection: Connection,
+    engine: Engine,
+    traits: { clientId: string; stored: boolean; receiveMaximum: number; maximumPacketSize: number },
+  ) {
+    this.clientId = traits.clientId
+    this.connection = connection
+    this.outbox = connection.outbox
+    this.version = connection.version
+    this.maximumPacketSize = traits.maximumPacketSize
+    this.#inflightLimit = Math.min(traits.receiveMaximum, engine.options.maximumInflight)
+    this.#engine = engine
+    this.stored = traits.stored
+    this.lane = 0
+  }
+
+  /** The store's name for the open session. */
+  get handle(): SessionHandle {
+    return this.#handle as SessionHandle
+  }
+
+  get subscriptions(): ReadonlyMap<string, Subscription> {
+    return this.#subscriptions ?? noSubscriptions
+  }
+
+  get received(): ReadonlySet<number> {
+    return this.#received ?? noneReceived
+  }
+
+  /** Highest sequence that was ever sent to this client. */
+  get sentThrough(): number {
+    return this.stored ? Math.max(this.#sentBefore, this.#takenThrough) : 0
+  }
+
+  /** Nothing older waits, so another message can be sent at once. */
+  get hasRoom(): boolean {
+    if (this.#phase !== 'open' || this.#behind || this.#reading) return false
+    if (this.#waiting !== undefined && this.#waiting.length > 0) return false
+    return this.#window === undefined || this.#window.hasRoom(this.#inflightLimit, this.#window.nextSequence)
+  }
+
+  get inflight(): number {
+    return this.#window?.open ?? 0
+  }
+
+  /** More waits for this client than it should: publishers that feed it are slowed down. */
+  get congested(): boolean {
+    return this.outbox.full || (this.#waiting?.congested ?? false)
+  }
+
+  /** Takes over what the store has of this session. Routes are the caller's. */
+  restore(opened: OpenedSession): void {
+    this.#handle = opened.handle
+    this.#sentBefore = opened.sentThrough
+    if (opened.received.length > 0) this.#received = new Set(opened.received)
+    for (const subscription of opened.subscriptions) this.addSubscription(subscription)
+    this.#behind = this.stored && opened.present && opened.lastSequence > 0
+    this.#takenThrough = this.#behind ? 0 : opened.lastSequence
+  }
+
+  /** The CONNACK is out: deliveries may begin ([MQTT5-3.2.0-1]). What waits already is sent by `pump`. */
+  open(): void {
+    if (this.#phase !== 'opening') return
+    this.#phase = 'open'
+    const untouched = this.maximumPacketSize > this.#engine.options.maximumPacketSize
+    this.lane = untouched ? (this.version === 5 ? 5 : 3) : 0
+  }
+
+  get isOpen(): boolean {
+    return this.#phase === 'open'
+  }
+
+  close(): void {
+    this.#phase = 'closed'
+    this.lane = 0
+  }
+
+  addSubscription(subscription: Subscription): void {
+    this.#subscriptions ??= new Map()
+    this.#subscriptions.set(subscription.filter, subscription)
+  }
+
+  removeSubscription(filter: string): void {
+    this.#subscriptions?.delete(filter)
+  }
+
+  addReceived(packetId: number): void {
+    this.#received ??= new Set()
+    this.#received.add(packetId)
+  }
+
+  removeReceived(packetId: number): boolean {
+    return this.#received?.delete(packetId) ?? false
+  }
+
+  /** Delivers a message that no store keeps for this session: at QoS 0 now, at QoS 1 and 2 when the window has room. */
+  send(publication: Publication, qos: QoS, retain: boolean, subscriptionIdentifiers: readonly number[] | undefined): void {
+    if (this.#phase === 'closed') return
+    if (qos === 0) {
+      if (this.#phase !== 'open') return
+      const allowed = this.#forwarded(publication)
+      if (allowed !== undefined) this.#sendAtMostOnce(allowed, retain, subscriptionIdentifiers)
+      return
+    }
+    if (this.hasRoom) {
+      const allowed = this.#forwarded(publication)
+      if (allowed === undefined) return
+      const sequence = this.#window?.nextSequence ?? this.#takenThrough
+      this.#sendInflight(allowed, { qos, retain, dup: false, subscriptionIdentifiers }, sequence)
+      return
+    }
+    this.#wait({ message: publication.kept(), qos, retain, subscriptionIdentifiers })
+  }
+
+  /** An entry of the stored queue ({@link SessionOwner.deliver}). */
+  deliver(entry: QueueEntry): boolean {
+    if (!this.hasRoom) {
+      this.#behind = true
+      return false
+    }
+    this.#takeEntry(entry)
+    return true
+  }
+
+  fenced(): void {
+    this.connection.sessionTakenOver()
+  }
+
+  /** A message of a shared group that this session has claimed. */
+  sendClaimed(entry: QueueEntry): void {
+    if (entry.qos === 0 || this.stored) {
+      if (entry.qos === 0) this.send(Publication.of(entry.message), 0, entry.retain, entry.subscriptionIdentifiers)
+      else this.#takeEntry(entry)
+      return
+    }
+    const sequence = this.#window?.nextSequence ?? this.#takenThrough
+    this.#claimed ??= new Map()
+    this.#claimed.set(sequence, entry.sequence)
+    const publication = this.#engine.publicationOf(entry.message)
+    const { qos, retain, subscriptionIdentifiers } = entry
+    this.#sendInflight(publication, { qos, retain, dup: false, subscriptionIdentifiers }, sequence)
+  }
+
+  /** PUBACK: the QoS 1 flow is over, whatever the reason code ([MQTT5-4.4.0-2]). */
+  puback(messageId: number): void {
+    this.#finish(messageId, Inflight.puback)
+  }
+
+  /** PUBREC: answered by PUBREL, or the end of the flow when the client refused the message ([MQTT5-4.3.3-4]). */
+  pubrec(messageId: number, reasonCode: number): void {
+    const window = this.#window
+    const sequence = window === undefined ? -1 : window.find(messageId)
+    if (reasonCode >= 0x80) {
+      this.#finish(messageId, Inflight.pubrec)
+      return
+    }
+    if (window === undefined || sequence < 0 || window.state(sequence) === Inflight.puback) {
+      this.#writePubrel(messageId, this.version === 5 ? ReasonCode.packetIdentifierNotFound : 0)
+      return
+    }
+    window.release(sequence)
+    const stored = this.#storedSequence(sequence)
+    if (stored !== undefined) this.#engine.watch(this.#engine.persistence.release(this.handle, stored), 'release')
+    this.#writePubrel(messageId, 0)
+  }
+
+  /** PUBCOMP: the QoS 2 flow is over. */
+  pubcomp(messageId: number): void {
+    this.#finish(messageId, Inflight.pubcomp)
+  }
+
+  /** Sends what waits, as far as there is room. */
+  pump(): void {
+    if (this.#phase !== 'open') return
+    if (this.#waiting !== undefined) this.#sendWaiting()
+    if (this.#behind) this.#readOn()
+    if (this.groups !== undefined && this.hasRoom) for (const group of this.groups) group.roomFor(this)
+  }
+
+  #finish(messageId: number, awaited: number): void {
+    const window = this.#window
+    if (window === undefined) return
+    const sequence = window.find(messageId)
+    if (sequence < 0 || window.state(sequence) !== awaited) return
+    window.finish(sequence)
+    this.#settle(sequence)
+    if (this.#waiting !== undefined || this.#behind || this.groups !== undefined) this.pump()
+  }
+
+  /** The store need not keep the message any longer. */
+  #settle(sequence: number): void {
+    const stored = this.#storedSequence(sequence)
+    if (stored === undefined) return
+    this.#claimed?.delete(sequence)
+    this.#engine.watch(this.#engine.persistence.acknowledge(this.handle, stored), 'acknowledge')
+  }
+
+  #storedSequence(sequence: number): number | undefined {
+    return this.stored ? sequence : this.#claimed?.get(sequence)
+  }
+
+  #sendAtMostOnce(publication: Publication, retain: boolean, identifiers: readonly number[] | undefined): void {
+    if (this.connection.shedsLoad) {
+      this.#engine.counters.droppedOutboxFull += 1
+      return
+    }
+    envelope.qos = 0
+    envelope.retain = retain
+    envelope.dup = false
+    envelope.messageId = 0
+    envelope.subscriptionIdentifiers = identifiers
+    this.#write(publication)
+  }
+
+  #sendInflight(
+    publication: Publication,
+    how: { qos: QoS; retain: boolean; dup: boolean; subscriptionIdentifiers: readonly number[] | undefined },
+    sequence: number,
+  ): void {
+    envelope.qos = how.qos
+    envelope.retain = how.retain
+    envelope.dup = how.dup
+    envelope.messageId = InflightWindow.packetId(sequence)
+    envelope.subscriptionIdentifiers = how.subscriptionIdentifiers
+    if (!this.#write(publication)) {
+      // Counts as delivered ([MQTT5-3.1.2-25]).
+      this.#settle(sequence)
+      return
+    }
+    this.#window ??= new InflightWindow(sequence)
+    this.#window.add(sequence, how.qos === 1 ? Inflight.puback : Inflight.pubrec)
+  }
+
+  #write(publication: Publication): boolean {
+    if (!publication.writeTo(this, envelope, this.#engine.wheel.now)) {
+      this.#engine.counters.droppedTooLarge += 1
+      return false
+    }
+    this.#engine.counters.publishesSent += 1
+    return true
+  }
+
+  #writePubrel(messageId: number, reasonCode: number): void {
+    const size = this.version === 5 && reasonCode !== 0 ? 5 : 4
+    const offset = this.outbox.reserve(size)
+    writeAck(this.outbox.buffer, offset, pubrelHeader, messageId, reasonCode, this.version)
+  }
+
+  #wait(delivery: Delivery): void {
+    this.#waiting ??= new WaitingQueue(this.#engine.queueLimits)
+    const count = this.#waiting.push(delivery)
+    if (count > 0) this.#engine.dropped({ queue: this.clientId, reason: 'queueFull', count })
+  }
+
+  #sendWaiting(): void {
+    const waiting = this.#waiting as WaitingQueue
+    const wasCongested = waiting.congested
+    while (waiting.length > 0) {
+      if (this.#window !== undefined && !this.#window.hasRoom(this.#inflightLimit, this.#window.nextSequence)) break
+      const { message, ...how } = waiting.shift() as Delivery
+      if (this.#isExpired(message)) continue
+      const publication = this.#forwarded(this.#engine.publicationOf(message))
+      if (publication === undefined) continue
+      const sequence = this.#window?.nextSequence ?? this.#takenThrough
+      this.#sendInflight(publication, { ...how, dup: false }, sequence)
+    }
+    if (wasCongested && !waiting.congested) this.connection.relieved()
+  }
+
+  #readOn(): void {
+    while (this.#behind && !this.#reading && this.#phase === 'open') {
+      const asked = Math.min(pageSize, this.#inflightLimit - this.inflight)
+      if (asked <= 0) return
+      const page = this.#engine.persistence.read(this.handle, this.#takenThrough, asked)
+      if (!isPromise(page)) {
+        if (!this.#takePage(page, asked)) return
+        continue
+      }
+      this.#reading = true
+      const taken = page.then(entries => {
+        this.#reading = false
+        this.#takePage(entries, asked)
+        this.pump()
+      })
+      this.#engine.watch(
+        taken.catch((error: unknown) => {
+          this.#reading = false
+          throw error
+        }),
+        'read',
+      )
+    }
+  }
+
+  /** False: there was no room for all of them. */
+  #takePage(entries: readonly QueueEntry[], asked: number): boolean {
+    for (const entry of entries) {
+      if (this.#phase !== 'open') return false
+      if (this.#window !== undefined && !this.#window.hasRoom(this.#inflightLimit, entry.sequence)) return false
+      this.#takeEntry(entry)
+    }
+    if (entries.length < asked) this.#behind = false
+    return true
+  }
+
+  #takeEntry(entry: QueueEntry): void {
+    const { sequence, qos, retain, subscriptionIdentifiers } = entry
+    this.#takenThrough = Math.max(this.#takenThrough, sequence)
+    if (entry.released) {
+      this.#window ??= new InflightWindow(sequence)
+      this.#window.add(sequence, Inflight.pubcomp)
+      this.#writePubrel(InflightWindow.packetId(sequence), 0)
+      return
+    }
+    const dup = sequence <= this.#sentBefore
+    // What was begun is completed although it has expired ([MQTT5-4.3.3-7]).
+    if (!dup && this.#isExpired(entry.message)) {
+      this.#settle(sequence)
+      return
+    }
+    const publication = this.#forwarded(this.#engine.publicationOf(entry.message))
+    if (publication === undefined) this.#settle(sequence)
+    else this.#sendInflight(publication, { qos, retain, dup, subscriptionIdentifiers }, sequence)
+  }
+
+  #isExpired(message: Message): boolean {
+    if (message.expiresAt === undefined || !isExpired(message, this.#engine.clock.now())) return false
+    this.#engine.dropped({ queue: this.clientId, reason: 'expired', count: 1 })
+    return true
+  }
+
+  /** What `authorizeForward` makes of the message for this client; undefined: it does not get it. */
+  #forwarded(publication: Publication): Publication | undefined {
+    const { authorizeForward } = this.#engine.hooks
+    if (authorizeForward === undefined) return publication
+    const packet = authorizeForward(this.connection.client, packetOf(publication, false))
+    return packet ? republish(publication, packet, this.#engine.clock.now()) : undefined
+  }
+}
+
+const noSubscriptions: ReadonlyMap<string, Subscription> = new Map()
+const noneReceived: ReadonlySet<number> = new Set()

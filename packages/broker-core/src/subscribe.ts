@@ -1,0 +1,230 @@
+import type { MaybePromise, Message, Subscription } from '@x/contract'
+import type { QoS, SubscribePacket, Subscription as PacketSubscription } from '@x/packet'
+import { TopicError, parseSharedFilter, parseTopicFilter } from '@x/topic-trie'
+import type { TopicFilter } from '@x/topic-trie'
+import { BrokerError } from './broker-error.ts'
+import type { Connection } from './connection.ts'
+import { isPromise, then } from './maybe-promise.ts'
+import { ReasonCode } from './reason-code.ts'
+import type { Session } from './session.ts'
+
+/** SUBACK: "failure" in 3.1.1, where 5.0 has a list of codes. MQTT 3.1.1 §3.9.3 */
+const failure = 0x80
+
+/** What became of one filter of a SUBSCRIBE. */
+type Outcome =
+  | { readonly kind: 'granted'; readonly subscription: Subscription; readonly packet: PacketSubscription }
+  | { readonly kind: 'denied'; readonly reasonCode: number; readonly packet: PacketSubscription }
+
+/** SUBSCRIBE from a client. MQTT 5.0 §3.8 */
+export function receiveSubscribe(connection: Connection, packet: SubscribePacket): MaybePromise<void> {
+  const identifier = packet.properties?.subscriptionIdentifier
+  return then(subscribe(connection, packet.subscriptions, identifier), outcomes => {
+    const { messageId } = packet
+    acknowledgeSubscribe(connection, messageId as number, outcomes)
+    return sendRetained(connection, outcomes)
+  })
+}
+
+/** Subscribes: checks, asks `authorizeSubscribe`, stores, routes. The answer has one outcome for each filter, in order. */
+export function subscribe(
+  connection: Connection,
+  wishes: readonly PacketSubscription[],
+  identifier: number | undefined,
+): MaybePromise<readonly StoredOutcome[]> {
+  const answers = wishes.map(wish => consider(connection, wish, identifier))
+  const outcomes = answers.some(answer => isPromise(answer)) ? Promise.all(answers) : (answers as Outcome[])
+  return then(outcomes, decided => store(connection, decided))
+}
+
+type StoredOutcome = Outcome & { readonly existed?: boolean }
+
+function consider(
+  connection: Connection,
+  wish: PacketSubscription,
+  identifier: number | undefined,
+): MaybePromise<Outcome> {
+  const refused = checkFilter(connection, wish)
+  if (refused !== undefined) return { kind: 'denied', reasonCode: refused, packet: wish }
+  const { authorizeSubscribe } = connection.engine.hooks
+  if (authorizeSubscribe === undefined) return grant(connection, wish, identifier)
+  return then(authorizeSubscribe(connection.client, { ...wish }), answer =>
+    answer === null || answer === undefined
+      ? { kind: 'denied', reasonCode: ReasonCode.notAuthorized, packet: wish }
+      : grant(connection, answer, identifier),
+  )
+}
+
+/** The reason code of a filter that can't be granted; what breaks the protocol, or is wrong and can't be said with a 3.x
+ * SUBACK, is thrown. */
+function checkFilter(connection: Connection, wish: PacketSubscription): number | undefined {
+  const { options, persistence } = connection.engine
+  let filter: TopicFilter
+  try {
+    filter = parseTopicFilter(wish.topic, { maximumLevels: options.maxTopicLevels })
+  } catch (error) {
+    if (connection.version === 5 && error instanceof TopicError) return ReasonCode.topicFilterInvalid
+    throw error
+  }
+  if (parseSharedFilter(filter) === undefined) return undefined
+  if (wish.nl === true) {
+    throw new BrokerError('PACKET_INVALID', {
+      // [MQTT5-3.8.3-4]
+      message: `no local on the shared subscription '${wish.topic}'`,
+      reasonCode: ReasonCode.protocolError,
+    })
+  }
+  return persistence.supports.sharedSubscriptions ? undefined : ReasonCode.sharedSubscriptionsNotSupported
+}
+
+function grant(connection: Connection, packet: PacketSubscription, identifier: number | undefined): Outcome {
+  const { qos } = packet
+  if (qos !== 0 && qos !== 1 && qos !== 2) {
+    throw new BrokerError('PACKET_INVALID', {
+      message: `authorizeSubscribe answered qos ${String(qos)} for '${packet.topic}', it must be 0, 1 or 2`,
+      reasonCode: ReasonCode.implementationSpecificError,
+    })
+  }
+  const { bridge } = connection.client
+  const subscription: Subscription = {
+    filter: packet.topic,
+    qos,
+    noLocal: bridge || packet.nl === true,
+    retainAsPublished: bridge || packet.rap === true,
+    retainHandling: (packet.rh ?? 0) as 0 | 1 | 2,
+    subscriptionIdentifier: identifier,
+  }
+  return { kind: 'granted', subscription, packet }
+}
+
+function store(connection: Connection, outcomes: readonly Outcome[]): MaybePromise<readonly StoredOutcome[]> {
+  const { session, engine } = connection
+  if (session === undefined || connection.phase !== 'connected') return outcomes
+  const granted = outcomes.flatMap(outcome => (outcome.kind === 'granted' ? [outcome.subscription] : []))
+  // A session without a stored queue is matched here; the store only deals with its shared groups.
+  const kept = session.stored ? granted : granted.filter(subscription => shared(subscription.filter) !== undefined)
+  const existing = kept.length === 0 ? [] : engine.persistence.subscribe(session.handle, kept)
+  return then(existing, () => {
+    const stored = outcomes.map(outcome => {
+      if (outcome.kind === 'denied') return outcome
+      const { subscription } = outcome
+      const existed = session.subscriptions.has(subscription.filter)
+      session.addSubscription(subscription)
+      return { ...outcome, existed }
+    })
+    for (const subscription of granted) addRoute(connection, session, subscription)
+    return stored
+  })
+}
+
+function addRoute(connection: Connection, session: Session, subscription: Subscription): void {
+  const { engine } = connection
+  if (connection.phase === 'closing' || connection.phase === 'closed') return
+  const sharedFilter = shared(subscription.filter)
+  if (sharedFilter === undefined) {
+    engine.router.addSession(session, subscription)
+    return
+  }
+  const group = engine.group(subscription.filter, sharedFilter)
+  group.add(session, subscription)
+  session.pump()
+}
+
+function shared(filter: string): string | undefined {
+  return parseSharedFilter(filter as TopicFilter)?.filter
+}
+
+function acknowledgeSubscribe(connection: Connection, messageId: number, outcomes: readonly Outcome[]): void {
+  if (connection.phase !== 'connected') return
+  const granted = outcomes.map(outcome => {
+    if (outcome.kind === 'granted') return outcome.subscription.qos
+    return connection.version === 5 ? outcome.reasonCode : failure
+  })
+  connection.sendPacket({ cmd: 'suback', messageId, granted })
+  const { broker } = connection.engine
+  if (broker.listenerCount('subscribe') === 0) return
+  const bySubscription = new Map<string, PacketSubscription>()
+  outcomes.forEach((outcome, index) => {
+    const { topic } = outcome.packet
+    const qos = outcome.kind === 'granted' ? outcome.subscription.qos : failure
+    bySubscription.delete(topic)
+    bySubscription.set(topic, { ...outcome.packet, qos: qos as QoS })
+    return index
+  })
+  broker.emit('subscribe', [...bySubscription.values()], connection.client)
+}
+
+/** Retained messages for new subscriptions. MQTT 5.0 §3.3.1.3 */
+export function sendRetained(connection: Connection, outcomes: readonly StoredOutcome[]): MaybePromise<void> {
+  let last: MaybePromise<void> = undefined
+  for (const outcome of outcomes) {
+    if (outcome.kind !== 'granted' || !wantsRetained(outcome.subscription, outcome.existed === true)) continue
+    const { subscription } = outcome
+    last = then(last, () =>
+      then(connection.engine.persistence.retained(subscription.filter), messages =>
+        deliverRetained(connection, subscription, messages),
+      ),
+    )
+  }
+  return last
+}
+
+function wantsRetained(subscription: Subscription, existed: boolean): boolean {
+  if (shared(subscription.filter) !== undefined) return false
+  if (subscription.retainHandling === 2) return false // [MQTT5-3.3.1-11]
+  return subscription.retainHandling === 0 || !existed // [MQTT5-3.3.1-9], [MQTT5-3.3.1-10]
+}
+
+function deliverRetained(
+  connection: Connection,
+  subscription: Subscription,
+  messages: Iterable<Message>,
+): MaybePromise<void> {
+  const { session, engine } = connection
+  if (session === undefined || connection.phase !== 'connected') return undefined
+  const identifiers =
+    subscription.subscriptionIdentifier === undefined ? undefined : [subscription.subscriptionIdentifier]
+  const queued = []
+  for (const message of messages) {
+    const qos = message.qos < subscription.qos ? message.qos : subscription.qos
+    if (subscription.noLocal && message.publisher === session.clientId) continue
+    if (qos > 0 && session.stored) {
+      queued.push({ message, qos, retain: true, subscriptionIdentifiers: identifiers })
+    } else session.send(engine.publicationOf(message), qos, true, identifiers)
+  }
+  return queued.length === 0 ? undefined : engine.persistence.enqueue(session.handle, queued)
+}
+
+/** Routes what a resumed session subscribes to, as far as `authorizeSubscribe` still allows it. */
+export function restoreSubscriptions(connection: Connection, session: Session): MaybePromise<void> {
+  if (session.subscriptions.size === 0) return undefined
+  const { authorizeSubscribe } = connection.engine.hooks
+  if (authorizeSubscribe === undefined) {
+    for (const subscription of session.subscriptions.values()) addRoute(connection, session, subscription)
+    return undefined
+  }
+  const restored = [...session.subscriptions.values()].map(subscription => {
+    const { filter, qos, noLocal, retainAsPublished, retainHandling, subscriptionIdentifier } = subscription
+    const wish = { topic: filter, qos, nl: noLocal, rap: retainAsPublished, rh: retainHandling }
+    return consider(connection, wish, subscriptionIdentifier)
+  })
+  return then(
+    restored.some(answer => isPromise(answer)) ? Promise.all(restored) : (restored as Outcome[]),
+    outcomes => keepAllowed(connection, session, outcomes),
+  )
+}
+
+/** A right that was taken away ends the subscription, and what it would have brought. */
+function keepAllowed(connection: Connection, session: Session, outcomes: readonly Outcome[]): MaybePromise<void> {
+  const denied = outcomes.flatMap(outcome => (outcome.kind === 'denied' ? [outcome.packet.topic] : []))
+  const granted = outcomes.flatMap(outcome => (outcome.kind === 'granted' ? [outcome.subscription] : []))
+  for (const filter of denied) session.removeSubscription(filter)
+  for (const subscription of granted) session.addSubscription(subscription)
+  const { persistence } = connection.engine
+  const removed = denied.length === 0 ? undefined : persistence.unsubscribe(session.handle, denied)
+  return then(removed, () =>
+    then(granted.length === 0 ? undefined : persistence.subscribe(session.handle, granted), () => {
+      for (const subscription of granted) addRoute(connection, session, subscription)
+    }),
+  )
+}

@@ -1,0 +1,62 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { pino } from 'pino'
+import type { Logger } from 'pino'
+import pretty from 'pino-pretty'
+import { parseCommandLine, usage } from './command-line.ts'
+import type { Command, LogLevel } from './command-line.ts'
+import { createBroker } from './create-broker.ts'
+import { ListenError } from './listen-error.ts'
+
+const command = parseCommandLine(process.argv.slice(2))
+switch (command.kind) {
+  case 'help':
+    process.stdout.write(usage)
+    break
+  case 'version':
+    process.stdout.write(`${readVersion()}\n`)
+    break
+  case 'refuse':
+    process.stderr.write(`x-broker: ${command.message}\nTry x-broker --help.\n`)
+    process.exitCode = 2
+    break
+  case 'run':
+    void run(command)
+    break
+}
+
+async function run({ port, host, logLevel }: Extract<Command, { kind: 'run' }>): Promise<void> {
+  const logger = createLogger(logLevel)
+  const broker = createBroker({ logger })
+  process.once('SIGINT', () => void stop('SIGINT'))
+  process.once('SIGTERM', () => void stop('SIGTERM'))
+  try {
+    await broker.ready
+    await broker.listen({ port, ...(host !== undefined && { host }) })
+  } catch (error) {
+    const advice = error instanceof ListenError ? '; choose another with --port or --host' : ''
+    process.stderr.write(`x-broker: ${error instanceof Error ? error.message : String(error)}${advice}\n`)
+    process.exitCode = 1
+    await broker.close()
+  }
+
+  async function stop(signal: NodeJS.Signals): Promise<void> {
+    // Another signal ends the process at once: whoever sends it twice means it.
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(1))
+    logger.info({ signal }, `${signal}: closing`)
+    await broker.close()
+    logger.info({}, 'closed')
+    process.exit()
+  }
+}
+
+/** Written synchronously: what a dying process had to say must not be lost. */
+function createLogger(level: LogLevel): Logger {
+  if (!process.stdout.isTTY) return pino({ level, base: null }, pino.destination({ dest: 1, sync: true }))
+  return pino({ level, base: null }, pretty({ sync: true, translateTime: 'SYS:HH:MM:ss.l' }))
+}
+
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown'
+}

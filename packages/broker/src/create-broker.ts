@@ -1,0 +1,57 @@
+import { Broker as CoreBroker } from '@x/broker-core'
+import type { BrokerOptions as CoreOptions } from '@x/broker-core'
+import type { ListenerAddress, Logger, Persistence } from '@x/contract'
+import { MemoryPersistence } from '@x/persistence-memory'
+import { logEvents } from './log-events.ts'
+import { TcpListener } from './tcp-listener.ts'
+import type { TcpOptions } from './tcp-listener.ts'
+
+/** Everything the engine takes, with a store in memory unless another is given. */
+export interface BrokerOptions extends Omit<CoreOptions, 'persistence'> {
+  persistence?: Persistence
+  /** Gets connections, disconnections and errors; pino's loggers fit. Without one nothing is logged. */
+  logger?: Logger
+}
+
+/** The engine, wired with default parts and able to listen. */
+export class Broker extends CoreBroker {
+  readonly #listeners = new Set<TcpListener>()
+  readonly #logger: Logger | undefined
+
+  /** @throws BrokerError `OPTION_INVALID`, naming the option, its value and what it may be */
+  constructor(options: BrokerOptions = {}) {
+    const { persistence = new MemoryPersistence(), logger, ...rest } = options
+    super({ ...rest, persistence })
+    this.#logger = logger
+    if (logger !== undefined) logEvents(this, logger)
+  }
+
+  /** Accepts MQTT on TCP; answers where. May be called several times, for several addresses.
+   * @throws ListenError `ADDRESS_IN_USE`, `ADDRESS_NOT_AVAILABLE`, `PERMISSION_DENIED`, `LISTEN_FAILED` */
+  async listen(options: TcpOptions = {}): Promise<ListenerAddress> {
+    const listener = new TcpListener(options)
+    const address = await listener.listen(this.handle)
+    this.#listeners.add(listener)
+    this.#logger?.info({ url: address.url }, `listening on ${address.url}`)
+    return address
+  }
+
+  /** Stops accepting, then ends connections and closes the store. Idempotent. */
+  override close(): Promise<void>
+  override close(done: (error?: Error) => void): void
+  override close(done?: (error?: Error) => void): Promise<void> | void {
+    const stopped = Promise.all([...this.#listeners].map(listener => listener.close()))
+    this.#listeners.clear()
+    const closed = Promise.all([stopped, super.close()]).then(() => undefined)
+    if (done === undefined) return closed
+    closed.then(
+      () => done(),
+      (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+    )
+  }
+}
+
+/** A broker that can take connections at once: hand it streams with `broker.handle`, or let it `listen`. */
+export function createBroker(options?: BrokerOptions): Broker {
+  return new Broker(options)
+}

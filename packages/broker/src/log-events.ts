@@ -1,0 +1,39 @@
+import type { Socket } from 'node:net'
+import type { Broker, Client } from '@x/broker-core'
+import type { Logger } from '@x/contract'
+
+/** Logs who comes, who goes, and what goes wrong. */
+export function logEvents(broker: Broker, logger: Logger): void {
+  broker.on('clientReady', (client: Client) => {
+    const { id, version, keepalive, clean } = client
+    logger.info({ client: id, address: addressOf(client), version, keepalive, clean }, `client ${id} connected`)
+  })
+  broker.on('clientDisconnect', (client: Client) => {
+    logger.info({ client: client.id, address: addressOf(client) }, `client ${client.id} disconnected`)
+  })
+  broker.on('clientError', (client: Client, error: Error) => {
+    const fields = { client: client.id, address: addressOf(client), ...codesOf(error) }
+    logger.warn(fields, `client ${client.id}: ${error.message}`)
+  })
+  broker.on('connectionError', (client: Client, error: Error) => {
+    logger.warn({ address: addressOf(client), ...codesOf(error) }, `connection refused: ${error.message}`)
+  })
+  broker.on('dropped', (drop: { queue: string; reason: string; count: number }) => {
+    logger.warn(drop, `${drop.count} message(s) for ${drop.queue} dropped: ${drop.reason}`)
+  })
+  broker.on('error', (error: Error) => {
+    logger.error({ err: error, ...codesOf(error) }, error.message)
+  })
+}
+
+function codesOf(error: Error): { code?: unknown; reasonCode?: unknown } {
+  return {
+    ...('code' in error && { code: error.code }),
+    ...('reasonCode' in error && { reasonCode: error.reasonCode }),
+  }
+}
+
+function addressOf(client: Client): string | undefined {
+  const { remoteAddress, remotePort } = client.conn as Partial<Socket>
+  return remoteAddress === undefined ? undefined : `${remoteAddress}:${remotePort}`
+}

@@ -1,0 +1,54 @@
+import { createServer } from 'node:net'
+import type { Server } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Listener, ListenerAddress } from '@x/contract'
+import { listenError } from './listen-error.ts'
+
+export interface TcpOptions {
+  /** 0: any free one. 1883 by default, MQTT's registered port. */
+  port?: number
+  /** Address or host name to bind; all addresses, IPv6 and IPv4, by default. */
+  host?: string
+  /** Connections the operating system keeps until they are accepted. Storms of 10 000 devices need more than Node's 511. */
+  backlog?: number
+}
+
+const mqttPort = 1883
+const defaultBacklog = 4096
+
+/** MQTT on TCP. */
+export class TcpListener implements Listener {
+  readonly name: string
+  readonly #options: Required<TcpOptions>
+  #server: Server | undefined
+
+  constructor(options: TcpOptions) {
+    const { port = mqttPort, host = '::', backlog = defaultBacklog } = options
+    this.#options = { port, host, backlog }
+    this.name = 'tcp'
+  }
+
+  listen(accept: (stream: Duplex) => void): Promise<ListenerAddress> {
+    const { port, host, backlog } = this.#options
+    // Half-open: a client may end its side and still be sent what it waits for; the broker ends connections itself.
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, accept)
+    this.#server = server
+    return new Promise((resolve, reject) => {
+      server.once('error', error => reject(listenError(error, host, port)))
+      server.listen({ port, host, backlog }, () => {
+        const address = server.address()
+        const bound = typeof address === 'object' && address !== null ? address.port : port
+        const shown = host === '::' || host === '0.0.0.0' ? 'localhost' : host.includes(':') ? `[${host}]` : host
+        resolve({ url: `mqtt://${shown}:${bound}`, host, port: bound })
+      })
+    })
+  }
+
+  close(): Promise<void> {
+    return new Promise(resolve => {
+      // Connections stay open and would keep close() waiting; they are the broker's to end.
+      this.#server?.close()
+      resolve()
+    })
+  }
+}

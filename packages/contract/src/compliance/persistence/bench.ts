@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict'
+import type { PersistenceErrorCode } from '../../errors.ts'
+import { PersistenceError } from '../../errors.ts'
+import type { Message } from '../../message.ts'
+import type {
+  Drop,
+  MaybePromise,
+  OpenedSession,
+  Persistence,
+  PersistenceHost,
+  QueueEntry,
+  QueueLimits,
+  SessionClosing,
+  SessionHandle,
+  SessionOwner,
+  Will,
+} from '../../persistence.ts'
+import type { Subscription } from '../../subscription.ts'
+import { ManualClock } from '../../testing/manual-clock.ts'
+
+/** What is needed to check a store. */
+export interface PersistenceUnderTest {
+  /** A fresh, empty store that is not open yet. */
+  factory(): MaybePromise<Persistence>
+  /** Another store, not open yet, on the data of one that is open: what a second broker would use. Leave it out when
+   * two can't be open at once. */
+  reopen?: ((store: Persistence) => MaybePromise<Persistence>) | undefined
+  /** Milliseconds after which news of one store has surely reached its owner and the other brokers. Default 0: within
+   * one turn of the event loop. */
+  settleMilliseconds?: number | undefined
+}
+
+/** An owner that notes what it is offered and takes as much as it has room for. */
+export class RecordingOwner implements SessionOwner {
+  readonly taken: QueueEntry[] = []
+  readonly refused: QueueEntry[] = []
+  fencedCount = 0
+  room: number = Infinity
+
+  deliver(entry: QueueEntry): boolean {
+    const takes = this.taken.length < this.room
+    ;(takes ? this.taken : this.refused).push(entry)
+    return takes
+  }
+
+  fenced(): void {
+    this.fencedCount += 1
+  }
+}
+
+/** One connection of a client, as the store sees it. */
+export class Connection {
+  readonly store: Persistence
+  readonly opened: OpenedSession
+  readonly owner: RecordingOwner
+
+  constructor(store: Persistence, opened: OpenedSession, owner: RecordingOwner) {
+    this.store = store
+    this.opened = opened
+    this.owner = owner
+  }
+
+  get handle(): SessionHandle {
+    return this.opened.handle
+  }
+
+  async subscribe(...subscriptions: (Partial<Subscription> & { filter: string })[]): Promise<readonly boolean[]> {
+    return this.store.subscribe(
+      this.handle,
+      subscriptions.map(fields => subscriptionOf(fields)),
+    )
+  }
+
+  async read(after = 0, limit = 1000): Promise<readonly QueueEntry[]> {
+    return this.store.read(this.handle, after, limit)
+  }
+
+  async close(closing: Partial<SessionClosing> = {}): Promise<Will | undefined> {
+    return this.store.closeSession(this.handle, {
+      sessionExpiryInterval: 100,
+      will: 'publish',
+      sentThrough: 0,
+      ...closing,
+    })
+  }
+}
+
+export interface ConnectOptions {
+  readonly cleanStart?: boolean
+  readonly sessionExpiryInterval?: number
+  readonly will?: Will | undefined
+  readonly room?: number
+}
+
+/** A store with its surroundings, fresh for every test. */
+export class Bench {
+  readonly clock: ManualClock = new ManualClock()
+  readonly drops: Drop[] = []
+  /** Announced groups, in order. */
+  readonly ready: string[] = []
+  limits: QueueLimits = { maximumQueuedMessages: 1000, maximumQueuedBytes: 1_000_000, overflow: 'dropOldest' }
+
+  readonly #subject: PersistenceUnderTest
+  readonly #store: Persistence
+  readonly #others: Persistence[] = []
+  #published = 0
+
+  constructor(subject: PersistenceUnderTest, store: Persistence) {
+    this.#subject = subject
+    this.#store = store
+  }
+
+  get store(): Persistence {
+    return this.#store
+  }
+
+  host(brokerId = 'broker-1'): PersistenceHost {
+    return {
+      brokerId,
+      clock: this.clock,
+      limits: this.limits,
+      groupReady: group => void this.ready.push(group),
+      dropped: drop => void this.drops.push(drop),
+    }
+  }
+
+  async open(): Promise<void> {
+    await this.#store.open(this.host())
+  }
+
+  async closeAll(): Promise<void> {
+    for (const store of [...this.#others, this.#store]) await store.close()
+  }
+
+  /** A second broker's store on the same data, open. */
+  async second(): Promise<Persistence> {
+    assert.ok(this.#subject.reopen !== undefined)
+    const store = await this.#subject.reopen(this.#store)
+    this.#others.push(store)
+    await store.open(this.host('broker-2'))
+    return store
+  }
+
+  /** Opens a session of 100 s; it is resumed when it is there. */
+  async connect(clientId: string, options: ConnectOptions = {}, store: Persistence = this.#store): Promise<Connection> {
+    const owner = new RecordingOwner()
+    owner.room = options.room ?? Infinity
+    const opened = await store.openSession({
+      clientId,
+      cleanStart: options.cleanStart ?? false,
+      sessionExpiryInterval: options.sessionExpiryInterval ?? 100,
+      will: options.will,
+      owner,
+    })
+    return new Connection(store, opened, owner)
+  }
+
+  /** A message of QoS 1 on `a` from a client without a session. */
+  message(fields: Partial<Omit<Message, 'payload'>> & { text?: string } = {}): Message {
+    this.#published += 1
+    const { text, ...rest } = fields
+    return {
+      topic: 'a',
+      payload: Buffer.from(text ?? `message ${this.#published}`),
+      qos: 1,
+      retain: false,
+      properties: undefined,
+      expiresAt: undefined,
+      publisher: 'publisher',
+      brokerId: 'broker-1',
+      brokerCounter: this.#published,
+      ...rest,
+    }
+  }
+
+  async publish(...payloads: string[]): Promise<void> {
+    for (const text of payloads) await this.#store.publish(this.message({ text }))
+  }
+
+  will(fields: Partial<Will> & { clientId: string }): Will {
+    return {
+      message: this.message({ topic: 'will', text: 'gone' }),
+      messageExpiryInterval: 7,
+      delayInterval: 0,
+      ...fields,
+    }
+  }
+
+  /** Waits until what was promised for "soon" must have happened. */
+  async settle(): Promise<void> {
+    const milliseconds = this.#subject.settleMilliseconds ?? 0
+    await new Promise<void>(resolve => {
+      if (milliseconds > 0) setTimeout(resolve, milliseconds)
+      else setImmediate(resolve)
+    })
+  }
+}
+
+export function subscriptionOf(fields: Partial<Subscription> & { filter: string }): Subscription {
+  return {
+    qos: 2,
+    noLocal: false,
+    retainAsPublished: false,
+    retainHandling: 0,
+    subscriptionIdentifier: undefined,
+    ...fields,
+  }
+}
+
+/** The payloads as text. */
+export function texts(entries: Iterable<{ readonly message: Message } | Message>): string[] {
+  return Array.from(entries, entry => ('message' in entry ? entry.message : entry).payload.toString())
+}
+
+export function sequences(entries: readonly QueueEntry[]): number[] {
+  return entries.map(entry => entry.sequence)
+}
+
+/** Asserts that the call is refused with this code, whether it throws or rejects. */
+export async function refused(code: PersistenceErrorCode, call: () => unknown): Promise<void> {
+  await assert.rejects(
+    async () => {
+      await call()
+    },
+    (error: unknown) => {
+      assert.ok(error instanceof PersistenceError, `${String(error)} is no PersistenceError`)
+      assert.equal(error.code, code)
+      assert.notEqual(error.message, '')
+      return true
+    },
+  )
+}
+
+/** Every call that needs an open store, by name. */
+export function everyCall(bench: Bench, handle: SessionHandle): Record<string, () => unknown> {
+  const { store } = bench
+  const owner = new RecordingOwner()
+  const request = { clientId: 'other', cleanStart: false, sessionExpiryInterval: 100, will: undefined, owner }
+  return {
+    openSession: () => store.openSession(request),
+    publish: () => store.publish(bench.message()),
+    retained: () => store.retained('#'),
+    claimDue: () => store.claimDue(10),
+    counts: () => store.counts(),
+    ...everySessionCall(bench, handle),
+  }
+}
+
+/** Every call that needs an open session, by name. `closeSession` comes last. */
+export function everySessionCall(bench: Bench, handle: SessionHandle): Record<string, () => unknown> {
+  const { store } = bench
+  const message = bench.message({ text: 'by an old handle', retain: true, topic: 'a' })
+  const delivery = { message, qos: 1 as const, retain: false, subscriptionIdentifiers: undefined }
+  return {
+    subscribe: () => store.subscribe(handle, [subscriptionOf({ filter: 'old' })]),
+    unsubscribe: () => store.unsubscribe(handle, ['a']),
+    'publish with a receipt': () => store.publish(message, { session: handle, packetId: 9 }),
+    enqueue: () => store.enqueue(handle, [delivery]),
+    read: () => store.read(handle, 0, 10),
+    acknowledge: () => store.acknowledge(handle, 1),
+    release: () => store.release(handle, 2),
+    complete: () => store.complete(handle, 5),
+    claim: () => store.claim(handle, '$share/g/s', 10),
+    closeSession: () => store.closeSession(handle, { sessionExpiryInterval: 0, will: 'publish', sentThrough: 0 }),
+  }
+}
+
+/** Defines a test that gets an open store of its own. */
+export type DefineStoreTest = (title: string, run: (bench: Bench) => Promise<void>) => void

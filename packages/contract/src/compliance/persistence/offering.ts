@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import type { DefineStoreTest } from './bench.ts'
+import { sequences, texts } from './bench.ts'
+
+/** Tests of `SessionOwner.deliver`. */
+export function offeringTests(define: DefineStoreTest): void {
+  define('offers new entries to the owner in sequence order', async bench => {
+    const client = await bench.connect('client')
+    await client.subscribe({ filter: 'a', qos: 1, subscriptionIdentifier: 2 })
+    await Promise.all(['one', 'two', 'three'].map(async text => bench.store.publish(bench.message({ text, qos: 2 }))))
+    await bench.settle()
+    assert.deepEqual(sequences(client.owner.taken), [1, 2, 3])
+    assert.deepEqual(texts(client.owner.taken), ['one', 'two', 'three'])
+    const [entry] = client.owner.taken
+    assert.deepEqual(
+      [entry?.qos, entry?.retain, entry?.released, entry?.subscriptionIdentifiers],
+      [1, false, false, [2]],
+    )
+  })
+
+  define('offers enqueued entries like published ones', async bench => {
+    const client = await bench.connect('client')
+    const message = bench.message({ text: 'one' })
+    await bench.store.enqueue(client.handle, [{ message, qos: 1, retain: true, subscriptionIdentifiers: undefined }])
+    await bench.settle()
+    assert.deepEqual(texts(client.owner.taken), ['one'])
+  })
+
+  define('keeps an entry that the owner took until it is acknowledged', async bench => {
+    const client = await bench.connect('client')
+    await client.subscribe({ filter: 'a' })
+    await bench.publish('one')
+    await bench.settle()
+    assert.deepEqual(texts(await client.read()), ['one'])
+    await bench.store.acknowledge(client.handle, 1)
+    assert.deepEqual(await client.read(), [])
+  })
+
+  define('offers nothing after a refusal until the owner has read up to the newest entry', async bench => {
+    const client = await bench.connect('client', { room: 1 })
+    await client.subscribe({ filter: 'a' })
+    await bench.publish('one', 'two')
+    await bench.settle()
+    client.owner.room = Infinity
+    await bench.publish('three', 'four')
+    await bench.settle()
+    assert.deepEqual(texts(client.owner.taken), ['one'])
+    assert.deepEqual(texts(client.owner.refused), ['two'])
+    assert.deepEqual(texts(await client.read(1, 2)), ['two', 'three'])
+    await bench.publish('five')
+    await bench.settle()
+    assert.deepEqual(texts(client.owner.taken), ['one'])
+    assert.deepEqual(texts(await client.read(3, 10)), ['four', 'five'])
+    await bench.publish('six')
+    await bench.settle()
+    assert.deepEqual(texts(client.owner.taken), ['one', 'six'])
+  })
+
+  define('offers nothing of a resumed session before its backlog was read', async bench => {
+    const first = await bench.connect('client')
+    await first.subscribe({ filter: 'a' })
+    await bench.publish('one')
+    await first.close({ sentThrough: 1 })
+    const second = await bench.connect('client')
+    await bench.publish('two')
+    await bench.settle()
+    assert.deepEqual(second.owner.taken, [])
+    assert.deepEqual(texts(await second.read()), ['one', 'two'])
+    await bench.publish('three')
+    await bench.settle()
+    assert.deepEqual(texts(second.owner.taken), ['three'])
+  })
+
+  define('offers at once to the owner of a resumed session without a backlog', async bench => {
+    const first = await bench.connect('client')
+    await first.subscribe({ filter: 'a' })
+    await bench.publish('one')
+    await bench.store.acknowledge(first.handle, 1)
+    await first.close({ sentThrough: 1 })
+    const second = await bench.connect('client')
+    await bench.publish('two')
+    await bench.settle()
+    assert.deepEqual(sequences(second.owner.taken), [2])
+  })
+
+  define('offers to the new owner alone after a takeover', async bench => {
+    const first = await bench.connect('client')
+    await first.subscribe({ filter: 'a' })
+    const second = await bench.connect('client')
+    await bench.publish('one')
+    await bench.settle()
+    assert.deepEqual(first.owner.taken, [])
+    assert.deepEqual(texts(second.owner.taken), ['one'])
+  })
+
+  define('offers each message to every session that it matches', async bench => {
+    const clients = await Promise.all(['x', 'y', 'z'].map(async name => bench.connect(name)))
+    for (const client of clients) await client.subscribe({ filter: 'a' })
+    await bench.publish('one', 'two')
+    await bench.settle()
+    for (const client of clients) assert.deepEqual(texts(client.owner.taken), ['one', 'two'])
+  })
+}

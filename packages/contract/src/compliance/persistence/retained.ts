@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import type { Bench, DefineStoreTest } from './bench.ts'
+import { texts } from './bench.ts'
+
+async function retain(bench: Bench, topic: string, text = topic): Promise<void> {
+  await bench.store.publish(bench.message({ topic, text, retain: true, qos: 0 }))
+}
+
+const topics = ['a', 'a/b', 'a/b/c', 'a/', '/', '/b', '$SYS/a', '__proto__', 'é']
+
+/** Filter and the topics of the list above that match it. MQTT 5.0 §4.7 */
+const filters: readonly (readonly [filter: string, matching: readonly string[]])[] = [
+  ['a/b', ['a/b']],
+  ['a/+', ['a/b', 'a/']],
+  ['a/#', ['a', 'a/b', 'a/b/c', 'a/']],
+  ['+/b', ['a/b', '/b']],
+  ['+', ['a', '__proto__', 'é']],
+  ['#', ['a', 'a/b', 'a/b/c', 'a/', '/', '/b', '__proto__', 'é']],
+  ['$SYS/#', ['$SYS/a']],
+  ['a/+/c', ['a/b/c']],
+  ['x', []],
+  ['constructor', []],
+]
+
+/** Tests of retained messages. MQTT 5.0 §3.3.1.3 */
+export function retainedTests(define: DefineStoreTest): void {
+  define('answers nothing as long as nothing is retained', async bench => {
+    await bench.publish('not retained')
+    assert.deepEqual([...(await bench.store.retained('#'))], [])
+  })
+
+  for (const [filter, matching] of filters) {
+    define(`answers the retained messages that match ${filter}`, async bench => {
+      for (const topic of topics) await retain(bench, topic)
+      assert.deepEqual(texts(await bench.store.retained(filter)).sort(), [...matching].sort())
+    })
+  }
+
+  define('replaces the retained message of a topic [MQTT5-3.3.1-5]', async bench => {
+    await retain(bench, 'a', 'one')
+    await retain(bench, 'a', 'two')
+    assert.deepEqual(texts(await bench.store.retained('#')), ['two'])
+  })
+
+  define('removes the retained message of a topic by an empty payload [MQTT5-3.3.1-6]', async bench => {
+    await retain(bench, 'a')
+    await retain(bench, 'b')
+    await retain(bench, 'a', '')
+    await retain(bench, 'never', '')
+    assert.deepEqual(texts(await bench.store.retained('#')), ['b'])
+  })
+
+  define('retains and queues in one call', async bench => {
+    const client = await bench.connect('client')
+    await client.subscribe({ filter: 'a' })
+    await bench.store.publish(bench.message({ text: 'one', retain: true }))
+    await bench.store.publish(bench.message({ text: '', retain: true }))
+    assert.deepEqual(texts(await client.read()), ['one', ''])
+    assert.deepEqual([...(await bench.store.retained('a'))], [])
+  })
+
+  define('answers retained messages as they were published', async bench => {
+    await bench.store.publish(bench.message({ topic: 'a', qos: 2, retain: true, publisher: 'somebody' }))
+    const [message] = [...(await bench.store.retained('a'))]
+    assert.deepEqual([message?.topic, message?.qos, message?.retain, message?.publisher], ['a', 2, true, 'somebody'])
+  })
+
+  define('leaves expired retained messages out', async bench => {
+    const expiresAt = bench.clock.now() + 5000
+    await bench.store.publish(bench.message({ topic: 'a', retain: true, expiresAt }))
+    await bench.store.publish(bench.message({ topic: 'b', text: 'b', retain: true }))
+    bench.clock.advance(4999)
+    assert.equal([...(await bench.store.retained('#'))].length, 2)
+    bench.clock.advance(1)
+    assert.deepEqual(texts(await bench.store.retained('#')), ['b'])
+    assert.deepEqual(await bench.store.claimDue(10), [])
+    assert.deepEqual(texts(await bench.store.retained('#')), ['b'])
+  })
+
+  define('does not let the expiry of a replaced message touch its successor', async bench => {
+    await bench.store.publish(bench.message({ retain: true, expiresAt: bench.clock.now() + 5000 }))
+    await retain(bench, 'a', 'two')
+    bench.clock.advance(5000)
+    await bench.store.claimDue(10)
+    assert.deepEqual(texts(await bench.store.retained('a')), ['two'])
+  })
+
+  define('keeps retained messages when their publisher’s session ends', async bench => {
+    const client = await bench.connect('publisher')
+    await retain(bench, 'a')
+    await client.close({ sessionExpiryInterval: 0 })
+    assert.deepEqual(texts(await bench.store.retained('a')), ['a'])
+  })
+}

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import type { PersistenceSupports } from '../../persistence.ts'
+import type { DefineStoreTest } from './bench.ts'
+import { refused, texts } from './bench.ts'
+
+/** Tests of two brokers on the same data. */
+export function secondBrokerTests(define: DefineStoreTest, supports: PersistenceSupports): void {
+  define('fences the owner at another broker', async bench => {
+    const other = await bench.second()
+    const first = await bench.connect('client')
+    await first.subscribe({ filter: 'a' })
+    const second = await bench.connect('client', {}, other)
+    assert.equal(second.opened.present, true)
+    await bench.settle()
+    assert.equal(first.owner.fencedCount, 1)
+    await refused('FENCED', async () => first.subscribe({ filter: 'b' }))
+    await bench.publish('one')
+    await bench.settle()
+    assert.deepEqual(first.owner.taken, [])
+    assert.deepEqual(texts(second.owner.taken), ['one'])
+  })
+
+  define('queues, retains and offers what another broker publishes', async bench => {
+    const other = await bench.second()
+    const client = await bench.connect('client')
+    await client.subscribe({ filter: 'a' })
+    await other.publish(bench.message({ text: 'one', retain: true }))
+    await bench.settle()
+    assert.deepEqual(texts(client.owner.taken), ['one'])
+    assert.deepEqual(texts(await client.read()), ['one'])
+    assert.deepEqual(texts(await bench.store.retained('a')), ['one'])
+  })
+
+  define('answers each deadline to one broker only', async bench => {
+    const other = await bench.second()
+    for (let index = 0; index < 20; index += 1) await (await bench.connect(`client ${index}`)).close()
+    bench.clock.advance(100_000)
+    const claims: Promise<number>[] = []
+    for (let round = 0; round < 10; round += 1) {
+      for (const store of [bench.store, other]) claims.push((async () => (await store.claimDue(4)).length)())
+    }
+    const claimed = await Promise.all(claims)
+    assert.equal(
+      claimed.reduce((sum, count) => sum + count, 0),
+      20,
+    )
+  })
+
+  if (!supports.sharedSubscriptions) return
+
+  define('gives each message of a group to a member at one broker only', async bench => {
+    const other = await bench.second()
+    const members = [await bench.connect('here'), await bench.connect('there', {}, other)]
+    for (const member of members) await member.subscribe({ filter: '$share/g/a' })
+    const order = Array.from({ length: 20 }, (_, index) => `${index}`)
+    await bench.publish(...order)
+    const claims = await Promise.all(
+      members.map(async member => {
+        const claimed: string[] = []
+        for (;;) {
+          const entries = await member.store.claim(member.handle, '$share/g/a', 3)
+          if (entries.length === 0) return claimed
+          claimed.push(...texts(entries))
+        }
+      }),
+    )
+    assert.deepEqual(claims.flat().sort(), [...order].sort())
+  })
+}

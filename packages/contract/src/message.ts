@@ -1,0 +1,51 @@
+import type { QoS } from '@x/packet'
+
+/** An application message on its way through a broker: immutable, shared by everyone who receives it.
+ *
+ * `payload` and `properties` are views into the bytes the publisher sent. They never change, but holding on to one
+ * holds on to all that was read with it: whoever keeps a message longer than the call it came with keeps
+ * {@link keepMessage} of it. */
+export interface Message {
+  readonly topic: string
+  readonly payload: Buffer
+  /** As published. A delivery has the lower of this and the subscription's. */
+  readonly qos: QoS
+  /** As published: true also means that it is to be retained. */
+  readonly retain: boolean
+  /** MQTT 5 properties that travel with the message, in wire form and in the order they were sent: everything except
+   * topic alias, message expiry interval and subscription identifiers. MQTT 5.0 §3.3.2.3 */
+  readonly properties: Uint8Array | undefined
+  /** Milliseconds since the epoch; undefined: never. MQTT 5.0 §3.3.2.3.3 */
+  readonly expiresAt: number | undefined
+  /** Client identifier of the publisher; undefined: the broker itself. What `noLocal` compares with. */
+  readonly publisher: string | undefined
+  /** Id of the broker the message entered through; together with {@link brokerCounter} it names the message. */
+  readonly brokerId: string
+  readonly brokerCounter: number
+}
+
+/** A copy whose bytes are its own, so that keeping 16 bytes doesn't pin the 64 KiB they arrived in. */
+export function keepMessage(message: Message): Message {
+  const { payload, properties } = message
+  return {
+    topic: message.topic,
+    payload: Buffer.from(payload),
+    qos: message.qos,
+    retain: message.retain,
+    properties: properties === undefined ? undefined : Uint8Array.from(properties),
+    expiresAt: message.expiresAt,
+    publisher: message.publisher,
+    brokerId: message.brokerId,
+    brokerCounter: message.brokerCounter,
+  }
+}
+
+/** Whether the message's expiry has passed at `now` (milliseconds since the epoch). */
+export function isExpired(message: Message, now: number): boolean {
+  return message.expiresAt !== undefined && message.expiresAt <= now
+}
+
+/** What a stored message costs, in bytes, for limits on bytes: text, payload, properties. */
+export function messageBytes(message: Message): number {
+  return message.topic.length + message.payload.length + (message.properties?.length ?? 0)
+}

@@ -1,0 +1,225 @@
+import type { QoS } from '@x/packet'
+import type { Clock } from './clock.ts'
+import type { Message } from './message.ts'
+import type { Subscription } from './subscription.ts'
+
+/** An answer that is there at once (a store in memory) or later (a store on a disk or in a network). The broker looks
+ * before it awaits, so a synchronous answer costs no promise. */
+export type MaybePromise<T> = T | Promise<T>
+
+/** A Session Expiry Interval that never ends. MQTT 5.0 §3.1.2.11.2 */
+export const SESSION_NEVER_EXPIRES = 0xffffffff
+
+/** Sessions, their queues, retained messages and wills. MQTT 5.0 §4.1, §3.1.2.5, §3.3.1.3
+ *
+ * Every method is atomic: another call, of this broker or another one, sees all of it or nothing. An answer means that
+ * the change is as durable as the store promises to be; a rejection (or throw) means that nothing was changed, or that
+ * repeating the call is harmless. Calls for one session take effect in the order they were made.
+ *
+ * A session has at most one owner. `openSession` makes the caller the owner and gives the session a new epoch; every
+ * later call with an older handle is refused with `PersistenceError` `FENCED` and changes nothing. */
+export interface Persistence {
+  /** What this store does not do is declared here, and the compliance suite tests that it is refused. */
+  readonly supports: PersistenceSupports
+
+  /** Must be called, and have answered, before any other method. A second call is refused with `ALREADY_OPEN`. */
+  open(host: PersistenceHost): MaybePromise<void>
+  /** Idempotent. Afterwards every other method is refused with `NOT_OPEN`. What was stored by a durable store is there
+   * again after the next `open`. */
+  close(): MaybePromise<void>
+
+  /** Takes a session over, or makes it. With `cleanStart` an existing session of that client ends first: its
+   * subscriptions, queue and received ids are gone ([MQTT5-3.1.2-4]).
+   *
+   * The previous owner's `fenced()` is called. A will that was waiting for its delay is dropped when the session goes
+   * on ([MQTT5-3.1.3-9]) and answered as `dueWill` when it ended. */
+  openSession(request: OpenSessionRequest): MaybePromise<OpenedSession>
+
+  /** The owner's connection has ended. Nothing is delivered to the owner afterwards.
+   *
+   * With `sessionExpiryInterval` 0 the session ends now; otherwise its deadline is set. Shared messages it had claimed
+   * and not acknowledged go back to the front of their group in their order, except QoS 2 messages up to
+   * `sentThrough`, which stay with the session ([MQTT5-4.8.2-4]) and end with it ([MQTT5-4.8.2-5]).
+   *
+   * Answers the will to be published now, if any: with `will: 'publish'` and a delay of 0 or a session that ends; with
+   * a longer delay it is answered by `claimDue` when its time has come. `will: 'discard'` removes it. */
+  closeSession(session: SessionHandle, closing: SessionClosing): MaybePromise<Will | undefined>
+
+  /** Adds the subscriptions, replacing those with the same filter; answers for each whether that filter was there
+   * before (what Retain Handling 1 asks). A message published after the answer is matched against them. */
+  subscribe(session: SessionHandle, subscriptions: readonly Subscription[]): MaybePromise<readonly boolean[]>
+  /** Removes subscriptions; answers for each filter whether it was there. What is already queued stays queued
+   * ([MQTT5-3.10.4-3]). */
+  unsubscribe(session: SessionHandle, filters: readonly string[]): MaybePromise<readonly boolean[]>
+
+  /** Stores what has to outlive this call: with `retain` the retained message of the topic (an empty payload removes
+   * it), with QoS 1 or 2 one entry for each stored session whose subscriptions match (merged as by
+   * `mergeSubscriptions`; those of effective QoS 0 get none: the broker sends these itself), and one entry for each
+   * matching shared group.
+   *
+   * With a receipt the packet id is recorded as received in the same step, so that a QoS 2 message can't be stored
+   * without its id or the other way round.
+   *
+   * An entry of an open session is offered to its owner's `deliver`, in sequence order, before this answers or soon
+   * afterwards; groups are announced by `groupReady`. A message published earlier by the same publisher has the lower
+   * sequence. */
+  publish(message: Message, receipt?: Receipt): MaybePromise<void>
+
+  /** Queues messages for this session alone (retained messages for a new subscription, messages the program sends to one
+   * client), under the same promises as `publish`. */
+  enqueue(session: SessionHandle, deliveries: readonly Delivery[]): MaybePromise<void>
+
+  /** The entries with a sequence above `after`, in order, at most `limit`. Expired messages are left out and dropped. */
+  read(session: SessionHandle, after: number, limit: number): MaybePromise<readonly QueueEntry[]>
+
+  /** The client has taken the message over (PUBACK, PUBCOMP, or an error code in PUBACK or PUBREC): the entry is gone.
+   * Unknown sequences are ignored, so it may be repeated. */
+  acknowledge(session: SessionHandle, sequence: number): MaybePromise<void>
+  /** PUBREC arrived: the message is no longer needed, the PUBREL is ([MQTT5-4.3.3-6]). Later reads show the entry with
+   * `released: true`. May be repeated. */
+  release(session: SessionHandle, sequence: number): MaybePromise<void>
+  /** PUBREL arrived: the packet id of a receipt is free again. May be repeated. */
+  complete(session: SessionHandle, packetId: number): MaybePromise<void>
+
+  /** Gives up to `limit` waiting messages of a shared group to this session, which must be a member. They become
+   * entries of the session, with sequences of its own; those of effective QoS 0 are not kept and need no
+   * acknowledgement. Empty: nothing waits. Each message is claimed by one session only. */
+  claim(session: SessionHandle, group: string, limit: number): MaybePromise<readonly QueueEntry[]>
+
+  /** The retained messages whose topics match, expired ones left out. A plain filter, not a shared one. */
+  retained(filter: string): MaybePromise<Iterable<Message>>
+
+  /** Deadlines that have passed, at most `limit`, each answered to exactly one caller of all brokers: wills whose delay
+   * is over, sessions that have expired. What it answers is already carried out in the store. */
+  claimDue(limit: number): MaybePromise<readonly Due[]>
+
+  /** What is stored now; may be a moment old. */
+  counts(): MaybePromise<PersistenceCounts>
+}
+
+export interface PersistenceSupports {
+  /** What was stored is there again after `close` and `open` (or a new process). */
+  readonly durable: boolean
+  /** `$share` groups: without it, `subscribe` refuses such a filter with `NOT_SUPPORTED`. */
+  readonly sharedSubscriptions: boolean
+}
+
+/** What a store needs from the broker that opens it. */
+export interface PersistenceHost {
+  readonly brokerId: string
+  readonly clock: Clock
+  readonly limits: QueueLimits
+  /** Messages wait in a shared group. Called for every message that joins a group and when some come back to it. The
+   * group is the shared filter, `$share/{ShareName}/{filter}`. */
+  groupReady(group: string): void
+  /** Messages were dropped from a queue: by the limits, or because they expired. */
+  dropped(drop: Drop): void
+}
+
+export interface Drop {
+  /** Client identifier, or the shared filter of a group. */
+  readonly queue: string
+  readonly reason: 'queueFull' | 'expired'
+  readonly count: number
+}
+
+/** Bounds of one session's queue and of one group's queue. */
+export interface QueueLimits {
+  /** Entries waiting in a queue. */
+  readonly maximumQueuedMessages: number
+  /** Bytes waiting in a queue, as counted by `messageBytes`. */
+  readonly maximumQueuedBytes: number
+  /** At either limit: `dropOldest` drops the oldest entry that was not yet taken by the owner (or sent before); when there
+   * is none, or with `dropNewest`, the new one is dropped. */
+  readonly overflow: 'dropOldest' | 'dropNewest'
+}
+
+/** The owner's side of an open session. */
+export interface SessionOwner {
+  /** Offers the entry. True: taken, the owner has it in flight. False: the owner has no room and will `read` it later;
+   * from then on it is offered nothing until it has read up to the newest entry. Must not call the store. */
+  deliver(entry: QueueEntry): boolean
+  /** Another connection has opened the session, here or on another broker: this owner's handle is stale. */
+  fenced(): void
+}
+
+/** Names an open session towards its store. `epoch` differs for each opening. */
+export interface SessionHandle {
+  readonly clientId: string
+  readonly epoch: string
+}
+
+export interface OpenSessionRequest {
+  readonly clientId: string
+  readonly cleanStart: boolean
+  /** Seconds the session outlives its connection. 0: the store keeps no queue for it (the broker delivers by itself) and
+   * `publish` passes it by; subscriptions to shared groups, claims and the will are kept all the same.
+   * {@link SESSION_NEVER_EXPIRES}: for ever. */
+  readonly sessionExpiryInterval: number
+  readonly will: Will | undefined
+  readonly owner: SessionOwner
+}
+
+export interface OpenedSession {
+  readonly handle: SessionHandle
+  /** Whether a session was there and goes on. */
+  readonly present: boolean
+  readonly subscriptions: readonly Subscription[]
+  /** Packet ids of QoS 2 messages that were received and not completed. */
+  readonly received: readonly number[]
+  /** Entries up to this sequence may have been sent on an earlier connection: they are sent again with DUP. */
+  readonly sentThrough: number
+  /** Sequence of the newest entry that was ever queued; the next one is higher by one. Starts at 0. */
+  readonly lastSequence: number
+  readonly dueWill: Will | undefined
+}
+
+export interface SessionClosing {
+  readonly sessionExpiryInterval: number
+  readonly will: 'publish' | 'discard'
+  /** Highest sequence sent on this or an earlier connection. */
+  readonly sentThrough: number
+}
+
+export interface Will {
+  readonly clientId: string
+  readonly message: Message
+  /** Message Expiry Interval in seconds, counted from the moment it is published; undefined: never. */
+  readonly messageExpiryInterval: number | undefined
+  /** Seconds. MQTT 5.0 §3.1.3.2.2 */
+  readonly delayInterval: number
+}
+
+/** A message on its way to one session. */
+export interface Delivery {
+  readonly message: Message
+  /** The QoS it is delivered with. */
+  readonly qos: QoS
+  /** The RETAIN flag it is delivered with. */
+  readonly retain: boolean
+  readonly subscriptionIdentifiers: readonly number[] | undefined
+}
+
+export interface QueueEntry extends Delivery {
+  /** Place in the session's queue: ascending by one in the order of queueing; the packet id is derived from it. */
+  readonly sequence: number
+  /** PUBREC has arrived: what is left to do is PUBREL. */
+  readonly released: boolean
+}
+
+export interface Receipt {
+  readonly session: SessionHandle
+  readonly packetId: number
+}
+
+export type Due =
+  | { readonly kind: 'will'; readonly will: Will }
+  | { readonly kind: 'sessionExpired'; readonly clientId: string }
+
+export interface PersistenceCounts {
+  /** Sessions with an expiry interval above 0, connected or not. */
+  readonly sessions: number
+  readonly subscriptions: number
+  readonly queuedMessages: number
+  readonly retainedMessages: number
+}

@@ -1,0 +1,74 @@
+import type { ControlCursor } from './control-cursor.ts'
+import type { ProtocolVersion } from './packet.ts'
+import { PacketError } from './packet-error.ts'
+
+const USER_NAME = 0x80
+const PASSWORD = 0x40
+const WILL_RETAIN = 0x20
+const WILL_QOS = 0x18
+const WILL = 0x04
+
+/** Walks over the body of a CONNECT and returns its version.
+ *
+ * Deviation: either protocol name is taken with any level, as mqtt-packet does, because clients exist that mix them.
+ * @throws PacketError `PROTOCOL_NAME`, `PROTOCOL_VERSION`, `CONNECT_FLAGS`, `QOS_INVALID`, and what the cursor throws.
+ * @see MQTT 5.0 §3.1 */
+export function checkConnect(cursor: ControlCursor): ProtocolVersion {
+  checkProtocolName(cursor)
+  const version = checkProtocolVersion(cursor)
+  const flags = checkFlags(cursor, version)
+  cursor.twoBytes('keep alive')
+  if (version === 5) cursor.properties('connect')
+  cursor.string('client identifier')
+  if ((flags & WILL) !== 0) {
+    if (version === 5) cursor.properties('will')
+    cursor.string('will topic')
+    cursor.binary('will payload')
+  }
+  if ((flags & USER_NAME) !== 0) cursor.string('user name')
+  if ((flags & PASSWORD) !== 0) cursor.binary('password')
+  cursor.finish()
+  return version
+}
+
+/** [MQTT5-3.1.2-1] */
+function checkProtocolName(cursor: ControlCursor): void {
+  const offset = cursor.position
+  const name = cursor.string('protocol name')
+  if (name !== 'MQTT' && name !== 'MQIsdp')
+    throw new PacketError('PROTOCOL_NAME', { message: 'Invalid protocolId', offset })
+}
+
+/** [MQTT5-3.1.2-2]; bridges set the high bit of 3 and 4. */
+function checkProtocolVersion(cursor: ControlCursor): ProtocolVersion {
+  const level = cursor.byte('protocol version')
+  if (level === 3 || level === 0x83) return 3
+  if (level === 4 || level === 0x84) return 4
+  if (level === 5) return 5
+  throw new PacketError('PROTOCOL_VERSION', { message: 'Invalid protocol version', offset: cursor.position - 1 })
+}
+
+function checkFlags(cursor: ControlCursor, version: ProtocolVersion): number {
+  const offset = cursor.position
+  const flags = cursor.byte('connect flags')
+  const message = flagsProblem(flags, version)
+  if (message !== undefined) throw new PacketError('CONNECT_FLAGS', { message, offset })
+  if ((flags & WILL_QOS) === WILL_QOS) {
+    throw new PacketError('QOS_INVALID', { message: 'Will QoS must not be 3', offset }) // [MQTT5-3.1.2-12]
+  }
+  return flags
+}
+
+function flagsProblem(flags: number, version: ProtocolVersion): string | undefined {
+  if ((flags & 1) !== 0) return 'Connect flag bit 0 must be 0, but got 1' // [MQTT5-3.1.2-3]
+  if ((flags & WILL) === 0) {
+    // [MQTT5-3.1.2-11], [MQTT5-3.1.2-13]
+    if ((flags & WILL_RETAIN) !== 0) return 'Will Retain Flag must be set to zero when Will Flag is set to 0'
+    if ((flags & WILL_QOS) !== 0) return 'Will QoS must be set to zero when Will Flag is set to 0'
+  }
+  // [MQTT3-3.1.2-22]; MQTT 5 allows a password alone.
+  if (version !== 5 && (flags & PASSWORD) !== 0 && (flags & USER_NAME) === 0) {
+    return 'Password Flag must be set to zero when User Name Flag is set to 0'
+  }
+  return undefined
+}

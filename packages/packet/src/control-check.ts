@@ -1,0 +1,170 @@
+import { AckFrame } from './ack-frame.ts'
+import { checkConnect } from './connect-check.ts'
+import { ControlCursor, type PropertyRange } from './control-cursor.ts'
+import type { ProtocolVersion } from './packet.ts'
+import { PacketError } from './packet-error.ts'
+import { commandOf, type PacketCommand } from './packet-types.ts'
+import { grantedCodes, returnCodes } from './reason-codes.ts'
+
+/** What the walk over a frame found. */
+export interface ControlLayout {
+  readonly command: PacketCommand
+  /** For a CONNECT the packet's own. */
+  readonly version: ProtocolVersion
+  /** Remaining length in bytes. */
+  readonly length: number
+  /** The property lists, in their order. */
+  readonly ranges: readonly PropertyRange[]
+}
+
+/** Checks the structure of a whole frame of any type but PUBLISH.
+ * @throws PacketError with what is wrong first; `UNDECODABLE` for a PUBLISH, which is the caller's fault. */
+export function checkControl(frame: Buffer, version: ProtocolVersion): ControlLayout {
+  const cursor = new ControlCursor(frame)
+  const command = commandOf(frame[0] as number) as PacketCommand
+  const length = cursor.left
+  if (command === 'connect') return { command, version: checkConnect(cursor), length, ranges: cursor.ranges }
+  checkBody(cursor, command, version)
+  return { command, version, length, ranges: cursor.ranges }
+}
+
+function checkBody(cursor: ControlCursor, command: Exclude<PacketCommand, 'connect'>, version: ProtocolVersion): void {
+  switch (command) {
+    case 'connack':
+      return checkConnack(cursor, version)
+    case 'subscribe':
+      return checkSubscribe(cursor, version)
+    case 'unsubscribe':
+      return checkUnsubscribe(cursor, version)
+    case 'suback':
+      return checkSuback(cursor, version)
+    case 'unsuback':
+      return checkUnsuback(cursor, version)
+    case 'disconnect':
+      return checkDisconnect(cursor, version)
+    case 'auth':
+      return checkAuth(cursor, version)
+    case 'pingreq':
+    case 'pingresp':
+      return cursor.finish()
+    case 'publish':
+      throw new PacketError('UNDECODABLE', { message: 'PUBLISH is not read here but by PublishFrame', offset: 0 })
+    default:
+      return checkAck(cursor, command, version)
+  }
+}
+
+/** MQTT 5.0 §3.2. */
+function checkConnack(cursor: ControlCursor, version: ProtocolVersion): void {
+  const flags = cursor.byte('acknowledge flags')
+  if (flags > 1) throw reservedBits('Invalid connack flags, bits 7-1 must be set to 0', cursor.position - 1) // [MQTT5-3.2.2-1]
+  const code = version === 5 ? cursor.reasonCode('connack') : cursor.oneOf(returnCodes, 'connack')
+  if (flags === 1 && code !== 0) {
+    // [MQTT5-3.2.2-6], [MQTT3-3.2.2-4]
+    const message = `Session Present must be 0 beside reason code ${code}`
+    throw new PacketError('SESSION_PRESENT', { message, offset: cursor.position - 2 })
+  }
+  if (version === 5) cursor.properties('connack')
+  cursor.finish()
+}
+
+/** MQTT 5.0 §3.8. */
+function checkSubscribe(cursor: ControlCursor, version: ProtocolVersion): void {
+  cursor.packetIdentifier('subscribe')
+  if (version === 5) cursor.properties('subscribe')
+  requirePayload(cursor, 'subscribe') // [MQTT5-3.8.3-2]
+  while (cursor.left > 0) {
+    cursor.string('topic filter')
+    checkSubscriptionOptions(cursor.byte('subscription options'), version, cursor.position - 1)
+  }
+}
+
+/** MQTT 5.0 §3.8.3.1. */
+function checkSubscriptionOptions(options: number, version: ProtocolVersion, offset: number): void {
+  if (version !== 5 && (options & 0xfc) !== 0) {
+    throw reservedBits('Invalid subscribe topic flag bits, bits 7-2 must be 0', offset) // [MQTT3-3.8.3-4]
+  }
+  if ((options & 0xc0) !== 0) throw reservedBits('Invalid subscribe topic flag bits, bits 7-6 must be 0', offset) // [MQTT5-3.8.3-5]
+  if ((options & 3) === 3) {
+    const reasonCode = version === 5 ? 0x82 : 0x81
+    throw new PacketError('QOS_INVALID', { message: 'Invalid subscribe QoS, must be <= 2', offset, reasonCode })
+  }
+  if ((options & 0x30) === 0x30) {
+    throw new PacketError('RETAIN_HANDLING', { message: 'Invalid retain handling, must be <= 2', offset })
+  }
+}
+
+/** MQTT 5.0 §3.10. */
+function checkUnsubscribe(cursor: ControlCursor, version: ProtocolVersion): void {
+  cursor.packetIdentifier('unsubscribe')
+  if (version === 5) cursor.properties('unsubscribe')
+  requirePayload(cursor, 'unsubscribe') // [MQTT5-3.10.3-2]
+  while (cursor.left > 0) cursor.string('topic filter')
+}
+
+/** MQTT 5.0 §3.9. */
+function checkSuback(cursor: ControlCursor, version: ProtocolVersion): void {
+  cursor.packetIdentifier('suback')
+  if (version === 5) cursor.properties('suback')
+  requirePayload(cursor, 'suback')
+  while (cursor.left > 0) {
+    if (version === 5) cursor.reasonCode('suback')
+    else cursor.oneOf(grantedCodes, 'suback') // [MQTT3-3.9.3-2]
+  }
+}
+
+/** MQTT 5.0 §3.11; before MQTT 5 it has no payload. */
+function checkUnsuback(cursor: ControlCursor, version: ProtocolVersion): void {
+  cursor.packetIdentifier('unsuback')
+  if (version !== 5) return cursor.finish()
+  cursor.properties('unsuback')
+  requirePayload(cursor, 'unsuback')
+  while (cursor.left > 0) cursor.reasonCode('unsuback')
+}
+
+/** MQTT 5.0 §3.14; reason code and property list may be left out from the end. */
+function checkDisconnect(cursor: ControlCursor, version: ProtocolVersion): void {
+  if (version === 5 && cursor.left > 0) {
+    cursor.reasonCode('disconnect')
+    if (cursor.left > 0) cursor.properties('disconnect')
+  }
+  cursor.finish()
+}
+
+/** MQTT 5.0 §3.15; a body of 0 bytes means success. */
+function checkAuth(cursor: ControlCursor, version: ProtocolVersion): void {
+  if (version !== 5) {
+    throw new PacketError('UNKNOWN_PACKET_TYPE', {
+      message: 'Not supported auth packet for this version MQTT',
+      offset: 0,
+    })
+  }
+  if (cursor.left === 0) return
+  cursor.reasonCode('auth')
+  cursor.authProperties()
+  cursor.finish()
+}
+
+/** MQTT 5.0 §3.4 to §3.7. */
+function checkAck(
+  cursor: ControlCursor,
+  command: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp',
+  version: ProtocolVersion,
+): void {
+  const { frame, position } = cursor
+  new AckFrame().read(frame, frame[0] as number, position, frame.length, version)
+  if (version !== 5 || cursor.left < 4) return
+  cursor.packetIdentifier(command)
+  cursor.reasonCode(command)
+  cursor.properties(command)
+}
+
+function requirePayload(cursor: ControlCursor, command: string): void {
+  if (cursor.left > 0) return
+  const message = `Malformed ${command}, no payload specified`
+  throw new PacketError('EMPTY_PAYLOAD', { message, offset: cursor.position })
+}
+
+function reservedBits(message: string, offset: number): PacketError {
+  return new PacketError('RESERVED_BITS', { message, offset })
+}

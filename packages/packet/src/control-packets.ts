@@ -1,0 +1,63 @@
+import { checkControl, type ControlLayout } from './control-check.ts'
+import { ControlParser } from './control-parser.ts'
+import type { PropertyRange } from './control-cursor.ts'
+import type { AuthPacket, Packet, ProtocolVersion } from './packet.ts'
+import type { UserProperties } from './packet-properties.ts'
+import { decodeProperties } from './properties.ts'
+import { copyProperties, WILL_ONLY_PROPERTIES } from './property-copy.ts'
+
+/** Shared by all connections: it holds nothing from one call to the next. */
+const parser: ControlParser = new ControlParser()
+
+/** Decodes a whole frame of any type but PUBLISH after checking all of it.
+ *
+ * A CONNECT brings its own version; of the others `version` is the connection's. Buffers of CONNECT, CONNACK and AUTH belong to
+ * the packet and do not hold on to `frame`. Which side may send what, and what a topic may look like, is the caller's to check.
+ * @throws PacketError with an offset within the frame. */
+export function decodeControl(
+  frame: Buffer,
+  version: ProtocolVersion,
+  settings?: { readonly bridgeMode?: boolean },
+): Packet {
+  const layout = checkControl(frame, version)
+  if (layout.command === 'auth' && layout.length === 0) return successfulAuth()
+  const bytes = holdsBinary(layout) ? ownCopy(frame) : frame
+  const packet = parser.parse(bytes, { protocolVersion: version, bridgeMode: settings?.bridgeMode ?? false })
+  for (const range of layout.ranges) restoreUserProperties(packet, bytes, range)
+  return packet
+}
+
+/** The property list of the will of a valid MQTT 5 CONNECT as it goes into the will's PUBLISH: in wire form, without will delay
+ * interval and message expiry interval, the user properties in their order. Undefined when there is none.
+ * @see MQTT 5.0 §3.1.3.2 */
+export function willProperties(frame: Buffer): Uint8Array | undefined {
+  const range = checkControl(frame, 5).ranges.find(({ packet }) => packet === 'will')
+  return range && copyProperties(frame, range.start, range.end, WILL_ONLY_PROPERTIES)
+}
+
+function holdsBinary(layout: ControlLayout): boolean {
+  return layout.command === 'connect' || layout.command === 'connack' || layout.command === 'auth'
+}
+
+/** Not from the pool: a will lives as long as its session, and would keep a pool's 8 KB for its few bytes. */
+function ownCopy(frame: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(frame.length)
+  frame.copy(copy)
+  return copy
+}
+
+/** mqtt-packet refuses the short form (MQTT 5.0 §3.15.2.1). */
+function successfulAuth(): AuthPacket {
+  const fields = { retain: false, qos: 0, dup: false, length: 0, topic: null, payload: null } as const
+  return { cmd: 'auth', ...fields, reasonCode: 0 }
+}
+
+/** mqtt-packet loses an empty value of a user property when its name comes again. */
+function restoreUserProperties(packet: Packet, bytes: Buffer, range: PropertyRange): void {
+  const owner = range.packet === 'will' && packet.cmd === 'connect' ? packet.will : packet
+  if (owner === undefined || !('properties' in owner)) return
+  const properties: { userProperties?: UserProperties } | undefined = owner.properties
+  if (properties?.userProperties === undefined) return
+  const { userProperties } = decodeProperties(bytes, range.start, range.end, range.packet)
+  if (userProperties !== undefined) properties.userProperties = userProperties
+}

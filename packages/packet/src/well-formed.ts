@@ -1,0 +1,19 @@
+import { PacketError } from './packet-error.ts'
+
+/** Strings in which this finds something have no UTF-8 form: under the flag `u` it matches lone surrogates only. */
+const LONE_SURROGATE = /[\uD800-\uDFFF]/u
+
+/** Refuses every string in `value`, an object or list of any depth, that has no UTF-8 form. A `payload` may be any string: it
+ * is no UTF-8 Encoded String to MQTT.
+ * @throws PacketError `UTF8_INVALID` with offset 0 [MQTT5-1.5.4-1]. */
+export function assertWellFormed(value: unknown): void {
+  if (typeof value === 'string') {
+    if (!LONE_SURROGATE.test(value)) return
+    throw new PacketError('UTF8_INVALID', { message: 'String contains a lone surrogate', offset: 0 })
+  }
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return
+  for (const [name, item] of Object.entries(value)) {
+    assertWellFormed(name)
+    if (name !== 'payload') assertWellFormed(item)
+  }
+}

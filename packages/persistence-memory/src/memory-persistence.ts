@@ -1,0 +1,234 @@
+import type {
+  Delivery,
+  Due,
+  Message,
+  OpenedSession,
+  OpenSessionRequest,
+  Persistence,
+  PersistenceCounts,
+  PersistenceHost,
+  PersistenceSupports,
+  QueueEntry,
+  Receipt,
+  SessionClosing,
+  SessionHandle,
+  Subscription,
+  Will,
+} from '@x/contract'
+import { keepMessage, PersistenceError } from '@x/contract'
+import type { RetainedLimits } from './retained-store.ts'
+import { RetainedStore } from './retained-store.ts'
+import type { QueueContext } from './session-queue.ts'
+import { SessionStore } from './session-store.ts'
+import type { SharedGroup } from './shared-group.ts'
+import { SubscriptionIndex } from './subscription-index.ts'
+
+/** Bounds of one store; at each of them it refuses with `QUOTA_EXCEEDED` and changes nothing. */
+export interface MemoryPersistenceOptions extends Partial<RetainedLimits> {
+  /** Sessions with an expiry interval above 0, connected or not. Default 1 000 000. At the limit `openSession` refuses a
+   * session that isn't there yet. */
+  readonly maximumSessions?: number
+}
+
+const defaults: Required<MemoryPersistenceOptions> = {
+  maximumSessions: 1_000_000,
+  maximumRetainedMessages: 1_000_000,
+  maximumRetainedBytes: 256 * 1024 * 1024,
+}
+
+/** What exists between `open` and `close`. */
+interface OpenStore {
+  readonly host: PersistenceHost
+  readonly context: QueueContext
+  readonly subscriptions: SubscriptionIndex
+  readonly sessions: SessionStore
+  readonly retained: RetainedStore
+}
+
+/** Keeps everything in the memory of this process and answers at once: no method answers a promise, and an entry is
+ * offered to its owner before `publish` answers. `close` forgets everything. */
+export class MemoryPersistence implements Persistence {
+  readonly supports: PersistenceSupports = { durable: false, sharedSubscriptions: true }
+
+  readonly #options: Required<MemoryPersistenceOptions>
+  #store: OpenStore | undefined
+  /** Never reset, so that no epoch comes twice. */
+  #openings = 0
+
+  constructor(options: MemoryPersistenceOptions = {}) {
+    this.#options = { ...defaults, ...options }
+  }
+
+  open(host: PersistenceHost): void {
+    if (this.#store !== undefined) {
+      throw new PersistenceError('ALREADY_OPEN', { message: 'the store is open already' })
+    }
+    const context: QueueContext = {
+      limits: host.limits,
+      clock: host.clock,
+      dropped: drop => host.dropped(drop),
+      queuedMessages: 0,
+    }
+    const subscriptions = new SubscriptionIndex(context)
+    const sessions = new SessionStore({
+      context,
+      subscriptions,
+      maximumSessions: this.#options.maximumSessions,
+      groupReady: group => host.groupReady(group),
+      nextEpoch: () => String((this.#openings += 1)),
+    })
+    this.#store = { host, context, subscriptions, sessions, retained: new RetainedStore(host.clock, this.#options) }
+  }
+
+  close(): void {
+    this.#store = undefined
+  }
+
+  openSession(request: OpenSessionRequest): OpenedSession {
+    return this.#opened().sessions.open(request)
+  }
+
+  closeSession(session: SessionHandle, closing: SessionClosing): Will | undefined {
+    return this.#opened().sessions.close(session, closing)
+  }
+
+  subscribe(session: SessionHandle, subscriptions: readonly Subscription[]): readonly boolean[] {
+    const store = this.#opened()
+    const subscriber = store.sessions.resolve(session)
+    return subscriptions.map(subscription => store.subscriptions.add(subscriber, subscription))
+  }
+
+  unsubscribe(session: SessionHandle, filters: readonly string[]): readonly boolean[] {
+    const store = this.#opened()
+    const subscriber = store.sessions.resolve(session)
+    return filters.map(filter => store.subscriptions.remove(subscriber, filter))
+  }
+
+  publish(message: Message, receipt?: Receipt): void {
+    const store = this.#opened()
+    const publisher = receipt === undefined ? undefined : store.sessions.resolve(receipt.session)
+    // Stored with its id before: this is the repetition of a call whose answer got lost.
+    if (receipt !== undefined && publisher?.received?.has(receipt.packetId) === true) return
+    if (message.retain) store.retained.checkRoom(message)
+    if (publisher !== undefined && receipt !== undefined) (publisher.received ??= new Set()).add(receipt.packetId)
+    const kept = message.retain ? retain(store.retained, message) : undefined
+    if (message.qos > 0) distribute(store, message, kept)
+  }
+
+  enqueue(session: SessionHandle, deliveries: readonly Delivery[]): void {
+    const store = this.#opened()
+    const queue = store.sessions.queueOf(store.sessions.resolve(session))
+    for (const delivery of deliveries) {
+      const { message } = delivery
+      // A retained message of this store has bytes of its own already.
+      const kept = store.retained.get(message.topic) === message ? message : keepMessage(message)
+      queue.append({ ...delivery, message: kept })
+    }
+  }
+
+  read(session: SessionHandle, after: number, limit: number): readonly QueueEntry[] {
+    return this.#opened().sessions.resolve(session).queue?.read(after, limit) ?? []
+  }
+
+  acknowledge(session: SessionHandle, sequence: number): void {
+    const { queue, claims } = this.#opened().sessions.resolve(session)
+    queue?.acknowledge(sequence)
+    claims?.delete(sequence)
+  }
+
+  release(session: SessionHandle, sequence: number): void {
+    this.#opened().sessions.resolve(session).queue?.release(sequence)
+  }
+
+  complete(session: SessionHandle, packetId: number): void {
+    this.#opened().sessions.resolve(session).received?.delete(packetId)
+  }
+
+  claim(session: SessionHandle, group: string, limit: number): readonly QueueEntry[] {
+    const store = this.#opened()
+    const member = store.sessions.resolve(session)
+    const claimed = store.subscriptions.group(group)
+    const subscription = claimed?.members.get(member)
+    if (claimed === undefined || subscription === undefined) return []
+    const queue = store.sessions.queueOf(member)
+    const entries: QueueEntry[] = []
+    while (entries.length < limit) {
+      const waiting = claimed.take()
+      if (waiting === undefined) break
+      const entry = queue.appendTaken(sharedDelivery(waiting.message, subscription))
+      if (entry.qos > 0) (member.claims ??= new Map()).set(entry.sequence, { group: claimed, waiting })
+      entries.push(entry)
+    }
+    return entries
+  }
+
+  retained(filter: string): Iterable<Message> {
+    return this.#opened().retained.match(filter)
+  }
+
+  claimDue(limit: number): readonly Due[] {
+    const store = this.#opened()
+    store.retained.dropExpired(limit)
+    return store.sessions.claimDue(limit)
+  }
+
+  counts(): PersistenceCounts {
+    const store = this.#opened()
+    return {
+      sessions: store.sessions.storedCount,
+      subscriptions: store.subscriptions.size,
+      queuedMessages: store.context.queuedMessages,
+      retainedMessages: store.retained.size,
+    }
+  }
+
+  #opened(): OpenStore {
+    if (this.#store === undefined) throw new PersistenceError('NOT_OPEN', { message: 'the store is not open' })
+    return this.#store
+  }
+}
+
+/** Answers the copy it kept, which the queues can share. */
+function retain(retained: RetainedStore, message: Message): Message | undefined {
+  if (message.payload.length === 0) {
+    retained.delete(message.topic)
+    return undefined
+  }
+  const kept = keepMessage(message)
+  retained.set(kept)
+  return kept
+}
+
+/** One entry for each stored session and group that the topic's plan names; the message is copied once at most. */
+function distribute(store: OpenStore, message: Message, retainedCopy: Message | undefined): void {
+  const { sessions, groups } = store.subscriptions.match(message.topic)
+  if (sessions.length === 0 && groups.length === 0) return
+  let kept = retainedCopy
+  for (const { session, reception, ownReception } of sessions) {
+    const effective = message.publisher === session.clientId ? ownReception : reception
+    if (effective === undefined || effective.qos === 0) continue
+    kept ??= keepMessage(message)
+    store.sessions.queueOf(session).append({
+      message: kept,
+      qos: effective.qos < message.qos ? effective.qos : message.qos,
+      retain: message.retain && effective.retainAsPublished,
+      subscriptionIdentifiers: effective.subscriptionIdentifiers,
+    })
+  }
+  if (groups.length === 0) return
+  kept ??= keepMessage(message)
+  const joined: SharedGroup[] = []
+  for (const group of groups) if (group.add(kept)) joined.push(group)
+  // Last, since a host may claim at once.
+  for (const group of joined) store.host.groupReady(group.name)
+}
+
+function sharedDelivery(message: Message, subscription: Subscription): Delivery {
+  return {
+    message,
+    qos: subscription.qos < message.qos ? subscription.qos : message.qos,
+    retain: message.retain && subscription.retainAsPublished,
+    subscriptionIdentifiers:
+      subscription.subscriptionIdentifier === undefined ? undefined : [subscription.subscriptionIdentifier],
+  }
+}

@@ -1,0 +1,98 @@
+import type { Clock, Message } from '@x/contract'
+import { isExpired, messageBytes, PersistenceError } from '@x/contract'
+import { TopicIndex } from '@x/topic-trie'
+import type { Deadline } from './deadlines.ts'
+import { Deadlines } from './deadlines.ts'
+
+/** Bounds of all retained messages together. */
+export interface RetainedLimits {
+  readonly maximumRetainedMessages: number
+  /** Bytes, as counted by `messageBytes`. */
+  readonly maximumRetainedBytes: number
+}
+
+/** One retained message for each topic. MQTT 5.0 §3.3.1.3 */
+export class RetainedStore {
+  readonly #clock: Clock
+  readonly #limits: RetainedLimits
+  readonly #topics = new TopicIndex<Message>()
+  readonly #expiries = new Deadlines<Message>()
+  /** Only of messages that expire. */
+  readonly #expiryOf = new Map<Message, Deadline<Message>>()
+  #bytes = 0
+
+  constructor(clock: Clock, limits: RetainedLimits) {
+    this.#clock = clock
+    this.#limits = limits
+  }
+
+  get size(): number {
+    return this.#topics.size
+  }
+
+  get(topic: string): Message | undefined {
+    return this.#topics.get(topic)
+  }
+
+  /** Refuses what `set` with this message would exceed, changing nothing.
+   * @throws PersistenceError `QUOTA_EXCEEDED` */
+  checkRoom(message: Message): void {
+    if (message.payload.length === 0) return
+    const previous = this.#topics.get(message.topic)
+    const { maximumRetainedMessages, maximumRetainedBytes } = this.#limits
+    if (previous === undefined && this.size >= maximumRetainedMessages) {
+      throw new PersistenceError('QUOTA_EXCEEDED', {
+        message: `${this.size} messages are retained, the limit is maximumRetainedMessages of ${maximumRetainedMessages}`,
+      })
+    }
+    const bytes = this.#bytes - (previous === undefined ? 0 : messageBytes(previous)) + messageBytes(message)
+    if (bytes > maximumRetainedBytes) {
+      throw new PersistenceError('QUOTA_EXCEEDED', {
+        message: `retaining would take ${bytes} bytes, the limit is maximumRetainedBytes of ${maximumRetainedBytes}`,
+      })
+    }
+  }
+
+  /** Keeps the message itself: its bytes must be its own. */
+  set(message: Message): void {
+    const previous = this.#topics.set(message.topic, message)
+    if (previous !== undefined) this.#forget(previous)
+    this.#bytes += messageBytes(message)
+    if (message.expiresAt !== undefined) {
+      this.#expiryOf.set(message, this.#expiries.set(message.expiresAt, message))
+    }
+  }
+
+  delete(topic: string): void {
+    const previous = this.#topics.delete(topic)
+    if (previous !== undefined) this.#forget(previous)
+  }
+
+  /** A snapshot of what matches. */
+  match(filter: string): readonly Message[] {
+    const now = this.#clock.now()
+    const messages: Message[] = []
+    for (const [, message] of this.#topics.match(filter)) {
+      if (!isExpired(message, now)) messages.push(message)
+    }
+    return messages
+  }
+
+  /** Frees at most `limit` messages that nobody can get any more. */
+  dropExpired(limit: number): void {
+    const now = this.#clock.now()
+    for (let count = 0; count < limit; count += 1) {
+      const due = this.#expiries.take(now)
+      if (due === undefined) return
+      this.delete(due.subject.topic)
+    }
+  }
+
+  #forget(message: Message): void {
+    this.#bytes -= messageBytes(message)
+    const expiry = this.#expiryOf.get(message)
+    if (expiry === undefined) return
+    this.#expiryOf.delete(message)
+    this.#expiries.cancel(expiry)
+  }
+}

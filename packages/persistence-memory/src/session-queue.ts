@@ -1,0 +1,233 @@
+import type { Clock, Delivery, Drop, Message, QueueEntry, QueueLimits, SessionOwner } from '@x/contract'
+import { isExpired, messageBytes } from '@x/contract'
+import { SequenceRing } from './sequence-ring.ts'
+
+/** What all queues of a store share. */
+export interface QueueContext {
+  readonly limits: QueueLimits
+  readonly clock: Clock
+  dropped(drop: Drop): void
+  /** Entries of all sessions' queues and messages of all groups, for `counts`. */
+  queuedMessages: number
+}
+
+/** An entry of a session's queue. The owner holds the same object; only `released` changes under its eyes. */
+export class QueueItem implements QueueEntry {
+  readonly sequence: number
+  readonly message: Message
+  readonly qos: Delivery['qos']
+  readonly retain: boolean
+  readonly subscriptionIdentifiers: readonly number[] | undefined
+  released = false
+  /** Not taken by the owner and not sent before: counts towards the limits and may be dropped. */
+  waiting = false
+
+  constructor(sequence: number, delivery: Delivery) {
+    this.sequence = sequence
+    this.message = delivery.message
+    this.qos = delivery.qos
+    this.retain = delivery.retain
+    this.subscriptionIdentifiers = delivery.subscriptionIdentifiers
+  }
+}
+
+/** The queue of one session: entries from being queued to being acknowledged, in sequence order. */
+export class SessionQueue {
+  /** Sequence of the newest entry that was ever queued. */
+  lastSequence = 0
+  /** Entries up to here may have been sent on an earlier connection. */
+  sentThrough = 0
+
+  readonly #context: QueueContext
+  readonly #clientId: string
+  readonly #ring = new SequenceRing<QueueItem>()
+  #owner: SessionOwner | undefined
+  /** The owner has not seen the newest entry: it reads, and is offered nothing. */
+  #behind = false
+  #takenThrough = 0
+  /** No entry below this sequence is waiting. Keeps dropping the oldest from scanning those in flight. */
+  #waitingFrom = 0
+  #waitingMessages = 0
+  #waitingBytes = 0
+
+  constructor(context: QueueContext, clientId: string) {
+    this.#context = context
+    this.#clientId = clientId
+  }
+
+  /** Entries that are not acknowledged. */
+  get size(): number {
+    return this.#ring.size
+  }
+
+  /** Offers new entries to this owner, after it has read what is there already. */
+  attach(owner: SessionOwner): void {
+    this.#owner = owner
+    this.#behind = this.#ring.size > 0
+    // A previous owner that was cut off could not say what it had sent: all it had taken may have been.
+    this.sentThrough = Math.max(this.sentThrough, this.#takenThrough)
+  }
+
+  /** Offers nothing more; what was taken but not sent is waiting again. */
+  detach(sentThrough: number): void {
+    this.#owner = undefined
+    const previouslyTaken = this.#takenThrough
+    this.sentThrough = Math.max(this.sentThrough, sentThrough)
+    this.#takenThrough = this.sentThrough
+    for (const item of this.#between(this.#waitingFrom, this.sentThrough)) this.#take(item)
+    for (const item of this.#between(this.sentThrough + 1, previouslyTaken)) this.#wait(item)
+    this.#waitingFrom = this.sentThrough + 1
+  }
+
+  /** Queues a delivery, or drops by the limits; offers it to the owner unless that one is behind. */
+  append(delivery: Delivery): void {
+    const owner = this.#owner
+    if (owner === undefined || this.#behind) {
+      if (this.#makeRoom(messageBytes(delivery.message))) this.#wait(this.#push(delivery))
+      return
+    }
+    // Nothing waits here, so an entry that the owner takes never meets the limits.
+    const item = this.#push(delivery)
+    if (owner.deliver(item)) {
+      this.#takenThrough = item.sequence
+      return
+    }
+    this.#behind = true
+    if (this.#makeRoom(messageBytes(item.message))) this.#wait(item)
+    else this.#remove(item.sequence)
+  }
+
+  /** Queues a delivery that the owner takes at this moment; one of QoS 0 gets a sequence but no place. */
+  appendTaken(delivery: Delivery): QueueItem {
+    const item = delivery.qos === 0 ? new QueueItem((this.lastSequence += 1), delivery) : this.#push(delivery)
+    this.#takenThrough = item.sequence
+    return item
+  }
+
+  /** As `Persistence.read`: what it answers counts as taken. */
+  read(after: number, limit: number): readonly QueueItem[] {
+    const ring = this.#ring
+    const now = this.#context.clock.now()
+    const entries: QueueItem[] = []
+    const expired: QueueItem[] = []
+    let place = ring.placeOf(after + 1)
+    for (; place < ring.length && entries.length < limit; place += 1) {
+      const item = ring.itemAt(place)
+      if (item === undefined) continue
+      // An entry that was sent before stays: its delivery has begun ([MQTT5-3.3.2-5]), its packet id is in use.
+      if (item.waiting && isExpired(item.message, now)) expired.push(item)
+      else entries.push(item)
+    }
+    while (place < ring.length && ring.itemAt(place) === undefined) place += 1
+    if (place >= ring.length) this.#behind = false
+    for (const item of entries) this.#take(item)
+    this.#takenThrough = Math.max(this.#takenThrough, entries.at(-1)?.sequence ?? 0)
+    for (const item of expired) this.#remove(item.sequence)
+    if (expired.length > 0) this.#drop('expired', expired.length)
+    return entries
+  }
+
+  /** Highest sequence that the owner has taken, or that was sent before. */
+  get takenThrough(): number {
+    return this.#takenThrough
+  }
+
+  get(sequence: number): QueueItem | undefined {
+    return this.#ring.get(sequence)
+  }
+
+  acknowledge(sequence: number): void {
+    this.#remove(sequence)
+  }
+
+  release(sequence: number): void {
+    const item = this.#ring.get(sequence)
+    if (item === undefined) return
+    item.released = true
+    this.#take(item)
+  }
+
+  /** The session has ended. */
+  clear(): void {
+    this.#owner = undefined
+    this.#context.queuedMessages -= this.#ring.size
+    this.#ring.clear()
+    this.#waitingMessages = 0
+    this.#waitingBytes = 0
+  }
+
+  #push(delivery: Delivery): QueueItem {
+    const item = new QueueItem((this.lastSequence += 1), delivery)
+    this.#ring.push(item)
+    this.#context.queuedMessages += 1
+    return item
+  }
+
+  #remove(sequence: number): void {
+    const item = this.#ring.remove(sequence)
+    if (item === undefined) return
+    this.#context.queuedMessages -= 1
+    this.#take(item)
+  }
+
+  #wait(item: QueueItem): void {
+    if (item.waiting || item.released) return
+    item.waiting = true
+    this.#waitingMessages += 1
+    this.#waitingBytes += messageBytes(item.message)
+  }
+
+  #take(item: QueueItem): void {
+    if (!item.waiting) return
+    item.waiting = false
+    this.#waitingMessages -= 1
+    this.#waitingBytes -= messageBytes(item.message)
+  }
+
+  /** Whether one more message of this size may wait, after dropping what the limits ask for. */
+  #makeRoom(bytes: number): boolean {
+    const { maximumQueuedMessages, maximumQueuedBytes, overflow } = this.#context.limits
+    // What could not wait even alone must not push out everybody else.
+    const possible = maximumQueuedMessages > 0 && bytes <= maximumQueuedBytes
+    let dropped = 0
+    while (this.#waitingMessages >= maximumQueuedMessages || this.#waitingBytes + bytes > maximumQueuedBytes) {
+      const oldest = possible && overflow === 'dropOldest' ? this.#oldestWaiting() : undefined
+      dropped += 1
+      if (oldest === undefined) {
+        this.#drop('queueFull', dropped)
+        return false
+      }
+      this.#remove(oldest.sequence)
+    }
+    if (dropped > 0) this.#drop('queueFull', dropped)
+    return true
+  }
+
+  #oldestWaiting(): QueueItem | undefined {
+    const ring = this.#ring
+    for (let place = ring.placeOf(this.#waitingFrom); place < ring.length; place += 1) {
+      const item = ring.itemAt(place)
+      if (item?.waiting === true) {
+        this.#waitingFrom = item.sequence + 1
+        return item
+      }
+    }
+    return undefined
+  }
+
+  #between(from: number, through: number): QueueItem[] {
+    const ring = this.#ring
+    const items: QueueItem[] = []
+    for (let place = ring.placeOf(from); place < ring.length; place += 1) {
+      const item = ring.itemAt(place)
+      if (item === undefined) continue
+      if (item.sequence > through) break
+      items.push(item)
+    }
+    return items
+  }
+
+  #drop(reason: Drop['reason'], count: number): void {
+    this.#context.dropped({ queue: this.#clientId, reason, count })
+  }
+}

@@ -1,0 +1,228 @@
+import type { Due, OpenedSession, OpenSessionRequest, SessionClosing, SessionHandle, Will } from '@x/contract'
+import { keepMessage, PersistenceError, SESSION_NEVER_EXPIRES } from '@x/contract'
+import { Deadlines } from './deadlines.ts'
+import type { DueSubject } from './session.ts'
+import { Session } from './session.ts'
+import type { QueueContext } from './session-queue.ts'
+import { SessionQueue } from './session-queue.ts'
+import type { SharedGroup, WaitingMessage } from './shared-group.ts'
+import type { SubscriptionIndex } from './subscription-index.ts'
+
+export interface SessionStoreParts {
+  readonly context: QueueContext
+  readonly subscriptions: SubscriptionIndex
+  readonly maximumSessions: number
+  groupReady(group: string): void
+  /** Makes the next epoch. */
+  nextEpoch(): string
+}
+
+/** Sessions by client: who owns them, when they end, and the wills that go with them. */
+export class SessionStore {
+  readonly #parts: SessionStoreParts
+  readonly #sessions = new Map<string, Session>()
+  readonly #deadlines = new Deadlines<DueSubject>()
+  /** Sessions with an expiry interval above 0. */
+  #stored = 0
+
+  constructor(parts: SessionStoreParts) {
+    this.#parts = parts
+  }
+
+  get storedCount(): number {
+    return this.#stored
+  }
+
+  /** The open session that the handle names.
+   * @throws PersistenceError `FENCED` when the handle is of an earlier opening or the session is closed. */
+  resolve(handle: SessionHandle): Session {
+    const session = this.#sessions.get(handle.clientId)
+    if (session === undefined || session.epoch !== handle.epoch || session.owner === undefined) {
+      throw new PersistenceError('FENCED', {
+        message: `session of client '${handle.clientId}' is not open with epoch ${handle.epoch}`,
+      })
+    }
+    return session
+  }
+
+  queueOf(session: Session): SessionQueue {
+    if (session.queue === undefined) {
+      session.queue = new SessionQueue(this.#parts.context, session.clientId)
+      if (session.owner !== undefined) session.queue.attach(session.owner)
+    }
+    return session.queue
+  }
+
+  open(request: OpenSessionRequest): OpenedSession {
+    const previous = this.#sessions.get(request.clientId)
+    this.#checkQuota(request, previous)
+    const fencedOwner = previous?.owner
+    const goesOn = previous !== undefined && !request.cleanStart && this.#lives(previous)
+    const dueWill = previous === undefined ? undefined : this.#takeDueWill(previous, goesOn)
+    const returned = previous !== undefined && !goesOn ? this.#end(previous, takenThrough(previous)) : []
+    const session = goesOn ? previous : new Session(request.clientId)
+    this.#begin(session, request)
+    fencedOwner?.fenced()
+    this.#announce(returned)
+    return describe(session, { present: goesOn, dueWill })
+  }
+
+  close(handle: SessionHandle, closing: SessionClosing): Will | undefined {
+    const session = this.resolve(handle)
+    const will = closing.will === 'publish' ? session.will : undefined
+    session.will = undefined
+    if (closing.sessionExpiryInterval === 0) {
+      this.#announce(this.#end(session, closing.sentThrough))
+      return will
+    }
+    const returned = this.#returnClaims(session, closing.sentThrough)
+    session.queue?.detach(closing.sentThrough)
+    session.owner = undefined
+    this.#setInterval(session, closing.sessionExpiryInterval)
+    const waits = will !== undefined && will.delayInterval > 0
+    this.#setDeadlines(session, waits ? will : undefined)
+    this.#announce(returned)
+    return waits ? undefined : will
+  }
+
+  claimDue(limit: number): readonly Due[] {
+    const now = this.#parts.context.clock.now()
+    const due: Due[] = []
+    while (due.length < limit) {
+      const subject = this.#deadlines.take(now)?.subject
+      if (subject === undefined) break
+      const { session } = subject
+      if (subject.kind === 'sessionExpired') {
+        this.#end(session, takenThrough(session))
+        due.push({ kind: 'sessionExpired', clientId: session.clientId })
+      } else if (session.will !== undefined) {
+        due.push({ kind: 'will', will: session.will })
+        session.will = undefined
+        session.willDelay = undefined
+      }
+    }
+    return due
+  }
+
+  #checkQuota(request: OpenSessionRequest, previous: Session | undefined): void {
+    const { maximumSessions } = this.#parts
+    if (request.sessionExpiryInterval === 0 || previous?.isStored === true || this.#stored < maximumSessions) return
+    throw new PersistenceError('QUOTA_EXCEEDED', {
+      message: `${this.#stored} sessions are stored, the limit is maximumSessions of ${maximumSessions}`,
+    })
+  }
+
+  /** Whether a session is still there: with interval 0 it ended with its connection, which ends now at the latest. */
+  #lives(session: Session): boolean {
+    if (session.owner !== undefined) return session.isStored
+    return session.expiry === undefined || session.expiry.at > this.#parts.context.clock.now()
+  }
+
+  /** The will that a new connection finds: due when the session ended, when its delay is over unnoticed, or when it had
+   * none and the connection ends by this takeover; dropped otherwise ([MQTT5-3.1.3-9], MQTT 5.0 §3.1.4). */
+  #takeDueWill(session: Session, goesOn: boolean): Will | undefined {
+    const { will, willDelay } = session
+    session.will = undefined
+    if (will === undefined) return undefined
+    const isOver = willDelay === undefined ? will.delayInterval === 0 : willDelay.at <= this.#parts.context.clock.now()
+    return !goesOn || isOver ? will : undefined
+  }
+
+  #begin(session: Session, request: OpenSessionRequest): void {
+    this.#clearDeadlines(session)
+    session.epoch = this.#parts.nextEpoch()
+    session.owner = request.owner
+    session.will = request.will === undefined ? undefined : keepWill(request.will)
+    session.queue?.attach(request.owner)
+    this.#setInterval(session, request.sessionExpiryInterval)
+    this.#sessions.set(session.clientId, session)
+  }
+
+  /** Ends a session; answers the groups that got messages back. */
+  #end(session: Session, sentThrough: number): readonly SharedGroup[] {
+    const returned = this.#returnClaims(session, sentThrough)
+    this.#parts.subscriptions.removeAll(session)
+    session.queue?.clear()
+    session.queue = undefined
+    session.owner = undefined
+    session.will = undefined
+    this.#clearDeadlines(session)
+    this.#setInterval(session, 0)
+    this.#sessions.delete(session.clientId)
+    return returned
+  }
+
+  /** Shared messages go back to their groups, except those of QoS 2 whose delivery has begun ([MQTT5-4.8.2-4]). One
+   * whose group is gone is an ordinary entry of the session from now on. */
+  #returnClaims(session: Session, sentThrough: number): readonly SharedGroup[] {
+    const { claims, queue } = session
+    if (claims === undefined || queue === undefined) return []
+    const byGroup = new Map<SharedGroup, WaitingMessage[]>()
+    for (const [sequence, { group, waiting }] of claims) {
+      const entry = queue.get(sequence)
+      if (entry === undefined || (entry.qos === 2 && (sequence <= sentThrough || entry.released))) continue
+      claims.delete(sequence)
+      if (this.#parts.subscriptions.group(group.name) !== group) continue
+      queue.acknowledge(sequence)
+      const messages = byGroup.get(group)
+      if (messages === undefined) byGroup.set(group, [waiting])
+      else messages.push(waiting)
+    }
+    for (const [group, messages] of byGroup) group.putBack(messages)
+    return [...byGroup.keys()]
+  }
+
+  #announce(groups: readonly SharedGroup[]): void {
+    for (const group of groups) if (group.members.size > 0) this.#parts.groupReady(group.name)
+  }
+
+  #setInterval(session: Session, sessionExpiryInterval: number): void {
+    const wasStored = session.isStored
+    session.sessionExpiryInterval = sessionExpiryInterval
+    if (wasStored === session.isStored) return
+    this.#stored += wasStored ? -1 : 1
+    this.#parts.subscriptions.reroute(session)
+  }
+
+  /** The will first: at the same moment it is due before the session ends. */
+  #setDeadlines(session: Session, will: Will | undefined): void {
+    const now = this.#parts.context.clock.now()
+    const { sessionExpiryInterval } = session
+    if (will !== undefined) {
+      session.will = will
+      const delay = Math.min(will.delayInterval, sessionExpiryInterval)
+      session.willDelay = this.#deadlines.set(now + delay * 1000, { kind: 'will', session })
+    }
+    if (sessionExpiryInterval !== SESSION_NEVER_EXPIRES) {
+      session.expiry = this.#deadlines.set(now + sessionExpiryInterval * 1000, { kind: 'sessionExpired', session })
+    }
+  }
+
+  #clearDeadlines(session: Session): void {
+    if (session.willDelay !== undefined) this.#deadlines.cancel(session.willDelay)
+    if (session.expiry !== undefined) this.#deadlines.cancel(session.expiry)
+    session.willDelay = undefined
+    session.expiry = undefined
+  }
+}
+
+function takenThrough(session: Session): number {
+  return session.queue?.takenThrough ?? 0
+}
+
+function keepWill(will: Will): Will {
+  return { ...will, message: keepMessage(will.message) }
+}
+
+function describe(session: Session, found: Pick<OpenedSession, 'present' | 'dueWill'>): OpenedSession {
+  const { queue, subscriptions, received } = session
+  return {
+    handle: { clientId: session.clientId, epoch: session.epoch },
+    present: found.present,
+    subscriptions: Array.from(subscriptions?.values() ?? [], ({ subscription }) => subscription),
+    received: [...(received ?? [])],
+    sentThrough: queue?.sentThrough ?? 0,
+    lastSequence: queue?.lastSequence ?? 0,
+    dueWill: found.dueWill,
+  }
+}

@@ -1,0 +1,152 @@
+import { FilterEntry } from './filter-entry.ts'
+import { filterMatches, isWildcardFilter } from './filter-matches.ts'
+import { MatchCache } from './match-cache.ts'
+import type { TopicFilter } from './topic.ts'
+import { MAXIMUM_TRIE_LEVELS, WildcardTrie } from './wildcard-trie.ts'
+
+/** How a FilterTrie derives and keeps its results. */
+export interface FilterTrieOptions<Value, Result> {
+  /** Makes a match result of the values of all matching (filter, key) pairs, in no particular order; a key that matches
+   * by several filters is there several times. The array is fresh and may be kept. It is the result itself unless given.
+   * What it throws comes out of `match`, and nothing is cached. */
+  readonly derive?: (values: readonly Value[]) => Result
+  /** Topics; 10 000 unless given. At the limit the half that was not used lately is dropped; 0 caches nothing. */
+  readonly maximumCachedTopics?: number
+  /** Sum of the lengths of the cached matches; 1 000 000 unless given. A longer single match is not cached. */
+  readonly maximumCachedValues?: number
+}
+
+type Entries<Value> = Map<TopicFilter, FilterEntry<Value>>
+
+/** Which filters match a topic. Values are kept by (filter, key); filters are plain ones, without `$share/NAME/`. Any
+ * string is an ordinary level, and any value an ordinary key.
+ * @see MQTT 5.0 §4.7 */
+export class FilterTrie<Value, Result = readonly Value[]> {
+  /** Filters without wildcards, of any depth: matching one is a look-up of the topic. */
+  readonly #exact: Entries<Value> = new Map()
+  /** Wildcard filters of up to MAXIMUM_TRIE_LEVELS levels; the same entries hang in `#trie`. */
+  readonly #wildcard: Entries<Value> = new Map()
+  readonly #trie = new WildcardTrie<Value>()
+  /** Wildcard filters with more levels, tested one after the other: a node per level would let a filter of 64 KB take
+   * megabytes. Brokers rarely admit such filters at all. */
+  readonly #deep: Entries<Value> = new Map()
+  readonly #cache: MatchCache<Result>
+  readonly #derive: (values: readonly Value[]) => Result
+  #size = 0
+  #generation = 0
+
+  constructor(options: FilterTrieOptions<Value, Result> = {}) {
+    this.#derive = options.derive ?? (values => values as Result)
+    this.#cache = new MatchCache({
+      topics: options.maximumCachedTopics ?? 10_000,
+      values: options.maximumCachedValues ?? 1_000_000,
+    })
+  }
+
+  /** Number of (filter, key) pairs. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** A number that grows whenever any match result may have changed: as long as it is the same, a result is current. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  /** Keeps the value under this filter and key. True: the pair is new; false: the value of the pair was replaced. */
+  add(filter: TopicFilter, key: unknown, value: Value): boolean {
+    const entries = this.#entriesFor(filter)
+    const entry = entries.get(filter)
+    let isNew = true
+    if (entry === undefined) this.#addEntry(filter, entries, new FilterEntry(key, value))
+    else isNew = entry.set(key, value)
+    if (isNew) this.#size++
+    this.#changed(filter, entries)
+    return isNew
+  }
+
+  /** Removes the value of this filter and key. False: there was none. Takes no longer with more keys on the filter. */
+  remove(filter: TopicFilter, key: unknown): boolean {
+    const entries = this.#entriesFor(filter)
+    const outcome = entries.get(filter)?.delete(key) ?? 'absent'
+    if (outcome === 'absent') return false
+    if (outcome === 'last') {
+      entries.delete(filter)
+      if (entries === this.#wildcard) this.#trie.remove(filter)
+    }
+    this.#size--
+    this.#changed(filter, entries)
+    return true
+  }
+
+  /** The value of exactly this filter and key; undefined when there is none. */
+  get(filter: TopicFilter, key: unknown): Value | undefined {
+    return this.#entriesFor(filter).get(filter)?.get(key)
+  }
+
+  /** Whether any key has exactly this filter. */
+  has(filter: TopicFilter): boolean {
+    return this.#entriesFor(filter).has(filter)
+  }
+
+  /** Every filter once, in no particular order. Filters added or removed meanwhile may or may not be seen. */
+  *filters(): IterableIterator<TopicFilter> {
+    yield* this.#exact.keys()
+    yield* this.#wildcard.keys()
+    yield* this.#deep.keys()
+  }
+
+  /** The result for all filters that match the topic, at once current after every change. The same object is returned
+   * until it changes or leaves the cache, so it must not be altered. A topic of any length and depth is matched; whether it is a
+   * valid name is not checked. */
+  match(topic: string): Result {
+    const cached = this.#cache.get(topic)
+    return cached === undefined ? this.#matchAnew(topic) : cached.result
+  }
+
+  /** Drops the cached result of one topic, or all, for a `derive` that depends on more than the values. */
+  invalidate(topic?: string): void {
+    this.#generation++
+    if (topic === undefined) this.#cache.clear()
+    else this.#cache.delete(topic)
+  }
+
+  #matchAnew(topic: string): Result {
+    const generation = this.#generation
+    const values: Value[] = []
+    // No filter in #exact has a wildcard, and so a topic with wildcard characters finds none by them.
+    this.#exact.get(topic as TopicFilter)?.appendTo(values)
+    if (this.#wildcard.size > 0) this.#trie.collect(topic, values)
+    for (const [filter, entry] of this.#deep) if (filterMatches(filter, topic)) entry.appendTo(values)
+    const { length } = values
+    const result = this.#derive(values)
+    // A derive that changed the trie has made its own result out of date.
+    if (generation === this.#generation) this.#cache.set(topic, { result, length })
+    return result
+  }
+
+  #entriesFor(filter: TopicFilter): Entries<Value> {
+    if (!isWildcardFilter(filter)) return this.#exact
+    return hasMoreLevels(filter, MAXIMUM_TRIE_LEVELS) ? this.#deep : this.#wildcard
+  }
+
+  #addEntry(filter: TopicFilter, entries: Entries<Value>, entry: FilterEntry<Value>): void {
+    entries.set(filter, entry)
+    if (entries === this.#wildcard) this.#trie.add(filter, entry)
+  }
+
+  #changed(filter: TopicFilter, entries: Entries<Value>): void {
+    this.#generation++
+    if (entries === this.#exact) this.#cache.delete(filter)
+    else this.#cache.deleteMatching(filter)
+  }
+}
+
+function hasMoreLevels(filter: string, maximum: number): boolean {
+  if (filter.length < maximum) return false
+  let levels = 1
+  for (let slash = filter.indexOf('/'); slash >= 0; slash = filter.indexOf('/', slash + 1)) {
+    if (++levels > maximum) return true
+  }
+  return false
+}

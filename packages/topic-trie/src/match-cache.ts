@@ -1,0 +1,116 @@
+import { filterMatches } from './filter-matches.ts'
+
+/** A cached result and how many values it was derived from. */
+export interface CachedMatch<Result> {
+  readonly result: Result
+  readonly length: number
+}
+
+/** Both limits hold at any time; 0 topics switches the cache off. */
+export interface MatchCacheLimits {
+  readonly topics: number
+  /** Sum of the lengths of the cached matches. */
+  readonly values: number
+}
+
+/** Characters. Keys of 10 000 cached topics then take 20 MB at most, where names of 65 535 bytes could take 1.3 GB. */
+const LONGEST_CACHED_TOPIC = 1024
+
+/** How many tests of a topic against a filter cost about as much as matching one topic anew. */
+const TESTS_PER_ENTRY = 16
+
+/** Results by topic, in two generations: when the young one holds half of a limit it becomes the old one, and the old one
+ * is dropped. A hit in the old one moves to the young. So what is in use stays, and nothing is sorted or counted per hit. */
+export class MatchCache<Result> {
+  readonly #limits: MatchCacheLimits
+  #young = new Map<string, CachedMatch<Result>>()
+  #old = new Map<string, CachedMatch<Result>>()
+  /** Sums of the lengths in each generation. */
+  #youngValues = 0
+  #oldValues = 0
+  /** Tests that `deleteMatching` may still make before it clears instead. Every new entry pays in; so a storm of changes
+   * costs no more than making the entries did, and an occasional change leaves the entries it does not concern. */
+  #testsLeft = 0
+
+  constructor(limits: MatchCacheLimits) {
+    this.#limits = limits
+  }
+
+  get size(): number {
+    return this.#young.size + this.#old.size
+  }
+
+  get(topic: string): CachedMatch<Result> | undefined {
+    return this.#young.get(topic) ?? this.#promote(topic)
+  }
+
+  /** Keeps a match, in place of an earlier one. Topics over 1 024 characters and matches over the limit are not kept. */
+  set(topic: string, match: CachedMatch<Result>): void {
+    if (topic.length > LONGEST_CACHED_TOPIC || match.length > this.#limits.values || this.#limits.topics < 1) return
+    this.delete(topic)
+    this.#insert(topic, match)
+    this.#testsLeft = Math.min(this.#testsLeft + TESTS_PER_ENTRY, TESTS_PER_ENTRY * this.size)
+  }
+
+  delete(topic: string): void {
+    const young = this.#young.get(topic)
+    if (young !== undefined) {
+      this.#young.delete(topic)
+      this.#youngValues -= young.length
+      return
+    }
+    const old = this.#old.get(topic)
+    if (old === undefined) return
+    this.#old.delete(topic)
+    this.#oldValues -= old.length
+  }
+
+  /** Drops at least the topics which the filter matches. */
+  deleteMatching(filter: string): void {
+    if (this.size === 0) return
+    if (this.size > this.#testsLeft) {
+      this.clear()
+      return
+    }
+    this.#testsLeft -= this.size
+    for (const topic of this.#young.keys()) if (filterMatches(filter, topic)) this.delete(topic)
+    for (const topic of this.#old.keys()) if (filterMatches(filter, topic)) this.delete(topic)
+  }
+
+  clear(): void {
+    this.#young.clear()
+    this.#old.clear()
+    this.#youngValues = 0
+    this.#oldValues = 0
+    this.#testsLeft = 0
+  }
+
+  #promote(topic: string): CachedMatch<Result> | undefined {
+    const match = this.#old.get(topic)
+    if (match === undefined) return undefined
+    this.#old.delete(topic)
+    this.#oldValues -= match.length
+    this.#insert(topic, match)
+    return match
+  }
+
+  #insert(topic: string, match: CachedMatch<Result>): void {
+    const { topics, values } = this.#limits
+    if (this.#young.size >= topics / 2 || this.#youngValues + match.length > values / 2) this.#age()
+    if (this.size >= topics || this.#youngValues + this.#oldValues + match.length > values) {
+      this.#old.clear()
+      this.#oldValues = 0
+    }
+    this.#young.set(topic, match)
+    this.#youngValues += match.length
+  }
+
+  #age(): void {
+    const dropped = this.#old
+    this.#old = this.#young
+    this.#oldValues = this.#youngValues
+    dropped.clear()
+    this.#young = dropped
+    this.#youngValues = 0
+  }
+}
