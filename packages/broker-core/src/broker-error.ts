@@ -59,3 +59,10 @@ export function reasonCodeFrom(error: unknown, fallback: number): number {
   const { reasonCode } = error
   return typeof reasonCode === 'number' && reasonCode >= 0x80 && reasonCode <= 0xff ? reasonCode : fallback
 }
+
+/** Where the client should go instead, as an error of a hook may say (with 0x9C or 0x9D). MQTT 5.0 §3.2.2.3.16 */
+export function serverReferenceOf(error: unknown): { serverReference?: string } {
+  if (typeof error !== 'object' || error === null || !('serverReference' in error)) return {}
+  const { serverReference } = error
+  return typeof serverReference === 'string' ? { serverReference } : {}
+}

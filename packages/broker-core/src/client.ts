@@ -15,6 +15,13 @@ import { unsubscribe } from './unsubscribe.ts'
 
 const unlimited = 0xffffffff
 
+export interface CloseOptions {
+  /** MQTT 5.0 §3.14.2.1 */
+  reasonCode?: number
+  /** Where to go instead, with 0x9C (Use another server) or 0x9D (Server moved). */
+  serverReference?: string
+}
+
 /** Called when it is done, with the error when it failed. */
 export type DoneCallback = (error?: Error) => void
 
@@ -84,16 +91,16 @@ export class Client extends EventEmitter {
 
   /** Ends the connection; MQTT 5 clients are told `reasonCode` (0x98, Administrative action, by default). Idempotent. */
   close(done?: () => void): void
-  close(options: { reasonCode?: number }, done?: () => void): void
-  close(first?: { reasonCode?: number } | (() => void), second?: () => void): void {
+  close(options: CloseOptions, done?: () => void): void
+  close(first?: CloseOptions | (() => void), second?: () => void): void {
     const done = typeof first === 'function' ? first : second
-    const { reasonCode = ReasonCode.administrativeAction } = typeof first === 'object' ? first : {}
+    const { reasonCode = ReasonCode.administrativeAction, ...rest } = typeof first === 'object' ? first : {}
     const { stream } = this.#connection
     if (done !== undefined) {
       if (stream.closed) queueMicrotask(done)
       else stream.once('close', done)
     }
-    this.#connection.end({ reasonCode })
+    this.#connection.end({ reasonCode, ...rest })
   }
 
   /** Reads nothing more from the client until `resume`. */

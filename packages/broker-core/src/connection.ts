@@ -2,9 +2,11 @@ import type { Duplex } from 'node:stream'
 import type { MaybePromise } from '@x/contract'
 import { FrameReader, encode } from '@x/packet'
 import type { Packet, ProtocolVersion } from '@x/packet'
-import { BrokerError, reasonCodeFrom, toError } from './broker-error.ts'
+import { BrokerError, reasonCodeFrom, serverReferenceOf, toError } from './broker-error.ts'
 import { Client } from './client.ts'
-import { receiveConnect, refuseConnect } from './connect.ts'
+import { receiveAuthentication } from './authentication.ts'
+import type { EnhancedAuthentication } from './authentication.ts'
+import { receiveConnect } from './connect.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
 import type { Deadlined } from './deadline-wheel.ts'
 import { endSession } from './disconnect.ts'
@@ -16,20 +18,24 @@ import type { OutboxOwner } from './outbox.ts'
 import type { Acceptance } from './pending-publishes.ts'
 import { receivePacket } from './receive.ts'
 import { ReasonCode } from './reason-code.ts'
+import { refuseConnect } from './refuse-connect.ts'
 import type { Session } from './session.ts'
 import type { TopicAliases } from './topic-aliases.ts'
 
 /** - `awaitingConnect`: nothing but CONNECT may come
  * - `connecting`: CONNECT is being answered; reading rests
+ * - `authenticating`: the client's next AUTH is awaited (MQTT 5.0 §4.12)
  * - `connected`: CONNACK with success is out
  * - `closing`: our last byte is written; what still comes in is thrown away
  * - `closed` */
-export type Phase = 'awaitingConnect' | 'connecting' | 'connected' | 'closing' | 'closed'
+export type Phase = 'awaitingConnect' | 'connecting' | 'authenticating' | 'connected' | 'closing' | 'closed'
 
 /** How a connection ends. */
 export interface Ending {
   /** What the client is told with DISCONNECT (5.0); undefined: nothing. */
   readonly reasonCode?: number
+  /** Where the client should go instead. MQTT 5.0 §3.14.2.2.5 */
+  readonly serverReference?: string
   /** Why, for the events; undefined: nothing went wrong. */
   readonly error?: Error
   /** The client said goodbye, so its will is not wanted ([MQTT5-3.14.4-3]). */
@@ -69,14 +75,16 @@ export class Connection implements OutboxOwner, Deadlined {
   #processing = false
   /** Since when the outbox is full; 0: it isn't. */
   #fullSince = 0
-  /** The publishers' pause for this connection is over and it is still full: its QoS 0 messages are dropped. */
-  shedsLoad = false
+  /** The publishers' pause for this connection is over, and what had piled up is still there. */
+  #graceOver = false
   /** Publishers that wait for this connection. */
   #waiters: Set<Connection> | undefined
   /** Connections this one waits for. */
   #waitingFor = 0
   /** Undefined until the client uses one. */
   aliases: TopicAliases | undefined
+  /** Set when the client uses enhanced authentication. */
+  authentication: EnhancedAuthentication | undefined
   /** Publishes whose acknowledgement waits for something; undefined while there are none. */
   pending: Acceptance | undefined
 
@@ -107,13 +115,13 @@ export class Connection implements OutboxOwner, Deadlined {
   /** A chunk from the stream. It must not change afterwards: messages are views into it. */
   receive(chunk: Buffer): void {
     if (this.phase === 'closing' || this.phase === 'closed') return
-    this.#lastReceived = this.engine.wheel.now
-    this.engine.counters.bytesReceived += chunk.length
     if (this.#holds !== 0) {
       // A stream may deliver one more chunk after pause(); it goes back to where it came from.
       this.stream.unshift(chunk)
       return
     }
+    this.#lastReceived = this.engine.wheel.now
+    this.engine.counters.bytesReceived += chunk.length
     this.#reader.push(chunk)
     this.#process()
   }
@@ -150,7 +158,9 @@ export class Connection implements OutboxOwner, Deadlined {
   }
 
   #receiveFirst(): MaybePromise<void> {
-    return receiveConnect(this, this.#reader)
+    return this.phase === 'authenticating'
+      ? receiveAuthentication(this, this.#reader)
+      : receiveConnect(this, this.#reader)
   }
 
   #waitFor(step: Promise<void>): void {
@@ -188,13 +198,18 @@ export class Connection implements OutboxOwner, Deadlined {
 
   /** Rests until `receiver` has room again, or has lost the right to be waited for. */
   slowDownFor(receiver: Connection): void {
-    if (receiver.shedsLoad || receiver === this || receiver.phase !== 'connected') return
+    if (receiver.#graceOver || receiver.phase !== 'connected') return
     receiver.#waiters ??= new Set()
     if (receiver.#waiters.has(this)) return
     if (receiver.#fullSince === 0) receiver.#startFull()
     receiver.#waiters.add(this)
     this.#waitingFor += 1
     this.hold(Hold.congestion)
+  }
+
+  /** QoS 0 messages for this client are dropped: it had its time, and is still full. */
+  get shedsLoad(): boolean {
+    return this.#graceOver && this.outbox.full
   }
 
   outboxFull(): void {
@@ -209,7 +224,7 @@ export class Connection implements OutboxOwner, Deadlined {
   relieved(): void {
     if (this.session?.congested) return
     this.#fullSince = 0
-    this.shedsLoad = false
+    this.#graceOver = false
     this.#releaseWaiters()
     this.session?.pump()
   }
@@ -286,12 +301,12 @@ export class Connection implements OutboxOwner, Deadlined {
 
   #checkFull(now: number): number {
     const { publisherPause, drainTimeout } = this.engine.options
-    if (!this.shedsLoad && now >= this.#fullSince + publisherPause) {
-      this.shedsLoad = true
+    if (!this.#graceOver && now >= this.#fullSince + publisherPause) {
+      this.#graceOver = true
       this.#releaseWaiters()
     }
-    if (!this.shedsLoad) return this.#fullSince + publisherPause
-    if (drainTimeout === 0) return 0
+    if (!this.#graceOver) return this.#fullSince + publisherPause
+    if (drainTimeout === 0 || !this.outbox.full) return 0
     if (now < this.#fullSince + drainTimeout) return this.#fullSince + drainTimeout
     this.end({
       error: new BrokerError('DRAIN_TIMEOUT', {
@@ -322,8 +337,13 @@ export class Connection implements OutboxOwner, Deadlined {
   end(ending: Ending): void {
     if (!this.#isOpen()) return
     if (this.phase === 'connected' && this.version === 5 && ending.reasonCode !== undefined) {
-      const properties = this.requestProblemInformation && ending.error ? { reasonString: ending.error.message } : undefined
-      this.sendPacket({ cmd: 'disconnect', reasonCode: ending.reasonCode, ...(properties && { properties }) })
+      const { error, reasonCode, serverReference = serverReferenceOf(error).serverReference } = ending
+      const properties = {
+        // Always allowed on DISCONNECT ([MQTT5-3.1.2-29]).
+        ...(error && { reasonString: error.message }),
+        ...(serverReference !== undefined && { serverReference }),
+      }
+      this.sendPacket({ cmd: 'disconnect', reasonCode, properties })
     }
     const flushed = this.outbox.close()
     this.#leave(ending)

@@ -59,6 +59,6 @@ function closeSession(connection: Connection, session: Session, wantsWill: boole
   }
 
   function publishWill(will: Will | undefined): MaybePromise<void> {
-    return will === undefined ? undefined : engine.publishWill(will)
+    return will === undefined ? undefined : engine.publishWill(will, connection)
   }
 }

@@ -1,4 +1,4 @@
-import { isExpired } from '@x/contract'
+import { PersistenceError, isExpired } from '@x/contract'
 import type {
   Clock,
   Counters,
@@ -134,6 +134,7 @@ export class Engine implements Deadlined, PersistenceHost {
   }
 
   async close(): Promise<void> {
+    this.closed = true
     this.wheel.close()
     await this.emitter?.close()
     await this.persistence.close()
@@ -190,8 +191,8 @@ export class Engine implements Deadlined, PersistenceHost {
     this.router.remove(group.filter, group)
   }
 
-  groupReady(name: string): void {
-    this.groups.get(name)?.ready()
+  groupReady(name: string, publisher?: string): void {
+    this.groups.get(name)?.ready(publisher)
   }
 
   dropped(drop: Drop): void {
@@ -200,8 +201,8 @@ export class Engine implements Deadlined, PersistenceHost {
     if (this.broker.listenerCount('dropped') > 0) this.broker.emit('dropped', drop)
   }
 
-  /** Publishes a will, if `authorizePublish` lets it ([MQTT5-3.1.2-8]). */
-  publishWill(will: Will): MaybePromise<void> {
+  /** Publishes a will, if `authorizePublish` lets it ([MQTT5-3.1.2-8]). `connection`: whose will it is, if it is known here. */
+  publishWill(will: Will, connection: Connection | undefined = this.clients.get(will.clientId)): MaybePromise<void> {
     const now = this.clock.now()
     const { message, messageExpiryInterval } = will
     const publication = new Publication(
@@ -215,7 +216,6 @@ export class Engine implements Deadlined, PersistenceHost {
         expiresAt: messageExpiryInterval === undefined ? undefined : now + messageExpiryInterval * 1000,
       },
     )
-    const connection = this.clients.get(will.clientId)
     if (this.hooks.authorizePublish === undefined) return this.publish(publication, connection)
     const packet = packetOf(publication, false)
     return then(this.hooks.authorizePublish(connection?.client ?? null, packet), () =>
@@ -231,8 +231,9 @@ export class Engine implements Deadlined, PersistenceHost {
 
   /** Reports a failure that is nobody's in particular. */
   fail(error: unknown, step: string): void {
-    if (this.closed) return
     const cause = toError(error)
+    // The session has another owner: what its old one still had to say is of no interest.
+    if (this.closed || (cause instanceof PersistenceError && cause.code === 'FENCED')) return
     this.broker.reportError(
       cause instanceof BrokerError
         ? cause

@@ -3,6 +3,7 @@ import { BrokerError } from './broker-error.ts'
 import type { Broker } from './broker.ts'
 import { normaliseHook } from './hooks.ts'
 import type {
+  AuthenticateEnhancedHook,
   AuthenticateHook,
   AuthorizeForwardHook,
   AuthorizePublishHook,
@@ -18,6 +19,7 @@ import { ReasonCode } from './reason-code.ts'
 const hookParameters = {
   preConnect: 2,
   authenticate: 3,
+  authenticateEnhanced: 2,
   authorizePublish: 2,
   authorizeSubscribe: 2,
   authorizeForward: 2,
@@ -58,6 +60,13 @@ export abstract class HookedBroker extends EventEmitter {
   }
   set authenticate(hook: AuthenticateHook | null | undefined) {
     this.#setHook('authenticate', hook)
+  }
+
+  get authenticateEnhanced(): AuthenticateEnhancedHook | null {
+    return this.#set.authenticateEnhanced ?? null
+  }
+  set authenticateEnhanced(hook: AuthenticateEnhancedHook | null | undefined) {
+    this.#setHook('authenticateEnhanced', hook)
   }
 
   get authorizePublish(): AuthorizePublishHook | null {

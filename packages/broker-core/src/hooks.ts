@@ -9,6 +9,24 @@ import type { BrokerPacket } from './packet-form.ts'
 /** A callback in Node's style; an error wins over an answer. Only its first call counts. */
 export type HookCallback<Answer> = (error?: Error | null, answer?: Answer) => void
 
+/** What the client has sent of an enhanced authentication. */
+export interface AuthenticationExchange {
+  readonly method: string
+  readonly data: Buffer | undefined
+  /** - `connect`: the first step, in CONNECT
+   * - `continue`: the answer to our last challenge
+   * - `reauthenticate`: the first step of a further authentication of a connected client */
+  readonly step: 'connect' | 'continue' | 'reauthenticate'
+  readonly username: string | undefined
+  readonly password: Buffer | undefined
+}
+
+/** `done` ends the authentication with success; otherwise `data` is the next challenge. */
+export interface AuthenticationStep {
+  readonly done: boolean
+  readonly data?: Buffer
+}
+
 /** Every hook may be written in either style: with the callback parameter declared, it answers by calling it; without,
  * by its return value or promise (a throw or rejection is the error). `this` is the broker. */
 type Hook<Parameters_ extends unknown[], Answer> =
@@ -22,6 +40,9 @@ export type AuthenticateHook = Hook<
   [client: Client, username: string | undefined, password: Buffer | undefined],
   boolean
 >
+/** Enhanced authentication: called for CONNECT with an Authentication Method, for each AUTH that answers a challenge, and when
+ * the client authenticates again. An error refuses the client; its `reasonCode` is told. MQTT 5.0 §4.12 */
+export type AuthenticateEnhancedHook = Hook<[client: Client, exchange: AuthenticationExchange], AuthenticationStep>
 /** May change the packet. An error refuses it: 3.x clients are disconnected, 5.0 clients get its reason code. */
 export type AuthorizePublishHook = Hook<[client: Client | null, packet: BrokerPacket], void>
 /** Answers the subscription to grant, changed or not; null denies it. */
@@ -41,6 +62,7 @@ export type PublishedHook = Hook<[packet: BrokerPacket, client: Client | null], 
 export interface HookOptions {
   preConnect?: PreConnectHook | null
   authenticate?: AuthenticateHook | null
+  authenticateEnhanced?: AuthenticateEnhancedHook | null
   authorizePublish?: AuthorizePublishHook | null
   authorizeSubscribe?: AuthorizeSubscribeHook | null
   authorizeForward?: AuthorizeForwardHook | null
@@ -55,6 +77,7 @@ export interface NormalisedHooks {
     username: string | undefined,
     password: Buffer | undefined,
   ) => MaybePromise<boolean | undefined>
+  authenticateEnhanced?: (client: Client, exchange: AuthenticationExchange) => MaybePromise<AuthenticationStep>
   authorizePublish?: (client: Client | null, packet: BrokerPacket) => MaybePromise<unknown>
   authorizeSubscribe?: (
     client: Client,

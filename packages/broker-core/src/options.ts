@@ -3,6 +3,8 @@ import type { Clock, Emitter, Persistence, Plugin } from '@x/contract'
 import { BrokerError } from './broker-error.ts'
 import type { HookOptions } from './hooks.ts'
 import { ReasonCode } from './reason-code.ts'
+import { sharedStrategies } from './shared-strategy.ts'
+import type { SharedStrategy } from './shared-strategy.ts'
 
 /** What a program sets of a broker. Times are in milliseconds and sizes in bytes unless the name says otherwise. */
 export interface BrokerOptions extends HookOptions, Partial<BrokerLimits> {
@@ -11,6 +13,8 @@ export interface BrokerOptions extends HookOptions, Partial<BrokerLimits> {
   emitter?: Emitter
   clock?: Clock
   plugins?: readonly Plugin[]
+  /** What MQTT 5 clients that ask for it are told to build response topics from. MQTT 5.0 §3.2.2.3.15 */
+  responseInformation?: string
   /** Names the broker in `$SYS` topics and to others; a random UUID by default. */
   id?: string
 }
@@ -54,6 +58,21 @@ export interface BrokerLimits {
   drainTimeout: number
   /** ms a client gets to take its last packet and close its side; then the socket is destroyed. */
   closeTimeout: number
+  /** Highest QoS a client may publish with; above it the connection ends (0x9B). Subscriptions are granted at most this.
+   * Announced to MQTT 5 clients. */
+  maximumQoS: number
+  /** Without it a PUBLISH or will with RETAIN ends the connection (0x9A). Announced, like the next three, to MQTT 5 clients. */
+  retainAvailable: boolean
+  /** Without it a filter with wildcards is denied (0xA2). */
+  wildcardSubscriptionAvailable: boolean
+  /** Without it a SUBSCRIBE with a subscription identifier ends the connection (0xA1). */
+  subscriptionIdentifiersAvailable: boolean
+  /** Without it a shared subscription is denied (0x9E). */
+  sharedSubscriptionAvailable: boolean
+  /** Who of a shared group gets the next message, among those with room. */
+  sharedSubscriptionStrategy: SharedStrategy
+  /** Topic aliases used towards one MQTT 5 client, within what it allows; the least recently used one is given a new topic. */
+  maximumOutgoingTopicAliases: number
 }
 
 const hour = 3_600_000
@@ -73,13 +92,23 @@ const limitTable = {
   maximumQueuedMessages: [100_000, 1, Number.MAX_SAFE_INTEGER],
   maximumQueuedBytes: [16_777_216, 1, Number.MAX_SAFE_INTEGER],
   maximumSessionExpiryInterval: [0xffffffff, 0, 0xffffffff],
-  outboxHighWaterMark: [1_048_576, 1024, Number.MAX_SAFE_INTEGER],
+  outboxHighWaterMark: [524_288, 1024, Number.MAX_SAFE_INTEGER],
   publisherPause: [1000, 0, hour],
   drainTimeout: [60_000, 0, 24 * hour],
   closeTimeout: [2000, 1, hour],
-} as const satisfies Record<Exclude<keyof BrokerLimits, 'queueOverflow'>, readonly [number, number, number]>
+  maximumQoS: [2, 0, 2],
+  maximumOutgoingTopicAliases: [64, 0, 65_535],
+} as const satisfies Partial<Record<keyof BrokerLimits, readonly [number, number, number]>>
 
-export type CheckedOptions = Readonly<BrokerLimits> & { readonly id: string }
+/** Features that can be switched off; all are on. */
+const features = [
+  'retainAvailable',
+  'wildcardSubscriptionAvailable',
+  'subscriptionIdentifiersAvailable',
+  'sharedSubscriptionAvailable',
+] as const satisfies readonly (keyof BrokerLimits)[]
+
+export type CheckedOptions = Readonly<BrokerLimits> & { readonly id: string; readonly responseInformation?: string }
 
 /** The options with their defaults.
  * @throws BrokerError `OPTION_INVALID`, naming the option, its value and what it may be */
@@ -93,14 +122,33 @@ export function checkOptions(options: BrokerOptions): CheckedOptions {
     }
     limits[name] = value
   }
-  const { queueOverflow = 'dropOldest', id = randomUUID() } = options
+  for (const name of features) {
+    const value: unknown = options[name] ?? true
+    if (typeof value !== 'boolean') throw invalid(name, value, 'true or false')
+    limits[name] = value
+  }
+  const { queueOverflow = 'dropOldest', sharedSubscriptionStrategy = 'roundRobin', id = randomUUID() } = options
+  if (!Object.hasOwn(sharedStrategies, sharedSubscriptionStrategy)) {
+    const names = Object.keys(sharedStrategies).map(name => `'${name}'`)
+    throw invalid('sharedSubscriptionStrategy', sharedSubscriptionStrategy, `one of ${names.join(', ')}`)
+  }
+  const { responseInformation } = options
+  if (responseInformation !== undefined && (typeof responseInformation !== 'string' || responseInformation === '')) {
+    throw invalid('responseInformation', responseInformation, 'a text, the basis of response topics')
+  }
   if (queueOverflow !== 'dropOldest' && queueOverflow !== 'dropNewest') {
     throw invalid('queueOverflow', queueOverflow, "'dropOldest' or 'dropNewest'")
   }
   if (typeof id !== 'string' || id === '' || /[+#/\0]/.test(id)) {
     throw invalid('id', id, 'a text without +, # and /, since it is a level of $SYS topics')
   }
-  return { ...(limits as BrokerLimits), queueOverflow, id }
+  return {
+    ...(limits as BrokerLimits),
+    queueOverflow,
+    sharedSubscriptionStrategy,
+    id,
+    ...(responseInformation !== undefined && { responseInformation }),
+  }
 }
 
 function invalid(name: string, value: unknown, expected: string): BrokerError {

@@ -4,22 +4,40 @@ import type { Counters } from '@x/contract'
 import type { BufferPool } from './buffer-pool.ts'
 import { copyBytes } from './copy-bytes.ts'
 
-/** Flushes every outbox that was written to in a turn of the event loop, once, at the end of the turn. */
+/** Bytes that a turn may put into all outboxes together before they are flushed without waiting for its end. A socket is
+ * read up to 32 times in a turn: what 1000 receivers get of that is 2 GB, which passes through main memory several times.
+ * In steps of 16 MiB fanout-1000 was 2.4 times as fast, and took 0.2 instead of 0.9 GB (4 MiB: 1.7 times). */
+export const turnBudget = 16_777_216
+
+/** Flushes every outbox that was written to in a turn of the event loop, once, at the end of the turn; earlier only when the
+ * turn has produced more than {@link turnBudget}. */
 export class FlushQueue {
   #dirty: Outbox[] = []
   #scheduled = false
-  readonly #flushAll = (): void => {
-    const dirty = this.#dirty
-    this.#dirty = []
+  #spent = 0
+  readonly #endTurn = (): void => {
     this.#scheduled = false
-    for (const outbox of dirty) outbox.flush()
+    this.#flushAll()
   }
 
   add(outbox: Outbox): void {
     this.#dirty.push(outbox)
     if (this.#scheduled) return
     this.#scheduled = true
-    setImmediate(this.#flushAll)
+    setImmediate(this.#endTurn)
+  }
+
+  /** Counts what was put into outboxes. */
+  spend(bytes: number): void {
+    this.#spent += bytes
+    if (this.#spent >= turnBudget) this.#flushAll()
+  }
+
+  #flushAll(): void {
+    this.#spent = 0
+    const dirty = this.#dirty
+    this.#dirty = []
+    for (const outbox of dirty) outbox.flush()
   }
 }
 
@@ -59,8 +77,11 @@ export class Outbox {
   #runEnd = 0
   /** In the flush queue. */
   #dirty = false
-  /** The stream asked to wait for its 'drain'. Meanwhile bytes gather here, where they are counted. */
+  /** The stream asked to wait for its 'drain'. */
   #blocked = false
+  /** What was to be flushed meanwhile, a buffer for each turn; undefined when there is none. */
+  #waiting: Buffer[] | undefined
+  #waitingBytes = 0
   #closed = false
   /** Above the high-water mark since it last was nearly empty. */
   full = false
@@ -74,7 +95,7 @@ export class Outbox {
 
   /** Bytes that were not yet handed to the operating system. */
   get pending(): number {
-    return this.#ownLength + this.#runEnd - this.#runStart + this.#stream.writableLength
+    return this.#waitingBytes + this.#ownLength + this.#runEnd - this.#runStart + this.#stream.writableLength
   }
 
   /** Sends `source[start, end)`, whole packets, without copying them now. The bytes must not change any more. */
@@ -116,31 +137,28 @@ export class Outbox {
   flush(): void {
     this.#dirty = false
     if (this.#closed) return
-    if (this.#blocked) {
-      // Copied, because waiting may take long and a run holds on to the whole chunk it stands in.
-      if (this.#runSource !== undefined) this.#settleRun()
-      this.#watchLevel()
-      return
-    }
     const own = this.#own
     if (this.#ownLength > 0 && this.#runSource !== undefined) this.#settleRun()
     const bytes = this.#takeBytes()
     if (bytes === undefined) return
+    if (this.#blocked) {
+      this.#wait(bytes)
+      return
+    }
     this.#context.counters.bytesSent += bytes.length
     const goOn = this.#stream.write(bytes)
     if (own !== undefined && this.#reusable && bytes.buffer === own.buffer && this.#stream.writableLength === 0) {
       this.#context.pool.give(own)
     }
-    if (!goOn) {
-      this.#blocked = true
-      this.#watchLevel()
-    }
+    if (goOn) return
+    this.#blocked = true
+    this.#watchLevel()
   }
 
   /** The stream can take more ('drain'). */
   drained(): void {
     this.#blocked = false
-    this.flush()
+    this.#writeWaiting()
     if (this.full && this.pending <= this.#context.highWaterMark / 4) {
       this.full = false
       this.#owner.outboxDrained()
@@ -154,6 +172,8 @@ export class Outbox {
     this.#closed = true
     this.#own = undefined
     this.#ownLength = 0
+    this.#waiting = undefined
+    this.#waitingBytes = 0
     this.#dropRun()
     return !blocked
   }
@@ -174,6 +194,26 @@ export class Outbox {
     const bytes = this.#runSource.subarray(this.#runStart, this.#runEnd)
     this.#dropRun()
     return bytes
+  }
+
+  /** Keeps bytes until the stream has drained. Those that are most of the memory they stand in, as a run of a publisher's
+   * chunk usually is, are kept where they stand and so shared by all receivers; others are copied. */
+  #wait(bytes: Buffer): void {
+    this.#waiting ??= []
+    this.#waiting.push(bytes.length * 2 >= bytes.buffer.byteLength ? bytes : Buffer.from(bytes))
+    this.#waitingBytes += bytes.length
+    this.#watchLevel()
+  }
+
+  #writeWaiting(): void {
+    const waiting = this.#waiting
+    if (waiting === undefined) return
+    this.#waiting = undefined
+    this.#context.counters.bytesSent += this.#waitingBytes
+    this.#waitingBytes = 0
+    this.#stream.cork()
+    for (const bytes of waiting) if (!this.#stream.write(bytes)) this.#blocked = true
+    this.#stream.uncork()
   }
 
   #watchLevel(): void {

@@ -17,18 +17,16 @@ export class Acceptance {
     return this.#size
   }
 
-  /** Calls `complete` once `stored` has an answer and everything before it is complete. */
+  /** Calls `complete` once `stored`, which does not reject, has settled and everything before it is complete. */
   add(stored: MaybePromise<void>, complete: () => MaybePromise<void>): void {
     const connection = this.#connection
     this.#size += 1
     if (this.#size >= connection.engine.options.maxInflightInbound) connection.hold(Hold.pending)
     const previous = this.#last
     this.#last = Promise.all([stored, previous])
-      .then(() => (connection.phase === 'closed' && connection.engine.closed ? undefined : complete()))
+      .then(complete)
       .catch((error: unknown) => connection.fail(error))
       .then(() => this.#done())
-    // A rejection is dealt with in its turn; until then it is not unhandled.
-    Promise.resolve(stored).catch(() => undefined)
   }
 
   #done(): void {

@@ -29,6 +29,10 @@ export interface Envelope {
   readonly dup: boolean
   readonly messageId: number
   readonly subscriptionIdentifiers: readonly number[] | undefined
+  /** 0: none. */
+  readonly topicAlias: number
+  /** The receiver knows the alias, so the topic itself is not sent. */
+  readonly topicKnown: boolean
 }
 
 /** A message together with its encodings. It is encoded at most once for each wire format (3.x or 5, with or without
@@ -113,9 +117,8 @@ export class Publication implements Message {
    * ([MQTT5-3.1.2-24]). `now`: milliseconds since the epoch, for the remaining expiry interval. */
   writeTo(recipient: Recipient, envelope: Envelope, now: number): boolean {
     const { qos, subscriptionIdentifiers } = envelope
-    if (recipient.version === 5 && (subscriptionIdentifiers !== undefined || this.expiresAt !== undefined)) {
-      return this.#writeIndividually(recipient, envelope, now)
-    }
+    const individual = subscriptionIdentifiers !== undefined || this.expiresAt !== undefined || envelope.topicAlias > 0
+    if (individual && recipient.version === 5) return this.#writeIndividually(recipient, envelope, now)
     const format = formatOf(recipient.version, qos)
     let source: Buffer
     let start: number
@@ -172,7 +175,7 @@ export class Publication implements Message {
 
   #outgoing(version: ProtocolVersion, envelope: Envelope, now: number): OutgoingPublish {
     return {
-      topic: this.topic,
+      topic: envelope.topicKnown ? '' : this.topic,
       payload: this.payload,
       qos: envelope.qos,
       retain: envelope.retain,
@@ -181,12 +184,20 @@ export class Publication implements Message {
       properties: version === 5 ? this.#properties : undefined,
       messageExpiryInterval: this.expiresAt === undefined ? undefined : secondsLeft(this.expiresAt, now),
       subscriptionIdentifiers: envelope.subscriptionIdentifiers,
-      topicAlias: undefined,
+      topicAlias: envelope.topicAlias === 0 ? undefined : envelope.topicAlias,
     }
   }
 }
 
-const plain: Envelope = { qos: 0, retain: false, dup: false, messageId: 0, subscriptionIdentifiers: undefined }
+const plain: Envelope = {
+  qos: 0,
+  retain: false,
+  dup: false,
+  messageId: 0,
+  subscriptionIdentifiers: undefined,
+  topicAlias: 0,
+  topicKnown: false,
+}
 const plainWithId: Envelope = { ...plain, qos: 1, messageId: 1 }
 
 /** 0: 3.x, QoS 0 · 1: 3.x with packet identifier · 2: 5.0, QoS 0 · 3: 5.0 with packet identifier. */

@@ -1,9 +1,14 @@
-import { writePublish } from '@x/packet'
-import { FrameReader, PublishFrame, publishSize } from '@x/packet'
+import { FrameReader, PublishFrame, publishSize, writePublish } from '@x/packet'
 import type { OutgoingPublish, ProtocolVersion } from '@x/packet'
 import type { Connection } from './connection.ts'
 import type { Engine } from './engine.ts'
+import { turnBudget } from './outbox.ts'
+import { Publication } from './publication.ts'
 import type { Plan } from './router.ts'
+import type { Session } from './session.ts'
+
+/** Bytes that a write to one receiver is worth. */
+const smallestStep = 4096
 
 const none: Buffer = Buffer.alloc(0)
 
@@ -22,6 +27,8 @@ export class PublishRun {
   #topicStart = 0
   #topicEnd = 0
   #count = 0
+  /** Offset in the source that the run must not reach, so that a turn's work comes in steps of `turnBudget`. */
+  #limit = 0
 
   constructor(engine: Engine) {
     this.#engine = engine
@@ -29,7 +36,7 @@ export class PublishRun {
 
   /** Adds the frame when it follows directly and has the same topic. */
   extend(frame: PublishFrame): boolean {
-    if (frame.frameStart !== this.#end || frame.source !== this.#source) return false
+    if (frame.frameStart !== this.#end || frame.source !== this.#source || frame.frameEnd > this.#limit) return false
     const length = this.#topicEnd - this.#topicStart
     if (frame.topicEnd - frame.topicStart !== length) return false
     const source = frame.source
@@ -51,6 +58,7 @@ export class PublishRun {
     this.#topicStart = frame.topicStart
     this.#topicEnd = frame.topicEnd
     this.#count = 1
+    this.#limit = frame.frameStart + Math.max(smallestStep, turnBudget / (plan.targets.length + 1))
   }
 
   /** Delivers what there is. Must happen before anything else of the connection is acted on, and before the chunk ends. */
@@ -81,7 +89,7 @@ export class PublishRun {
       }
       if (session.lane === lane) session.outbox.appendRun(source, start, end)
       else if (session.lane === 0) {
-        this.#sendOneByOne(connection.version, session, source, start, end)
+        this.#sendOneByOne(connection, session, source, start, end)
         continue
       } else {
         translated ??= translate(source, start, end, connection.version)
@@ -89,54 +97,57 @@ export class PublishRun {
       }
       counters.publishesSent += count
     }
+    this.#engine.outboxContext.flushQueue.spend((end - start) * plan.targets.length)
   }
 
-  #sendOneByOne(version: ProtocolVersion, session: Plan['targets'][number]['session'], source: Buffer, start: number, end: number): void {
-    for (const publish of frames(source, start, end, version)) {
-      const size = publishSize(publish, session.version)
-      if (size > session.maximumPacketSize) {
-        this.#engine.counters.droppedTooLarge += 1
-        continue
-      }
-      const offset = session.outbox.reserve(size)
-      writePublish(session.outbox.buffer, offset, publish, session.version)
-      this.#engine.counters.publishesSent += 1
-    }
+  /** For a client whose packets each have to be looked at. */
+  #sendOneByOne(connection: Connection, session: Session, source: Buffer, start: number, end: number): void {
+    const engine = this.#engine
+    const origin = { publisher: connection.session?.clientId, brokerId: engine.brokerId, brokerCounter: 0, now: 0 }
+    forEachFrame(source, start, end, connection.version, (frame, topic) => {
+      session.send(new Publication(topic, origin, frame, connection.version), 0, false, undefined)
+    })
   }
 }
 
 /** The run in the wire format of the other protocol generation. */
 function translate(source: Buffer, start: number, end: number, version: ProtocolVersion): Buffer {
   const other = version === 5 ? 4 : 5
-  const publishes = frames(source, start, end, version)
+  const publishes: OutgoingPublish[] = []
+  forEachFrame(source, start, end, version, (frame, topic) => {
+    publishes.push({ ...plain, topic, payload: frame.payload(), properties: frame.forwardableProperties() })
+  })
   const translated = Buffer.allocUnsafe(publishes.reduce((size, publish) => size + publishSize(publish, other), 0))
   let offset = 0
   for (const publish of publishes) offset = writePublish(translated, offset, publish, other)
   return translated
 }
 
-/** The messages of a run. They have passed all checks, and all have one topic. */
-function frames(source: Buffer, start: number, end: number, version: ProtocolVersion): OutgoingPublish[] {
+const plain = {
+  qos: 0,
+  retain: false,
+  dup: false,
+  messageId: 0,
+  messageExpiryInterval: undefined,
+  subscriptionIdentifiers: undefined,
+  topicAlias: undefined,
+} as const
+
+/** The messages of a run, one after the other. They have passed all checks, and all have one topic. */
+function forEachFrame(
+  source: Buffer,
+  start: number,
+  end: number,
+  version: ProtocolVersion,
+  visit: (frame: PublishFrame, topic: string) => void,
+): void {
   const reader = new FrameReader({ maximumPacketSize: end - start })
   const frame = new PublishFrame()
-  const publishes: OutgoingPublish[] = []
   let topic: string | undefined
   reader.push(source.subarray(start, end))
   while (reader.next()) {
     frame.read(reader.source, reader.header, reader.frameStart, reader.bodyStart, reader.frameEnd, version, 'client')
     topic ??= frame.source.toString('utf8', frame.topicStart, frame.topicEnd)
-    publishes.push({
-      topic,
-      payload: frame.payload(),
-      qos: 0,
-      retain: false,
-      dup: false,
-      messageId: 0,
-      properties: frame.forwardableProperties(),
-      messageExpiryInterval: undefined,
-      subscriptionIdentifiers: undefined,
-      topicAlias: undefined,
-    })
+    visit(frame, topic)
   }
-  return publishes
 }

@@ -4,7 +4,7 @@ import { sendAck } from './acknowledge.ts'
 import { BrokerError, reasonCodeFrom, toError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
 import type { Engine } from './engine.ts'
-import { isPromise, then } from './maybe-promise.ts'
+import { isPromise } from './maybe-promise.ts'
 import { packetOf, republish } from './packet-form.ts'
 import { Acceptance } from './pending-publishes.ts'
 import { Publication } from './publication.ts'
@@ -29,6 +29,7 @@ export function receivePublish(connection: Connection, reader: FrameReader): May
   const passable = frame.qos === 0 && !frame.retain && frame.forwardable && engine.passThrough
   if (passable && engine.run.extend(frame)) return undefined
   engine.run.flush()
+  checkAvailable(engine, frame)
   const topic = topicOf(connection, frame)
   const restricted = isRestricted(topic) && engine.hooks.authorizePublish === undefined
   if (passable && !restricted) {
@@ -39,6 +40,22 @@ export function receivePublish(connection: Connection, reader: FrameReader): May
     }
   }
   return accept(connection, engine, frame, topic)
+}
+
+/** [MQTT5-3.2.2-11], [MQTT5-3.2.2-14] */
+function checkAvailable({ options }: Engine, frame: PublishFrame): void {
+  if (frame.qos > options.maximumQoS) {
+    throw new BrokerError('QOS_NOT_SUPPORTED', {
+      message: `PUBLISH with QoS ${frame.qos} exceeds maximumQoS of ${options.maximumQoS}`,
+      reasonCode: ReasonCode.qosNotSupported,
+    })
+  }
+  if (frame.retain && !options.retainAvailable) {
+    throw new BrokerError('RETAIN_NOT_SUPPORTED', {
+      message: 'PUBLISH with RETAIN, but retainAvailable is false',
+      reasonCode: ReasonCode.retainNotSupported,
+    })
+  }
 }
 
 /** `$SYS/` is the broker's own, unless a hook decides otherwise. */
@@ -120,10 +137,20 @@ function refuse({ connection, messageId, qos }: Request, error: Error): void {
     connection.fail(error)
     return
   }
+  refuseWith(connection, { messageId, qos }, error, reasonCodeFrom(error, ReasonCode.notAuthorized))
+}
+
+/** The acknowledgement with the reason in code and words. Of a QoS 0 message there is nothing to say. */
+function refuseWith(
+  connection: Connection,
+  { messageId, qos }: Pick<Request, 'messageId' | 'qos'>,
+  error: Error,
+  reasonCode: number,
+): void {
   connection.engine.broker.reportClientError(connection.client, error)
-  if (qos > 0) {
-    sendAck(connection, qos === 1 ? 'puback' : 'pubrec', messageId, reasonCodeFrom(error, ReasonCode.notAuthorized))
-  }
+  if (qos === 0) return
+  const properties = connection.requestProblemInformation ? { properties: { reasonString: error.message } } : undefined
+  connection.sendPacket({ cmd: qos === 1 ? 'puback' : 'pubrec', messageId, reasonCode, ...properties })
 }
 
 function authorized(request: Request): MaybePromise<void> {
@@ -147,22 +174,13 @@ function authorized(request: Request): MaybePromise<void> {
   }
   if (!isPromise(stored) && connection.pending === undefined) return complete(request)
   connection.pending ??= new Acceptance(connection)
+  let refused: { readonly error: unknown } | undefined
   const settled = isPromise(stored)
-    ? stored.then(
-        () => true,
-        (error: unknown) => {
-          notStored(request, error)
-          return false
-        },
-      )
-    : true
-  let ok = true
-  connection.pending.add(
-    then(settled, value => {
-      ok = value
-    }),
-    () => (ok ? complete(request) : undefined),
-  )
+    ? stored.catch((error: unknown) => {
+        refused = { error }
+      })
+    : undefined
+  connection.pending.add(settled, () => (refused === undefined ? complete(request) : notStored(request, refused.error)))
   return undefined
 }
 
@@ -203,8 +221,7 @@ function notStored({ connection, session, messageId, qos }: Request, error: unkn
   session.removeReceived(messageId)
   const quota = typeof error === 'object' && error !== null && 'code' in error && error.code === 'QUOTA_EXCEEDED'
   if (quota && connection.version === 5 && qos > 0) {
-    connection.engine.broker.reportClientError(connection.client, toError(error))
-    sendAck(connection, qos === 1 ? 'puback' : 'pubrec', messageId, ReasonCode.quotaExceeded)
+    refuseWith(connection, { messageId, qos }, toError(error), ReasonCode.quotaExceeded)
     return
   }
   connection.fail(error)

@@ -2,6 +2,7 @@ import type { MaybePromise } from '@x/contract'
 import { decodeControl } from '@x/packet'
 import type { FrameReader, Packet } from '@x/packet'
 import { receiveAck } from './acknowledge.ts'
+import { receiveReauthentication } from './authentication.ts'
 import { BrokerError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
 import { receiveDisconnect } from './disconnect.ts'
@@ -39,6 +40,8 @@ function receiveControl(connection: Connection, packet: Packet): MaybePromise<vo
       return receiveUnsubscribe(connection, packet)
     case 'disconnect':
       return receiveDisconnect(connection, packet)
+    case 'auth':
+      return receiveReauthentication(connection, packet)
     case 'connect':
       // [MQTT5-3.1.0-2]
       throw new BrokerError('SECOND_CONNECT', {

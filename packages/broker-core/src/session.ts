@@ -6,6 +6,7 @@ import type { Connection } from './connection.ts'
 import type { Engine } from './engine.ts'
 import { Inflight, InflightWindow } from './inflight-window.ts'
 import { isPromise } from './maybe-promise.ts'
+import { OutgoingAliases } from './outgoing-aliases.ts'
 import type { Outbox } from './outbox.ts'
 import { packetOf, republish } from './packet-form.ts'
 import { Publication } from './publication.ts'
@@ -25,6 +26,8 @@ const envelope: { -readonly [Key in keyof Envelope]: Envelope[Key] } = {
   dup: false,
   messageId: 0,
   subscriptionIdentifiers: undefined,
+  topicAlias: 0,
+  topicKnown: false,
 }
 
 /** The session of a connected client: what it subscribes to, and its outgoing QoS 1 and 2 flows. It lives as long as the
@@ -62,6 +65,9 @@ export class Session implements SessionOwner, Recipient {
   #sentBefore = 0
   /** Shared messages claimed by a session without a stored queue: sequence here to sequence in the store. */
   #claimed: Map<number, number> | undefined
+  #claimedThrough = 0
+  /** Topic aliases towards the client; undefined when it takes none. */
+  readonly #aliases: OutgoingAliases | undefined
   /** Shared groups this session is a member of. */
   groups: Set<SharedGroup> | undefined
   #phase: 'opening' | 'open' | 'closed' = 'opening'
@@ -69,7 +75,7 @@ export class Session implements SessionOwner, Recipient {
   constructor(
     connection: Connection,
     engine: Engine,
-    traits: { clientId: string; stored: boolean; receiveMaximum: number; maximumPacketSize: number },
+    traits: { clientId: string; stored: boolean; receiveMaximum: number; maximumPacketSize: number; topicAliasMaximum: number },
   ) {
     this.clientId = traits.clientId
     this.connection = connection
@@ -79,6 +85,8 @@ export class Session implements SessionOwner, Recipient {
     this.#inflightLimit = Math.min(traits.receiveMaximum, engine.options.maximumInflight)
     this.#engine = engine
     this.stored = traits.stored
+    const aliases = Math.min(traits.topicAliasMaximum, engine.options.maximumOutgoingTopicAliases)
+    this.#aliases = aliases > 0 ? new OutgoingAliases(aliases) : undefined
     this.lane = 0
   }
 
@@ -95,9 +103,9 @@ export class Session implements SessionOwner, Recipient {
     return this.#received ?? noneReceived
   }
 
-  /** Highest sequence that was ever sent to this client. */
+  /** Highest sequence of the store's that was ever sent to this client. */
   get sentThrough(): number {
-    return this.stored ? Math.max(this.#sentBefore, this.#takenThrough) : 0
+    return this.stored ? Math.max(this.#sentBefore, this.#takenThrough) : this.#claimedThrough
   }
 
   /** Nothing older waits, so another message can be sent at once. */
@@ -130,7 +138,7 @@ export class Session implements SessionOwner, Recipient {
   open(): void {
     if (this.#phase !== 'opening') return
     this.#phase = 'open'
-    const untouched = this.maximumPacketSize > this.#engine.options.maximumPacketSize
+    const untouched = this.#aliases === undefined && this.maximumPacketSize > this.#engine.options.maximumPacketSize
     this.lane = untouched ? (this.version === 5 ? 5 : 3) : 0
   }
 
@@ -204,6 +212,7 @@ export class Session implements SessionOwner, Recipient {
     const sequence = this.#window?.nextSequence ?? this.#takenThrough
     this.#claimed ??= new Map()
     this.#claimed.set(sequence, entry.sequence)
+    this.#claimedThrough = Math.max(this.#claimedThrough, entry.sequence)
     const publication = this.#engine.publicationOf(entry.message)
     const { qos, retain, subscriptionIdentifiers } = entry
     this.#sendInflight(publication, { qos, retain, dup: false, subscriptionIdentifiers }, sequence)
@@ -300,6 +309,22 @@ export class Session implements SessionOwner, Recipient {
   }
 
   #write(publication: Publication): boolean {
+    if (this.#aliases !== undefined) return this.#writeWithAlias(this.#aliases, publication)
+    return this.#writePlain(publication)
+  }
+
+  #writeWithAlias(aliases: OutgoingAliases, publication: Publication): boolean {
+    const { alias, known } = aliases.use(publication.topic)
+    envelope.topicAlias = alias
+    envelope.topicKnown = known
+    const written = this.#writePlain(publication)
+    envelope.topicAlias = 0
+    envelope.topicKnown = false
+    if (!written && !known) aliases.forget(publication.topic, alias)
+    return written
+  }
+
+  #writePlain(publication: Publication): boolean {
     if (!publication.writeTo(this, envelope, this.#engine.wheel.now)) {
       this.#engine.counters.droppedTooLarge += 1
       return false

@@ -1,8 +1,12 @@
-import type { Subscription } from '@x/contract'
+import type { QueueEntry, Subscription } from '@x/contract'
 import type { Engine } from './engine.ts'
 import { isPromise } from './maybe-promise.ts'
 import type { Publication } from './publication.ts'
 import type { Session } from './session.ts'
+import { sharedStrategies } from './shared-strategy.ts'
+
+/** Beyond this backlog `sticky` no longer knows whose messages wait. */
+const rememberedPublishers = 1024
 
 /** The members of one shared subscription that are connected here. MQTT 5.0 §4.8.2
  *
@@ -18,6 +22,8 @@ export class SharedGroup {
   #cursor = 0
   /** The store may hold messages that nobody has claimed. */
   #backlog = false
+  /** Publishers of the messages that wait, in their order, for strategies that ask. A guess: other brokers claim as well. */
+  #publishers: (string | undefined)[] = []
   /** A claim on an asynchronous store is on its way. */
   #claiming = false
 
@@ -47,7 +53,7 @@ export class SharedGroup {
 
   /** Deals a QoS 0 message to one member. */
   send(publication: Publication): void {
-    const member = this.#next(() => true)
+    const member = this.#next(publication.publisher, session => session.isOpen)
     const subscription = member && this.#members.get(member)
     if (member === undefined || subscription === undefined) return
     const retain = subscription.retainAsPublished && publication.retain
@@ -55,9 +61,13 @@ export class SharedGroup {
     member.send(publication, 0, retain, identifier === undefined ? undefined : [identifier])
   }
 
-  /** Messages wait in the store. */
-  ready(): void {
+  /** A message waits in the store; of which publisher, as far as it is known. */
+  ready(publisher: string | undefined): void {
     this.#backlog = true
+    const { sharedSubscriptionStrategy } = this.#engine.options
+    if (sharedSubscriptionStrategy === 'sticky' && this.#publishers.length < rememberedPublishers) {
+      this.#publishers.push(publisher)
+    }
     this.#claim()
   }
 
@@ -69,7 +79,7 @@ export class SharedGroup {
   /** One message at a time to the next member with room, until there is no more of either. */
   #claim(): void {
     while (this.#backlog && !this.#claiming) {
-      const member = this.#next(session => session.hasRoom)
+      const member = this.#next(this.#publishers[0], session => session.hasRoom)
       if (member === undefined) return
       const claimed = this.#engine.persistence.claim(member.handle, this.name, 1)
       if (isPromise(claimed)) {
@@ -77,29 +87,38 @@ export class SharedGroup {
         this.#engine.watch(this.#finishClaim(member, claimed), 'claim')
         return
       }
-      if (claimed.length === 0) this.#backlog = false
-      for (const entry of claimed) member.sendClaimed(entry)
+      this.#deal(member, claimed)
     }
   }
 
-  async #finishClaim(member: Session, claim: Promise<readonly Parameters<Session['sendClaimed']>[0][]>): Promise<void> {
+  #deal(member: Session, claimed: readonly QueueEntry[]): void {
+    if (claimed.length === 0) {
+      this.#backlog = false
+      this.#publishers = []
+    } else this.#publishers.splice(0, claimed.length)
+    for (const entry of claimed) member.sendClaimed(entry)
+  }
+
+  async #finishClaim(member: Session, claim: Promise<readonly QueueEntry[]>): Promise<void> {
     try {
-      const claimed = await claim
-      if (claimed.length === 0) this.#backlog = false
-      for (const entry of claimed) member.sendClaimed(entry)
+      this.#deal(member, await claim)
     } finally {
       this.#claiming = false
     }
     this.#claim()
   }
 
-  /** The next member in turn that is suitable. */
-  #next(isSuitable: (session: Session) => boolean): Session | undefined {
-    const { length } = this.#order
-    for (let step = 0; step < length; step += 1) {
-      const session = this.#order[(this.#cursor + step) % length] as Session
+  /** The next member, by the strategy, that is suitable. */
+  #next(publisher: string | undefined, isSuitable: (session: Session) => boolean): Session | undefined {
+    const members = this.#order
+    if (members.length === 0) return undefined
+    const strategy = sharedStrategies[this.#engine.options.sharedSubscriptionStrategy]
+    const first = strategy({ members, cursor: this.#cursor % members.length, publisher })
+    for (let step = 0; step < members.length; step += 1) {
+      const index = (first + step) % members.length
+      const session = members[index] as Session
       if (!isSuitable(session)) continue
-      this.#cursor = (this.#cursor + step + 1) % length
+      this.#cursor = index + 1
       return session
     }
     return undefined

@@ -1,6 +1,6 @@
 import type { MaybePromise, Message, Subscription } from '@x/contract'
 import type { QoS, SubscribePacket, Subscription as PacketSubscription } from '@x/packet'
-import { TopicError, parseSharedFilter, parseTopicFilter } from '@x/topic-trie'
+import { TopicError, isWildcardFilter, parseSharedFilter, parseTopicFilter } from '@x/topic-trie'
 import type { TopicFilter } from '@x/topic-trie'
 import { BrokerError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
@@ -19,6 +19,12 @@ type Outcome =
 /** SUBSCRIBE from a client. MQTT 5.0 §3.8 */
 export function receiveSubscribe(connection: Connection, packet: SubscribePacket): MaybePromise<void> {
   const identifier = packet.properties?.subscriptionIdentifier
+  if (identifier !== undefined && !connection.engine.options.subscriptionIdentifiersAvailable) {
+    throw new BrokerError('PACKET_INVALID', {
+      message: `SUBSCRIBE with subscription identifier ${identifier}, but subscriptionIdentifiersAvailable is false`,
+      reasonCode: ReasonCode.subscriptionIdentifiersNotSupported,
+    })
+  }
   return then(subscribe(connection, packet.subscriptions, identifier), outcomes => {
     const { messageId } = packet
     acknowledgeSubscribe(connection, messageId as number, outcomes)
@@ -66,7 +72,11 @@ function checkFilter(connection: Connection, wish: PacketSubscription): number |
     if (connection.version === 5 && error instanceof TopicError) return ReasonCode.topicFilterInvalid
     throw error
   }
-  if (parseSharedFilter(filter) === undefined) return undefined
+  const unshared = parseSharedFilter(filter)
+  if (!options.wildcardSubscriptionAvailable && isWildcardFilter(unshared?.filter ?? filter)) {
+    return ReasonCode.wildcardSubscriptionsNotSupported
+  }
+  if (unshared === undefined) return undefined
   if (wish.nl === true) {
     throw new BrokerError('PACKET_INVALID', {
       // [MQTT5-3.8.3-4]
@@ -74,7 +84,8 @@ function checkFilter(connection: Connection, wish: PacketSubscription): number |
       reasonCode: ReasonCode.protocolError,
     })
   }
-  return persistence.supports.sharedSubscriptions ? undefined : ReasonCode.sharedSubscriptionsNotSupported
+  const available = options.sharedSubscriptionAvailable && persistence.supports.sharedSubscriptions
+  return available ? undefined : ReasonCode.sharedSubscriptionsNotSupported
 }
 
 function grant(connection: Connection, packet: PacketSubscription, identifier: number | undefined): Outcome {
@@ -86,9 +97,10 @@ function grant(connection: Connection, packet: PacketSubscription, identifier: n
     })
   }
   const { bridge } = connection.client
+  const { maximumQoS } = connection.engine.options
   const subscription: Subscription = {
     filter: packet.topic,
-    qos,
+    qos: Math.min(qos, maximumQoS) as QoS,
     noLocal: bridge || packet.nl === true,
     retainAsPublished: bridge || packet.rap === true,
     retainHandling: (packet.rh ?? 0) as 0 | 1 | 2,

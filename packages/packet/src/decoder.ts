@@ -45,7 +45,7 @@ export class Decoder {
     if (header >> 4 === 3) {
       const frame = this.#publish
       frame.read(source, header, frameStart, bodyStart, frameEnd, this.#version, this.#sender)
-      return frame.toPacket(this.#topics.intern(source, frame.topicStart, frame.topicEnd))
+      return frame.toPacket(this.#topics.intern(source, frame.topicStart, frame.topicEnd, frameStart))
     }
     const packet = decodeControl(this.#reader.frame(), this.#version, { bridgeMode: this.#bridgeMode })
     if (packet.cmd === 'connect') {

@@ -107,23 +107,24 @@ export class TopicInterner {
   }
 
   /** The string of the UTF-8 bytes between the offsets. U+FEFF is kept.
-   * @throws PacketError `UTF8_INVALID` or `NUL_CHARACTER`, its offset counted from `start`; and what `check` throws. */
-  intern(source: Buffer, start: number, end: number): string {
+   * @throws PacketError `UTF8_INVALID` or `NUL_CHARACTER`, its offset counted from `frameStart`, which is `start` when left
+   * out; and what `check` throws. */
+  intern(source: Buffer, start: number, end: number, frameStart: number = start): string {
     const length = end - start
     const latest = this.#latest
     if (latest !== undefined && latest.bytes.length === length && isSame(latest.bytes, source, start))
       return latest.text
-    if (length > this.#maximumTopicBytes) return this.#decode(source, start, end)
+    if (length > this.#maximumTopicBytes) return this.#decode(source, start, end, frameStart)
     const hash = hashOf(source, start, end)
-    const entry = this.#young.find(hash, source, start, length) ?? this.#find(hash, source, start, end)
+    const entry = this.#young.find(hash, source, start, length) ?? this.#find(hash, source, start, end, frameStart)
     this.#latest = entry
     return entry.text
   }
 
   /** The entry from the old generation, or a new one. */
-  #find(hash: number, source: Buffer, start: number, end: number): Entry {
+  #find(hash: number, source: Buffer, start: number, end: number, frameStart: number): Entry {
     const earlier = this.#old.find(hash, source, start, end - start)
-    const text = earlier?.text ?? this.#decode(source, start, end)
+    const text = earlier?.text ?? this.#decode(source, start, end, frameStart)
     const bytes = earlier?.bytes ?? Uint8Array.prototype.slice.call(source, start, end)
     const entry: Entry = { hash, bytes, text, next: undefined }
     if (this.#young.full) {
@@ -134,8 +135,8 @@ export class TopicInterner {
     return entry
   }
 
-  #decode(source: Buffer, start: number, end: number): string {
-    const isAscii = checkUtf8(source, start, end, start)
+  #decode(source: Buffer, start: number, end: number, frameStart: number): string {
+    const isAscii = checkUtf8(source, start, end, frameStart)
     const text = source.toString(isAscii ? 'latin1' : 'utf8', start, end)
     this.#check?.(text)
     return text

@@ -110,7 +110,7 @@ const publishing: readonly MalformedRow[] = [
   row('PUBLISH that ends inside its topic', every, ['PACKET_TOO_SHORT', 0x81, 2], 0x30, 3, 0, 2, 'a'),
   row('PUBLISH that ends inside its packet identifier', every, ['PACKET_TOO_SHORT', 0x81, 2], 0x32, 4, 0, 1, 'a', 0),
   row('PUBLISH with packet identifier 0', every, ['PACKET_ID_ZERO', 0x82, 5], 0x32, 5, 0, 1, 'a', 0, 0),
-  row('PUBLISH with U+0000 in its topic', every, ['NUL_CHARACTER', 0x81, 1], 0x30, 5, 0, 3, 'a\0b', 0),
+  row('PUBLISH with U+0000 in its topic', every, ['NUL_CHARACTER', 0x81, 5], 0x30, 6, 0, 3, 'a\0b', 0),
   row('PUBLISH without the property length', five, ['PACKET_TOO_SHORT', 0x81, 5], 0x30, 3, 0, 1, 'a'),
   row('PUBLISH with a property length beyond its end', five, ['PACKET_TOO_SHORT', 0x81, 5], 0x30, 4, 0, 1, 'a', 1),
   row('PUBLISH with property length 80 00', five, ['VARIABLE_INTEGER', 0x81, 5], 0x30, 5, 0, 1, 'a', 0x80, 0),

@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto'
+import type { ConnectPacket } from '@x/packet'
+import { BrokerError } from './broker-error.ts'
+import type { Connection } from './connection.ts'
+import { ReasonCode } from './reason-code.ts'
+
+const unlimited = 0xffffffff
+
+/** What holds for the connection after both sides' wishes and limits. MQTT 5.0 §3.1.2.11, §3.2.2.3 */
+export interface Agreement {
+  readonly clientId: string
+  readonly assigned: boolean
+  readonly keepAliveSeconds: number
+  readonly sessionExpiryInterval: number
+  readonly receiveMaximum: number
+  readonly maximumPacketSize: number
+  /** Aliases the client takes. MQTT 5.0 §3.1.2.11.5 */
+  readonly topicAliasMaximum: number
+}
+
+/** @throws BrokerError when the client asks for what it can't have */
+export function agree(connection: Connection, packet: ConnectPacket): Agreement {
+  const { options } = connection.engine
+  const properties = packet.properties ?? {}
+  const maximumExpiry = options.maximumSessionExpiryInterval
+  const wished = connection.version === 5 ? (properties.sessionExpiryInterval ?? 0) : packet.clean ? 0 : maximumExpiry
+  const sessionExpiryInterval = Math.min(wished, maximumExpiry)
+  connection.sessionExpiryInterval = sessionExpiryInterval
+  connection.requestProblemInformation = properties.requestProblemInformation !== false
+  return {
+    ...agreeClientId(connection, packet),
+    keepAliveSeconds: agreeKeepAlive(connection, packet.keepalive ?? 0),
+    sessionExpiryInterval,
+    receiveMaximum: properties.receiveMaximum ?? 65_535,
+    maximumPacketSize: properties.maximumPacketSize ?? unlimited,
+    topicAliasMaximum: properties.topicAliasMaximum ?? 0,
+  }
+}
+
+/** MQTT 5.0 §3.1.3.1, MQTT 3.1.1 §3.1.3.1 */
+function agreeClientId(connection: Connection, packet: ConnectPacket): { clientId: string; assigned: boolean } {
+  const { clientId } = packet
+  const { maxClientsIdLength } = connection.engine.options
+  if (connection.version === 3 && Buffer.byteLength(clientId) > maxClientsIdLength) {
+    throw new BrokerError('CLIENT_ID_TOO_LONG', {
+      message: `identifier rejected: ${Buffer.byteLength(clientId)} bytes exceed maxClientsIdLength of ${maxClientsIdLength} bytes`,
+      reasonCode: ReasonCode.clientIdentifierNotValid,
+    })
+  }
+  if (clientId !== '') return { clientId, assigned: false }
+  if (connection.version !== 5 && packet.clean !== true) {
+    // [MQTT3-3.1.3-8]
+    throw new BrokerError('CLIENT_ID_INVALID', {
+      message: 'identifier rejected: an empty client identifier needs clean session 1',
+      reasonCode: ReasonCode.clientIdentifierNotValid,
+    })
+  }
+  return { clientId: `aedes_${randomUUID()}`, assigned: true }
+}
+
+/** 5.0 clients are told the value that counts; 3.x clients can only be refused. MQTT 5.0 §3.2.2.3.14 */
+function agreeKeepAlive(connection: Connection, wished: number): number {
+  const { keepaliveLimit } = connection.engine.options
+  if (keepaliveLimit === 0 || (wished > 0 && wished <= keepaliveLimit)) return wished
+  if (connection.version === 5) return keepaliveLimit
+  throw new BrokerError('KEEP_ALIVE_LIMIT', {
+    message: `keep alive limit exceeded: ${wished} s, keepaliveLimit is ${keepaliveLimit} s`,
+    reasonCode: ReasonCode.unspecifiedError,
+  })
+}

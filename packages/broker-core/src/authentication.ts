@@ -1,0 +1,145 @@
+import type { MaybePromise } from '@x/contract'
+import { decodeControl } from '@x/packet'
+import type { AuthPacket, FrameReader } from '@x/packet'
+import { BrokerError, reasonCodeFrom, toError } from './broker-error.ts'
+import type { Connection } from './connection.ts'
+import { establish } from './establish.ts'
+import type { Attempt } from './establish.ts'
+import type { AuthenticationExchange, AuthenticationStep } from './hooks.ts'
+import { isPromise, then } from './maybe-promise.ts'
+import { ReasonCode } from './reason-code.ts'
+
+/** Enhanced authentication of one connection. MQTT 5.0 §4.12 */
+export interface EnhancedAuthentication {
+  readonly method: string
+  /** The CONNECT that waits for it; undefined once it was accepted. */
+  attempt: Attempt | undefined
+  /** A connected client is authenticating again. */
+  again: boolean
+  /** Properties of the CONNACK ([MQTT5-4.12.0-5]). */
+  answer: { readonly authenticationMethod: string; readonly authenticationData?: Buffer } | undefined
+}
+
+/** CONNECT named an Authentication Method. */
+export function beginAuthentication(connection: Connection, attempt: Attempt): MaybePromise<void> {
+  const { authenticationMethod: method = '', authenticationData: data } = attempt.packet.properties ?? {}
+  if (connection.engine.hooks.authenticateEnhanced === undefined) {
+    // [MQTT5-4.12.0-1]
+    throw new BrokerError('AUTHENTICATION_METHOD', {
+      message: `authentication method '${method}' is not supported: there is no authenticateEnhanced hook`,
+      reasonCode: ReasonCode.badAuthenticationMethod,
+    })
+  }
+  connection.authentication = { method, attempt, again: false, answer: undefined }
+  return proceed(connection, connection.authentication, { data, step: 'connect' })
+}
+
+/** A packet before CONNACK: AUTH that goes on with the exchange, or DISCONNECT ([MQTT5-3.1.2-30]). */
+export function receiveAuthentication(connection: Connection, reader: FrameReader): MaybePromise<void> {
+  const packet = decodeControl(reader.frame(), connection.version)
+  const { authentication } = connection
+  if (packet.cmd === 'disconnect') {
+    connection.end({ discardWill: true })
+    return undefined
+  }
+  if (packet.cmd !== 'auth' || authentication === undefined) throw notNow(packet.cmd)
+  checkAuth(packet, authentication, ReasonCode.continueAuthentication)
+  connection.phase = 'connecting'
+  return proceed(connection, authentication, { data: packet.properties?.authenticationData, step: 'continue' })
+}
+
+/** AUTH from a connected client: it starts, or goes on with, another authentication. MQTT 5.0 §4.12.1 */
+export function receiveReauthentication(connection: Connection, packet: AuthPacket): MaybePromise<void> {
+  const { authentication } = connection
+  // [MQTT5-4.12.0-7]
+  if (authentication === undefined) throw notNow('auth')
+  const expected = authentication.again ? ReasonCode.continueAuthentication : ReasonCode.reAuthenticate
+  checkAuth(packet, authentication, expected)
+  const step = authentication.again ? 'continue' : 'reauthenticate'
+  authentication.again = true
+  return proceed(connection, authentication, { data: packet.properties?.authenticationData, step })
+}
+
+function proceed(
+  connection: Connection,
+  authentication: EnhancedAuthentication,
+  exchange: Pick<AuthenticationExchange, 'data' | 'step'>,
+): MaybePromise<void> {
+  const { authenticateEnhanced } = connection.engine.hooks
+  if (authenticateEnhanced === undefined) throw notNow('auth')
+  const { username, password } = authentication.attempt?.packet ?? {}
+  try {
+    const step = authenticateEnhanced(connection.client, {
+      ...exchange,
+      method: authentication.method,
+      username,
+      password,
+    })
+    const settled = isPromise(step) ? step.catch(refused) : step
+    return then(settled, answer => carryOn(connection, authentication, answer))
+  } catch (error) {
+    return refused(error)
+  }
+}
+
+/** Whatever a hook throws refuses the client; unless it says otherwise, as not authorized. */
+function refused(thrown: unknown): never {
+  const error = toError(thrown)
+  if (reasonCodeFrom(error, 0) !== 0) throw error
+  throw new BrokerError('NOT_AUTHENTICATED', {
+    message: error.message,
+    reasonCode: ReasonCode.notAuthorized,
+    cause: error,
+  })
+}
+
+function carryOn(
+  connection: Connection,
+  authentication: EnhancedAuthentication,
+  answer: AuthenticationStep,
+): MaybePromise<void> {
+  const properties = {
+    authenticationMethod: authentication.method,
+    ...(answer.data !== undefined && { authenticationData: answer.data }),
+  }
+  const { attempt } = authentication
+  if (!answer.done) {
+    if (attempt !== undefined) {
+      if (connection.phase !== 'connecting') return undefined
+      connection.phase = 'authenticating'
+    }
+    connection.sendPacket({ cmd: 'auth', reasonCode: ReasonCode.continueAuthentication, properties })
+    return undefined
+  }
+  authentication.again = false
+  if (attempt === undefined) {
+    connection.sendPacket({ cmd: 'auth', reasonCode: ReasonCode.success, properties })
+    return undefined
+  }
+  authentication.attempt = undefined
+  authentication.answer = properties
+  return establish(connection, attempt)
+}
+
+/** [MQTT5-4.12.0-3], [MQTT5-4.12.0-5], [MQTT5-4.12.1-1] */
+function checkAuth(packet: AuthPacket, { method }: EnhancedAuthentication, reasonCode: number): void {
+  if (packet.reasonCode !== reasonCode) {
+    throw new BrokerError('AUTHENTICATION_METHOD', {
+      message: `AUTH with reason code ${packet.reasonCode}, it must be ${reasonCode} here`,
+      reasonCode: ReasonCode.protocolError,
+    })
+  }
+  const named = packet.properties?.authenticationMethod
+  if (named === method) return
+  throw new BrokerError('AUTHENTICATION_METHOD', {
+    message: `AUTH names method '${named ?? ''}', CONNECT named '${method}'`,
+    reasonCode: ReasonCode.protocolError,
+  })
+}
+
+function notNow(cmd: string): BrokerError {
+  return new BrokerError('PACKET_NOT_ALLOWED', {
+    message: `${cmd.toUpperCase()} is not allowed at this point of the authentication`,
+    reasonCode: ReasonCode.protocolError,
+  })
+}

@@ -1,0 +1,117 @@
+import type { MaybePromise, OpenedSession, Will } from '@x/contract'
+import type { ConnackPacket, ConnackProperties, ConnectPacket } from '@x/packet'
+import type { Agreement } from './agreement.ts'
+import type { Connection } from './connection.ts'
+import type { Engine } from './engine.ts'
+import { then } from './maybe-promise.ts'
+import { ReasonCode } from './reason-code.ts'
+import { Session } from './session.ts'
+import { restoreSubscriptions } from './subscribe.ts'
+
+/** A CONNECT on its way to a session. */
+export interface Attempt {
+  readonly packet: ConnectPacket
+  readonly agreement: Agreement
+  readonly will: Will | undefined
+}
+
+/** Let in. Whoever had this client id leaves ([MQTT5-3.1.4-3]), and the store hands out the session. */
+export function establish(connection: Connection, { packet, agreement, will }: Attempt): MaybePromise<void> {
+  if (connection.phase !== 'connecting') return undefined
+  const { engine } = connection
+  const { clientId, sessionExpiryInterval } = agreement
+  engine.clients.get(clientId)?.sessionTakenOver()
+  engine.clients.set(clientId, connection)
+  connection.clientId = clientId
+  const session = new Session(connection, engine, {
+    clientId,
+    stored: sessionExpiryInterval > 0,
+    receiveMaximum: agreement.receiveMaximum,
+    maximumPacketSize: agreement.maximumPacketSize,
+    topicAliasMaximum: agreement.topicAliasMaximum,
+  })
+  const opened = engine.persistence.openSession({
+    clientId,
+    cleanStart: packet.clean === true,
+    sessionExpiryInterval,
+    will,
+    owner: session,
+  })
+  return then(opened, result => openedSession(connection, session, result, agreement))
+}
+
+function openedSession(
+  connection: Connection,
+  session: Session,
+  opened: OpenedSession,
+  agreement: Agreement,
+): MaybePromise<void> {
+  const { engine } = connection
+  if (opened.dueWill !== undefined) engine.watch(engine.publishWill(opened.dueWill), 'publishWill')
+  if (connection.phase !== 'connecting') {
+    // The client left while the store was at it.
+    const closing = { sessionExpiryInterval: agreement.sessionExpiryInterval, will: 'discard', sentThrough: 0 } as const
+    engine.watch(engine.persistence.closeSession(opened.handle, closing), 'closeSession')
+    return undefined
+  }
+  session.restore(opened)
+  connection.session = session
+  return then(restoreSubscriptions(connection, session), () => {
+    if (connection.phase === 'connecting') welcome(connection, session, opened.present, agreement)
+  })
+}
+
+function welcome(connection: Connection, session: Session, present: boolean, agreement: Agreement): void {
+  const { engine, client } = connection
+  const { broker, counters, emitter } = engine
+  connection.keepAlive = agreement.keepAliveSeconds * 1500
+  engine.watch(emitter?.announce(session.clientId), 'announce')
+  counters.connectionsAccepted += 1
+  counters.clientsConnected += 1
+  const connack = makeConnack(connection, present, agreement)
+  connection.sendPacket(connack)
+  connection.accepted(engine.options.maximumPacketSize)
+  session.open()
+  broker.emit('client', client)
+  if (broker.listenerCount('connackSent') > 0) broker.emit('connackSent', connack, client)
+  session.pump()
+  client.ready()
+}
+
+function makeConnack(connection: Connection, present: boolean, agreement: Agreement): ConnackPacket {
+  // 3.1 has no Session Present flag.
+  const sessionPresent = connection.version !== 3 && present
+  if (connection.version !== 5) return { cmd: 'connack', sessionPresent, returnCode: 0 }
+  const { engine, client } = connection
+  const { options } = engine
+  const { sessionExpiryInterval: wished = 0, requestResponseInformation } = client.connectProperties ?? {}
+  return {
+    cmd: 'connack',
+    sessionPresent,
+    reasonCode: ReasonCode.success,
+    properties: {
+      ...(agreement.sessionExpiryInterval !== wished && { sessionExpiryInterval: agreement.sessionExpiryInterval }),
+      receiveMaximum: options.maxInflightInbound,
+      maximumPacketSize: options.maximumPacketSize,
+      topicAliasMaximum: options.topicAliasMaximum,
+      ...(agreement.assigned && { assignedClientIdentifier: agreement.clientId }),
+      ...(agreement.keepAliveSeconds !== client.keepalive && { serverKeepAlive: agreement.keepAliveSeconds }),
+      ...(requestResponseInformation === true &&
+        options.responseInformation !== undefined && { responseInformation: options.responseInformation }),
+      ...limitedFeatures(engine),
+      ...connection.authentication?.answer,
+    },
+  }
+}
+
+/** What this broker does not do; everything else is taken for granted. MQTT 5.0 §3.2.2.3 */
+function limitedFeatures({ options, persistence }: Engine): ConnackProperties {
+  const shared = options.sharedSubscriptionAvailable && persistence.supports.sharedSubscriptions
+  return {
+    ...(options.maximumQoS < 2 && { maximumQoS: options.maximumQoS }),
+    ...(!options.retainAvailable && { retainAvailable: false }),
+    ...(!options.wildcardSubscriptionAvailable && { wildcardSubscriptionAvailable: false }),
+    ...(!options.subscriptionIdentifiersAvailable && { subscriptionIdentifiersAvailable: false }),
+    ...(!shared && { sharedSubscriptionAvailable: false }),
+  }
+}
