@@ -38,7 +38,12 @@ function receivePubrel(connection: Connection, session: Session, messageId: numb
   sendAck(connection, 'pubcomp', messageId, known ? ReasonCode.success : ReasonCode.packetIdentifierNotFound)
 }
 
-export function sendAck(connection: Connection, kind: keyof typeof header, messageId: number, reasonCode: number): void {
+export function sendAck(
+  connection: Connection,
+  kind: keyof typeof header,
+  messageId: number,
+  reasonCode: number,
+): void {
   if (connection.phase !== 'connected') return
   const { outbox, version } = connection
   const offset = outbox.reserve(version === 5 && reasonCode !== 0 ? 5 : 4)

@@ -6,7 +6,7 @@ import type { Connection } from './connection.ts'
 import { establish } from './establish.ts'
 import type { Attempt } from './establish.ts'
 import type { AuthenticationExchange, AuthenticationStep } from './hooks.ts'
-import { isPromise, then } from './maybe-promise.ts'
+import { isPromise, after } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 
 /** Enhanced authentication of one connection. MQTT 5.0 §4.12 */
@@ -76,7 +76,7 @@ function proceed(
       password,
     })
     const settled = isPromise(step) ? step.catch(refused) : step
-    return then(settled, answer => carryOn(connection, authentication, answer))
+    return after(settled, answer => carryOn(connection, authentication, answer))
   } catch (error) {
     return refused(error)
   }

@@ -189,7 +189,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
     const { connections } = this.#engine
     const streams = [...connections].map(connection => connection.stream)
     for (const connection of connections) connection.end({ reasonCode: ReasonCode.serverShuttingDown })
-    await Promise.all(streams.map(stream => closedStream(stream)))
+    await Promise.all(streams.filter(stream => !stream.closed).map(closedStream))
     await this.#engine.close()
     this.emit('closed')
   }
@@ -248,8 +248,7 @@ function brokerClosed(): BrokerError {
   })
 }
 
-function closedStream(stream: Duplex): Promise<void> | undefined {
-  if (stream.closed) return undefined
+function closedStream(stream: Duplex): Promise<void> {
   return new Promise(resolve => {
     stream.once('close', resolve)
   })

@@ -1,12 +1,20 @@
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { MaybePromise } from '@x/contract'
-import type { ConnectPacket, ConnectProperties, ProtocolVersion, SubscribePacket, Subscription, UnsubscribePacket, Will } from '@x/packet'
+import type {
+  ConnectPacket,
+  ConnectProperties,
+  ProtocolVersion,
+  SubscribePacket,
+  Subscription,
+  UnsubscribePacket,
+  Will,
+} from '@x/packet'
 import { BrokerError, toError } from './broker-error.ts'
 import type { Broker } from './broker.ts'
 import type { Connection } from './connection.ts'
 import { Hold } from './hold.ts'
-import { then } from './maybe-promise.ts'
+import { after } from './maybe-promise.ts'
 import { publicationOf } from './packet-form.ts'
 import type { PublishRequest } from './packet-form.ts'
 import { ReasonCode } from './reason-code.ts'
@@ -162,9 +170,9 @@ export class Client extends EventEmitter {
       ? request
       : 'subscriptions' in request
         ? request.subscriptions
-        : [request as Subscription]
+        : [request]
     const connection = this.#connection
-    return then(subscribe(connection, subscriptions, undefined), outcomes => {
+    return after(subscribe(connection, subscriptions, undefined), outcomes => {
       if ('messageId' in request && request.messageId !== undefined) {
         const granted = outcomes.map(outcome => (outcome.kind === 'granted' ? outcome.subscription.qos : 0x80))
         connection.sendPacket({ cmd: 'suback', messageId: request.messageId, granted })
@@ -178,7 +186,7 @@ export class Client extends EventEmitter {
     const list = typeof request === 'string' ? [request] : Array.isArray(request) ? request : request.unsubscriptions
     const filters = list.map(item => (typeof item === 'string' ? item : item.topic))
     const connection = this.#connection
-    return then(unsubscribe(connection, filters), granted => {
+    return after(unsubscribe(connection, filters), granted => {
       if (typeof request === 'object' && 'messageId' in request && request.messageId !== undefined) {
         connection.sendPacket({ cmd: 'unsuback', messageId: request.messageId, granted: [...granted] })
       }

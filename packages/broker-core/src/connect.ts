@@ -6,7 +6,7 @@ import { beginAuthentication } from './authentication.ts'
 import { BrokerError, toError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
 import { establish } from './establish.ts'
-import { isPromise, then } from './maybe-promise.ts'
+import { isPromise, after } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 import { makeWill } from './will.ts'
 
@@ -65,7 +65,7 @@ function checked(connection: Connection, packet: ConnectPacket, wire: Uint8Array
   const { authenticate } = engine.hooks
   if (authenticate === undefined) return establish(connection, attempt)
   const password = packet.password === undefined ? undefined : Buffer.from(packet.password)
-  return then(authenticate(client, packet.username, password), ok => {
+  return after(authenticate(client, packet.username, password), ok => {
     if (ok !== true) {
       throw new BrokerError('NOT_AUTHENTICATED', { message: 'not authorized', reasonCode: ReasonCode.notAuthorized })
     }

@@ -183,11 +183,15 @@ export class Connection implements OutboxOwner, Deadlined {
     const limit = this.session?.maximumPacketSize ?? this.client.maximumPacketSize
     let bytes = encode(packet, this.version)
     if (bytes.length > limit && 'properties' in packet && packet.properties !== undefined) {
-      const { reasonString: _text, userProperties: _pairs, ...properties } = packet.properties as {
+      const {
+        reasonString: _text,
+        userProperties: _pairs,
+        ...properties
+      } = packet.properties as {
         reasonString?: string
         userProperties?: unknown
       }
-      bytes = encode({ ...packet, properties } as Packet, this.version)
+      bytes = encode({ ...packet, properties }, this.version)
     }
     if (bytes.length > limit) return false
     this.outbox.append(bytes)

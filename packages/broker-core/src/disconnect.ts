@@ -2,7 +2,7 @@ import type { MaybePromise, Will } from '@x/contract'
 import type { DisconnectPacket } from '@x/packet'
 import { BrokerError } from './broker-error.ts'
 import type { Connection, Ending, Phase } from './connection.ts'
-import { then } from './maybe-promise.ts'
+import { after } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 import type { Session } from './session.ts'
 
@@ -53,7 +53,7 @@ function closeSession(connection: Connection, session: Session, wantsWill: boole
     sentThrough: session.sentThrough,
   } as const
   try {
-    engine.watch(then(engine.persistence.closeSession(session.handle, closing), publishWill), 'closeSession')
+    engine.watch(after(engine.persistence.closeSession(session.handle, closing), publishWill), 'closeSession')
   } catch (error) {
     engine.fail(error, 'closeSession')
   }

@@ -25,7 +25,7 @@ import type { Deadlined } from './deadline-wheel.ts'
 import { deliver } from './delivery.ts'
 import type { NormalisedHooks } from './hooks.ts'
 import { LocalSubscribers } from './local-subscriber.ts'
-import { isPromise, then } from './maybe-promise.ts'
+import { isPromise, after } from './maybe-promise.ts'
 import type { CheckedOptions } from './options.ts'
 import { FlushQueue } from './outbox.ts'
 import type { OutboxContext } from './outbox.ts'
@@ -76,7 +76,11 @@ export class Engine implements Deadlined, PersistenceHost {
   #lastPublication: Publication | undefined
   #sweeping = false
 
-  constructor(broker: Broker, options: CheckedOptions, parts: { persistence: Persistence; emitter: Emitter | undefined; clock: Clock }) {
+  constructor(
+    broker: Broker,
+    options: CheckedOptions,
+    parts: { persistence: Persistence; emitter: Emitter | undefined; clock: Clock },
+  ) {
     this.broker = broker
     this.options = options
     this.persistence = parts.persistence
@@ -146,7 +150,7 @@ export class Engine implements Deadlined, PersistenceHost {
     from: Connection | undefined,
     receipt?: { session: SessionHandle; packetId: number },
   ): MaybePromise<void> {
-    return then(this.store(publication, receipt), () => this.finish(publication, from))
+    return after(this.store(publication, receipt), () => this.finish(publication, from))
   }
 
   /** The first half of `publish`: what has to be durable before anybody may see the message. */
@@ -218,7 +222,7 @@ export class Engine implements Deadlined, PersistenceHost {
     )
     if (this.hooks.authorizePublish === undefined) return this.publish(publication, connection)
     const packet = packetOf(publication, false)
-    return then(this.hooks.authorizePublish(connection?.client ?? null, packet), () =>
+    return after(this.hooks.authorizePublish(connection?.client ?? null, packet), () =>
       this.publish(republish(publication, packet, now), connection),
     )
   }
@@ -281,7 +285,7 @@ export class Engine implements Deadlined, PersistenceHost {
     if (published === undefined && !observed) return undefined
     const client = from?.client ?? null
     const packet = packetOf(publication, false)
-    return then(published?.(packet, client), () => {
+    return after(published?.(packet, client), () => {
       if (observed) this.broker.emit('publish', packet, client)
     })
   }

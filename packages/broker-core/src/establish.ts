@@ -3,7 +3,7 @@ import type { ConnackPacket, ConnackProperties, ConnectPacket } from '@x/packet'
 import type { Agreement } from './agreement.ts'
 import type { Connection } from './connection.ts'
 import type { Engine } from './engine.ts'
-import { then } from './maybe-promise.ts'
+import { after } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 import { Session } from './session.ts'
 import { restoreSubscriptions } from './subscribe.ts'
@@ -37,7 +37,7 @@ export function establish(connection: Connection, { packet, agreement, will }: A
     will,
     owner: session,
   })
-  return then(opened, result => openedSession(connection, session, result, agreement))
+  return after(opened, result => openedSession(connection, session, result, agreement))
 }
 
 function openedSession(
@@ -56,7 +56,7 @@ function openedSession(
   }
   session.restore(opened)
   connection.session = session
-  return then(restoreSubscriptions(connection, session), () => {
+  return after(restoreSubscriptions(connection, session), () => {
     if (connection.phase === 'connecting') welcome(connection, session, opened.present, agreement)
   })
 }

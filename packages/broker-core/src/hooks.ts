@@ -4,6 +4,7 @@ import type { Subscription as PacketSubscription } from '@x/packet'
 import { toError } from './broker-error.ts'
 import type { Broker } from './broker.ts'
 import type { Client } from './client.ts'
+import { isPromise } from './maybe-promise.ts'
 import type { BrokerPacket } from './packet-form.ts'
 
 /** A callback in Node's style; an error wins over an answer. Only its first call counts. */
@@ -89,36 +90,41 @@ export interface NormalisedHooks {
 
 /** Turns a hook of either style into a function that answers directly or by a promise.
  * `parameters`: how many it has without the callback. */
-export function normaliseHook<Arguments extends unknown[], Answer>(
-  hook: (...parameters: never[]) => unknown,
+export function normaliseHook(
+  hook: (...values: never[]) => unknown,
   broker: Broker,
   parameters: number,
-): (...values: Arguments) => MaybePromise<Answer> {
-  if (hook.length > parameters) {
-    return (...values) => callWithCallback<Answer>(hook as (...all: unknown[]) => unknown, broker, values)
-  }
-  return (...values) => (hook as (...all: unknown[]) => unknown).call(broker, ...values) as MaybePromise<Answer>
+): (...values: unknown[]) => MaybePromise<unknown> {
+  const call = hook as (...values: unknown[]) => unknown
+  if (hook.length > parameters) return (...values) => callWithCallback(call, broker, values)
+  return (...values) => call.apply(broker, values)
 }
 
-/** A callback that is called before the hook returns needs no promise. */
-function callWithCallback<Answer>(
-  hook: (...all: unknown[]) => unknown,
+interface Outcome {
+  readonly error: Error | undefined
+  readonly answer: unknown
+}
+
+/** A callback that is called before the hook returns needs no promise. Only the first answer counts; a hook that throws or
+ * rejects has answered with an error. */
+function callWithCallback(
+  hook: (...values: unknown[]) => unknown,
   broker: Broker,
   values: unknown[],
-): MaybePromise<Answer> {
-  let settled: { error: Error | undefined; answer: Answer } | undefined
-  let settle: ((outcome: { error: Error | undefined; answer: Answer }) => void) | undefined
-  hook.call(broker, ...values, (error: unknown, answer: Answer) => {
-    if (settled !== undefined) return
-    settled = { error: error ? toError(error) : undefined, answer }
-    settle?.(settled)
-  })
-  if (settled !== undefined) {
-    const { error, answer } = settled as { error: Error | undefined; answer: Answer }
-    if (error !== undefined) throw error
-    return answer
+): MaybePromise<unknown> {
+  const call: { outcome?: Outcome; settle?: (outcome: Outcome) => void } = {}
+  const answered = (error: unknown, answer?: unknown): void => {
+    if (call.outcome !== undefined) return
+    call.outcome = { error: error ? toError(error) : undefined, answer }
+    call.settle?.(call.outcome)
   }
-  return new Promise<Answer>((resolve, reject) => {
-    settle = ({ error, answer }) => (error === undefined ? resolve(answer) : reject(error))
+  const returned = hook.call(broker, ...values, answered)
+  if (isPromise(returned)) returned.catch(answered)
+  if (call.outcome !== undefined) {
+    if (call.outcome.error !== undefined) throw call.outcome.error
+    return call.outcome.answer
+  }
+  return new Promise((resolve, reject) => {
+    call.settle = ({ error, answer }) => (error === undefined ? resolve(answer) : reject(error))
   })
 }

@@ -31,7 +31,7 @@ export class LocalSubscribers {
 
   constructor(broker: Broker, concurrency: number) {
     this.#broker = broker
-    this.#queue = fastq<this, Task, void>(this, this.#work, concurrency)
+    this.#queue = fastq<unknown, Task, void>((task, done) => this.#work(task, done), concurrency)
   }
 
   /** Delivers to all of them; a promise when one is not done yet. */
@@ -58,11 +58,19 @@ export class LocalSubscribers {
     const { deliver } = subscriber
     try {
       if (deliver.length >= 2) {
-        deliver.call(this.#broker, packet, once(() => done(null)))
+        deliver.call(
+          this.#broker,
+          packet,
+          once(() => done(null)),
+        )
         return
       }
       const result = deliver.call(this.#broker, packet, ignore)
-      if (isPromise(result)) result.then(() => done(null), (error: unknown) => done(toError(error)))
+      if (isPromise(result))
+        result.then(
+          () => done(null),
+          (error: unknown) => done(toError(error)),
+        )
       else done(null)
     } catch (error) {
       done(toError(error))

@@ -104,15 +104,19 @@ export function republish(publication: Publication, packet: BrokerPacket, now: n
     now,
   })
   if (!sameProperties) return changed
-  return new Publication(packet.topic, { ...origin(publication), now }, {
-    payload: changed.payload,
-    qos: changed.qos,
-    retain: changed.retain,
-    properties: publication.properties,
-    expiresAt: publication.expiresAt,
-  })
+  return new Publication(
+    packet.topic,
+    { ...originOf(publication), now },
+    {
+      payload: changed.payload,
+      qos: changed.qos,
+      retain: changed.retain,
+      properties: publication.properties,
+      expiresAt: publication.expiresAt,
+    },
+  )
 }
 
-function origin(message: Message): Pick<Message, 'publisher' | 'brokerId' | 'brokerCounter'> {
+function originOf(message: Message): Pick<Message, 'publisher' | 'brokerId' | 'brokerCounter'> {
   return { publisher: message.publisher, brokerId: message.brokerId, brokerCounter: message.brokerCounter }
 }

@@ -84,8 +84,7 @@ export class Publication implements Message {
             ? content.source.subarray(content.propertiesStart, content.propertiesEnd)
             : undefined
       } else this.#properties = content.forwardableProperties()
-      this.expiresAt =
-        content.messageExpiryInterval < 0 ? undefined : origin.now + content.messageExpiryInterval * 1000
+      this.expiresAt = content.messageExpiryInterval < 0 ? undefined : origin.now + content.messageExpiryInterval * 1000
     } else {
       this.#payload = content.payload
       this.#properties = content.properties

@@ -1,5 +1,13 @@
 import { isExpired } from '@x/contract'
-import type { Delivery, Message, OpenedSession, QueueEntry, SessionHandle, SessionOwner, Subscription } from '@x/contract'
+import type {
+  Delivery,
+  Message,
+  OpenedSession,
+  QueueEntry,
+  SessionHandle,
+  SessionOwner,
+  Subscription,
+} from '@x/contract'
 import { writeAck } from '@x/packet'
 import type { ProtocolVersion, QoS } from '@x/packet'
 import type { Connection } from './connection.ts'
@@ -75,7 +83,13 @@ export class Session implements SessionOwner, Recipient {
   constructor(
     connection: Connection,
     engine: Engine,
-    traits: { clientId: string; stored: boolean; receiveMaximum: number; maximumPacketSize: number; topicAliasMaximum: number },
+    traits: {
+      clientId: string
+      stored: boolean
+      receiveMaximum: number
+      maximumPacketSize: number
+      topicAliasMaximum: number
+    },
   ) {
     this.clientId = traits.clientId
     this.connection = connection
@@ -170,7 +184,12 @@ export class Session implements SessionOwner, Recipient {
   }
 
   /** Delivers a message that no store keeps for this session: at QoS 0 now, at QoS 1 and 2 when the window has room. */
-  send(publication: Publication, qos: QoS, retain: boolean, subscriptionIdentifiers: readonly number[] | undefined): void {
+  send(
+    publication: Publication,
+    qos: QoS,
+    retain: boolean,
+    subscriptionIdentifiers: readonly number[] | undefined,
+  ): void {
     if (this.#phase === 'closed') return
     if (qos === 0) {
       if (this.#phase !== 'open') return
@@ -309,7 +328,8 @@ export class Session implements SessionOwner, Recipient {
   }
 
   #write(publication: Publication): boolean {
-    if (this.#aliases !== undefined) return this.#writeWithAlias(this.#aliases, publication)
+    // Not at QoS 2: clients that keep such a message until PUBREL may have lost its topic by then, as MQTT.js 5 has.
+    if (this.#aliases !== undefined && envelope.qos < 2) return this.#writeWithAlias(this.#aliases, publication)
     return this.#writePlain(publication)
   }
 
@@ -325,7 +345,8 @@ export class Session implements SessionOwner, Recipient {
   }
 
   #writePlain(publication: Publication): boolean {
-    if (!publication.writeTo(this, envelope, this.#engine.wheel.now)) {
+    const now = publication.expiresAt === undefined ? 0 : this.#engine.clock.now()
+    if (!publication.writeTo(this, envelope, now)) {
       this.#engine.counters.droppedTooLarge += 1
       return false
     }
@@ -373,7 +394,7 @@ export class Session implements SessionOwner, Recipient {
       const taken = page.then(entries => {
         this.#reading = false
         this.#takePage(entries, asked)
-        this.pump()
+        return this.pump()
       })
       this.#engine.watch(
         taken.catch((error: unknown) => {

@@ -4,7 +4,7 @@ import { TopicError, isWildcardFilter, parseSharedFilter, parseTopicFilter } fro
 import type { TopicFilter } from '@x/topic-trie'
 import { BrokerError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
-import { isPromise, then } from './maybe-promise.ts'
+import { all, after } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 import type { Session } from './session.ts'
 
@@ -25,9 +25,9 @@ export function receiveSubscribe(connection: Connection, packet: SubscribePacket
       reasonCode: ReasonCode.subscriptionIdentifiersNotSupported,
     })
   }
-  return then(subscribe(connection, packet.subscriptions, identifier), outcomes => {
+  return after(subscribe(connection, packet.subscriptions, identifier), outcomes => {
     const { messageId } = packet
-    acknowledgeSubscribe(connection, messageId as number, outcomes)
+    acknowledgeSubscribe(connection, messageId, outcomes)
     return sendRetained(connection, outcomes)
   })
 }
@@ -39,8 +39,7 @@ export function subscribe(
   identifier: number | undefined,
 ): MaybePromise<readonly StoredOutcome[]> {
   const answers = wishes.map(wish => consider(connection, wish, identifier))
-  const outcomes = answers.some(answer => isPromise(answer)) ? Promise.all(answers) : (answers as Outcome[])
-  return then(outcomes, decided => store(connection, decided))
+  return after(all(answers), decided => store(connection, decided))
 }
 
 type StoredOutcome = Outcome & { readonly existed?: boolean }
@@ -54,7 +53,7 @@ function consider(
   if (refused !== undefined) return { kind: 'denied', reasonCode: refused, packet: wish }
   const { authorizeSubscribe } = connection.engine.hooks
   if (authorizeSubscribe === undefined) return grant(connection, wish, identifier)
-  return then(authorizeSubscribe(connection.client, { ...wish }), answer =>
+  return after(authorizeSubscribe(connection.client, { ...wish }), answer =>
     answer === null || answer === undefined
       ? { kind: 'denied', reasonCode: ReasonCode.notAuthorized, packet: wish }
       : grant(connection, answer, identifier),
@@ -116,7 +115,7 @@ function store(connection: Connection, outcomes: readonly Outcome[]): MaybePromi
   // A session without a stored queue is matched here; the store only deals with its shared groups.
   const kept = session.stored ? granted : granted.filter(subscription => shared(subscription.filter) !== undefined)
   const existing = kept.length === 0 ? [] : engine.persistence.subscribe(session.handle, kept)
-  return then(existing, () => {
+  return after(existing, () => {
     const stored = outcomes.map(outcome => {
       if (outcome.kind === 'denied') return outcome
       const { subscription } = outcome
@@ -172,8 +171,8 @@ export function sendRetained(connection: Connection, outcomes: readonly StoredOu
   for (const outcome of outcomes) {
     if (outcome.kind !== 'granted' || !wantsRetained(outcome.subscription, outcome.existed === true)) continue
     const { subscription } = outcome
-    last = then(last, () =>
-      then(connection.engine.persistence.retained(subscription.filter), messages =>
+    last = after(last, () =>
+      after(connection.engine.persistence.retained(subscription.filter), messages =>
         deliverRetained(connection, subscription, messages),
       ),
     )
@@ -220,10 +219,7 @@ export function restoreSubscriptions(connection: Connection, session: Session): 
     const wish = { topic: filter, qos, nl: noLocal, rap: retainAsPublished, rh: retainHandling }
     return consider(connection, wish, subscriptionIdentifier)
   })
-  return then(
-    restored.some(answer => isPromise(answer)) ? Promise.all(restored) : (restored as Outcome[]),
-    outcomes => keepAllowed(connection, session, outcomes),
-  )
+  return after(all(restored), outcomes => keepAllowed(connection, session, outcomes))
 }
 
 /** A right that was taken away ends the subscription, and what it would have brought. */
@@ -234,8 +230,8 @@ function keepAllowed(connection: Connection, session: Session, outcomes: readonl
   for (const subscription of granted) session.addSubscription(subscription)
   const { persistence } = connection.engine
   const removed = denied.length === 0 ? undefined : persistence.unsubscribe(session.handle, denied)
-  return then(removed, () =>
-    then(granted.length === 0 ? undefined : persistence.subscribe(session.handle, granted), () => {
+  return after(removed, () =>
+    after(granted.length === 0 ? undefined : persistence.subscribe(session.handle, granted), () => {
       for (const subscription of granted) addRoute(connection, session, subscription)
     }),
   )

@@ -3,14 +3,14 @@ import type { UnsubscribePacket } from '@x/packet'
 import { TopicError, parseSharedFilter, parseTopicFilter } from '@x/topic-trie'
 import type { TopicFilter } from '@x/topic-trie'
 import type { Connection } from './connection.ts'
-import { then } from './maybe-promise.ts'
+import { after } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 
 /** UNSUBSCRIBE from a client. MQTT 5.0 §3.10 */
 export function receiveUnsubscribe(connection: Connection, packet: UnsubscribePacket): MaybePromise<void> {
-  return then(unsubscribe(connection, packet.unsubscriptions), granted => {
+  return after(unsubscribe(connection, packet.unsubscriptions), granted => {
     if (connection.phase !== 'connected') return
-    connection.sendPacket({ cmd: 'unsuback', messageId: packet.messageId as number, granted: [...granted] })
+    connection.sendPacket({ cmd: 'unsuback', messageId: packet.messageId, granted: [...granted] })
     const { broker } = connection.engine
     if (broker.listenerCount('unsubscribe') > 0) broker.emit('unsubscribe', packet.unsubscriptions, connection.client)
   })
@@ -24,7 +24,7 @@ export function unsubscribe(connection: Connection, filters: readonly string[]):
   const known = filters.filter((filter, index) => codes[index] === undefined && session.subscriptions.has(filter))
   const kept = session.stored ? known : known.filter(filter => parseSharedFilter(filter as TopicFilter) !== undefined)
   const removed = kept.length === 0 ? undefined : engine.persistence.unsubscribe(session.handle, kept)
-  return then(removed, () =>
+  return after(removed, () =>
     filters.map((filter, index) => {
       const refused = codes[index]
       if (refused !== undefined) return refused

@@ -51,7 +51,10 @@ export function parseCommandLine(parameters: readonly string[]): Command {
   }
   const logLevel = logLevels.find(level => level === (values['log-level'] ?? 'info'))
   if (logLevel === undefined) {
-    return { kind: 'refuse', message: `--log-level is '${values['log-level']}', it must be one of ${logLevels.join(', ')}` }
+    return {
+      kind: 'refuse',
+      message: `--log-level is '${values['log-level']}', it must be one of ${logLevels.join(', ')}`,
+    }
   }
   if (values.host === '') return { kind: 'refuse', message: "--host is '', it must be an address or a host name" }
   return { kind: 'run', port, host: values.host, logLevel }

@@ -17,7 +17,8 @@ export const SESSION_NEVER_EXPIRES = 0xffffffff
  * repeating the call is harmless. Calls for one session take effect in the order they were made.
  *
  * A session has at most one owner. `openSession` makes the caller the owner and gives the session a new epoch; every
- * later call with an older handle is refused with `PersistenceError` `FENCED` and changes nothing. */
+ * later call with an older handle, or with the handle of a session that was closed since, is refused with
+ * `PersistenceError` `FENCED` and changes nothing. */
 export interface Persistence {
   /** What this store does not do is declared here, and the compliance suite tests that it is refused. */
   readonly supports: PersistenceSupports
@@ -32,7 +33,10 @@ export interface Persistence {
    * subscriptions, queue and received ids are gone ([MQTT5-3.1.2-4]).
    *
    * The previous owner's `fenced()` is called. A will that was waiting for its delay is dropped when the session goes
-   * on ([MQTT5-3.1.3-9]) and answered as `dueWill` when it ended. */
+   * on ([MQTT5-3.1.3-9]) and answered as `dueWill` when it ended, or when its delay had passed without `claimDue`. The
+   * will of an owner that is fenced is treated in the same way, and without a delay it is due (MQTT 5.0 §3.1.4). A
+   * fenced owner's session with interval 0 ends. What a fenced owner had taken counts as sent (`sentThrough`), and a
+   * session that goes on keeps the shared messages it had claimed. */
   openSession(request: OpenSessionRequest): MaybePromise<OpenedSession>
 
   /** The owner's connection has ended. Nothing is delivered to the owner afterwards.
@@ -49,7 +53,7 @@ export interface Persistence {
    * before (what Retain Handling 1 asks). A message published after the answer is matched against them. */
   subscribe(session: SessionHandle, subscriptions: readonly Subscription[]): MaybePromise<readonly boolean[]>
   /** Removes subscriptions; answers for each filter whether it was there. What is already queued stays queued
-   * ([MQTT5-3.10.4-3]). */
+   * ([MQTT5-3.10.4-3]). A shared group ends with its last member, and what waits in it is gone. */
   unsubscribe(session: SessionHandle, filters: readonly string[]): MaybePromise<readonly boolean[]>
 
   /** Stores what has to outlive this call: with `retain` the retained message of the topic (an empty payload removes
@@ -58,7 +62,7 @@ export interface Persistence {
    * matching shared group.
    *
    * With a receipt the packet id is recorded as received in the same step, so that a QoS 2 message can't be stored
-   * without its id or the other way round.
+   * without its id or the other way round. While that id is recorded, the same receipt again stores nothing.
    *
    * An entry of an open session is offered to its owner's `deliver`, in sequence order, before this answers or soon
    * afterwards; groups are announced by `groupReady`. A message published earlier by the same publisher has the lower
@@ -66,10 +70,12 @@ export interface Persistence {
   publish(message: Message, receipt?: Receipt): MaybePromise<void>
 
   /** Queues messages for this session alone (retained messages for a new subscription, messages the program sends to one
-   * client), under the same promises as `publish`. */
+   * client), under the same promises as `publish`; also for a session with interval 0. */
   enqueue(session: SessionHandle, deliveries: readonly Delivery[]): MaybePromise<void>
 
-  /** The entries with a sequence above `after`, in order, at most `limit`. Expired messages are left out and dropped. */
+  /** The entries with a sequence above `after`, in order, at most `limit`; the owner has taken what is answered. Expired
+   * messages are left out and dropped, unless their delivery has begun: what was taken, or sent before, stays
+   * ([MQTT5-3.3.2-5]). */
   read(session: SessionHandle, after: number, limit: number): MaybePromise<readonly QueueEntry[]>
 
   /** The client has taken the message over (PUBACK, PUBCOMP, or an error code in PUBACK or PUBREC): the entry is gone.
@@ -83,7 +89,7 @@ export interface Persistence {
 
   /** Gives up to `limit` waiting messages of a shared group to this session, which must be a member. They become
    * entries of the session, with sequences of its own; those of effective QoS 0 are not kept and need no
-   * acknowledgement. Empty: nothing waits. Each message is claimed by one session only. */
+   * acknowledgement. Empty: nothing waits, or the session is no member (any more). Each message is claimed by one session only. */
   claim(session: SessionHandle, group: string, limit: number): MaybePromise<readonly QueueEntry[]>
 
   /** The retained messages whose topics match, expired ones left out. A plain filter, not a shared one. */
@@ -123,7 +129,8 @@ export interface Drop {
   readonly count: number
 }
 
-/** Bounds of one session's queue and of one group's queue. */
+/** Bounds of what waits in one session's queue and in one group's queue. An entry that its owner has taken, or that was
+ * sent before, does not wait and does not count; nor does one that goes straight to an owner with room. */
 export interface QueueLimits {
   /** Entries waiting in a queue. */
   readonly maximumQueuedMessages: number
@@ -137,7 +144,8 @@ export interface QueueLimits {
 /** The owner's side of an open session. */
 export interface SessionOwner {
   /** Offers the entry. True: taken, the owner has it in flight. False: the owner has no room and will `read` it later;
-   * from then on it is offered nothing until it has read up to the newest entry. Must not call the store. */
+   * from then on it is offered nothing until it has read up to the newest entry. The same holds from the opening of a
+   * session that has entries. Must not call the store. */
   deliver(entry: QueueEntry): boolean
   /** Another connection has opened the session, here or on another broker: this owner's handle is stale. */
   fenced(): void

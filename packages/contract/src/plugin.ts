@@ -11,7 +11,7 @@ export interface Plugin {
 export interface PluggableBroker extends Pick<EventEmitter, 'on' | 'off' | 'once'> {
   readonly id: string
   readonly counters: Readonly<Counters>
-  publish(packet: { topic: string; payload?: string | Buffer; qos?: 0 | 1 | 2; retain?: boolean }): void
+  publish(packet: { topic: string; payload?: string | Buffer; qos?: 0 | 1 | 2; retain?: boolean }): Promise<void>
 }
 
 /** Counted since the broker was made, never reset. Adding one is all that the hot path pays. */

@@ -145,7 +145,7 @@ export class ReferencePersistence implements Persistence {
     const entries = above.slice(0, limit)
     session.takenThrough = Math.max(session.takenThrough, entries.at(-1)?.sequence ?? 0)
     if (session.open !== undefined && above.length <= limit) session.open.behind = false
-    return entries.map(entry => ({ ...entry }))
+    return Array.from(entries, entry => ({ ...entry }))
   }
 
   async acknowledge(handle: SessionHandle, sequence: number): Promise<void> {

@@ -4,27 +4,27 @@ import { bytes } from './bytes.ts'
 
 test('one cursor reads acknowledgements one after the other', () => {
   const source = bytes(
-    ...[0x50, 3, 1, 2, 0x97], // PUBREC, packet identifier 258, quota exceeded
-    ...[0x40, 2, 0, 7], // PUBACK, packet identifier 7
+    [0x50, 3, 1, 2, 0x97], // PUBREC, packet identifier 258, quota exceeded
+    [0x40, 2, 0, 7], // PUBACK, packet identifier 7
   )
   const ack = new AckFrame()
   ack.read(source, 0x50, 2, 5, 5)
-  expect({ ...ack }).toEqual({ messageId: 258, reasonCode: 0x97 })
+  expect(ack).toMatchObject({ messageId: 258, reasonCode: 0x97 })
   ack.read(source, 0x40, 7, 9, 5)
-  expect({ ...ack }).toEqual({ messageId: 7, reasonCode: 0 })
+  expect(ack).toMatchObject({ messageId: 7, reasonCode: 0 })
 })
 
 test('a long reason string is checked and passed over', () => {
   const source = bytes(
-    ...[0x40, 0x8a, 0x01], // PUBACK, 138 bytes remain
-    ...[0, 7, 0x10], // packet identifier 7, no matching subscribers
-    ...[0x85, 0x01], // 133 bytes of properties
-    ...[0x1f, 0, 130, 'r'.repeat(130)], // reason string
+    [0x40, 0x8a, 0x01], // PUBACK, 138 bytes remain
+    [0, 7, 0x10], // packet identifier 7, no matching subscribers
+    [0x85, 0x01], // 133 bytes of properties
+    [0x1f, 0, 130, 'r'.repeat(130)], // reason string
     0xc0, // next packet
   )
   const ack = new AckFrame()
   ack.read(source, 0x40, 3, 141, 5)
-  expect({ ...ack }).toEqual({ messageId: 7, reasonCode: 0x10 })
+  expect(ack).toMatchObject({ messageId: 7, reasonCode: 0x10 })
   // One byte less: the offset counts a length field of two bytes.
   expect(() => {
     ack.read(source, 0x40, 3, 140, 5)

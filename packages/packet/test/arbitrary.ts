@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { Packet, ProtocolVersion } from '../src/index.ts'
 
 const u16 = fc.integer({ min: 0, max: 0xffff })
@@ -14,7 +14,10 @@ const text = fc.oneof(
 const topic = text.filter(value => value.length > 0)
 /** Without empty values: mqtt-packet loses those of repeated names. A list has two values at least, as decoding makes it. */
 const userProperties = fc
-  .array(fc.tuple(text, fc.oneof(topic, fc.array(topic, { minLength: 2, maxLength: 3 }))), { minLength: 1, maxLength: 3 })
+  .array(fc.tuple(text, fc.oneof(topic, fc.array(topic, { minLength: 2, maxLength: 3 }))), {
+    minLength: 1,
+    maxLength: 3,
+  })
   .map(entries => Object.fromEntries(new Map(entries)))
 
 const optional = <T>(model: { [Key in keyof T]: fc.Arbitrary<T[Key]> }): fc.Arbitrary<Partial<T>> =>
@@ -64,7 +67,12 @@ function connect(version: ProtocolVersion): fc.Arbitrary<object> {
       { requiredKeys: ['cmd', 'protocolId', 'protocolVersion', 'clean', 'keepalive', 'clientId'] },
     )
     .filter(packet => packet.password === undefined || packet.username !== undefined)
-  const numbers = { sessionExpiryInterval: u32, receiveMaximum: positive, maximumPacketSize: positive, topicAliasMaximum: u16 }
+  const numbers = {
+    sessionExpiryInterval: u32,
+    receiveMaximum: positive,
+    maximumPacketSize: positive,
+    topicAliasMaximum: u16,
+  }
   const flags = { requestResponseInformation: fc.boolean(), requestProblemInformation: fc.boolean() }
   return withProperties(version, fields, optional({ ...numbers, ...flags, userProperties, authenticationMethod: text }))
 }
@@ -72,22 +80,45 @@ function connect(version: ProtocolVersion): fc.Arbitrary<object> {
 function connack(version: ProtocolVersion): fc.Arbitrary<object> {
   const code =
     version === 5
-      ? fc.record({ cmd: fc.constant('connack'), sessionPresent: fc.constant(false), reasonCode: fc.constantFrom(0, 0x87) })
-      : fc.record({ cmd: fc.constant('connack'), sessionPresent: fc.constant(false), returnCode: fc.integer({ min: 0, max: 5 }) })
+      ? fc.record({
+          cmd: fc.constant('connack'),
+          sessionPresent: fc.constant(false),
+          reasonCode: fc.constantFrom(0, 0x87),
+        })
+      : fc.record({
+          cmd: fc.constant('connack'),
+          sessionPresent: fc.constant(false),
+          returnCode: fc.integer({ min: 0, max: 5 }),
+        })
   const numbers = { sessionExpiryInterval: u32, receiveMaximum: positive, maximumQoS: fc.constantFrom(0, 1) }
   const more = { serverKeepAlive: u16, topicAliasMaximum: u16, retainAvailable: fc.boolean() }
   const texts = { assignedClientIdentifier: text, reasonString: text, serverReference: text, responseInformation: text }
-  return withProperties(version, code as fc.Arbitrary<object>, optional({ ...numbers, ...more, ...texts, userProperties }))
+  return withProperties(
+    version,
+    code as fc.Arbitrary<object>,
+    optional({ ...numbers, ...more, ...texts, userProperties }),
+  )
 }
 
 function publish(version: ProtocolVersion): fc.Arbitrary<object> {
-  const fields = fc.record({ cmd: fc.constant('publish'), topic, payload: binary, retain: fc.boolean(), dup: fc.boolean(), qos })
+  const fields = fc.record({
+    cmd: fc.constant('publish'),
+    topic,
+    payload: binary,
+    retain: fc.boolean(),
+    dup: fc.boolean(),
+    qos,
+  })
   const identified = fc.tuple(fields, positive).map(([packet, messageId]) => {
     return packet.qos === 0 ? { ...packet, dup: false } : { ...packet, messageId }
   })
   const identifier = fc.integer({ min: 1, max: 268_435_455 })
   const subscriptionIdentifier = fc.oneof(identifier, fc.array(identifier, { minLength: 2, maxLength: 4 }))
-  return withProperties(version, identified, optional({ ...messageProperties, topicAlias: positive, subscriptionIdentifier }))
+  return withProperties(
+    version,
+    identified,
+    optional({ ...messageProperties, topicAlias: positive, subscriptionIdentifier }),
+  )
 }
 
 function ack(version: ProtocolVersion, cmd: string, codes: readonly number[]): fc.Arbitrary<object> {

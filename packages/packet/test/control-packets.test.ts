@@ -1,36 +1,36 @@
 import { describe, expect, test } from 'vitest'
 import { decodeControl, Decoder, type ConnectPacket, willProperties } from '../src/index.ts'
-import { bytes } from './bytes.ts'
+import { bytes, type Part, userProperty } from './bytes.ts'
 import { fixtures } from './fixtures.ts'
 
 /** CONNECT of MQTT 5 with a will that has these properties. */
-function connectWithWill(...properties: (number | string)[]): Buffer {
+function connectWithWill(...properties: readonly (readonly Part[])[]): Buffer {
   const list = bytes(...properties)
   return bytes(
-    ...[0x10, 20 + list.length], // CONNECT
-    ...[0, 4, 'MQTT', 5, 0x06, 0, 0], // will, clean start, no keep alive
+    [0x10, 20 + list.length], // CONNECT
+    [0, 4, 'MQTT', 5, 0x06, 0, 0], // will, clean start, no keep alive
     0, // no properties
-    ...[0, 1, 'c'], // client identifier
-    ...[list.length, ...list], // will properties
-    ...[0, 1, 'w', 0, 0], // will topic, empty will payload
+    [0, 1, 'c'], // client identifier
+    [list.length], // length of the will properties
+    list,
+    [0, 1, 'w', 0, 0], // will topic, empty will payload
   )
 }
 
 describe('willProperties', () => {
   test('keeps the order of user properties and drops what is not for the PUBLISH', () => {
     const frame = connectWithWill(
-      ...[0x26, 0, 1, 'a', 0, 1, '1'], // user property a = 1
-      ...[0x18, 0, 0, 0, 5], // will delay interval 5 s
-      ...[0x26, 0, 1, 'b', 0, 1, '2'], // user property b = 2
-      ...[0x02, 0, 0, 0, 9], // message expiry interval 9 s
-      ...[0x26, 0, 1, 'a', 0, 1, '3'], // user property a = 3
+      [0x26, 0, 1, 'a', 0, 1, '1'], // user property a = 1
+      [0x18, 0, 0, 0, 5], // will delay interval 5 s
+      [0x26, 0, 1, 'b', 0, 1, '2'], // user property b = 2
+      [0x02, 0, 0, 0, 9], // message expiry interval 9 s
+      [0x26, 0, 1, 'a', 0, 1, '3'], // user property a = 3
     )
-    const pair = (name: string, value: string): (number | string)[] => [0x26, 0, 1, name, 0, 1, value]
-    expect(willProperties(frame)).toEqual(bytes(...pair('a', '1'), ...pair('b', '2'), ...pair('a', '3')))
+    expect(willProperties(frame)).toEqual(bytes(userProperty('a', '1'), userProperty('b', '2'), userProperty('a', '3')))
   })
 
   test('is a copy', () => {
-    const frame = connectWithWill(0x01, 1)
+    const frame = connectWithWill([0x01, 1])
     const properties = willProperties(frame)
     frame.fill(0)
     expect(properties).toEqual(bytes(0x01, 1))
@@ -39,7 +39,7 @@ describe('willProperties', () => {
   test.each([
     ['without will', bytes(0x10, 13, 0, 4, 'MQTT', 5, 2, 0, 0, 0, 0, 0)],
     ['whose will has no properties', connectWithWill()],
-    ['whose will has only a delay and an expiry', connectWithWill(0x18, 0, 0, 0, 5, 0x02, 0, 0, 0, 9)],
+    ['whose will has only a delay and an expiry', connectWithWill([0x18, 0, 0, 0, 5], [0x02, 0, 0, 0, 9])],
     ['of MQTT 3.1.1', bytes(0x10, 17, 0, 4, 'MQTT', 4, 6, 0, 0, 0, 0, 0, 1, 'w', 0, 0)],
   ])('is undefined for a CONNECT %s', (_, frame) => {
     expect(willProperties(frame)).toBeUndefined()
@@ -48,23 +48,24 @@ describe('willProperties', () => {
 
 describe('user properties', () => {
   test('of a will may be called __proto__ and keep empty values', () => {
-    const pair = (value: string): (number | string)[] => [0x26, 0, 9, '__proto__', 0, value.length, value]
-    const packet = decodeControl(connectWithWill(...pair(''), ...pair('x')), 5) as ConnectPacket
+    const packet = decodeControl(
+      connectWithWill(userProperty('__proto__', ''), userProperty('__proto__', 'x')),
+      5,
+    ) as ConnectPacket
     const userProperties = packet.will?.properties?.userProperties ?? {}
     expect(Object.entries(userProperties)).toEqual([['__proto__', ['', 'x']]])
     expect(Object.getPrototypeOf(userProperties)).toBeNull()
   })
 
   test('of a SUBSCRIBE keep an empty value when the name comes again', () => {
-    const pair = (value: string): (number | string)[] => [0x26, 0, 1, 'k', 0, value.length, value]
-    const list = bytes(...pair(''), ...pair('x'))
+    const list = bytes(userProperty('k', ''), userProperty('k', 'x'))
     const frame = bytes(0x82, 7 + list.length, 0, 1, list.length, ...list, 0, 1, 'a', 0)
     expect(decodeControl(frame, 5)).toMatchObject({ properties: { userProperties: { k: ['', 'x'] } } })
   })
 })
 
 describe('ownership', () => {
-  const [withPassword] = fixtures.filter(({ title }) => title === 'CONNECT of MQTT 3.1.1 with everything')
+  const withPassword = fixtures.find(({ title }) => title === 'CONNECT of MQTT 3.1.1 with everything')
 
   test('buffers of a CONNECT do not depend on the frame they came from', () => {
     const frame = Buffer.from(withPassword?.frame ?? [])

@@ -21,11 +21,11 @@ export const fixtures: readonly Fixture[] = [
     versions: [3],
     sender: 'client',
     frame: bytes(
-      ...[0x10, 15], // CONNECT, 15 bytes remain
-      ...[0, 6, 'MQIsdp'], // protocol name
-      ...[3, 0x02], // level 3, clean session
-      ...[0, 60], // keep alive 60 s
-      ...[0, 1, 'c'], // client identifier
+      [0x10, 15], // CONNECT, 15 bytes remain
+      [0, 6, 'MQIsdp'], // protocol name
+      [3, 0x02], // level 3, clean session
+      [0, 60], // keep alive 60 s
+      [0, 1, 'c'], // client identifier
     ),
     packet: { cmd: 'connect', protocolId: 'MQIsdp', protocolVersion: 3, clean: true, keepalive: 60, clientId: 'c' },
   },
@@ -34,15 +34,15 @@ export const fixtures: readonly Fixture[] = [
     versions: [4],
     sender: 'client',
     frame: bytes(
-      ...[0x10, 26], // CONNECT, 26 bytes remain
-      ...[0, 4, 'MQTT'], // protocol name
-      ...[4, 0xf6], // level 4; user name, password, will retain, will QoS 2, will, clean session
-      ...[1, 0], // keep alive 256 s
-      ...[0, 1, 'c'], // client identifier
-      ...[0, 1, 'w'], // will topic
-      ...[0, 1, 'x'], // will payload
-      ...[0, 2, 'é'], // user name
-      ...[0, 1, 0xff], // password, any byte
+      [0x10, 26], // CONNECT, 26 bytes remain
+      [0, 4, 'MQTT'], // protocol name
+      [4, 0xf6], // level 4; user name, password, will retain, will QoS 2, will, clean session
+      [1, 0], // keep alive 256 s
+      [0, 1, 'c'], // client identifier
+      [0, 1, 'w'], // will topic
+      [0, 1, 'x'], // will payload
+      [0, 2, 'é'], // user name
+      [0, 1, 0xff], // password, any byte
     ),
     packet: {
       cmd: 'connect',
@@ -61,11 +61,11 @@ export const fixtures: readonly Fixture[] = [
     versions: [4],
     sender: 'client',
     frame: bytes(
-      ...[0x10, 12], // CONNECT, 12 bytes remain
-      ...[0, 4, 'MQTT'], // protocol name
-      ...[0x84, 0x02], // level 4 of a bridge, clean session
-      ...[0, 0], // no keep alive
-      ...[0, 0], // client identifier ''
+      [0x10, 12], // CONNECT, 12 bytes remain
+      [0, 4, 'MQTT'], // protocol name
+      [0x84, 0x02], // level 4 of a bridge, clean session
+      [0, 0], // no keep alive
+      [0, 0], // client identifier ''
     ),
     packet: {
       cmd: 'connect',
@@ -82,33 +82,33 @@ export const fixtures: readonly Fixture[] = [
     versions: [5],
     sender: 'client',
     frame: bytes(
-      ...[0x10, 116], // CONNECT, 116 bytes remain
-      ...[0, 4, 'MQTT'], // protocol name
-      ...[5, 0x0e], // level 5; will QoS 1, will, clean start
-      ...[0, 60], // keep alive 60 s
+      [0x10, 116], // CONNECT, 116 bytes remain
+      [0, 4, 'MQTT'], // protocol name
+      [5, 0x0e], // level 5; will QoS 1, will, clean start
+      [0, 60], // keep alive 60 s
       45, // 45 bytes of properties
-      ...[0x11, 0, 0, 0, 10], // session expiry interval 10 s
-      ...[0x21, 0, 20], // receive maximum 20
-      ...[0x27, 0, 1, 0, 0], // maximum packet size 65536 bytes
-      ...[0x22, 0, 5], // topic alias maximum 5
-      ...[0x19, 1], // request response information
-      ...[0x17, 0], // no problem information
-      ...[0x26, 0, 1, 'k', 0, 1, 'v'], // user property k = v
-      ...[0x15, 0, 5, 'PLAIN'], // authentication method
-      ...[0x16, 0, 2, 1, 2], // authentication data
-      ...[0x26, 0, 0, 0, 0], // user property '' = ''
-      ...[0, 1, 'c'], // client identifier
+      [0x11, 0, 0, 0, 10], // session expiry interval 10 s
+      [0x21, 0, 20], // receive maximum 20
+      [0x27, 0, 1, 0, 0], // maximum packet size 65536 bytes
+      [0x22, 0, 5], // topic alias maximum 5
+      [0x19, 1], // request response information
+      [0x17, 0], // no problem information
+      [0x26, 0, 1, 'k', 0, 1, 'v'], // user property k = v
+      [0x15, 0, 5, 'PLAIN'], // authentication method
+      [0x16, 0, 2, 1, 2], // authentication data
+      [0x26, 0, 0, 0, 0], // user property '' = ''
+      [0, 1, 'c'], // client identifier
       44, // 44 bytes of will properties
-      ...[0x18, 0, 0, 0, 7], // will delay interval 7 s
-      ...[0x01, 1], // payload format indicator: UTF-8
-      ...[0x02, 0, 0, 0, 9], // message expiry interval 9 s
-      ...[0x03, 0, 4, 'text'], // content type
-      ...[0x08, 0, 3, 'r/t'], // response topic
-      ...[0x09, 0, 1, 0xfe], // correlation data
-      ...[0x26, 0, 1, 'n', 0, 1, 'm'], // user property n = m
-      ...[0x26, 0, 1, 'o', 0, 2, 'pq'], // user property o = pq
-      ...[0, 3, 'w/t'], // will topic
-      ...[0, 5, 'hello'], // will payload
+      [0x18, 0, 0, 0, 7], // will delay interval 7 s
+      [0x01, 1], // payload format indicator: UTF-8
+      [0x02, 0, 0, 0, 9], // message expiry interval 9 s
+      [0x03, 0, 4, 'text'], // content type
+      [0x08, 0, 3, 'r/t'], // response topic
+      [0x09, 0, 1, 0xfe], // correlation data
+      [0x26, 0, 1, 'n', 0, 1, 'm'], // user property n = m
+      [0x26, 0, 1, 'o', 0, 2, 'pq'], // user property o = pq
+      [0, 3, 'w/t'], // will topic
+      [0, 5, 'hello'], // will payload
     ),
     packet: {
       cmd: 'connect',
@@ -151,13 +151,13 @@ export const fixtures: readonly Fixture[] = [
     versions: [5],
     sender: 'client',
     frame: bytes(
-      ...[0x10, 16], // CONNECT, 16 bytes remain
-      ...[0, 4, 'MQTT'], // protocol name
-      ...[5, 0x40], // level 5, password
-      ...[0, 0], // no keep alive
+      [0x10, 16], // CONNECT, 16 bytes remain
+      [0, 4, 'MQTT'], // protocol name
+      [5, 0x40], // level 5, password
+      [0, 0], // no keep alive
       0, // no properties
-      ...[0, 0], // client identifier ''
-      ...[0, 1, 'p'], // password
+      [0, 0], // client identifier ''
+      [0, 1, 'p'], // password
     ),
     packet: {
       cmd: 'connect',
@@ -189,26 +189,26 @@ export const fixtures: readonly Fixture[] = [
     versions: [5],
     sender: 'server',
     frame: bytes(
-      ...[0x20, 74], // CONNACK, 74 bytes remain
-      ...[0, 0], // no session, success
+      [0x20, 74], // CONNACK, 74 bytes remain
+      [0, 0], // no session, success
       71, // 71 bytes of properties
-      ...[0x11, 0, 0, 1, 0], // session expiry interval 256 s
-      ...[0x21, 0, 9], // receive maximum 9
-      ...[0x24, 1], // maximum QoS 1
-      ...[0x25, 0], // no retain
-      ...[0x27, 0, 0, 4, 0], // maximum packet size 1024 bytes
-      ...[0x12, 0, 1, 'i'], // assigned client identifier
-      ...[0x22, 0, 3], // topic alias maximum 3
-      ...[0x1f, 0, 2, 'ok'], // reason string
-      ...[0x26, 0, 1, 'k', 0, 1, 'v'], // user property k = v
-      ...[0x28, 1], // wildcard subscriptions available
-      ...[0x29, 0], // no subscription identifiers
-      ...[0x2a, 1], // shared subscriptions available
-      ...[0x13, 0, 30], // server keep alive 30 s
-      ...[0x1a, 0, 3, 'r/i'], // response information
-      ...[0x1c, 0, 5, 'other'], // server reference
-      ...[0x15, 0, 5, 'PLAIN'], // authentication method
-      ...[0x16, 0, 1, 7], // authentication data
+      [0x11, 0, 0, 1, 0], // session expiry interval 256 s
+      [0x21, 0, 9], // receive maximum 9
+      [0x24, 1], // maximum QoS 1
+      [0x25, 0], // no retain
+      [0x27, 0, 0, 4, 0], // maximum packet size 1024 bytes
+      [0x12, 0, 1, 'i'], // assigned client identifier
+      [0x22, 0, 3], // topic alias maximum 3
+      [0x1f, 0, 2, 'ok'], // reason string
+      [0x26, 0, 1, 'k', 0, 1, 'v'], // user property k = v
+      [0x28, 1], // wildcard subscriptions available
+      [0x29, 0], // no subscription identifiers
+      [0x2a, 1], // shared subscriptions available
+      [0x13, 0, 30], // server keep alive 30 s
+      [0x1a, 0, 3, 'r/i'], // response information
+      [0x1c, 0, 5, 'other'], // server reference
+      [0x15, 0, 5, 'PLAIN'], // authentication method
+      [0x16, 0, 1, 7], // authentication data
     ),
     packet: {
       cmd: 'connack',
@@ -247,9 +247,9 @@ export const fixtures: readonly Fixture[] = [
     versions: [3, 4],
     sender: 'server',
     frame: bytes(
-      ...[0x3b, 9], // PUBLISH, DUP, QoS 1, RETAIN, 9 bytes remain
-      ...[0, 3, 'a/b'], // topic
-      ...[1, 2], // packet identifier 258
+      [0x3b, 9], // PUBLISH, DUP, QoS 1, RETAIN, 9 bytes remain
+      [0, 3, 'a/b'], // topic
+      [1, 2], // packet identifier 258
       '!!', // payload
     ),
     packet: { ...publish, qos: 1, dup: true, retain: true, messageId: 258, payload: Buffer.from('!!') },
@@ -259,8 +259,8 @@ export const fixtures: readonly Fixture[] = [
     versions: [3, 4],
     sender: 'client',
     frame: bytes(
-      ...[0x30, 0x80, 0x01], // PUBLISH, 128 bytes remain
-      ...[0, 3, 'a/b'], // topic
+      [0x30, 0x80, 0x01], // PUBLISH, 128 bytes remain
+      [0, 3, 'a/b'], // topic
       'x'.repeat(123), // payload
     ),
     packet: { ...publish, payload: Buffer.alloc(123, 'x') },
@@ -270,10 +270,10 @@ export const fixtures: readonly Fixture[] = [
     versions: [5],
     sender: 'client',
     frame: bytes(
-      ...[0x34, 9], // PUBLISH, QoS 2, 9 bytes remain
-      ...[0, 3, 'a/b'], // topic
-      ...[0, 10], // packet identifier 10
-      ...[0, '!'], // no properties, payload
+      [0x34, 9], // PUBLISH, QoS 2, 9 bytes remain
+      [0, 3, 'a/b'], // topic
+      [0, 10], // packet identifier 10
+      [0, '!'], // no properties, payload
     ),
     packet: { ...publish, qos: 2, messageId: 10, payload: Buffer.from('!') },
   },
@@ -282,17 +282,17 @@ export const fixtures: readonly Fixture[] = [
     versions: [5],
     sender: 'client',
     frame: bytes(
-      ...[0x30, 49], // PUBLISH, 49 bytes remain
-      ...[0, 3, 'a/b'], // topic
+      [0x30, 49], // PUBLISH, 49 bytes remain
+      [0, 3, 'a/b'], // topic
       42, // 42 bytes of properties
-      ...[0x01, 1], // payload format indicator: UTF-8
-      ...[0x02, 0, 0, 0x0e, 0x10], // message expiry interval 3600 s
-      ...[0x23, 0, 4], // topic alias 4
-      ...[0x08, 0, 3, 'r/t'], // response topic
-      ...[0x09, 0, 2, 0, 1], // correlation data
-      ...[0x26, 0, 1, 'k', 0, 1, '1'], // user property k = 1
-      ...[0x26, 0, 1, 'k', 0, 1, '2'], // user property k = 2
-      ...[0x03, 0, 4, 'text'], // content type
+      [0x01, 1], // payload format indicator: UTF-8
+      [0x02, 0, 0, 0x0e, 0x10], // message expiry interval 3600 s
+      [0x23, 0, 4], // topic alias 4
+      [0x08, 0, 3, 'r/t'], // response topic
+      [0x09, 0, 2, 0, 1], // correlation data
+      [0x26, 0, 1, 'k', 0, 1, '1'], // user property k = 1
+      [0x26, 0, 1, 'k', 0, 1, '2'], // user property k = 2
+      [0x03, 0, 4, 'text'], // content type
       '!', // payload
     ),
     packet: {
@@ -314,11 +314,11 @@ export const fixtures: readonly Fixture[] = [
     versions: [5],
     sender: 'server',
     frame: bytes(
-      ...[0x30, 12], // PUBLISH, 12 bytes remain
-      ...[0, 3, 'a/b'], // topic
+      [0x30, 12], // PUBLISH, 12 bytes remain
+      [0, 3, 'a/b'], // topic
       5, // 5 bytes of properties
-      ...[0x0b, 1], // subscription identifier 1
-      ...[0x0b, 0x80, 0x01], // subscription identifier 128
+      [0x0b, 1], // subscription identifier 1
+      [0x0b, 0x80, 0x01], // subscription identifier 128
       '!', // payload
     ),
     packet: { ...publish, properties: { subscriptionIdentifier: [1, 128] }, payload: Buffer.from('!') },
@@ -370,11 +370,11 @@ export const fixtures: readonly Fixture[] = [
     versions: [5],
     sender: 'client',
     frame: bytes(
-      ...[0x62, 16], // PUBREL, 16 bytes remain
-      ...[0, 10], // packet identifier 10
-      ...[0x92, 12], // packet identifier not found, 12 bytes of properties
-      ...[0x1f, 0, 2, 'no'], // reason string
-      ...[0x26, 0, 1, 'k', 0, 1, 'v'], // user property k = v
+      [0x62, 16], // PUBREL, 16 bytes remain
+      [0, 10], // packet identifier 10
+      [0x92, 12], // packet identifier not found, 12 bytes of properties
+      [0x1f, 0, 2, 'no'], // reason string
+      [0x26, 0, 1, 'k', 0, 1, 'v'], // user property k = v
     ),
     packet: {
       cmd: 'pubrel',
@@ -396,10 +396,10 @@ export const fixtures: readonly Fixture[] = [
     versions: [3, 4],
     sender: 'client',
     frame: bytes(
-      ...[0x82, 12], // SUBSCRIBE, 12 bytes remain
-      ...[0, 10], // packet identifier 10
-      ...[0, 1, '#', 0], // topic filter, QoS 0
-      ...[0, 3, 'a/+', 2], // topic filter, QoS 2
+      [0x82, 12], // SUBSCRIBE, 12 bytes remain
+      [0, 10], // packet identifier 10
+      [0, 1, '#', 0], // topic filter, QoS 0
+      [0, 3, 'a/+', 2], // topic filter, QoS 2
     ),
     packet: {
       cmd: 'subscribe',
@@ -415,12 +415,12 @@ export const fixtures: readonly Fixture[] = [
     versions: [5],
     sender: 'client',
     frame: bytes(
-      ...[0x82, 18], // SUBSCRIBE, 18 bytes remain
-      ...[0, 10], // packet identifier 10
+      [0x82, 18], // SUBSCRIBE, 18 bytes remain
+      [0, 10], // packet identifier 10
       9, // 9 bytes of properties
-      ...[0x0b, 5], // subscription identifier 5
-      ...[0x26, 0, 1, 'k', 0, 1, 'v'], // user property k = v
-      ...[0, 3, 'a/+', 0x2d], // topic filter; QoS 1, no local, retain as published, retain handling 2
+      [0x0b, 5], // subscription identifier 5
+      [0x26, 0, 1, 'k', 0, 1, 'v'], // user property k = v
+      [0, 3, 'a/+', 0x2d], // topic filter; QoS 1, no local, retain as published, retain handling 2
     ),
     packet: {
       cmd: 'subscribe',
@@ -441,10 +441,10 @@ export const fixtures: readonly Fixture[] = [
     versions: [5],
     sender: 'server',
     frame: bytes(
-      ...[0x90, 10], // SUBACK, 10 bytes remain
-      ...[0, 10], // packet identifier 10
-      ...[5, 0x1f, 0, 2, 'no'], // 5 bytes of properties: reason string
-      ...[1, 0x87], // QoS 1, not authorized
+      [0x90, 10], // SUBACK, 10 bytes remain
+      [0, 10], // packet identifier 10
+      [5, 0x1f, 0, 2, 'no'], // 5 bytes of properties: reason string
+      [1, 0x87], // QoS 1, not authorized
     ),
     packet: { cmd: 'suback', messageId: 10, properties: { reasonString: 'no' }, granted: [1, 0x87] },
   },
@@ -460,10 +460,10 @@ export const fixtures: readonly Fixture[] = [
     versions: [5],
     sender: 'client',
     frame: bytes(
-      ...[0xa2, 13], // UNSUBSCRIBE, 13 bytes remain
-      ...[0, 10], // packet identifier 10
-      ...[7, 0x26, 0, 1, 'k', 0, 1, 'v'], // 7 bytes of properties: user property k = v
-      ...[0, 1, '#'], // topic filter
+      [0xa2, 13], // UNSUBSCRIBE, 13 bytes remain
+      [0, 10], // packet identifier 10
+      [7, 0x26, 0, 1, 'k', 0, 1, 'v'], // 7 bytes of properties: user property k = v
+      [0, 1, '#'], // topic filter
     ),
     packet: { cmd: 'unsubscribe', messageId: 10, properties: { userProperties: { k: 'v' } }, unsubscriptions: ['#'] },
   },
@@ -523,12 +523,12 @@ export const fixtures: readonly Fixture[] = [
     versions: [5],
     sender: 'server',
     frame: bytes(
-      ...[0xe0, 22], // DISCONNECT, 22 bytes remain
-      ...[0x9c, 20], // use another server, 20 bytes of properties
-      ...[0x11, 0, 0, 0, 1], // session expiry interval 1 s
-      ...[0x1f, 0, 1, 'r'], // reason string
-      ...[0x26, 0, 1, 'k', 0, 1, 'v'], // user property k = v
-      ...[0x1c, 0, 1, 's'], // server reference
+      [0xe0, 22], // DISCONNECT, 22 bytes remain
+      [0x9c, 20], // use another server, 20 bytes of properties
+      [0x11, 0, 0, 0, 1], // session expiry interval 1 s
+      [0x1f, 0, 1, 'r'], // reason string
+      [0x26, 0, 1, 'k', 0, 1, 'v'], // user property k = v
+      [0x1c, 0, 1, 's'], // server reference
     ),
     packet: {
       cmd: 'disconnect',
@@ -554,12 +554,12 @@ export const fixtures: readonly Fixture[] = [
     versions: [5],
     sender: 'client',
     frame: bytes(
-      ...[0xf0, 22], // AUTH, 22 bytes remain
-      ...[0x18, 20], // continue authentication, 20 bytes of properties
-      ...[0x15, 0, 3, 'abc'], // authentication method
-      ...[0x16, 0, 2, 0, 255], // authentication data
-      ...[0x1f, 0, 1, 'r'], // reason string
-      ...[0x26, 0, 0, 0, 0], // user property '' = ''
+      [0xf0, 22], // AUTH, 22 bytes remain
+      [0x18, 20], // continue authentication, 20 bytes of properties
+      [0x15, 0, 3, 'abc'], // authentication method
+      [0x16, 0, 2, 0, 255], // authentication data
+      [0x1f, 0, 1, 'r'], // reason string
+      [0x26, 0, 0, 0, 0], // user property '' = ''
     ),
     packet: {
       cmd: 'auth',

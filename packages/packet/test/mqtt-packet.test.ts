@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { generate, type Packet as TheirPacket, parser as createParser } from 'mqtt-packet'
 import { describe, expect, test } from 'vitest'
 import { Decoder, encode, type Packet, type ProtocolVersion } from '../src/index.ts'
@@ -65,6 +65,8 @@ function refusalOf(frame: Buffer, version: ProtocolVersion): string {
     ourDecode(frame, version)
     return 'decoded'
   } catch (error) {
-    return error instanceof Error && 'code' in error ? `${error.name} ${String(error.code)}` : `broke with ${String(error)}`
+    return error instanceof Error && 'code' in error
+      ? `${error.name} ${String(error.code)}`
+      : `broke with ${String(error)}`
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { decodeProperties, PacketError, type PropertyPacket } from '../src/index.ts'
-import { bytes } from './bytes.ts'
+import { bytes, userProperty } from './bytes.ts'
 
 /** What the specification's table of properties says (MQTT 5.0 §2.2.2.2), and values that are allowed and refused. */
 interface Rule {
@@ -96,26 +96,31 @@ describe.each(rules)('property $name', ({ name, id, valid, decoded, refused, all
   test('is refused when cut at any byte', () => {
     const whole = bytes(id, ...valid)
     for (let cut = 1; cut < whole.length; cut++) {
-      for (const packet of allowedIn) expect(refusal(packet, ...whole.subarray(0, cut))).toMatch(/^PACKET_TOO_SHORT 0x81/)
+      for (const packet of allowedIn)
+        expect(refusal(packet, ...whole.subarray(0, cut))).toMatch(/^PACKET_TOO_SHORT 0x81/)
     }
   })
 
   test('is refused with a value outside its range', () => {
     const expected = name === 'topicAlias' ? /^TOPIC_ALIAS_INVALID 0x94/ : /^PROPERTY_VALUE 0x82/
     for (const value of refused) {
-      for (const packet of allowedIn) expect(refusal(packet, id, ...value), `${packet} ${value.join()}`).toMatch(expected)
+      for (const packet of allowedIn)
+        expect(refusal(packet, id, ...value), `${packet} ${value.join()}`).toMatch(expected)
     }
   })
 })
 
-describe.each(rules.filter(({ decoded }) => typeof decoded === 'string'))('string property $name', ({ id, allowedIn }) => {
-  test('is refused with ill-formed UTF-8 and with U+0000', () => {
-    for (const packet of allowedIn) {
-      expect(refusal(packet, id, 0, 2, 0xc3, 0x28)).toBe('UTF8_INVALID 0x81 at 3')
-      expect(refusal(packet, id, 0, 2, 0x61, 0)).toBe('NUL_CHARACTER 0x81 at 4')
-    }
-  })
-})
+describe.each(rules.filter(({ decoded }) => typeof decoded === 'string'))(
+  'string property $name',
+  ({ id, allowedIn }) => {
+    test('is refused with ill-formed UTF-8 and with U+0000', () => {
+      for (const packet of allowedIn) {
+        expect(refusal(packet, id, 0, 2, 0xc3, 0x28)).toBe('UTF8_INVALID 0x81 at 3')
+        expect(refusal(packet, id, 0, 2, 0x61, 0)).toBe('NUL_CHARACTER 0x81 at 4')
+      }
+    })
+  },
+)
 
 test('names and values of user properties are checked alike', () => {
   expect(refusal('publish', 0x26, 0, 1, 0xff, 0, 0)).toBe('UTF8_INVALID 0x81 at 3')
@@ -144,8 +149,13 @@ test('user properties may be called like members of Object.prototype', () => {
 })
 
 test('values of a user property keep their order, also empty ones', () => {
-  const pair = (name: string, value: string): (number | string)[] => [0x26, 0, name.length, name, 0, value.length, value]
-  expect(decode('publish', ...pair('k', ''), ...pair('j', 'x'), ...pair('k', '2'), ...pair('k', ''))).toEqual({
+  const pairs = [
+    ['k', ''],
+    ['j', 'x'],
+    ['k', '2'],
+    ['k', ''],
+  ] as const
+  expect(decode('publish', ...pairs.flatMap(([name, value]) => userProperty(name, value)))).toEqual({
     userProperties: { k: ['', '2', ''], j: 'x' },
   })
 })

@@ -7,7 +7,7 @@ import {
   publishSize,
   writePublish,
 } from '../src/index.ts'
-import { bytes } from './bytes.ts'
+import { bytes, userProperty } from './bytes.ts'
 
 const plain: OutgoingPublish = {
   topic: 'a',
@@ -50,13 +50,13 @@ test('writes every property in MQTT 5 and none before', () => {
     topicAlias: 0x102,
   }
   const expected = bytes(
-    ...[0x30, 19], // PUBLISH, 19 bytes remain
-    ...[0, 0], // topic ''
+    [0x30, 19], // PUBLISH, 19 bytes remain
+    [0, 0], // topic ''
     15, // 15 bytes of properties
-    ...[0x23, 1, 2], // topic alias
-    ...[0x02, 0xfe, 0xdc, 0xba, 0x98], // message expiry interval
-    ...[0x0b, 1, 0x0b, 0x80, 1], // subscription identifiers
-    ...[0x01, 1], // payload format indicator, as given
+    [0x23, 1, 2], // topic alias
+    [0x02, 0xfe, 0xdc, 0xba, 0x98], // message expiry interval
+    [0x0b, 1, 0x0b, 0x80, 1], // subscription identifiers
+    [0x01, 1], // payload format indicator, as given
     '!', // payload
   )
   expect(write(publish, 5)).toEqual(expected)
@@ -103,8 +103,9 @@ describe('encodePublishProperties', () => {
 
   test('keeps the order of the values of a user property, and a name of __proto__', () => {
     const userProperties = Object.fromEntries([['__proto__', ['1', '', '2']]])
-    const one = (value: string): (number | string)[] => [0x26, 0, 9, '__proto__', 0, value.length, value]
-    expect(encodePublishProperties({ userProperties })).toEqual(bytes(...one('1'), ...one(''), ...one('2')))
+    expect(encodePublishProperties({ userProperties })).toEqual(
+      bytes(...['1', '', '2'].map(value => userProperty('__proto__', value))),
+    )
   })
 
   test.each([

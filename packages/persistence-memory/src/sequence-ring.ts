@@ -20,6 +20,11 @@ export class SequenceRing<Item extends { readonly sequence: number }> {
     return this.#length
   }
 
+  /** Slots held; 0 while empty. */
+  get footprint(): number {
+    return this.#slots?.length ?? 0
+  }
+
   /** Appends an item; its sequence must be above all others. Amortised O(1). */
   push(item: Item): void {
     let slots = this.#slots

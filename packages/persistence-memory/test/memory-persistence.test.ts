@@ -1,0 +1,199 @@
+import type { Message, OpenedSession, PersistenceHost, SessionOwner, Subscription } from '@x/contract'
+import { PersistenceError } from '@x/contract'
+import { ManualClock } from '@x/contract/testing'
+import { expect, test } from 'vitest'
+import type { MemoryPersistenceOptions } from '../src/index.ts'
+import { MemoryPersistence } from '../src/index.ts'
+
+const owner: SessionOwner = { deliver: () => true, fenced() {} }
+const plain = {
+  noLocal: false,
+  retainAsPublished: false,
+  retainHandling: 0,
+  subscriptionIdentifier: undefined,
+} as const
+
+function hostOf(changes: Partial<PersistenceHost> = {}): PersistenceHost {
+  return {
+    brokerId: 'broker',
+    clock: new ManualClock(),
+    limits: { maximumQueuedMessages: 1000, maximumQueuedBytes: 1_000_000, overflow: 'dropOldest' },
+    groupReady() {},
+    dropped() {},
+    ...changes,
+  }
+}
+
+function openStore(options?: MemoryPersistenceOptions, changes?: Partial<PersistenceHost>): MemoryPersistence {
+  const store = new MemoryPersistence(options)
+  store.open(hostOf(changes))
+  return store
+}
+
+function connect(
+  store: MemoryPersistence,
+  clientId: string,
+  changes: { interval?: number; owner?: SessionOwner } = {},
+): OpenedSession {
+  return store.openSession({
+    clientId,
+    cleanStart: false,
+    sessionExpiryInterval: changes.interval ?? 100,
+    will: undefined,
+    owner: changes.owner ?? owner,
+  })
+}
+
+function subscription(filter: string): Subscription {
+  return { filter, qos: 1, ...plain }
+}
+
+function message(fields: Partial<Message> = {}): Message {
+  return {
+    topic: 'a',
+    payload: Buffer.from('payload'),
+    qos: 1,
+    retain: false,
+    properties: undefined,
+    expiresAt: undefined,
+    publisher: undefined,
+    brokerId: 'broker',
+    brokerCounter: 1,
+    ...fields,
+  }
+}
+
+/** The code of what the call throws. */
+function codeOf(call: () => unknown): string | undefined {
+  try {
+    call()
+  } catch (error) {
+    if (error instanceof PersistenceError) return error.code
+    throw error
+  }
+  return undefined
+}
+
+test('offers an entry before publish answers', () => {
+  const store = openStore()
+  const offered: string[] = []
+  const deliver: SessionOwner['deliver'] = entry => offered.push(entry.message.payload.toString()) > 0
+  const { handle } = connect(store, 'client', { owner: { deliver, fenced() {} } })
+  store.subscribe(handle, [subscription('a')])
+  store.publish(message())
+  expect(offered).toEqual(['payload'])
+})
+
+test('copies a message once for all who keep it, and not at all when nobody does', () => {
+  const store = openStore()
+  const taken = new Set<Message>()
+  const deliver: SessionOwner['deliver'] = entry => taken.add(entry.message).size > 0
+  for (const clientId of ['x', 'y', 'z']) {
+    const { handle } = connect(store, clientId, { owner: { deliver, fenced() {} } })
+    store.subscribe(handle, [subscription('a')])
+  }
+  store.publish(message({ retain: true }))
+  for (const retained of store.retained('a')) taken.add(retained)
+  expect(taken.size).toBe(1)
+  const payload = new Proxy(Buffer.from('payload'), {
+    get() {
+      throw new TypeError('nobody keeps this message')
+    },
+  })
+  store.publish(message({ topic: 'elsewhere', payload }))
+})
+
+test('queues retained messages of its own without copying them again', () => {
+  const store = openStore()
+  store.publish(message({ retain: true }))
+  const { handle } = connect(store, 'client')
+  const [retained] = [...store.retained('a')]
+  if (retained === undefined) throw new TypeError('nothing is retained')
+  store.enqueue(handle, [{ message: retained, qos: 1, retain: true, subscriptionIdentifiers: undefined }])
+  expect(store.read(handle, 0, 10)[0]?.message).toBe(retained)
+})
+
+test('lets a host claim from within groupReady', () => {
+  const claimed: string[] = []
+  const store: MemoryPersistence = openStore(undefined, {
+    groupReady: group => {
+      for (const entry of store.claim(handle, group, 10)) claimed.push(entry.message.payload.toString())
+    },
+  })
+  const { handle } = connect(store, 'member')
+  store.subscribe(handle, [subscription('$share/g/a'), subscription('$share/h/+')])
+  store.publish(message())
+  expect(claimed).toEqual(['payload', 'payload'])
+})
+
+test('refuses a new stored session at maximumSessions, and resumes those that are there', () => {
+  const store = openStore({ maximumSessions: 2 })
+  const first = connect(store, 'first')
+  connect(store, 'second')
+  expect(codeOf(() => connect(store, 'third'))).toBe('QUOTA_EXCEEDED')
+  expect(connect(store, 'second').present).toBe(true)
+  expect(connect(store, 'passing', { interval: 0 }).present).toBe(false)
+  expect(store.counts().sessions).toBe(2)
+  store.closeSession(first.handle, { sessionExpiryInterval: 0, will: 'discard', sentThrough: 0 })
+  expect(codeOf(() => connect(store, 'third'))).toBeUndefined()
+})
+
+test('refuses a new retained topic at maximumRetainedMessages with all that came with it', () => {
+  const store = openStore({ maximumRetainedMessages: 1 })
+  const { handle } = connect(store, 'client')
+  store.subscribe(handle, [subscription('#')])
+  store.publish(message({ topic: 'a', retain: true }))
+  const refused = { session: handle, packetId: 7 }
+  expect(codeOf(() => store.publish(message({ topic: 'b', retain: true, qos: 2 }), refused))).toBe('QUOTA_EXCEEDED')
+  expect(store.read(handle, 0, 10).length).toBe(1)
+  expect(connect(store, 'client').received).toEqual([])
+  store.publish(message({ topic: 'a', retain: true, qos: 0 }))
+  store.publish(message({ topic: 'b', retain: true, qos: 0, payload: Buffer.alloc(0) }))
+  store.publish(message({ topic: 'a', retain: true, qos: 0, payload: Buffer.alloc(0) }))
+  expect(codeOf(() => store.publish(message({ topic: 'b', retain: true })))).toBeUndefined()
+})
+
+test('refuses to retain beyond maximumRetainedBytes, counting what is replaced or removed', () => {
+  const store = openStore({ maximumRetainedBytes: 20 })
+  const retain = (topic: string, bytes: number): string | undefined =>
+    codeOf(() => store.publish(message({ topic, retain: true, qos: 0, payload: Buffer.alloc(bytes) })))
+  expect(retain('a', 19)).toBeUndefined()
+  expect(retain('b', 1)).toBe('QUOTA_EXCEEDED')
+  expect(retain('a', 20)).toBe('QUOTA_EXCEEDED')
+  expect(retain('a', 9)).toBeUndefined()
+  expect(retain('b', 9)).toBeUndefined()
+  expect(retain('a', 0)).toBeUndefined()
+  expect(retain('b', 19)).toBeUndefined()
+})
+
+test('frees expired retained messages that nobody asks for', () => {
+  const clock = new ManualClock()
+  const store = openStore(undefined, { clock })
+  for (let index = 0; index < 10; index += 1) {
+    store.publish(message({ topic: `t/${index}`, retain: true, expiresAt: clock.now() + 1000 }))
+  }
+  clock.advance(1000)
+  expect(store.claimDue(6)).toEqual([])
+  expect(store.counts().retainedMessages).toBe(4)
+  expect(store.claimDue(6)).toEqual([])
+  expect(store.counts().retainedMessages).toBe(0)
+})
+
+test('gives no epoch twice, also when it was closed in between', () => {
+  const store = openStore()
+  const { handle } = connect(store, 'client')
+  store.close()
+  store.open(hostOf())
+  expect(connect(store, 'client').handle.epoch).not.toBe(handle.epoch)
+})
+
+test('has nothing left of ten thousand sessions that came and went', () => {
+  const store = openStore()
+  for (let index = 0; index < 10_000; index += 1) {
+    const { handle } = connect(store, `client ${index}`)
+    store.subscribe(handle, [subscription('a'), subscription(`own/${index}`), subscription('$share/g/a')])
+    store.publish(message())
+    store.closeSession(handle, { sessionExpiryInterval: 0, will: 'publish', sentThrough: 1 })
+  }
+  expect(store.counts()).toEqual({ sessions: 0, subscriptions: 0, queuedMessages: 0, retainedMessages: 0 })
+})
