@@ -89,7 +89,8 @@ export interface Persistence {
 
   /** Gives up to `limit` waiting messages of a shared group to this session, which must be a member. They become
    * entries of the session, with sequences of its own; those of effective QoS 0 are not kept and need no
-   * acknowledgement. Empty: nothing waits, or the session is no member (any more). Each message is claimed by one session only. */
+   * acknowledgement. Empty: nothing waits, or the session is no member (any more). Each message is claimed by one
+   * session only. */
   claim(session: SessionHandle, group: string, limit: number): MaybePromise<readonly QueueEntry[]>
 
   /** The retained messages whose topics match, expired ones left out. A plain filter, not a shared one. */

@@ -55,11 +55,6 @@ export class SessionQueue {
     this.#clientId = clientId
   }
 
-  /** Entries that are not acknowledged. */
-  get size(): number {
-    return this.#ring.size
-  }
-
   /** Offers new entries to this owner, after it has read what is there already. */
   attach(owner: SessionOwner): void {
     this.#owner = owner

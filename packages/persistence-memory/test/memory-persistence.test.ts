@@ -197,3 +197,23 @@ test('has nothing left of ten thousand sessions that came and went', () => {
   }
   expect(store.counts()).toEqual({ sessions: 0, subscriptions: 0, queuedMessages: 0, retainedMessages: 0 })
 })
+
+test('begins to queue for a session that turns out to outlive its connection', () => {
+  const store = openStore()
+  const { handle } = connect(store, 'client', { interval: 0 })
+  store.subscribe(handle, [subscription('a'), subscription('$share/g/a')])
+  store.closeSession(handle, { sessionExpiryInterval: 10, will: 'discard', sentThrough: 0 })
+  store.publish(message())
+  expect(store.read(connect(store, 'client').handle, 0, 10)).toHaveLength(1)
+})
+
+test('leaves a claimed message with its session when the group is gone', () => {
+  const store = openStore()
+  const { handle } = connect(store, 'member')
+  store.subscribe(handle, [subscription('$share/g/a')])
+  store.publish(message())
+  expect(store.claim(handle, '$share/g/a', 1)).toHaveLength(1)
+  store.unsubscribe(handle, ['$share/g/a'])
+  store.closeSession(handle, { sessionExpiryInterval: 10, will: 'discard', sentThrough: 1 })
+  expect(store.read(connect(store, 'member').handle, 0, 10)).toHaveLength(1)
+})

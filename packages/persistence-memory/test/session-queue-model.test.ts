@@ -126,6 +126,10 @@ function message(bytes: number, expiresAt: number | undefined): Message {
   }
 }
 
+function shape(entry: { sequence: number; released: boolean; waiting?: boolean }): unknown {
+  return [entry.sequence, entry.released, entry.waiting]
+}
+
 /** Runs the steps on queue and model side by side. */
 class Race {
   readonly clock = new ManualClock()
@@ -218,11 +222,6 @@ class Race {
       const entry = queue.get(sequence)
       if (entry !== undefined) actual.push(entry)
     }
-    const shape = (entry: { sequence: number; released: boolean; waiting?: boolean }): unknown => [
-      entry.sequence,
-      entry.released,
-      entry.waiting,
-    ]
     expect(actual.map(entry => shape(entry))).toEqual(model.entries.map(entry => shape(entry)))
     expect(queue.lastSequence).toBe(model.last)
     expect(queue.sentThrough).toBe(model.sentThrough)

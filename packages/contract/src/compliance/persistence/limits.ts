@@ -3,6 +3,12 @@ import type { PersistenceSupports, QueueLimits } from '../../persistence.ts'
 import type { Bench, DefineStoreTest } from './bench.ts'
 import { texts } from './bench.ts'
 
+/** How many were dropped from the queue for want of room; asserts that nothing else was. */
+function dropped(bench: Bench, queue: string): number {
+  assert.ok(bench.drops.every(drop => drop.queue === queue && drop.reason === 'queueFull'))
+  return bench.drops.reduce((sum, { count }) => sum + count, 0)
+}
+
 /** Tests of `QueueLimits`. They get a store that isn't open, to choose its limits. */
 export function limitTests(defineUnopened: DefineStoreTest, supports: PersistenceSupports): void {
   const define = (title: string, limits: Partial<QueueLimits>, run: (bench: Bench) => Promise<void>): void => {
@@ -12,11 +18,6 @@ export function limitTests(defineUnopened: DefineStoreTest, supports: Persistenc
       await run(bench)
     })
   }
-  const dropped = (bench: Bench, queue: string): number => {
-    assert.ok(bench.drops.every(drop => drop.queue === queue && drop.reason === 'queueFull'))
-    return bench.drops.reduce((sum, { count }) => sum + count, 0)
-  }
-
   define('drops the oldest waiting entries beyond maximumQueuedMessages', { maximumQueuedMessages: 2 }, async bench => {
     const client = await bench.connect('client', { room: 0 })
     await client.subscribe({ filter: 'a' })

@@ -142,6 +142,13 @@ export function queueTests(define: DefineStoreTest): void {
     assert.deepEqual(texts(await other.read()), ['one'])
   })
 
+  define('enqueues also for a session with interval 0', async bench => {
+    const client = await bench.connect('client', { sessionExpiryInterval: 0, room: 0 })
+    const message = bench.message({ text: 'one' })
+    await bench.store.enqueue(client.handle, [{ message, qos: 1, retain: false, subscriptionIdentifiers: undefined }])
+    assert.deepEqual(texts(await client.read()), ['one'])
+  })
+
   define('leaves expired messages out when reading, drops them and says so [MQTT5-3.3.2-5]', async bench => {
     const client = await bench.connect('client', { room: 0 })
     await client.subscribe({ filter: 'a' })
