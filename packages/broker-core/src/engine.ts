@@ -34,6 +34,7 @@ import { Publication } from './publication.ts'
 import { PublishRun } from './publish-run.ts'
 import { ReasonCode } from './reason-code.ts'
 import { Router } from './router.ts'
+import type { Plan } from './router.ts'
 import { SharedGroup } from './shared-group.ts'
 
 /** ms between two looks for expired sessions and delayed wills. */
@@ -130,7 +131,7 @@ export class Engine implements Deadlined, PersistenceHost {
     await this.persistence.open(this)
     await this.emitter?.open({
       brokerId: this.options.id,
-      deliver: message => this.#route(new Publication(message.topic, { ...message, now: 0 }, message)),
+      deliver: message => this.#route(this.router.plan(message.topic), Publication.of(message), undefined),
       takenOver: clientId => this.clients.get(clientId)?.sessionTakenOver(),
       presence: () => undefined,
     })
@@ -144,27 +145,33 @@ export class Engine implements Deadlined, PersistenceHost {
     await this.persistence.close()
   }
 
-  /** Stores, routes and reports a message. The answer means that all of it is done: an acknowledgement may be sent. */
-  publish(
-    publication: Publication,
-    from: Connection | undefined,
-    receipt?: { session: SessionHandle; packetId: number },
-  ): MaybePromise<void> {
-    return after(this.store(publication, receipt), () => this.finish(publication, from))
+  /** Stores, routes and reports a message. The answer means that all of it is done. */
+  publish(publication: Publication, from: Connection | undefined): MaybePromise<void> {
+    return after(this.store(publication), stored =>
+      after(this.finish(publication, from, stored), () => undefined),
+    )
   }
 
-  /** The first half of `publish`: what has to be durable before anybody may see the message. */
-  store(publication: Publication, receipt?: { session: SessionHandle; packetId: number }): MaybePromise<void> {
-    if (publication.qos === 0 && !publication.retain) return undefined
+  /** The first half of `publish`: what has to be durable before anybody may see the message. Answers how many sessions and
+   * groups it was stored for. */
+  store(publication: Publication, receipt?: { session: SessionHandle; packetId: number }): MaybePromise<number> {
+    if (publication.qos === 0 && !publication.retain) return 0
     return this.persistence.publish(publication, receipt)
   }
 
-  /** The second half of `publish`: deliveries, other brokers, hook and event. */
-  finish(publication: Publication, from: Connection | undefined): MaybePromise<void> {
-    const routed = this.#route(publication, from)
+  /** The second half of `publish`: deliveries, other brokers, hook and event. Answers whether there is anybody who
+   * subscribes to the topic; of other brokers that isn't known, and taken to be so. */
+  finish(publication: Publication, from: Connection | undefined, stored: number): MaybePromise<boolean> {
+    const plan = this.router.plan(publication.topic)
+    const reached = stored > 0 || plan.size > 0 || this.emitter !== undefined
+    const routed = this.#route(plan, publication, from)
     const emitted = this.emitter?.publish(publication)
-    if (!isPromise(routed) && !isPromise(emitted)) return this.#report(publication, from)
-    return Promise.all([routed, emitted]).then(() => this.#report(publication, from))
+    if (!isPromise(routed) && !isPromise(emitted)) {
+      return after(this.#report(publication, from), () => reached)
+    }
+    return Promise.all([routed, emitted])
+      .then(() => this.#report(publication, from))
+      .then(() => reached)
   }
 
   /** A stored message as a publication; the same one for a row of receivers, so that it is encoded once for all. */
@@ -195,7 +202,7 @@ export class Engine implements Deadlined, PersistenceHost {
     this.router.remove(group.filter, group)
   }
 
-  groupReady(name: string, publisher?: string): void {
+  groupReady(name: string, publisher: string | undefined): void {
     this.groups.get(name)?.ready(publisher)
   }
 
@@ -271,9 +278,8 @@ export class Engine implements Deadlined, PersistenceHost {
     }
   }
 
-  #route(publication: Publication, from?: Connection): MaybePromise<void> {
+  #route(plan: Plan, publication: Publication, from: Connection | undefined): MaybePromise<void> {
     if (isExpired(publication, this.wheel.now)) return undefined
-    const plan = this.router.plan(publication.topic)
     deliver(plan, publication, from)
     return plan.locals.length === 0 ? undefined : this.locals.deliver(plan.locals, publication)
   }

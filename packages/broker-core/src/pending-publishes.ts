@@ -18,13 +18,13 @@ export class Acceptance {
   }
 
   /** Calls `complete` once `stored`, which does not reject, has settled and everything before it is complete. */
-  add(stored: MaybePromise<void>, complete: () => MaybePromise<void>): void {
+  add<Outcome>(stored: MaybePromise<Outcome>, complete: (outcome: Outcome) => MaybePromise<void>): void {
     const connection = this.#connection
     this.#size += 1
     if (this.#size >= connection.engine.options.maxInflightInbound) connection.hold(Hold.pending)
     const previous = this.#last
     this.#last = Promise.all([stored, previous])
-      .then(complete)
+      .then(([outcome]) => complete(outcome))
       .catch((error: unknown) => connection.fail(error))
       .then(() => this.#done())
   }

@@ -160,28 +160,33 @@ function authorized(request: Request): MaybePromise<void> {
   if (qos === 2) {
     if (session.received.has(messageId)) {
       // Ours already; only the acknowledgement was lost ([MQTT5-4.3.3-10]).
-      return acknowledge(request)
+      return acknowledge(request, true)
     }
   }
   if (qos > 0) checkReceiveMaximum(connection, session, qos)
   if (qos === 2) session.addReceived(messageId)
   const receipt = qos === 2 && session.stored ? { session: session.handle, packetId: messageId } : undefined
-  let stored: MaybePromise<void>
+  let stored: MaybePromise<number>
   try {
     stored = engine.store(publication, receipt)
   } catch (error) {
     return notStored(request, error)
   }
-  if (!isPromise(stored) && connection.pending === undefined) return complete(request)
+  if (!isPromise(stored) && connection.pending === undefined) return complete(request, stored)
   connection.pending ??= new Acceptance(connection)
-  let refused: { readonly error: unknown } | undefined
-  const settled = isPromise(stored)
-    ? stored.catch((error: unknown) => {
-        refused = { error }
-      })
-    : undefined
-  connection.pending.add(settled, () => (refused === undefined ? complete(request) : notStored(request, refused.error)))
+  connection.pending.add(settle(stored), outcome =>
+    typeof outcome === 'number' ? complete(request, outcome) : notStored(request, outcome.error),
+  )
   return undefined
+}
+
+/** An answer that does not reject. */
+async function settle(stored: MaybePromise<number>): Promise<number | { readonly error: unknown }> {
+  try {
+    return await stored
+  } catch (error) {
+    return { error }
+  }
 }
 
 /** [MQTT5-3.3.4-7]; also keeps QoS 2 ids that are never released from growing without end. */
@@ -197,23 +202,25 @@ function checkReceiveMaximum(connection: Connection, session: Session, qos: numb
 }
 
 /** Stored: routed, reported, acknowledged. */
-function complete(request: Request): MaybePromise<void> {
-  const done = request.connection.engine.finish(request.publication, request.connection)
+function complete(request: Request, stored: number): MaybePromise<void> {
+  const { connection, publication } = request
+  const done = connection.engine.finish(publication, connection, stored)
   if (!isPromise(done)) {
-    acknowledge(request)
+    acknowledge(request, done)
     return undefined
   }
-  const { connection } = request
-  if (connection.pending === undefined) {
-    connection.pending = new Acceptance(connection)
-    connection.pending.add(done, () => acknowledge(request))
-    return undefined
-  }
-  return done.then(() => acknowledge(request))
+  const acknowledged = done.then(reached => acknowledge(request, reached))
+  if (connection.pending !== undefined) return acknowledged
+  // What comes next is not acted on, or not acknowledged, before this.
+  connection.pending = new Acceptance(connection)
+  connection.pending.add(undefined, () => acknowledged)
+  return undefined
 }
 
-function acknowledge({ connection, messageId, qos }: Request): void {
-  if (qos > 0) sendAck(connection, qos === 1 ? 'puback' : 'pubrec', messageId, ReasonCode.success)
+function acknowledge({ connection, messageId, qos }: Request, reached: boolean): void {
+  if (qos === 0) return
+  const reasonCode = reached ? ReasonCode.success : ReasonCode.noMatchingSubscribers
+  sendAck(connection, qos === 1 ? 'puback' : 'pubrec', messageId, reasonCode)
 }
 
 /** Not stored, so not acknowledged: the client keeps the message. A full store is something 5.0 clients can be told. */

@@ -26,6 +26,8 @@ export interface Plan {
   readonly targets: readonly Target[]
   readonly groups: readonly SharedGroup[]
   readonly locals: readonly LocalSubscriber[]
+  /** Of all three. */
+  readonly size: number
   /** QoS 0 messages can be sent on as they came in, to all targets. */
   readonly verbatim: boolean
 }
@@ -101,7 +103,7 @@ function makePlan(routes: readonly Route[]): Plan {
   const targets: Target[] = []
   for (const [session, subscriptions] of bySession) targets.push(makeTarget(session, subscriptions))
   const verbatim = groups.length === 0 && locals.length === 0 && targets.every(target => target.plain)
-  return { targets, groups, locals, verbatim }
+  return { targets, groups, locals, size: targets.length + groups.length + locals.length, verbatim }
 }
 
 function makeTarget(session: Session, subscriptions: readonly Subscription[]): Target {

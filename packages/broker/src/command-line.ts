@@ -41,7 +41,9 @@ export function parseCommandLine(parameters: readonly string[]): Command {
       },
     }))
   } catch (error) {
-    return { kind: 'refuse', message: error instanceof Error ? error.message : String(error) }
+    // Node's further lines are advice on its parser, not on this command.
+    const [message = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+    return { kind: 'refuse', message }
   }
   if (values.help === true) return { kind: 'help' }
   if (values.version === true) return { kind: 'version' }

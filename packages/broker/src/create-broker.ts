@@ -1,4 +1,4 @@
-import { Broker as CoreBroker } from '@x/broker-core'
+import { BrokerError, Broker as CoreBroker, ReasonCode } from '@x/broker-core'
 import type { BrokerOptions as CoreOptions } from '@x/broker-core'
 import type { ListenerAddress, Logger, Persistence } from '@x/contract'
 import { MemoryPersistence } from '@x/persistence-memory'
@@ -27,10 +27,17 @@ export class Broker extends CoreBroker {
   }
 
   /** Accepts MQTT on TCP; answers where. May be called several times, for several addresses.
-   * @throws ListenError `ADDRESS_IN_USE`, `ADDRESS_NOT_AVAILABLE`, `PERMISSION_DENIED`, `LISTEN_FAILED` */
+   * @throws ListenError `ADDRESS_IN_USE`, `ADDRESS_NOT_AVAILABLE`, `PERMISSION_DENIED`, `LISTEN_FAILED`
+   * @throws BrokerError `BROKER_CLOSED`; `OPTION_INVALID` */
   async listen(options: TcpOptions = {}): Promise<ListenerAddress> {
-    const listener = new TcpListener(options)
+    const listener = new TcpListener(options, error => this.reportError(error))
     const address = await listener.listen(this.handle)
+    // Looked at afterwards: close() may have come while the operating system was asked.
+    if (this.closed) {
+      await listener.close()
+      const reasonCode = ReasonCode.serverShuttingDown
+      throw new BrokerError('BROKER_CLOSED', { message: 'the broker is closed', reasonCode })
+    }
     this.#listeners.add(listener)
     this.#logger?.info({ url: address.url }, `listening on ${address.url}`)
     return address

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { BrokerError, ReasonCode } from '@x/broker-core'
 import type { Listener, ListenerAddress } from '@x/contract'
 import { listenError } from './listen-error.ts'
 
@@ -13,6 +14,7 @@ export interface TcpOptions {
   backlog?: number
 }
 
+const greatestPort = 65_535
 const mqttPort = 1883
 const defaultBacklog = 4096
 
@@ -20,11 +22,19 @@ const defaultBacklog = 4096
 export class TcpListener implements Listener {
   readonly name: string
   readonly #options: Required<TcpOptions>
+  /** Told what goes wrong once the address is had: a connection the operating system could not hand over. */
+  readonly #report: (error: Error) => void
   #server: Server | undefined
 
-  constructor(options: TcpOptions) {
+  /** @throws BrokerError `OPTION_INVALID` for a port that is none */
+  constructor(options: TcpOptions, report: (error: Error) => void) {
     const { port = mqttPort, host = '::', backlog = defaultBacklog } = options
+    if (!Number.isInteger(port) || port < 0 || port > greatestPort) {
+      const message = `option port is ${port}, it must be a whole number from 0 to ${greatestPort}`
+      throw new BrokerError('OPTION_INVALID', { message, reasonCode: ReasonCode.implementationSpecificError })
+    }
     this.#options = { port, host, backlog }
+    this.#report = report
     this.name = 'tcp'
   }
 
@@ -34,8 +44,10 @@ export class TcpListener implements Listener {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, accept)
     this.#server = server
     return new Promise((resolve, reject) => {
-      server.once('error', error => reject(listenError(error, host, port)))
+      const refuse = (error: Error): void => reject(listenError(error, host, port))
+      server.once('error', refuse)
       server.listen({ port, host, backlog }, () => {
+        server.off('error', refuse).on('error', this.#report)
         const address = server.address()
         const bound = typeof address === 'object' && address !== null ? address.port : port
         const shown = host === '::' || host === '0.0.0.0' ? 'localhost' : host.includes(':') ? `[${host}]` : host

@@ -66,8 +66,11 @@ export interface Persistence {
    *
    * An entry of an open session is offered to its owner's `deliver`, in sequence order, before this answers or soon
    * afterwards; groups are announced by `groupReady`. A message published earlier by the same publisher has the lower
-   * sequence. */
-  publish(message: Message, receipt?: Receipt): MaybePromise<void>
+   * sequence.
+   *
+   * Answers how many stored sessions and shared groups the message was for: what the publisher is told with reason code
+   * 0x10 (No matching subscribers) depends on it. 0 for a repeated receipt. */
+  publish(message: Message, receipt?: Receipt): MaybePromise<number>
 
   /** Queues messages for this session alone (retained messages for a new subscription, messages the program sends to one
    * client), under the same promises as `publish`; also for a session with interval 0. */
@@ -117,8 +120,9 @@ export interface PersistenceHost {
   readonly clock: Clock
   readonly limits: QueueLimits
   /** Messages wait in a shared group. Called for every message that joins a group and when some come back to it. The
-   * group is the shared filter, `$share/{ShareName}/{filter}`. */
-  groupReady(group: string): void
+   * group is the shared filter, `$share/{ShareName}/{filter}`. `publisher` is the message's; undefined when there is none
+   * or the store doesn't know. */
+  groupReady(group: string, publisher: string | undefined): void
   /** Messages were dropped from a queue: by the limits, or because they expired. */
   dropped(drop: Drop): void
 }

@@ -162,7 +162,7 @@ const mutants: Record<string, readonly [notices: string, store: new () => Persis
         await super.open({
           ...host,
           limits,
-          groupReady: group => host.groupReady(group),
+          groupReady: (group, publisher) => host.groupReady(group, publisher),
           dropped: drop => host.dropped(drop),
         })
       }

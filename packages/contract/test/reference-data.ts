@@ -46,11 +46,12 @@ export class ReferenceData {
     return [...this.sessions.values()].filter(session => session.subscriptions.has(group))
   }
 
-  tellGroup(group: string): void {
-    for (const host of this.hosts) host.groupReady(group)
+  tellGroup(group: string, publisher?: string): void {
+    for (const host of this.hosts) host.groupReady(group, publisher)
   }
 
-  distribute(host: PersistenceHost, message: Message): void {
+  distribute(host: PersistenceHost, message: Message): number {
+    let reached = 0
     const groups = new Set<string>()
     for (const session of this.sessions.values()) {
       const matching: Subscription[] = []
@@ -62,6 +63,7 @@ export class ReferenceData {
       }
       const reception = mergeSubscriptions(matching, message.publisher === session.clientId)
       if (session.interval === 0 || reception === undefined || reception.qos === 0) continue
+      reached += 1
       this.queue(host, session, {
         message,
         qos: reception.qos < message.qos ? reception.qos : message.qos,
@@ -75,8 +77,9 @@ export class ReferenceData {
       const waiting = this.groups.get(group) ?? []
       this.groups.set(group, waiting)
       waiting.push({ group, place: (this.counter += 1), message })
-      if (this.#shorten(host, group, waiting, () => true)) this.tellGroup(group)
+      if (this.#shorten(host, group, waiting, () => true)) this.tellGroup(group, message.publisher)
     }
+    return reached + groups.size
   }
 
   queue(host: PersistenceHost, session: ReferenceSession, entry: Entry): void {

@@ -118,15 +118,15 @@ export class ReferencePersistence implements Persistence {
     return answers
   }
 
-  async publish(message: Message, receipt?: Receipt): Promise<void> {
+  async publish(message: Message, receipt?: Receipt): Promise<number> {
     const host = this.opened()
     const received = receipt && this.session(receipt.session).received
-    if (receipt !== undefined && received?.has(receipt.packetId)) return
+    if (receipt !== undefined && received?.has(receipt.packetId)) return 0
     const kept = keepMessage(message)
     if (receipt !== undefined) received?.add(receipt.packetId)
     if (message.retain && message.payload.length === 0) this.data.retained.delete(message.topic)
     else if (message.retain) this.data.retained.set(message.topic, kept)
-    if (message.qos > 0) this.data.distribute(host, kept)
+    return message.qos > 0 ? this.data.distribute(host, kept) : 0
   }
 
   async enqueue(handle: SessionHandle, deliveries: readonly Delivery[]): Promise<void> {

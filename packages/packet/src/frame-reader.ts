@@ -110,7 +110,8 @@ export class FrameReader {
   /** Size of the frame at `start`, as far as the bytes before `end` tell it; 0 when its length field is not complete. */
   #frameSize(source: Buffer, start: number, end: number): number {
     const header = source[start] as number
-    if (refusedHeader[header] !== 0) throw headerError(header) ?? malformedLength()
+    const refused = refusedHeader[header] === 0 ? undefined : headerError(header)
+    if (refused !== undefined) throw refused
     let remaining = 0
     for (let index = 0; index < 4; index++) {
       const position = start + 1 + index

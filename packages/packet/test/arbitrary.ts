@@ -41,7 +41,7 @@ function withProperties<T extends object>(
 ): fc.Arbitrary<T> {
   if (version !== 5) return packet
   return fc.tuple(packet, properties).map(([fields, values]) => {
-    return Object.keys(values).length > 0 ? { ...fields, properties: values } : fields
+    return Object.keys(values).length > 0 ? Object.assign(fields, { properties: values }) : fields
   })
 }
 
@@ -110,7 +110,7 @@ function publish(version: ProtocolVersion): fc.Arbitrary<object> {
     qos,
   })
   const identified = fc.tuple(fields, positive).map(([packet, messageId]) => {
-    return packet.qos === 0 ? { ...packet, dup: false } : { ...packet, messageId }
+    return Object.assign(packet, packet.qos === 0 ? { dup: false } : { messageId })
   })
   const identifier = fc.integer({ min: 1, max: 268_435_455 })
   const subscriptionIdentifier = fc.oneof(identifier, fc.array(identifier, { minLength: 2, maxLength: 4 }))

@@ -4,8 +4,8 @@ import type { Packet } from '../src/index.ts'
 export type Part = number | string
 
 /** The bytes of a fixture; an array is a row, the bytes of one field. */
-export function bytes(...rows: (Part | readonly Part[] | Buffer)[]): Buffer {
-  const parts = rows.flatMap(row => (typeof row === 'object' ? [...row] : row))
+export function bytes(...rows: (Part | readonly Part[] | Uint8Array)[]): Buffer {
+  const parts = rows.flatMap(row => (typeof row === 'object' ? Array.from<Part>(row) : row))
   return Buffer.concat(parts.map(part => (typeof part === 'string' ? Buffer.from(part, 'utf8') : Buffer.of(part))))
 }
 

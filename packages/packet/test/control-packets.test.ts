@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { decodeControl, Decoder, type ConnectPacket, willProperties } from '../src/index.ts'
+import { ControlParser } from '../src/control-parser.ts'
 import { bytes, type Part, userProperty } from './bytes.ts'
 import { fixtures } from './fixtures.ts'
 
@@ -127,4 +128,13 @@ describe('a frame that is not exactly one packet', () => {
   ])('is refused: $title', ({ frame, code, offset }) => {
     expect(() => decodeControl(frame, 4)).toThrow(expect.objectContaining({ code, offset }))
   })
+})
+
+test('what mqtt-packet refuses by itself is a PacketError with its error as cause, and leaves no trace', () => {
+  const parser = new ControlParser()
+  const settings = { protocolVersion: 5 } as const
+  const refused = expect.objectContaining({ code: 'UNDECODABLE', cause: expect.any(Error) })
+  expect(() => parser.parse(bytes(0xf0, 0), settings)).toThrow(refused)
+  expect(() => parser.parse(bytes(0xe0, 2, 0), settings)).toThrow(expect.objectContaining({ code: 'UNDECODABLE' }))
+  expect(parser.parse(bytes(0xe0, 2, 4, 0), settings)).toMatchObject({ cmd: 'disconnect', reasonCode: 4 })
 })

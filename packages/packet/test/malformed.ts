@@ -1,5 +1,5 @@
 import type { PacketErrorCode, ProtocolVersion } from '../src/index.ts'
-import { bytes } from './bytes.ts'
+import { bytes, type Part } from './bytes.ts'
 
 /** Bytes from a client that must be refused, and how. */
 export interface MalformedRow {
@@ -19,7 +19,7 @@ const five = [5] as const
 type Versions = readonly ProtocolVersion[]
 type Refusal = readonly [code: PacketErrorCode, reasonCode: number, offset: number]
 
-function row(title: string, versions: Versions, refusal: Refusal, ...stream: (number | string)[]): MalformedRow {
+function row(title: string, versions: Versions, refusal: Refusal, ...stream: (Part | readonly Part[])[]): MalformedRow {
   const [code, reasonCode, offset] = refusal
   return { title, versions, stream: bytes(...stream), code, reasonCode, offset }
 }

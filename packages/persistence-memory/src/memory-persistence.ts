@@ -74,7 +74,7 @@ export class MemoryPersistence implements Persistence {
       context,
       subscriptions,
       maximumSessions: this.#options.maximumSessions,
-      groupReady: group => host.groupReady(group),
+      groupReady: group => host.groupReady(group, undefined),
       nextEpoch: () => String((this.#openings += 1)),
     })
     this.#store = { host, context, subscriptions, sessions, retained: new RetainedStore(host.clock, this.#options) }
@@ -104,15 +104,15 @@ export class MemoryPersistence implements Persistence {
     return filters.map(filter => store.subscriptions.remove(subscriber, filter))
   }
 
-  publish(message: Message, receipt?: Receipt): void {
+  publish(message: Message, receipt?: Receipt): number {
     const store = this.#opened()
     const publisher = receipt === undefined ? undefined : store.sessions.resolve(receipt.session)
     // Stored with its id before: this is the repetition of a call whose answer got lost.
-    if (receipt !== undefined && publisher?.received?.has(receipt.packetId) === true) return
+    if (receipt !== undefined && publisher?.received?.has(receipt.packetId) === true) return 0
     if (message.retain) store.retained.checkRoom(message)
     if (publisher !== undefined && receipt !== undefined) (publisher.received ??= new Set()).add(receipt.packetId)
     const kept = message.retain ? retain(store.retained, message) : undefined
-    if (message.qos > 0) distribute(store, message, kept)
+    return message.qos > 0 ? distribute(store, message, kept) : 0
   }
 
   enqueue(session: SessionHandle, deliveries: readonly Delivery[]): void {
@@ -199,15 +199,18 @@ function retain(retained: RetainedStore, message: Message): Message | undefined 
   return kept
 }
 
-/** One entry for each stored session and group that the topic's plan names; the message is copied once at most. */
-function distribute(store: OpenStore, message: Message, retainedCopy: Message | undefined): void {
+/** One entry for each stored session and group that the topic's plan names, and how many these are; the message is copied
+ * once at most. */
+function distribute(store: OpenStore, message: Message, retainedCopy: Message | undefined): number {
   const { sessions, groups } = store.subscriptions.match(message.topic)
-  if (sessions.length === 0 && groups.length === 0) return
+  if (sessions.length === 0 && groups.length === 0) return 0
   let kept = retainedCopy
+  let reached = groups.length
   for (const { session, reception, ownReception } of sessions) {
     const effective = message.publisher === session.clientId ? ownReception : reception
     if (effective === undefined || effective.qos === 0) continue
     kept ??= keepMessage(message)
+    reached += 1
     store.sessions.queueOf(session).append({
       message: kept,
       qos: effective.qos < message.qos ? effective.qos : message.qos,
@@ -215,12 +218,13 @@ function distribute(store: OpenStore, message: Message, retainedCopy: Message | 
       subscriptionIdentifiers: effective.subscriptionIdentifiers,
     })
   }
-  if (groups.length === 0) return
+  if (groups.length === 0) return reached
   kept ??= keepMessage(message)
   const joined: SharedGroup[] = []
   for (const group of groups) if (group.add(kept)) joined.push(group)
   // Last, since a host may claim at once.
-  for (const group of joined) store.host.groupReady(group.name)
+  for (const group of joined) store.host.groupReady(group.name, message.publisher)
+  return reached
 }
 
 function sharedDelivery(message: Message, subscription: Subscription): Delivery {

@@ -98,6 +98,8 @@ export class Bench {
   readonly drops: Drop[] = []
   /** Announced groups, in order. */
   readonly ready: string[] = []
+  /** Publishers the announcements named, in the same order. */
+  readonly publishers: (string | undefined)[] = []
   limits: QueueLimits = { maximumQueuedMessages: 1000, maximumQueuedBytes: 1_000_000, overflow: 'dropOldest' }
 
   readonly #subject: PersistenceUnderTest
@@ -119,7 +121,10 @@ export class Bench {
       brokerId,
       clock: this.clock,
       limits: this.limits,
-      groupReady: group => void this.ready.push(group),
+      groupReady: (group, publisher) => {
+        this.ready.push(group)
+        this.publishers.push(publisher)
+      },
       dropped: drop => void this.drops.push(drop),
     }
   }

@@ -39,6 +39,27 @@ export function matchingTests(define: DefineStoreTest): void {
     assert.deepEqual(entries[0]?.subscriptionIdentifiers, [8, 3])
   })
 
+  define('answers how many stored sessions and groups a message is for', async bench => {
+    const { store } = bench
+    assert.equal(await store.publish(bench.message()), 0)
+    const client = await bench.connect('client')
+    await client.subscribe({ filter: 'a', qos: 1 }, { filter: '+', qos: 1 }, { filter: 'x/y', qos: 0 })
+    const other = await bench.connect('other')
+    await other.subscribe({ filter: 'a', qos: 2 })
+    const passing = await bench.connect('passing', { sessionExpiryInterval: 0 })
+    await passing.subscribe({ filter: 'a', qos: 1 })
+    assert.equal(await store.publish(bench.message()), 2)
+    assert.equal(await store.publish(bench.message({ qos: 0 })), 0)
+    assert.equal(await store.publish(bench.message({ topic: 'x/y' })), 0)
+    const receipt = { session: client.handle, packetId: 7 }
+    assert.equal(await store.publish(bench.message({ qos: 2 }), receipt), 2)
+    assert.equal(await store.publish(bench.message({ qos: 2 }), receipt), 0)
+    if (!store.supports.sharedSubscriptions) return
+    await client.subscribe({ filter: '$share/g/a', qos: 1 })
+    await other.subscribe({ filter: '$share/g/a', qos: 1 })
+    assert.equal(await store.publish(bench.message()), 3)
+  })
+
   define('delivers with the lower QoS of message and subscription', async bench => {
     const client = await bench.connect('client')
     await client.subscribe({ filter: 'one', qos: 1 }, { filter: 'two', qos: 2 })

@@ -31,6 +31,14 @@ export function sharedGroupTests(define: DefineStoreTest): void {
     assert.deepEqual(await member.read(), [])
   })
 
+  define('names the publisher when it announces a message, or nobody', async bench => {
+    await join(bench, 'member')
+    await bench.store.publish(bench.message({ publisher: 'sensor' }))
+    await bench.settle()
+    assert.ok(bench.publishers.every(publisher => publisher === 'sensor' || publisher === undefined))
+    assert.equal(bench.publishers.length, 1)
+  })
+
   define('keeps messages of QoS 0 and of other topics out of a group', async bench => {
     const member = await join(bench, 'member')
     await bench.store.publish(bench.message({ qos: 0 }))

@@ -1,0 +1,91 @@
+import { createServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Persistence } from '@x/contract'
+import { ManualClock } from '@x/contract/testing'
+import { onTestFinished } from 'vitest'
+import { Broker } from '../../src/index.ts'
+import type { BrokerOptions, Client } from '../../src/index.ts'
+import { MemoryPersistence } from './memory-persistence.ts'
+import { RawClient } from './raw-client.ts'
+import type { ConnectFields } from './wire.ts'
+
+/** A broker on a TCP port of its own, for one test. */
+export interface TestBroker {
+  readonly broker: Broker
+  readonly port: number
+  readonly persistence: Persistence
+  /** What came with the event `error`. Anything left here when the test ends fails the test. */
+  readonly errors: Error[]
+  /** A connection without CONNECT, once the broker has it as well. */
+  open(): Promise<RawClient>
+  /** A connected client; MQTT 5 unless the fields say otherwise. */
+  connect(fields?: ConnectFields): Promise<RawClient>
+  /** Cuts the client's connection without DISCONNECT, and waits until the broker has taken notice. */
+  drop(client: RawClient): Promise<void>
+  /** Settles when the broker has let go of the connected client with this identifier. */
+  gone(clientId: string): Promise<void>
+}
+
+export async function startBroker(options: Partial<BrokerOptions> = {}): Promise<TestBroker> {
+  const persistence = options.persistence ?? new MemoryPersistence()
+  const broker = new Broker({ ...options, persistence })
+  const errors: Error[] = []
+  broker.on('error', (error: Error) => errors.push(error))
+  const sockets = new Set<Socket>()
+  const server = createServer({ noDelay: true }, socket => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+    broker.handle(socket)
+  })
+  await new Promise<void>(resolve => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  await broker.ready
+  const { port } = server.address() as AddressInfo
+  onTestFinished(async () => {
+    for (const socket of sockets) socket.destroy()
+    await broker.close()
+    await new Promise(resolve => {
+      server.close(resolve)
+    })
+    if (errors.length > 0) throw new AggregateError(errors, `the broker reported: ${errors.join('; ')}`)
+  })
+
+  const gone = (clientId: string): Promise<void> =>
+    new Promise(resolve => {
+      const listener = (client: Client): void => {
+        if (client.id !== clientId) return
+        broker.off('clientDisconnect', listener)
+        resolve()
+      }
+      broker.on('clientDisconnect', listener)
+    })
+
+  return {
+    broker,
+    port,
+    persistence,
+    errors,
+    open: async () => {
+      const client = await RawClient.open(port)
+      const { localPort } = client.socket
+      while (![...sockets].some(socket => socket.remotePort === localPort)) await new Promise(setImmediate)
+      return client
+    },
+    connect: fields => RawClient.connect(port, fields),
+    gone,
+    drop: async client => {
+      const left = gone(client.clientId)
+      client.socket.resetAndDestroy()
+      await left
+    },
+  }
+}
+
+/** The same with a clock that the test moves. The broker looks at its deadlines each 250 ms of it. */
+export async function startBrokerWithClock(
+  options: Partial<BrokerOptions> = {},
+): Promise<TestBroker & { readonly clock: ManualClock }> {
+  const clock = new ManualClock()
+  return { ...(await startBroker({ ...options, clock })), clock }
+}
