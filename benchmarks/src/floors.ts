@@ -13,6 +13,7 @@ export const floors: Readonly<Record<ScenarioName, Floors>> = {
   'qos1-1-1': { rate: { aedes: 3, mosquitto: 3 } },
   'qos2-1-1': { rate: { aedes: 2, mosquitto: 2 } },
   'qos0-1-1-v5-properties': { rate: { aedes: 4, mosquitto: 3 } },
+  'qos0-1-1-topics': { rate: { aedes: 4, mosquitto: 3 } },
   'fanout-100': { rate: { aedes: 15, mosquitto: 10 } },
   'fanout-1000': { rate: { aedes: 15, mosquitto: 10 } },
   'fanin-100-1': { rate: { aedes: 15, mosquitto: 5 } },
@@ -21,7 +22,7 @@ export const floors: Readonly<Record<ScenarioName, Floors>> = {
   'shared-fanin': { rate: { mosquitto: 0.8 } },
   'emqx-fanout': { rate: { aedes: 5, mosquitto: 3 } },
   'latency-1-1': { p50: { aedes: 1, mosquitto: 0.5 }, p99: { aedes: 1, mosquitto: 0.4 } },
-  'idle-10000': { memory: { aedes: 1.5, mosquitto: 0.5 } },
+  'idle-10000': { memory: { aedes: 1.5, mosquitto: 0.05 } },
   'connect-storm': { rate: { aedes: 1, mosquitto: 0.5 } },
   retained: {
     exact: { aedes: 0.8, mosquitto: 0.5 },

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { pinned } from './broker-process.ts'
+import { endWithUs, pinned } from './broker-process.ts'
 import type { LoadJob } from './load.ts'
 import type { LoadResult } from './load/result.ts'
 
@@ -17,6 +17,7 @@ export function runLoad(job: LoadJob, core: number | undefined): Promise<LoadRes
   const [file, ...args] = pinned(core, [...node, JSON.stringify(job)])
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: longestRunMs, killSignal: 'SIGKILL' })
+    endWithUs(child)
     let output = ''
     let errors = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))

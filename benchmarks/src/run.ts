@@ -12,7 +12,7 @@ import { type ScenarioName, quickened, scenarios } from './scenarios.ts'
 import { type Run, type Summary, faults, ratiosOf, summarize, underFloor } from './summary.ts'
 
 type Durations = Pick<LoadPlan, 'warmUpSeconds' | 'measureSeconds' | 'capSeconds'>
-const full: Durations = { warmUpSeconds: 0.5, measureSeconds: 2.5, capSeconds: 15 }
+const full: Durations = { warmUpSeconds: 0.4, measureSeconds: 2, capSeconds: 15 }
 const short: Durations = { warmUpSeconds: 0.2, measureSeconds: 0.5, capSeconds: 5 }
 
 /** Load average per core above which something else is running. */
@@ -105,6 +105,9 @@ async function main(args: readonly string[]): Promise<number> {
   for (const failure of failures) console.error(`FAILED ${failure}`)
   return failures.length === 0 ? 0 : 1
 }
+
+const interrupted = 130
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(interrupted))
 
 try {
   process.exitCode = await main(process.argv.slice(2))

@@ -18,8 +18,8 @@ export interface ThroughputScenario extends Described {
   /** Messages in flight per publisher, QoS 1 and 2 alone. */
   readonly inFlight: number
   readonly payloadBytes: number
-  /** All publish to one topic, or each to its own. */
-  readonly topics: 'one' | 'each'
+  /** All publish to one topic, each to its own, or each to a thousand topics, another one with every message. */
+  readonly topics: 'one' | 'each' | '1000 in turns'
   /** What subscribers subscribe to: the topic of the publisher with their index, or one filter for all. */
   readonly filter: 'own topic' | (string & {})
   /** How often one message is delivered; 0 counts acknowledgements instead. */
@@ -94,6 +94,7 @@ export type ScenarioName =
   | 'qos1-1-1'
   | 'qos2-1-1'
   | 'qos0-1-1-v5-properties'
+  | 'qos0-1-1-topics'
   | 'fanout-100'
   | 'fanout-1000'
   | 'fanin-100-1'
@@ -135,6 +136,13 @@ export const scenarios: Readonly<Record<ScenarioName, Scenario>> = {
     userProperties: 3,
     quick: false,
     about: 'the same at QoS 0 in MQTT 5 with 3 user properties',
+  },
+  'qos0-1-1-topics': {
+    ...oneToOne,
+    topics: '1000 in turns',
+    filter: 'bench/topic/+',
+    quick: false,
+    about: 'the same at QoS 0, each message to another one of 1000 topics',
   },
   'fanout-100': {
     ...oneToOne,

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { array, assert, constantFrom, nat, property, tuple } from 'fast-check'
 import { expect, test } from 'vitest'
 import { type FrameSink, FrameWalker } from '../src/load/frame-walker.ts'
 
@@ -19,6 +19,10 @@ function frame(first: number, bodyLength: number, fill: number): Buffer {
   return Buffer.concat([Buffer.of(first, ...bytes), Buffer.alloc(bodyLength, fill)])
 }
 
+function isCounted(byte: number): boolean {
+  return byte === 0x30 || byte === 0x31
+}
+
 /** Cuts at the given places, and hands every chunk over in one reused buffer, as sockets do. */
 function feed(walker: FrameWalker, stream: Buffer, cuts: readonly number[]): void {
   const places = [0, ...cuts.map(cut => cut % (stream.length + 1)).sort((a, b) => a - b), stream.length]
@@ -33,18 +37,17 @@ function feed(walker: FrameWalker, stream: Buffer, cuts: readonly number[]): voi
 }
 
 test('counts QoS 0 publishes and hands every other frame over, wherever the stream is cut', () => {
-  const first = fc.constantFrom(0x30, 0x31, 0x32, 0x34, 0x40, 0x90, 0xd0)
-  const frames = fc.array(fc.tuple(first, fc.constantFrom(0, 1, 2, 70, 70, 70, 127, 128, 300, 20_000)), {
+  const first = constantFrom(0x30, 0x31, 0x32, 0x34, 0x40, 0x90, 0xd0)
+  const frames = array(tuple(first, constantFrom(0, 1, 2, 70, 70, 70, 127, 128, 300, 20_000)), {
     maxLength: 30,
   })
-  const cuts = fc.array(fc.nat({ max: 1_000_000 }), { maxLength: 20 })
-  fc.assert(
-    fc.property(frames, cuts, (rows, places) => {
+  const cuts = array(nat({ max: 1_000_000 }), { maxLength: 20 })
+  assert(
+    property(frames, cuts, (rows, places) => {
       const sink = new Frames()
       const walker = new FrameWalker(sink, true)
       const stream = Buffer.concat(rows.map(([byte, length], index) => frame(byte, length, index)))
       feed(walker, stream, places)
-      const isCounted = (byte: number): boolean => byte === 0x30 || byte === 0x31
       expect(walker.counted).toBe(rows.filter(([byte]) => isCounted(byte)).length)
       const handed = rows.flatMap(([byte, length], index) => {
         const bytes = frame(byte, length, index)

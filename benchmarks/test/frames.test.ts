@@ -3,7 +3,7 @@ import { connectFrame, publishFrame, subscribeFrame, variableByteInteger } from 
 
 test('encodes CONNECT of MQTT 5 with an empty property set', () => {
   expect([...connectFrame({ version: 5, clientId: 'c', clean: true })]).toEqual(
-    // prettier-ignore
+    // oxfmt-ignore
     [0x10, 14,                   // CONNECT, 14 bytes remain
       0, 4, 77, 81, 84, 84,      // MQTT
       5, 2, 600 >> 8, 600 & 255, // version, clean start, keep alive

@@ -1,14 +1,21 @@
 import { expect, test } from 'vitest'
-import { cpuSecondsOf } from '../src/load/process-usage.ts'
-import { SameFrame } from '../src/load/publisher.ts'
-import { Tally, settle } from '../src/load/tally.ts'
+import { FrameRing } from '../src/load/publisher.ts'
 import { NewTopics, wildcardFilter } from '../src/load/wildcard.ts'
-import { parseCpuList } from '../src/broker-process.ts'
 
-test('supplies one frame as often as it is asked for', () => {
-  const supply = new SameFrame(Buffer.of(1, 2, 3), 10)
-  expect(supply.blockSize).toBe(3)
-  expect([...supply.take(2)]).toEqual([1, 2, 3, 1, 2, 3])
+test('supplies frames in turns, without a seam at the end of a round', () => {
+  const supply = new FrameRing([Buffer.of(1, 2), Buffer.of(3, 4), Buffer.of(5, 6)], 5)
+  expect(supply.blockSize).toBe(2)
+  expect([...supply.take(2)]).toEqual([1, 2, 3, 4])
+  expect([...supply.take(2)]).toEqual([5, 6, 1, 2])
+  expect([...supply.take(1)]).toEqual([3, 4])
+})
+
+test('supplies no more than its frames at a time, however much room there is', () => {
+  expect(new FrameRing([Buffer.of(1), Buffer.of(2)], Number.POSITIVE_INFINITY).blockSize).toBe(2)
+})
+
+test('refuses frames that differ in length', () => {
+  expect(() => new FrameRing([Buffer.of(1), Buffer.of(1, 2)], 10)).toThrow('frames differ in length')
 })
 
 test('supplies topics that are never repeated and go round the filters', () => {
@@ -19,26 +26,4 @@ test('supplies topics that are never repeated and go round the filters', () => {
   expect(new Set(topics).size).toBe(40)
   expect(new Set(topics?.map(topic => topic.slice(2, 8))).size).toBe(10)
   expect([0, 1].map(wildcardFilter)).toEqual(['w/000000/+/t', 'w/000001/#'])
-})
-
-test('settles as complete once every tally has its total', async () => {
-  const tally = new Tally()
-  const settled = settle([{ tally, total: 3 }], 10)
-  tally.add(1)
-  tally.add(2)
-  expect(await settled).toBe('complete')
-})
-
-test('settles as capped when the time is up', async () => {
-  expect(await settle([{ tally: new Tally(), total: 1 }], 0)).toBe('capped')
-})
-
-test('reads CPU time behind a process name with spaces and parentheses', () => {
-  const stat = `42 (a (b) c) S ${Array.from({ length: 10 }, () => 0).join(' ')} 150 50 0 0`
-  expect(cpuSecondsOf(stat)).toBe(2)
-})
-
-test('reads lists of CPUs', () => {
-  expect(parseCpuList('0-2,5')).toEqual([0, 1, 2, 5])
-  expect(parseCpuList('')).toEqual([0])
 })

@@ -1,6 +1,6 @@
-// Aedes with its default options behind a plain TCP server; the port is the only argument.
+// Aedes with its default options behind a TCP server without Nagle's delay, as the others have it; the port is the only argument.
 import { createServer } from 'node:net'
 import { Aedes } from 'aedes'
 
 const broker = await Aedes.createBroker()
-createServer(socket => broker.handle(socket)).listen(Number(process.argv[2]), '127.0.0.1')
+createServer({ noDelay: true }, socket => broker.handle(socket)).listen(Number(process.argv[2]), '127.0.0.1')

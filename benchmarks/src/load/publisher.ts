@@ -15,20 +15,28 @@ export interface FrameSupply {
   take(count: number): Buffer
 }
 
-/** One frame over and over. */
-export class SameFrame implements FrameSupply {
+/** Frames of one length, in turns, round and round. */
+export class FrameRing implements FrameSupply {
   readonly blockSize: number
-  readonly #block: Buffer
+  /** Two rounds, so that any `blockSize` consecutive frames are consecutive bytes. */
+  readonly #bytes: Buffer
+  readonly #frames: number
   readonly #frameLength: number
+  #cursor = 0
 
-  constructor(frame: Buffer, blockBytes: number) {
-    this.blockSize = Math.max(1, Math.floor(blockBytes / frame.length))
-    this.#frameLength = frame.length
-    this.#block = Buffer.alloc(this.blockSize * frame.length, frame)
+  /** Throws RangeError when the frames differ in length. */
+  constructor(frames: readonly Buffer[], blockBytes: number) {
+    this.#frames = frames.length
+    this.#frameLength = frames[0]?.length ?? 0
+    if (frames.some(frame => frame.length !== this.#frameLength)) throw new RangeError('frames differ in length')
+    this.#bytes = Buffer.concat([...frames, ...frames])
+    this.blockSize = Math.max(1, Math.min(frames.length, Math.floor(blockBytes / this.#frameLength)))
   }
 
   take(count: number): Buffer {
-    return this.#block.subarray(0, count * this.#frameLength)
+    const start = this.#cursor * this.#frameLength
+    this.#cursor = (this.#cursor + count) % this.#frames
+    return this.#bytes.subarray(start, start + count * this.#frameLength)
   }
 }
 
@@ -68,11 +76,9 @@ export class FloodPublisher implements Publisher {
 export class WindowPublisher implements Publisher, AcknowledgedSource {
   readonly #client: Client
   readonly #acks: Tally
-  /** Two rounds of the window, so that any `inFlight` consecutive frames are consecutive bytes. */
-  readonly #ring: Buffer
-  readonly #frameLength: number
+  /** The whole window: one frame per packet identifier. */
+  readonly #ring: FrameRing
   readonly #inFlight: number
-  #cursor = 0
   #remaining = 0
   #freed = 0
   #expectedId = 1
@@ -81,8 +87,7 @@ export class WindowPublisher implements Publisher, AcknowledgedSource {
     this.#client = client
     this.#acks = acks
     this.#inFlight = frames.length
-    this.#frameLength = frames[0]?.length ?? 0
-    this.#ring = Buffer.concat([...frames, ...frames])
+    this.#ring = new FrameRing(frames, Number.POSITIVE_INFINITY)
     client.source = this
   }
 
@@ -111,8 +116,6 @@ export class WindowPublisher implements Publisher, AcknowledgedSource {
     const count = Math.min(most, this.#remaining)
     if (count === 0) return undefined
     this.#remaining -= count
-    const start = this.#cursor * this.#frameLength
-    this.#cursor = (this.#cursor + count) % this.#inFlight
-    return this.#ring.subarray(start, start + count * this.#frameLength)
+    return this.#ring.take(count)
   }
 }

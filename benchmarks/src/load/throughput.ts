@@ -3,7 +3,7 @@ import type { ThroughputScenario } from '../scenarios.ts'
 import { openClients } from './client.ts'
 import { publishFrame, subscribeFrame } from './frames.ts'
 import { type LoadPlan, type Round, measureRate, quietPeriod } from './measure.ts'
-import { FloodPublisher, type Publisher, SameFrame, WindowPublisher } from './publisher.ts'
+import { FloodPublisher, FrameRing, type Publisher, WindowPublisher } from './publisher.ts'
 import type { LoadResult } from './result.ts'
 import { Tally, settle } from './tally.ts'
 
@@ -11,6 +11,8 @@ const openConcurrency = 100
 /** Bytes per publisher and turn at QoS 0: one publisher fills its socket, a hundred share the turn. */
 const blockBytesAlone = 65_536
 const blockBytesTogether = 8192
+/** Different QoS 0 messages per publisher, sent round and round. */
+const ringFrames = 1000
 
 /** Measures deliveries, or acknowledgements without subscriber, per second. */
 export async function measureThroughput(scenario: ThroughputScenario, plan: LoadPlan): Promise<LoadResult> {
@@ -48,8 +50,18 @@ export async function measureThroughput(scenario: ThroughputScenario, plan: Load
     : { ...result, delivered: main.count, notes: [...result.notes, `${duplicates} messages too many`] }
 }
 
-function topicOf(scenario: ThroughputScenario, index: number): string {
-  return scenario.topics === 'one' ? 'bench/topic' : `bench/topic/${index}`
+/** The topic that the publisher with this index publishes its message number `message` to. */
+function topicOf(scenario: ThroughputScenario, index: number, message = 0): string {
+  switch (scenario.topics) {
+    case 'one':
+      return 'bench/topic'
+    case 'each':
+      return `bench/topic/${index}`
+    case '1000 in turns':
+      return `bench/topic/${1000 + (message % 1000)}`
+    default:
+      return scenario.topics satisfies never
+  }
 }
 
 async function openSubscribers(scenario: ThroughputScenario, port: number, deliveries: Tally): Promise<void> {
@@ -73,16 +85,20 @@ async function openPublishers(scenario: ThroughputScenario, port: number, acks: 
     version,
     clientId: `publisher-${index}`,
   }))
-  const payload = Buffer.alloc(payloadBytes, 'x')
   const userProperties = Array.from(
     { length: scenario.userProperties },
     (_, index) => [`property-${index}`, `value of property ${index}`] as const,
   )
   const blockBytes = publishers === 1 ? blockBytesAlone : blockBytesTogether
   return clients.map((client, index) => {
-    const common = { version, topic: topicOf(scenario, index), payload, qos, userProperties }
-    if (qos === 0) return new FloodPublisher(client, new SameFrame(publishFrame(common), blockBytes))
-    const window = Array.from({ length: inFlight }, (_, place) => publishFrame({ ...common, packetId: place + 1 }))
-    return new WindowPublisher(client, acks, window)
+    const frames = Array.from({ length: qos === 0 ? ringFrames : inFlight }, (_, place) => {
+      // No two messages in a ring are the same: a broker must not gain by comparing them.
+      const payload = Buffer.alloc(payloadBytes, `${place} of ${index} `)
+      const topic = topicOf(scenario, index, place)
+      return publishFrame({ version, topic, payload, qos, packetId: place + 1, userProperties })
+    })
+    return qos === 0
+      ? new FloodPublisher(client, new FrameRing(frames, blockBytes))
+      : new WindowPublisher(client, acks, frames)
   })
 }

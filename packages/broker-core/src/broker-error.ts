@@ -60,6 +60,15 @@ export function reasonCodeFrom(error: unknown, fallback: number): number {
   return typeof reasonCode === 'number' && reasonCode >= 0x80 && reasonCode <= 0xff ? reasonCode : fallback
 }
 
+/** Characters of a reason string; more is no help to anybody. */
+const longestReason = 1000
+
+/** An error's sentence as a UTF-8 string that MQTT allows, whatever a hook has put there. MQTT 5.0 §1.5.4 */
+export function reasonStringOf(error: Error): string {
+  // By way of UTF-8, which has no lone surrogates.
+  return Buffer.from(error.message.slice(0, longestReason).replaceAll('\0', ' ')).toString()
+}
+
 /** Where the client should go instead, as an error of a hook may say (with 0x9C or 0x9D). MQTT 5.0 §3.2.2.3.16 */
 export function serverReferenceOf(error: unknown): { serverReference?: string } {
   if (typeof error !== 'object' || error === null || !('serverReference' in error)) return {}

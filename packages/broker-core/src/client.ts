@@ -10,6 +10,7 @@ import type {
   UnsubscribePacket,
   Will,
 } from '@x/packet'
+import { parseTopicName } from '@x/topic-trie'
 import { BrokerError, toError } from './broker-error.ts'
 import type { Broker } from './broker.ts'
 import type { Connection } from './connection.ts'
@@ -150,6 +151,7 @@ export class Client extends EventEmitter {
   #publish(packet: PublishRequest): MaybePromise<void> {
     const { engine, session } = this.#connection
     if (session === undefined || this.closed) throw connectionClosed(this)
+    parseTopicName(packet.topic, { maximumLevels: engine.options.maxTopicLevels })
     const publication = publicationOf(packet, {
       publisher: undefined,
       brokerId: engine.brokerId,

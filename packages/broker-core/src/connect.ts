@@ -6,8 +6,9 @@ import { beginAuthentication } from './authentication.ts'
 import { BrokerError, toError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
 import { establish } from './establish.ts'
-import { isPromise, after } from './maybe-promise.ts'
+import { isPromise } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
+import { refuseConnect } from './refuse-connect.ts'
 import { makeWill } from './will.ts'
 
 const connectType = 1
@@ -65,10 +66,18 @@ function checked(connection: Connection, packet: ConnectPacket, wire: Uint8Array
   const { authenticate } = engine.hooks
   if (authenticate === undefined) return establish(connection, attempt)
   const password = packet.password === undefined ? undefined : Buffer.from(packet.password)
-  return after(authenticate(client, packet.username, password), ok => {
-    if (ok !== true) {
-      throw new BrokerError('NOT_AUTHENTICATED', { message: 'not authorized', reasonCode: ReasonCode.notAuthorized })
-    }
-    return establish(connection, attempt)
-  })
+  const refuse = (thrown: unknown): void => refuseConnect(connection, toError(thrown), ReasonCode.notAuthorized)
+  const proceed = (ok: boolean | undefined): MaybePromise<void> =>
+    ok === true ? establish(connection, attempt) : refuse(notAuthenticated())
+  let answer: MaybePromise<boolean | undefined>
+  try {
+    answer = authenticate(client, packet.username, password)
+  } catch (error) {
+    return refuse(error)
+  }
+  return isPromise(answer) ? answer.then(proceed, refuse) : proceed(answer)
+}
+
+function notAuthenticated(): BrokerError {
+  return new BrokerError('NOT_AUTHENTICATED', { message: 'not authorized', reasonCode: ReasonCode.notAuthorized })
 }

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { MaybePromise } from '@x/contract'
 import { FrameReader, encode } from '@x/packet'
 import type { Packet, ProtocolVersion } from '@x/packet'
-import { BrokerError, reasonCodeFrom, serverReferenceOf, toError } from './broker-error.ts'
+import { BrokerError, reasonCodeFrom, reasonStringOf, serverReferenceOf, toError } from './broker-error.ts'
 import { Client } from './client.ts'
 import { receiveAuthentication } from './authentication.ts'
 import type { EnhancedAuthentication } from './authentication.ts'
@@ -344,7 +344,7 @@ export class Connection implements OutboxOwner, Deadlined {
       const { error, reasonCode, serverReference = serverReferenceOf(error).serverReference } = ending
       const properties = {
         // Always allowed on DISCONNECT ([MQTT5-3.1.2-29]).
-        ...(error && { reasonString: error.message }),
+        ...(error && { reasonString: reasonStringOf(error) }),
         ...(serverReference !== undefined && { serverReference }),
       }
       this.sendPacket({ cmd: 'disconnect', reasonCode, properties })

@@ -21,6 +21,8 @@ export class DeadlineWheel {
   readonly #buckets = new Map<number, Deadlined[]>()
   #tick: number
   #timer: unknown
+  /** A timer is set, or the wheel is turning and will set it. */
+  #running = false
   #population = 0
 
   constructor(clock: Clock) {
@@ -31,7 +33,7 @@ export class DeadlineWheel {
 
   /** Asks `item` at `at` or soon after; an earlier appointment stays. */
   schedule(item: Deadlined, at: number): void {
-    if (this.#timer === undefined) this.#start()
+    if (!this.#running) this.#start()
     const tick = Math.max(Math.ceil(at / DeadlineWheel.tickMilliseconds), this.#tick + 1)
     if (item.wheelTick !== 0 && item.wheelTick <= tick) return
     item.wheelTick = tick
@@ -50,9 +52,13 @@ export class DeadlineWheel {
     if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer)
     this.#timer = undefined
     this.#buckets.clear()
+    this.#population = 0
+    // Whatever is still scheduled is never asked.
+    this.#running = true
   }
 
   #start(): void {
+    this.#running = true
     this.now = this.#clock.now()
     this.#tick = Math.floor(this.now / DeadlineWheel.tickMilliseconds)
     this.#arm()
@@ -63,7 +69,6 @@ export class DeadlineWheel {
   }
 
   #turn(): void {
-    this.#timer = undefined
     this.now = this.#clock.now()
     const until = Math.floor(this.now / DeadlineWheel.tickMilliseconds)
     // A clock that jumped far ahead is not followed tick by tick.
@@ -78,6 +83,7 @@ export class DeadlineWheel {
       this.#empty(this.#tick)
     }
     if (this.#population > 0) this.#arm()
+    else this.#running = false
   }
 
   #empty(tick: number): void {

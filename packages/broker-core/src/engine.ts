@@ -88,7 +88,7 @@ export class Engine implements Deadlined, PersistenceHost {
     this.emitter = parts.emitter
     this.clock = parts.clock
     this.wheel = new DeadlineWheel(parts.clock)
-    this.locals = new LocalSubscribers(broker, options.concurrency)
+    this.locals = new LocalSubscribers(broker, options.concurrency, parts.clock)
     this.limits = {
       maximumQueuedMessages: options.maximumQueuedMessages,
       maximumQueuedBytes: options.maximumQueuedBytes,
@@ -228,7 +228,7 @@ export class Engine implements Deadlined, PersistenceHost {
       },
     )
     if (this.hooks.authorizePublish === undefined) return this.publish(publication, connection)
-    const packet = packetOf(publication, false)
+    const packet = packetOf(publication, false, now)
     return after(this.hooks.authorizePublish(connection?.client ?? null, packet), () =>
       this.publish(republish(publication, packet, now), connection),
     )
@@ -290,7 +290,7 @@ export class Engine implements Deadlined, PersistenceHost {
     const observed = this.broker.publishObserved
     if (published === undefined && !observed) return undefined
     const client = from?.client ?? null
-    const packet = packetOf(publication, false)
+    const packet = packetOf(publication, false, this.clock.now())
     return after(published?.(packet, client), () => {
       if (observed) this.broker.emit('publish', packet, client)
     })

@@ -30,9 +30,10 @@ export interface AuthenticationStep {
 
 /** Every hook may be written in either style: with the callback parameter declared, it answers by calling it; without,
  * by its return value or promise (a throw or rejection is the error). `this` is the broker. */
-type Hook<Parameters_ extends unknown[], Answer> =
-  | ((this: Broker, ...parameters: [...Parameters_, HookCallback<Answer>]) => void)
-  | ((this: Broker, ...parameters: Parameters_) => MaybePromise<Answer>)
+type Hook<Parameters_ extends unknown[], Answer> = (
+  this: Broker,
+  ...parameters: [...Parameters_, done: HookCallback<Answer>]
+) => MaybePromise<Answer> | void
 
 /** Before anything of the client is known. Anything but `true` closes the connection without CONNACK. */
 export type PreConnectHook = Hook<[client: Client, packet: ConnectPacket], boolean>

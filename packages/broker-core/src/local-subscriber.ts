@@ -1,4 +1,4 @@
-import type { MaybePromise } from '@x/contract'
+import type { Clock, MaybePromise } from '@x/contract'
 import fastq from 'fastq'
 import type { queue } from 'fastq'
 import { toError } from './broker-error.ts'
@@ -28,9 +28,11 @@ interface Task {
 export class LocalSubscribers {
   readonly #queue: queue<Task, void>
   readonly #broker: Broker
+  readonly #clock: Clock
 
-  constructor(broker: Broker, concurrency: number) {
+  constructor(broker: Broker, concurrency: number, clock: Clock) {
     this.#broker = broker
+    this.#clock = clock
     this.#queue = fastq<unknown, Task, void>((task, done) => this.#work(task, done), concurrency)
   }
 
@@ -40,8 +42,9 @@ export class LocalSubscribers {
     let failure: Error | undefined
     let settle: (() => void) | undefined
     for (const subscriber of subscribers) {
+      const packet = packetOf(publication, false, this.#clock.now())
       open += 1
-      this.#queue.push({ subscriber, packet: packetOf(publication, false) }, error => {
+      this.#queue.push({ subscriber, packet }, error => {
         open -= 1
         failure ??= error ?? undefined
         if (open === 0) settle?.()

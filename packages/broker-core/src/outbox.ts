@@ -150,7 +150,11 @@ export class Outbox {
     if (own !== undefined && this.#reusable && bytes.buffer === own.buffer && this.#stream.writableLength === 0) {
       this.#context.pool.give(own)
     }
-    if (goOn) return
+    if (goOn) {
+      // All that had piled up fitted into one write, so there is no 'drain' to wait for.
+      if (this.full) this.#watchRelief()
+      return
+    }
     this.#blocked = true
     this.#watchLevel()
   }
@@ -159,10 +163,7 @@ export class Outbox {
   drained(): void {
     this.#blocked = false
     this.#writeWaiting()
-    if (this.full && this.pending <= this.#context.highWaterMark / 4) {
-      this.full = false
-      this.#owner.outboxDrained()
-    }
+    if (this.full) this.#watchRelief()
   }
 
   /** Writes what there is now and takes nothing more. False when the stream was busy and bytes are lost. */
@@ -214,6 +215,12 @@ export class Outbox {
     this.#stream.cork()
     for (const bytes of waiting) if (!this.#stream.write(bytes)) this.#blocked = true
     this.#stream.uncork()
+  }
+
+  #watchRelief(): void {
+    if (this.pending > this.#context.highWaterMark / 4) return
+    this.full = false
+    this.#owner.outboxDrained()
   }
 
   #watchLevel(): void {

@@ -29,8 +29,9 @@ export interface PublishRequest {
   clientId?: string
 }
 
-/** The packet object of a message; new each time, so that a hook may change it. `dup` is the flag it came with. */
-export function packetOf(message: Message, dup: boolean): BrokerPacket {
+/** The packet object of a message; new each time, so that a hook may change it. `dup` is the flag it came with, `now` (ms since
+ * the epoch) what its Message Expiry Interval is counted from. */
+export function packetOf(message: Message, dup: boolean, now: number): BrokerPacket {
   const packet: BrokerPacket = {
     cmd: 'publish',
     brokerId: message.brokerId,
@@ -42,18 +43,18 @@ export function packetOf(message: Message, dup: boolean): BrokerPacket {
     dup,
   }
   if (message.publisher !== undefined) packet.clientId = message.publisher
-  const properties = propertiesOf(message)
+  const properties = propertiesOf(message, now)
   if (properties !== undefined) packet.properties = properties
   return packet
 }
 
-function propertiesOf(message: Message): PublishProperties | undefined {
+function propertiesOf(message: Message, now: number): PublishProperties | undefined {
   const wire = message.properties
   if (wire === undefined && message.expiresAt === undefined) return undefined
   const properties: PublishProperties =
     wire === undefined ? {} : decodeProperties(Buffer.from(wire), 0, wire.length, 'publish')
   if (message.expiresAt !== undefined) {
-    properties.messageExpiryInterval = Math.max(0, Math.ceil((message.expiresAt - Date.now()) / 1000))
+    properties.messageExpiryInterval = Math.max(0, Math.ceil((message.expiresAt - now) / 1000))
   }
   return properties
 }
@@ -83,9 +84,9 @@ export function publicationOf(
 }
 
 /** The message after a hook has had its packet: the very same when the hook has changed nothing, so that the order of
- * user properties, which a packet object can't hold, survives hooks that only look. */
+ * user properties, which a packet object can't hold, survives hooks that only look. `now`: what `packetOf` was given. */
 export function republish(publication: Publication, packet: BrokerPacket, now: number): Publication {
-  const before = packetOf(publication, packet.dup)
+  const before = packetOf(publication, packet.dup, now)
   const wireBefore = before.properties && encodePublishProperties(before.properties)
   const wireAfter = packet.properties && encodePublishProperties(packet.properties)
   const sameProperties =

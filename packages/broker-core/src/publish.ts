@@ -1,11 +1,12 @@
 import type { MaybePromise } from '@x/contract'
 import type { FrameReader, PublishFrame } from '@x/packet'
 import { sendAck } from './acknowledge.ts'
-import { BrokerError, reasonCodeFrom, toError } from './broker-error.ts'
+import { BrokerError, reasonCodeFrom, reasonStringOf, toError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
 import type { Engine } from './engine.ts'
 import { isPromise } from './maybe-promise.ts'
 import { packetOf, republish } from './packet-form.ts'
+import type { BrokerPacket } from './packet-form.ts'
 import { Acceptance } from './pending-publishes.ts'
 import { Publication } from './publication.ts'
 import { ReasonCode } from './reason-code.ts'
@@ -94,7 +95,8 @@ function accept(connection: Connection, engine: Engine, frame: PublishFrame, top
     if (isRestricted(topic)) return refuse(request, notAuthorized(topic))
     return authorized(request)
   }
-  const packet = packetOf(publication, dup)
+  const now = engine.clock.now()
+  const packet = packetOf(publication, dup, now)
   if (qos > 0) packet.messageId = messageId
   let answer: MaybePromise<unknown>
   try {
@@ -102,9 +104,9 @@ function accept(connection: Connection, engine: Engine, frame: PublishFrame, top
   } catch (error) {
     return refuse(request, toError(error))
   }
-  if (!isPromise(answer)) return authorized(changed(request, packet))
+  if (!isPromise(answer)) return authorized(changed(request, packet, now))
   return answer.then(
-    () => authorized(changed(request, packet)),
+    () => authorized(changed(request, packet, now)),
     (error: unknown) => refuse(request, toError(error)),
   )
 }
@@ -119,8 +121,8 @@ interface Request {
   readonly qos: number
 }
 
-function changed(request: Request, packet: ReturnType<typeof packetOf>): Request {
-  const publication = republish(request.publication, packet, request.connection.engine.clock.now())
+function changed(request: Request, packet: BrokerPacket, now: number): Request {
+  const publication = republish(request.publication, packet, now)
   return publication === request.publication ? request : { ...request, publication }
 }
 
@@ -149,7 +151,7 @@ function refuseWith(
 ): void {
   connection.engine.broker.reportClientError(connection.client, error)
   if (qos === 0) return
-  const properties = connection.requestProblemInformation ? { properties: { reasonString: error.message } } : undefined
+  const properties = connection.requestProblemInformation ? { properties: { reasonString: reasonStringOf(error) } } : undefined
   connection.sendPacket({ cmd: qos === 1 ? 'puback' : 'pubrec', messageId, reasonCode, ...properties })
 }
 

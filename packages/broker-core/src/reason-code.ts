@@ -49,7 +49,6 @@ export const returnCodeTexts: Readonly<Record<number, string>> = {
   3: 'Server unavailable',
   4: 'bad user name or password',
   5: 'not authorized',
-  6: 'keep alive limit exceeded',
 }
 
 /** The 3.1.1 return code closest to a CONNACK reason code of MQTT 5. MQTT 3.1.1 §3.2.2.3 */

@@ -1,16 +1,21 @@
 import { PacketError } from '@x/packet'
 import type { ConnackPacket } from '@x/packet'
-import { BrokerError, reasonCodeFrom, serverReferenceOf } from './broker-error.ts'
+import { reasonCodeFrom, reasonStringOf, serverReferenceOf } from './broker-error.ts'
 import type { Connection } from './connection.ts'
 import { ReasonCode, reasonCodeOf, returnCodeOf, returnCodeTexts } from './reason-code.ts'
 
-/** Refuses a CONNECT, or whatever came in its place. Peers that spoke MQTT are told why with CONNACK. */
-export function refuseConnect(connection: Connection, error: Error): void {
+/** Refuses a CONNECT, or whatever came in its place. Peers that spoke MQTT are told why with CONNACK: the error's own reason
+ * code, or else `fallback`. */
+export function refuseConnect(
+  connection: Connection,
+  error: Error,
+  fallback: number = ReasonCode.serverUnavailable,
+): void {
   connection.engine.counters.connectionsRefused += 1
   if (connection.phase === 'connecting' || connection.phase === 'authenticating') {
-    const reasonCode = connackCode(error)
+    const reasonCode = connackCode(error, fallback)
     if (connection.version === 5) {
-      const properties = { reasonString: error.message, ...serverReferenceOf(error) }
+      const properties = { reasonString: reasonStringOf(error), ...serverReferenceOf(error) }
       sendConnack(connection, { cmd: 'connack', sessionPresent: false, reasonCode, properties })
       Object.assign(error, { errorCode: reasonCode })
     } else if (!(error instanceof PacketError) || error.code === 'PROTOCOL_VERSION') {
@@ -24,16 +29,15 @@ export function refuseConnect(connection: Connection, error: Error): void {
 }
 
 /** CONNACK has no code for what DISCONNECT says of flow and topics. MQTT 5.0 §3.2.2.2 */
-function connackCode(error: Error): number {
+function connackCode(error: Error, fallback: number): number {
   const returnCode = returnCodeFrom(error)
   if (returnCode !== undefined) return reasonCodeOf(returnCode)
-  const reasonCode = reasonCodeFrom(error, ReasonCode.unspecifiedError)
+  const reasonCode = reasonCodeFrom(error, fallback)
   return reasonCode === ReasonCode.topicFilterInvalid ? ReasonCode.topicNameInvalid : reasonCode
 }
 
 /** `returnCode` 1 to 5, as hooks written for Aedes set it on their error. */
 function returnCodeFrom(error: Error): number | undefined {
-  if (error instanceof BrokerError && error.code === 'KEEP_ALIVE_LIMIT') return 6
   if (!('returnCode' in error)) return undefined
   const { returnCode } = error
   return typeof returnCode === 'number' && returnCode >= 1 && returnCode <= 5 ? returnCode : 5

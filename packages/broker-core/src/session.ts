@@ -447,8 +447,9 @@ export class Session implements SessionOwner, Recipient {
   #forwarded(publication: Publication): Publication | undefined {
     const { authorizeForward } = this.#engine.hooks
     if (authorizeForward === undefined) return publication
-    const packet = authorizeForward(this.connection.client, packetOf(publication, false))
-    return packet ? republish(publication, packet, this.#engine.clock.now()) : undefined
+    const now = this.#engine.clock.now()
+    const packet = authorizeForward(this.connection.client, packetOf(publication, false, now))
+    return packet ? republish(publication, packet, now) : undefined
   }
 }
 

@@ -234,7 +234,7 @@ eachVersion(({ version, test: versionTest }) => {
       expect(Number(payload)).toBeGreaterThan(seen.get(key) ?? -1)
       seen.set(key, Number(payload))
     }
-    expect([...seen.values()].toSorted((x, y) => x - y)).toEqual([197, 197, 198, 198, 198, 199, 199].slice(1))
+    expect([...seen.values()].toSorted((x, y) => x - y)).toEqual([197, 197, 198, 198, 199, 199])
   })
 
   versionTest('a client receives its own messages', async () => {

@@ -33,15 +33,23 @@ test.for<[string[], string]>([
   [['--port', ' 1883'], "--port is ' 1883', it must be a whole number from 0 to 65535"],
   [['--port='], "--port is '', it must be a whole number from 0 to 65535"],
   [['--port=-1'], "--port is '-1', it must be a whole number from 0 to 65535"],
-  [['--port'], "Option '-p, --port <value>' argument missing"],
-  [['--port', '-1'], "Option '--port' argument is ambiguous."],
   [['--host='], "--host is '', it must be an address or a host name"],
   [['--log-level', 'loud'], `--log-level is 'loud', it must be one of ${logLevels.join(', ')}`],
   [['--log-level', 'INFO'], `--log-level is 'INFO', it must be one of ${logLevels.join(', ')}`],
-  [['--prot', '1883'], "Unknown option '--prot'"],
-  [['-x'], "Unknown option '-x'"],
-  [['1883'], "Unexpected argument '1883'. This command does not take positional arguments"],
-  [['--help=yes'], "Option '--help' does not take an argument"],
 ])('refuses %j', ([parameters, message]) => {
   expect(parseCommandLine(parameters)).toEqual({ kind: 'refuse', message })
+})
+
+// The sentences are Node's and differ between its versions.
+test.for<[string[], string]>([
+  [['--port'], '--port'],
+  [['--port', '-1'], '--port'],
+  [['--prot', '1883'], '--prot'],
+  [['-x'], '-x'],
+  [['1883'], '1883'],
+  [['--help=yes'], '--help'],
+])('refuses %j in one line that names %s', ([parameters, named]) => {
+  const command = parseCommandLine(parameters)
+  expect(command).toEqual({ kind: 'refuse', message: expect.stringContaining(named) as unknown })
+  expect(JSON.stringify(command)).not.toContain(String.raw`\n`)
 })

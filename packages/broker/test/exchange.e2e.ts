@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { TestContext } from 'vitest'
+import { MqttJs } from './peers/mqtt-js.ts'
+import { Mosquitto, mosquittoMissing } from './peers/mosquitto.ts'
+import type { Peer, Version } from './peers/peer.ts'
+import { listeningUrl, startCommand } from './started-command.ts'
+import type { StartedProcess } from './started-command.ts'
+
+const versions: readonly Version[] = [3, 4, 5]
+const peers: readonly Peer[] = [
+  ...versions.map(version => new MqttJs(version)),
+  ...versions.map(version => new Mosquitto(version)),
+]
+const pairs = peers.flatMap(publisher => peers.map(subscriber => ({ publisher, subscriber })))
+const missing = mosquittoMissing()
+
+let command: StartedProcess
+let url: string
+
+beforeAll(async () => {
+  command = startCommand()
+  url = await listeningUrl(command)
+})
+
+afterAll(async () => {
+  await command.stop('SIGTERM')
+})
+
+describe.each(pairs)('from $publisher.name to $subscriber.name', ({ publisher, subscriber }) => {
+  const names = `${publisher.name}-${subscriber.name}`
+  const topic = `${names.replaceAll(' ', '-')}/temperature`
+  // MQTT 3.1 allows 23 characters.
+  const clientId = `${peers.indexOf(publisher)}-to-${peers.indexOf(subscriber)}`
+
+  /** Reports the case as skipped, with the way to run it, where a client is not installed. */
+  function needsClients(context: TestContext): void {
+    if (missing !== undefined && names.includes('mosquitto')) context.skip(missing)
+  }
+
+  test('messages of QoS 0, 1 and 2 arrive with their QoS', async context => {
+    needsClients(context)
+    const receiver = await subscriber.subscribe(url, topic, 2)
+    for (const qos of [0, 1, 2] as const) {
+      const message = { topic, payload: `${qos} degrees`, qos }
+      await publisher.publish(url, message)
+      expect(await receiver.next()).toEqual({ ...message, retain: false })
+    }
+    await receiver.leave()
+  })
+
+  test('a retained message reaches a later subscriber with RETAIN, until it is cleared', async context => {
+    needsClients(context)
+    const message = { topic: `${topic}/last`, payload: '21 degrees', qos: 1, retain: true } as const
+    await publisher.publish(url, message)
+    const first = await subscriber.subscribe(url, message.topic, 1)
+    expect(await first.next()).toEqual(message)
+    await first.leave()
+
+    await publisher.publish(url, { ...message, payload: '' })
+    const second = await subscriber.subscribe(url, message.topic, 1)
+    const live = { ...message, payload: 'a live message', retain: false }
+    await publisher.publish(url, live)
+    expect(await second.next()).toEqual(live)
+    await second.leave()
+  })
+
+  test('the will of a client that dies arrives', async context => {
+    needsClients(context)
+    const will = { topic: `${topic}/will`, payload: 'I am gone', qos: 1, retain: true } as const
+    const receiver = await subscriber.subscribe(url, will.topic, 1)
+    await publisher.dieWithWill(url, will)
+    expect(await receiver.next()).toEqual({ ...will, retain: false })
+    await receiver.leave()
+    await publisher.publish(url, { ...will, payload: '' })
+  })
+
+  test('a persistent session gets what came while it was away, in order, and goes on', async context => {
+    needsClients(context)
+    const queued = `${topic}/queued`
+    await subscriber.openSession(url, clientId, queued)
+    for (const [index, qos] of ([1, 2, 1] as const).entries()) {
+      await publisher.publish(url, { topic: queued, payload: `message ${index}`, qos })
+    }
+    const receiver = await subscriber.resumeSession(url, clientId, queued)
+    for (const [index, qos] of ([1, 2, 1] as const).entries()) {
+      expect(await receiver.next()).toEqual({ topic: queued, payload: `message ${index}`, qos, retain: false })
+    }
+    const live = { topic: queued, payload: 'now', qos: 1 } as const
+    await publisher.publish(url, live)
+    expect(await receiver.next()).toEqual({ ...live, retain: false })
+    await receiver.leave()
+  })
+})

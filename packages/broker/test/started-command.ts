@@ -1,0 +1,109 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcessWithoutNullStreams } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+/** The package's folder; a process started in it resolves `@x/broker` to the built package. */
+export const packageFolder: string = fileURLToPath(new URL('..', import.meta.url))
+export const commandFile: string = fileURLToPath(new URL('../dist/command.js', import.meta.url))
+
+/** Any free port of this machine alone. */
+export const anyPort: readonly string[] = ['--port', '0', '--host', '127.0.0.1']
+
+export interface Exit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+/** A process whose output can be waited for, line by line. */
+export class StartedProcess {
+  readonly lines: string[] = []
+  /** After the last line of output. */
+  readonly exited: Promise<Exit>
+  stderr = ''
+  readonly #child: ChildProcessWithoutNullStreams
+  #exit: Exit | undefined
+  /** Called when there is a new line, or no more will come. */
+  readonly #waiting = new Set<() => void>()
+
+  constructor(file: string, parameters: readonly string[]) {
+    this.#child = spawn(file, parameters, { cwd: packageFolder })
+    createInterface(this.#child.stdout).on('line', line => {
+      this.lines.push(line)
+      this.#look()
+    })
+    this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text
+    })
+    // A process that has gone takes no input; that it has gone is seen by its exit.
+    this.#child.stdin.on('error', () => undefined)
+    this.exited = new Promise((resolve, reject) => {
+      this.#child.once('error', reject)
+      this.#child.once('close', (code, signal) => {
+        this.#exit = { code, signal }
+        this.#look()
+        resolve(this.#exit)
+      })
+    })
+    this.exited.catch(() => undefined)
+  }
+
+  /** The first line, past or future, that matches. Rejects when the process ends without it. */
+  line(pattern: RegExp): Promise<string> {
+    return this.#until(() => this.lines.find(line => pattern.test(line)), String(pattern))
+  }
+
+  /** The line with this number, from 0, likewise. */
+  lineAt(index: number): Promise<string> {
+    return this.#until(() => this.lines[index], `line ${index}`)
+  }
+
+  write(text: string): void {
+    this.#child.stdin.write(text)
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name)
+  }
+
+  /** Ends it, if it hasn't ended, and waits for that. */
+  async stop(name: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    this.#child.kill(name)
+    await this.exited.catch(() => undefined)
+  }
+
+  #until(find: () => string | undefined, wanted: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = find()
+        if (found === undefined && this.#exit === undefined) return
+        this.#waiting.delete(look)
+        if (found === undefined) reject(new Error(`ended without ${wanted}: ${this.stderr}`))
+        else resolve(found)
+      }
+      this.#waiting.add(look)
+      // It couldn't be started at all.
+      this.exited.catch(reject)
+      look()
+    })
+  }
+
+  #look(): void {
+    for (const look of this.#waiting) look()
+  }
+}
+
+/** The command of this package, as a user starts it. */
+export function startCommand(parameters: readonly string[] = anyPort): StartedProcess {
+  return new StartedProcess(process.execPath, [commandFile, ...parameters])
+}
+
+/** Where the command listens, from its log in JSON. */
+export async function listeningUrl(command: StartedProcess): Promise<string> {
+  const { url } = JSON.parse(await command.line(/"url":/)) as { url: string }
+  return url
+}
+
+export function portOf(url: string): number {
+  return Number(new URL(url).port)
+}
