@@ -92,7 +92,8 @@ for (const standard of standards) {
     const reason = exceptions.get(statement.tag)
     if (own.length > 0) proved += 1
     else if (reason === undefined) problems.push(`${statement.tag} has no test: ${statement.text}`)
-    if (own.length > 0 && reason !== undefined) problems.push(`${statement.tag} has a test and is listed as an exception`)
+    if (own.length > 0 && reason !== undefined)
+      problems.push(`${statement.tag} has a test and is listed as an exception`)
     const tests = own.map(({ title }) => escapeCell(title.replaceAll(/\s*\[MQTT[35]-[\d.]+-\d+\]/g, ''))).join('<br>')
     const files = [...new Set(own.map(({ file }) => `[${file.split('/').at(-1)}](../../${file})`))].join('<br>')
     return `| ${statement.tag} | ${escapeCell(statement.text)} | ${tests || `*${reason ?? 'no test'}*`} | ${files} |`
@@ -105,7 +106,8 @@ for (const standard of standards) {
     '',
   )
 }
-for (const { tag, file } of proofs) if (!known.has(tag)) problems.push(`${file}: ${tag} is no statement that binds a server`)
+for (const { tag, file } of proofs)
+  if (!known.has(tag)) problems.push(`${file}: ${tag} is no statement that binds a server`)
 for (const tag of exceptions.keys()) if (!known.has(tag)) problems.push(`exceptions.tsv: ${tag} is no such statement`)
 
 const report = `# Conformance

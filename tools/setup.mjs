@@ -13,9 +13,13 @@ const rootManifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')
 /** Everything that decides what an installation looks like. */
 function installInputs() {
   const packages = readdirSync(join(root, 'packages')).map(name => join('packages', name, 'package.json'))
-  return ['pnpm-lock.yaml', 'pnpm-workspace.yaml', 'package.json', 'benchmarks/package.json', ...packages.sort()].filter(
-    file => existsSync(join(root, file)),
-  )
+  return [
+    'pnpm-lock.yaml',
+    'pnpm-workspace.yaml',
+    'package.json',
+    'benchmarks/package.json',
+    ...packages.sort(),
+  ].filter(file => existsSync(join(root, file)))
 }
 
 function stamp() {
@@ -46,4 +50,5 @@ if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== wanted) {
   mkdirSync(join(root, 'node_modules'), { recursive: true })
   writeFileSync(stampFile, wanted)
 }
-if (process.argv.includes('--build')) run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b'], 'the build')
+if (process.argv.includes('--build'))
+  run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b'], 'the build')

@@ -147,9 +147,7 @@ export class Engine implements Deadlined, PersistenceHost {
 
   /** Stores, routes and reports a message. The answer means that all of it is done. */
   publish(publication: Publication, from: Connection | undefined): MaybePromise<void> {
-    return after(this.store(publication), stored =>
-      after(this.finish(publication, from, stored), () => undefined),
-    )
+    return after(this.store(publication), stored => after(this.finish(publication, from, stored), () => undefined))
   }
 
   /** The first half of `publish`: what has to be durable before anybody may see the message. Answers how many sessions and

@@ -166,6 +166,13 @@ export class Outbox {
     if (this.full) this.#watchRelief()
   }
 
+  /** Whoever has more to send than should wait here asks to be told when there is room. */
+  overfill(): void {
+    if (this.full) return
+    this.full = true
+    this.#owner.outboxFull()
+  }
+
   /** Writes what there is now and takes nothing more. False when the stream was busy and bytes are lost. */
   close(): boolean {
     const blocked = this.#blocked
@@ -224,9 +231,7 @@ export class Outbox {
   }
 
   #watchLevel(): void {
-    if (this.full || this.pending <= this.#context.highWaterMark) return
-    this.full = true
-    this.#owner.outboxFull()
+    if (this.pending > this.#context.highWaterMark) this.overfill()
   }
 
   /** Copies the run behind the own bytes. */

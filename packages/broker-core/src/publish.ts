@@ -151,7 +151,9 @@ function refuseWith(
 ): void {
   connection.engine.broker.reportClientError(connection.client, error)
   if (qos === 0) return
-  const properties = connection.requestProblemInformation ? { properties: { reasonString: reasonStringOf(error) } } : undefined
+  const properties = connection.requestProblemInformation
+    ? { properties: { reasonString: reasonStringOf(error) } }
+    : undefined
   connection.sendPacket({ cmd: qos === 1 ? 'puback' : 'pubrec', messageId, reasonCode, ...properties })
 }
 

@@ -20,6 +20,7 @@ import { packetOf, republish } from './packet-form.ts'
 import { Publication } from './publication.ts'
 import type { Envelope, Recipient } from './publication.ts'
 import { ReasonCode } from './reason-code.ts'
+import { RetainedFeeds } from './retained-feed.ts'
 import type { SharedGroup } from './shared-group.ts'
 import { WaitingQueue } from './waiting-queue.ts'
 
@@ -74,6 +75,8 @@ export class Session implements SessionOwner, Recipient {
   /** Shared messages claimed by a session without a stored queue: sequence here to sequence in the store. */
   #claimed: Map<number, number> | undefined
   #claimedThrough = 0
+  /** Undefined until there are retained messages to send. */
+  #retained: RetainedFeeds | undefined
   /** Topic aliases towards the client; undefined when it takes none. */
   readonly #aliases: OutgoingAliases | undefined
   /** Shared groups this session is a member of. */
@@ -207,6 +210,13 @@ export class Session implements SessionOwner, Recipient {
     this.#wait({ message: publication.kept(), qos, retain, subscriptionIdentifiers })
   }
 
+  /** Delivers retained messages, as fast as the client takes them. */
+  sendRetained(subscription: Subscription, messages: Iterable<Message>): void {
+    this.#retained ??= new RetainedFeeds(this, this.#engine)
+    this.#retained.add(subscription, messages)
+    this.#retained.pump()
+  }
+
   /** An entry of the stored queue ({@link SessionOwner.deliver}). */
   deliver(entry: QueueEntry): boolean {
     if (!this.hasRoom) {
@@ -270,6 +280,7 @@ export class Session implements SessionOwner, Recipient {
     if (this.#phase !== 'open') return
     if (this.#waiting !== undefined) this.#sendWaiting()
     if (this.#behind) this.#readOn()
+    if (this.#retained !== undefined) this.#pumpRetained(this.#retained)
     if (this.groups !== undefined && this.hasRoom) for (const group of this.groups) group.roomFor(this)
   }
 
@@ -280,7 +291,7 @@ export class Session implements SessionOwner, Recipient {
     if (sequence < 0 || window.state(sequence) !== awaited) return
     window.finish(sequence)
     this.#settle(sequence)
-    if (this.#waiting !== undefined || this.#behind || this.groups !== undefined) this.pump()
+    if (this.#waiting || this.#behind || this.#retained || this.groups) this.pump()
   }
 
   /** The store need not keep the message any longer. */
@@ -379,6 +390,11 @@ export class Session implements SessionOwner, Recipient {
       this.#sendInflight(publication, { ...how, dup: false }, sequence)
     }
     if (wasCongested && !waiting.congested) this.connection.relieved()
+  }
+
+  #pumpRetained(retained: RetainedFeeds): void {
+    retained.pump()
+    if (retained.isEmpty) this.#retained = undefined
   }
 
   #readOn(): void {

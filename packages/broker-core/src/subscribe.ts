@@ -186,24 +186,8 @@ function wantsRetained(subscription: Subscription, existed: boolean): boolean {
   return subscription.retainHandling === 0 || !existed // [MQTT5-3.3.1-9], [MQTT5-3.3.1-10]
 }
 
-function deliverRetained(
-  connection: Connection,
-  subscription: Subscription,
-  messages: Iterable<Message>,
-): MaybePromise<void> {
-  const { session, engine } = connection
-  if (session === undefined || connection.phase !== 'connected') return undefined
-  const identifiers =
-    subscription.subscriptionIdentifier === undefined ? undefined : [subscription.subscriptionIdentifier]
-  const queued = []
-  for (const message of messages) {
-    const qos = message.qos < subscription.qos ? message.qos : subscription.qos
-    if (subscription.noLocal && message.publisher === session.clientId) continue
-    if (qos > 0 && session.stored) {
-      queued.push({ message, qos, retain: true, subscriptionIdentifiers: identifiers })
-    } else session.send(engine.publicationOf(message), qos, true, identifiers)
-  }
-  return queued.length === 0 ? undefined : engine.persistence.enqueue(session.handle, queued)
+function deliverRetained(connection: Connection, subscription: Subscription, messages: Iterable<Message>): void {
+  if (connection.phase === 'connected') connection.session?.sendRetained(subscription, messages)
 }
 
 /** Routes what a resumed session subscribes to, as far as `authorizeSubscribe` still allows it. */
