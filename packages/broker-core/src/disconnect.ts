@@ -33,7 +33,7 @@ export function endSession(connection: Connection, before: Phase, ending: Ending
   if (session !== undefined) closeSession(connection, session, before === 'connected' && ending.discardWill !== true)
   if (before !== 'connected') return
   engine.counters.clientsConnected -= 1
-  if (session !== undefined && !session.stored && session.subscriptions.size > 0) {
+  if (session !== undefined && connection.sessionExpiryInterval === 0 && session.subscriptions.size > 0) {
     if (broker.listenerCount('unsubscribe') > 0) broker.emit('unsubscribe', [...session.subscriptions.keys()], client)
   }
   broker.emit('clientDisconnect', client)

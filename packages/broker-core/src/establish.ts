@@ -23,9 +23,11 @@ export function establish(connection: Connection, { packet, agreement, will }: A
   engine.clients.get(clientId)?.sessionTakenOver()
   engine.clients.set(clientId, connection)
   connection.clientId = clientId
+  // A session that may go on has its queue in the store although it ends with this connection: what waits there is its own.
+  const stored = sessionExpiryInterval > 0 || packet.clean !== true
   const session = new Session(connection, engine, {
     clientId,
-    stored: sessionExpiryInterval > 0,
+    stored,
     receiveMaximum: agreement.receiveMaximum,
     maximumPacketSize: agreement.maximumPacketSize,
     topicAliasMaximum: agreement.topicAliasMaximum,
@@ -33,7 +35,7 @@ export function establish(connection: Connection, { packet, agreement, will }: A
   const opened = engine.persistence.openSession({
     clientId,
     cleanStart: packet.clean === true,
-    sessionExpiryInterval,
+    sessionExpiryInterval: stored ? Math.max(1, sessionExpiryInterval) : 0,
     will,
     owner: session,
   })

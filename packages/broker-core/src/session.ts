@@ -299,7 +299,18 @@ export class Session implements SessionOwner, Recipient {
     const stored = this.#storedSequence(sequence)
     if (stored === undefined) return
     this.#claimed?.delete(sequence)
+    this.#acknowledge(stored)
+  }
+
+  #acknowledge(stored: number): void {
     this.#engine.watch(this.#engine.persistence.acknowledge(this.handle, stored), 'acknowledge')
+  }
+
+  /** Settles what is found out while the store is offering it: then the store must not be called. */
+  #settleLater(stored: number): void {
+    queueMicrotask(() => {
+      if (this.#phase !== 'closed') this.#acknowledge(stored)
+    })
   }
 
   #storedSequence(sequence: number): number | undefined {
@@ -331,7 +342,9 @@ export class Session implements SessionOwner, Recipient {
     envelope.subscriptionIdentifiers = how.subscriptionIdentifiers
     if (!this.#write(publication)) {
       // Counts as delivered ([MQTT5-3.1.2-25]).
-      this.#settle(sequence)
+      const stored = this.#storedSequence(sequence)
+      this.#claimed?.delete(sequence)
+      if (stored !== undefined) this.#settleLater(stored)
       return
     }
     this.#window ??= new InflightWindow(sequence)
@@ -445,11 +458,11 @@ export class Session implements SessionOwner, Recipient {
     const dup = sequence <= this.#sentBefore
     // What was begun is completed although it has expired ([MQTT5-4.3.3-7]).
     if (!dup && this.#isExpired(entry.message)) {
-      this.#settle(sequence)
+      this.#settleLater(sequence)
       return
     }
     const publication = this.#forwarded(this.#engine.publicationOf(entry.message))
-    if (publication === undefined) this.#settle(sequence)
+    if (publication === undefined) this.#settleLater(sequence)
     else this.#sendInflight(publication, { qos, retain, dup, subscriptionIdentifiers }, sequence)
   }
 
