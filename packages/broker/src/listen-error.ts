@@ -12,14 +12,14 @@ export class ListenError extends Error {
 }
 
 /** The operating system's refusal as a code and a sentence. */
-export function listenError(cause: NodeJS.ErrnoException, host: string, port: number): ListenError {
-  const place = `${host.includes(':') ? `[${host}]` : host}:${port}`
+export function listenError(cause: NodeJS.ErrnoException, host: string | undefined, port: number): ListenError {
+  const place = host === undefined ? `port ${port}` : `${host.includes(':') ? `[${host}]` : host}:${port}`
   switch (cause.code) {
     case 'EADDRINUSE':
       return new ListenError('ADDRESS_IN_USE', { message: `${place} is in use by another program`, cause })
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return new ListenError('ADDRESS_NOT_AVAILABLE', { message: `${host} is no address of this machine`, cause })
+      return new ListenError('ADDRESS_NOT_AVAILABLE', { message: `${host ?? 'this'} is no address of this machine`, cause })
     case 'EACCES':
       return new ListenError('PERMISSION_DENIED', {
         message: `${place} may not be listened on by this user`,

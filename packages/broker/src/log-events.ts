@@ -35,5 +35,6 @@ function codesOf(error: Error): { code?: unknown; reasonCode?: unknown } {
 
 function addressOf(client: Client): string | undefined {
   const { remoteAddress, remotePort } = client.conn as Partial<Socket>
-  return remoteAddress === undefined ? undefined : `${remoteAddress}:${remotePort}`
+  // An IPv4 peer of a socket for both is shown as what it is.
+  return remoteAddress === undefined ? undefined : `${remoteAddress.replace(/^::ffff:/, '')}:${remotePort}`
 }

@@ -21,19 +21,19 @@ const defaultBacklog = 4096
 /** MQTT on TCP. */
 export class TcpListener implements Listener {
   readonly name: string
-  readonly #options: Required<TcpOptions>
+  readonly #options: TcpOptions & { readonly port: number; readonly backlog: number }
   /** Told what goes wrong once the address is had: a connection the operating system could not hand over. */
   readonly #report: (error: Error) => void
   #server: Server | undefined
 
   /** @throws BrokerError `OPTION_INVALID` for a port that is none */
   constructor(options: TcpOptions, report: (error: Error) => void) {
-    const { port = mqttPort, host = '::', backlog = defaultBacklog } = options
+    const { port = mqttPort, backlog = defaultBacklog } = options
     if (!Number.isInteger(port) || port < 0 || port > greatestPort) {
       const message = `option port is ${port}, it must be a whole number from 0 to ${greatestPort}`
       throw new BrokerError('OPTION_INVALID', { message, reasonCode: ReasonCode.implementationSpecificError })
     }
-    this.#options = { port, host, backlog }
+    this.#options = { ...options, port, backlog }
     this.#report = report
     this.name = 'tcp'
   }
@@ -46,12 +46,12 @@ export class TcpListener implements Listener {
     return new Promise((resolve, reject) => {
       const refuse = (error: Error): void => reject(listenError(error, host, port))
       server.once('error', refuse)
-      server.listen({ port, host, backlog }, () => {
+      // Without a host Node takes all addresses, also where there is no IPv6.
+      server.listen({ port, backlog, ...(host !== undefined && { host }) }, () => {
         server.off('error', refuse).on('error', this.#report)
         const address = server.address()
         const bound = typeof address === 'object' && address !== null ? address.port : port
-        const shown = host === '::' || host === '0.0.0.0' ? 'localhost' : host.includes(':') ? `[${host}]` : host
-        resolve({ url: `mqtt://${shown}:${bound}`, host, port: bound })
+        resolve({ url: `mqtt://${shownHost(host)}:${bound}`, host, port: bound })
       })
     })
   }
@@ -63,4 +63,10 @@ export class TcpListener implements Listener {
       resolve()
     })
   }
+}
+
+/** How a client on this machine would write the host. */
+function shownHost(host: string | undefined): string {
+  if (host === undefined || host === '::' || host === '0.0.0.0') return 'localhost'
+  return host.includes(':') ? `[${host}]` : host
 }

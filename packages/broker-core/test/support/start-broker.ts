@@ -83,9 +83,24 @@ export async function startBroker(options: Partial<BrokerOptions> = {}): Promise
 }
 
 /** The same with a clock that the test moves. The broker looks at its deadlines each 250 ms of it. */
-export async function startBrokerWithClock(
-  options: Partial<BrokerOptions> = {},
-): Promise<TestBroker & { readonly clock: ManualClock }> {
+export interface TestBrokerWithClock extends TestBroker {
+  readonly clock: ManualClock
+  /** Moves the clock, and lets what falls due on the way run to its end: needed for delayed wills and expired sessions, which
+   * the broker looks for each second. */
+  pass(milliseconds: number): Promise<void>
+}
+
+export async function startBrokerWithClock(options: Partial<BrokerOptions> = {}): Promise<TestBrokerWithClock> {
   const clock = new ManualClock()
-  return { ...(await startBroker({ ...options, clock })), clock }
+  const server = await startBroker({ ...options, clock })
+  return {
+    ...server,
+    clock,
+    pass: async milliseconds => {
+      for (let left = milliseconds; left > 0; left -= 250) {
+        clock.advance(Math.min(left, 250))
+        await new Promise(setImmediate)
+      }
+    },
+  }
 }
