@@ -1,5 +1,6 @@
 import type { MaybePromise } from '@x/contract'
 import type { FrameReader, PublishFrame } from '@x/packet'
+import { parseTopicName } from '@x/topic-trie'
 import { sendAck } from './acknowledge.ts'
 import { BrokerError, reasonCodeFrom, reasonStringOf, toError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
@@ -104,9 +105,9 @@ function accept(connection: Connection, engine: Engine, frame: PublishFrame, top
   } catch (error) {
     return refuse(request, toError(error))
   }
-  if (!isPromise(answer)) return authorized(changed(request, packet, now))
+  if (!isPromise(answer)) return allowed(request, packet, now)
   return answer.then(
-    () => authorized(changed(request, packet, now)),
+    () => allowed(request, packet, now),
     (error: unknown) => refuse(request, toError(error)),
   )
 }
@@ -121,9 +122,17 @@ interface Request {
   readonly qos: number
 }
 
-function changed(request: Request, packet: BrokerPacket, now: number): Request {
-  const publication = republish(request.publication, packet, now)
-  return publication === request.publication ? request : { ...request, publication }
+/** `authorizePublish` lets the message pass as it is in `packet` now. One that can't be published is refused. */
+function allowed(request: Request, packet: BrokerPacket, now: number): MaybePromise<void> {
+  let publication: Publication
+  try {
+    publication = republish(request.publication, packet, now)
+    const { maxTopicLevels } = request.connection.engine.options
+    if (publication !== request.publication) parseTopicName(publication.topic, { maximumLevels: maxTopicLevels })
+  } catch (error) {
+    return refuse(request, toError(error))
+  }
+  return authorized({ ...request, publication })
 }
 
 function notAuthorized(topic: string): BrokerError {

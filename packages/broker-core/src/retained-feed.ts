@@ -4,7 +4,7 @@ import { isPromise } from './maybe-promise.ts'
 import type { Session } from './session.ts'
 
 interface Feed {
-  readonly subscription: Subscription
+  readonly filter: string
   readonly messages: Iterator<Message>
 }
 
@@ -13,7 +13,7 @@ interface Feed {
 export class RetainedFeeds {
   readonly #session: Session
   readonly #engine: Engine
-  readonly #feeds: Feed[] = []
+  #feeds: Feed[] = []
   /** An asynchronous store is taking the last message. */
   #storing = false
 
@@ -26,8 +26,11 @@ export class RetainedFeeds {
     return this.#feeds.length === 0
   }
 
-  add(subscription: Subscription, messages: Iterable<Message>): void {
-    this.#feeds.push({ subscription, messages: messages[Symbol.iterator]() })
+  /** Begins with the retained messages of a subscription; what is left of those for an earlier one with the same filter is not
+   * sent. */
+  add(filter: string, messages: Iterable<Message>): void {
+    this.#feeds = this.#feeds.filter(feed => feed.filter !== filter)
+    this.#feeds.push({ filter, messages: messages[Symbol.iterator]() })
   }
 
   /** Sends what there is room for. */
@@ -36,11 +39,13 @@ export class RetainedFeeds {
   }
 
   /** True: nothing more comes from this feed. */
-  #sendFrom({ subscription, messages }: Feed): boolean {
+  #sendFrom({ filter, messages }: Feed): boolean {
     const { outbox } = this.#session
     const { highWaterMark } = this.#engine.outboxContext
-    // A subscription that was replaced has a feed of its own.
-    while (this.#session.subscriptions.get(subscription.filter) === subscription) {
+    for (;;) {
+      // As it is now: it may have been replaced since, or be gone.
+      const subscription = this.#session.subscriptions.get(filter)
+      if (subscription === undefined) return true
       if (this.#storing || (subscription.qos > 0 && !this.#session.hasRoom)) return false
       if (outbox.pending > highWaterMark) {
         outbox.overfill()
@@ -50,7 +55,6 @@ export class RetainedFeeds {
       if (next.done === true) return true
       this.#send(subscription, next.value)
     }
-    return true
   }
 
   #send(subscription: Subscription, message: Message): void {

@@ -10,6 +10,8 @@ import type {
 } from '@x/contract'
 import { writeAck } from '@x/packet'
 import type { ProtocolVersion, QoS } from '@x/packet'
+import { parseTopicName } from '@x/topic-trie'
+import { toError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
 import type { Engine } from './engine.ts'
 import { Inflight, InflightWindow } from './inflight-window.ts'
@@ -210,10 +212,10 @@ export class Session implements SessionOwner, Recipient {
     this.#wait({ message: publication.kept(), qos, retain, subscriptionIdentifiers })
   }
 
-  /** Delivers retained messages, as fast as the client takes them. */
-  sendRetained(subscription: Subscription, messages: Iterable<Message>): void {
+  /** Delivers the retained messages of a subscription, as fast as the client takes them. */
+  sendRetained(filter: string, messages: Iterable<Message>): void {
     this.#retained ??= new RetainedFeeds(this, this.#engine)
-    this.#retained.add(subscription, messages)
+    this.#retained.add(filter, messages)
     this.#retained.pump()
   }
 
@@ -477,8 +479,16 @@ export class Session implements SessionOwner, Recipient {
     const { authorizeForward } = this.#engine.hooks
     if (authorizeForward === undefined) return publication
     const now = this.#engine.clock.now()
-    const packet = authorizeForward(this.connection.client, packetOf(publication, false, now))
-    return packet ? republish(publication, packet, now) : undefined
+    try {
+      const packet = authorizeForward(this.connection.client, packetOf(publication, false, now))
+      if (!packet) return undefined
+      const forwarded = republish(publication, packet, now)
+      if (forwarded.topic !== publication.topic) parseTopicName(forwarded.topic)
+      return forwarded
+    } catch (error) {
+      this.#engine.broker.reportClientError(this.connection.client, toError(error))
+      return undefined
+    }
   }
 }
 

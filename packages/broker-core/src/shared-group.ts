@@ -19,7 +19,10 @@ export class SharedGroup {
   readonly #engine: Engine
   readonly #members = new Map<Session, Subscription>()
   #order: Session[] = []
+  /** Whose turn is next. It moves on when a member was given something. */
   #cursor = 0
+  /** Who was chosen last. */
+  #picked = 0
   /** The store may hold messages that nobody has claimed. */
   #backlog = false
   /** Publishers of the messages that wait, in their order, for strategies that ask. A guess: other brokers claim as well. */
@@ -58,6 +61,7 @@ export class SharedGroup {
     if (member === undefined || subscription === undefined) return
     const retain = subscription.retainAsPublished && publication.retain
     const identifier = subscription.subscriptionIdentifier
+    this.#cursor = this.#picked + 1
     member.send(publication, 0, retain, identifier === undefined ? undefined : [identifier])
   }
 
@@ -92,6 +96,7 @@ export class SharedGroup {
   }
 
   #deal(member: Session, claimed: readonly QueueEntry[]): void {
+    if (claimed.length > 0) this.#cursor = this.#picked + 1
     if (claimed.length === 0) {
       this.#backlog = false
       this.#publishers = []
@@ -118,7 +123,7 @@ export class SharedGroup {
       const index = (first + step) % members.length
       const session = members[index] as Session
       if (!isSuitable(session)) continue
-      this.#cursor = index + 1
+      this.#picked = index
       return session
     }
     return undefined

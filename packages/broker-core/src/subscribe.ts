@@ -173,7 +173,7 @@ export function sendRetained(connection: Connection, outcomes: readonly StoredOu
     const { subscription } = outcome
     last = after(last, () =>
       after(connection.engine.persistence.retained(subscription.filter), messages =>
-        deliverRetained(connection, subscription, messages),
+        deliverRetained(connection, subscription.filter, messages),
       ),
     )
   }
@@ -186,8 +186,8 @@ function wantsRetained(subscription: Subscription, existed: boolean): boolean {
   return subscription.retainHandling === 0 || !existed // [MQTT5-3.3.1-9], [MQTT5-3.3.1-10]
 }
 
-function deliverRetained(connection: Connection, subscription: Subscription, messages: Iterable<Message>): void {
-  if (connection.phase === 'connected') connection.session?.sendRetained(subscription, messages)
+function deliverRetained(connection: Connection, filter: string, messages: Iterable<Message>): void {
+  if (connection.phase === 'connected') connection.session?.sendRetained(filter, messages)
 }
 
 /** Routes what a resumed session subscribes to, as far as `authorizeSubscribe` still allows it. */

@@ -19,7 +19,10 @@ export function listenError(cause: NodeJS.ErrnoException, host: string | undefin
       return new ListenError('ADDRESS_IN_USE', { message: `${place} is in use by another program`, cause })
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return new ListenError('ADDRESS_NOT_AVAILABLE', { message: `${host ?? 'this'} is no address of this machine`, cause })
+      return new ListenError('ADDRESS_NOT_AVAILABLE', {
+        message: `${host ?? 'this'} is no address of this machine`,
+        cause,
+      })
     case 'EACCES':
       return new ListenError('PERMISSION_DENIED', {
         message: `${place} may not be listened on by this user`,

@@ -4,6 +4,7 @@ import { listenError } from '../src/listen-error.ts'
 
 test.for([
   ['EADDRINUSE', '127.0.0.1', 'ADDRESS_IN_USE', '127.0.0.1:1883 is in use by another program'],
+  ['EADDRINUSE', undefined, 'ADDRESS_IN_USE', 'port 1883 is in use by another program'],
   ['EADDRINUSE', '::1', 'ADDRESS_IN_USE', '[::1]:1883 is in use by another program'],
   ['EADDRNOTAVAIL', '192.0.2.1', 'ADDRESS_NOT_AVAILABLE', '192.0.2.1 is no address of this machine'],
   ['ENOTFOUND', 'broker.invalid', 'ADDRESS_NOT_AVAILABLE', 'broker.invalid is no address of this machine'],

@@ -1,9 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import type { QoS } from 'mqtt-packet'
 import { StartedProcess, portOf } from '../started-command.ts'
 import { versionNames } from './peer.ts'
-import type { Peer, Received, Sent, Subscriber, Version } from './peer.ts'
+import type { Peer, QoS, Received, Sent, Subscriber, Version } from './peer.ts'
 
 /** Why mosquitto's clients can't be used here; undefined when they can. Continuous integration must have them, so there
  * their absence is left to fail. */
@@ -60,7 +59,7 @@ export class Mosquitto implements Peer {
     const marker = `marker/${randomUUID()}`
     await this.publish(url, { topic: marker, payload: 'subscribed', qos: 1, retain: true })
     const client = this.#start('mosquitto_sub', url, [...parameters, '-t', marker, '-F', format])
-    await client.line(new RegExp(`^1 1 ${marker} `))
+    await client.line(new RegExp(`^[012] 1 ${marker} `))
     return new MosquittoSubscriber(client)
   }
 

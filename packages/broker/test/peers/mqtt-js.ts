@@ -1,9 +1,8 @@
 import { once } from 'node:events'
 import { connect, connectAsync } from 'mqtt'
 import type { IClientOptions, MqttClient } from 'mqtt'
-import type { QoS } from 'mqtt-packet'
 import { Inbox, versionNames } from './peer.ts'
-import type { Peer, Received, Sent, Subscriber, Version } from './peer.ts'
+import type { Peer, QoS, Received, Sent, Subscriber, Version } from './peer.ts'
 
 /** MQTT.js, in this process. */
 export class MqttJs implements Peer {

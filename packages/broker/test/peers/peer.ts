@@ -1,5 +1,4 @@
-import type { QoS } from 'mqtt-packet'
-
+export type QoS = 0 | 1 | 2
 export type Version = 3 | 4 | 5
 
 /** A version as the specifications are called. */

@@ -1,0 +1,185 @@
+import { describe, expect, test } from 'vitest'
+import { DelayedPersistence } from './support/delayed-persistence.ts'
+import { eachVersion } from './support/each-version.ts'
+import { MemoryPersistence } from './support/memory-persistence.ts'
+import { property } from './support/property.ts'
+import { sessionSuite } from './support/session-suite.ts'
+import { startBroker } from './support/start-broker.ts'
+import type { TestBroker } from './support/start-broker.ts'
+import { connect, pingreq, publish, puback, subscribe } from './support/wire.ts'
+
+function delayed(seed: number): DelayedPersistence {
+  return new DelayedPersistence(new MemoryPersistence(), seed)
+}
+
+for (const seed of [1, 2, 3]) {
+  describe(`a store that answers later, seed ${seed}`, () => {
+    sessionSuite(() => startBroker({ persistence: delayed(seed) }))
+  })
+}
+
+async function held(): Promise<{ server: TestBroker; store: DelayedPersistence }> {
+  const store = delayed(7)
+  return { server: await startBroker({ persistence: store }), store }
+}
+
+/** Until so many answers of `publish` are kept back. */
+async function untilHeld(store: DelayedPersistence, count: number): Promise<void> {
+  while (store.held('publish') < count) await new Promise(setImmediate)
+}
+
+eachVersion(({ version, lasting, test: versionTest }) => {
+  versionTest('no acknowledgement before the store has answered, then in order', async () => {
+    const { server, store } = await held()
+    const client = await server.connect({ version, clientId: 'c' })
+    store.hold('publish')
+    for (let id = 1; id <= 20; id += 1) client.publish({ topic: 'a', qos: id % 2 === 0 ? 1 : 2, id, payload: `${id}` })
+    await untilHeld(store, 20)
+    await client.expectNothing()
+    store.letGo('publish')
+    for (let id = 1; id <= 20; id += 1) await client.nextAck(id % 2 === 0 ? 'puback' : 'pubrec', id)
+    await client.expectNothing()
+  })
+
+  versionTest('QoS 0 messages do not wait for a store that need not know them', async () => {
+    const { server, store } = await held()
+    const subscriber = await server.connect({ version, clientId: 's' })
+    await subscriber.subscribe('a')
+    store.hold('publish')
+    await server.broker.publish({ topic: 'a', payload: 'at once' })
+    expect((await subscriber.nextPublish()).payload).toBe('at once')
+  })
+
+  versionTest('a store that refuses: no acknowledgement, and the connection ends [MQTT3-4.8.0-2]', async () => {
+    const { server, store } = await held()
+    const bystander = await server.connect({ version, clientId: 'b' })
+    for (const fields of [{ version }, lasting]) {
+      for (const qos of [1, 2] as const) {
+        const client = await server.connect({ ...fields, clientId: 'c' })
+        store.fail('publish', new Error('disk full'))
+        client.publish({ topic: 'a', qos, id: 3, payload: 'x' })
+        const frames = await client.closed()
+        expect(frames.some(({ type }) => type === 'puback' || type === 'pubrec')).toBe(false)
+        store.fail('publish', undefined)
+      }
+    }
+    await bystander.ping()
+  })
+
+  versionTest('a QoS 2 message that could not be stored is a new one when it comes again', async () => {
+    const { server, store } = await held()
+    const watcher = await server.connect({ version, clientId: 'w' })
+    await watcher.subscribe('a')
+    const client = await server.connect({ ...lasting, clientId: 'c' })
+    store.fail('publish', new Error('disk full'))
+    client.publish({ topic: 'a', qos: 2, id: 3, payload: 'x' })
+    await client.closed()
+    store.fail('publish', undefined)
+    await watcher.expectNothing()
+    const again = await server.connect({ ...lasting, clientId: 'c' })
+    again.publish({ topic: 'a', qos: 2, id: 3, dup: true, payload: 'x' })
+    await again.nextAck('pubrec', 3)
+    await watcher.nextPublish()
+    await watcher.expectNothing()
+  })
+
+  versionTest('a subscription that the store refuses gets no SUBACK, and the connection ends', async () => {
+    const { server, store } = await held()
+    const client = await server.connect({ ...lasting, clientId: 'c' })
+    store.fail('subscribe', new Error('disk full'))
+    client.send(subscribe({ version, filters: [['a', 1]] }))
+    const frames = await client.closed()
+    expect(frames.some(({ type }) => type === 'suback')).toBe(false)
+  })
+
+  versionTest('a store that cannot open a session refuses the CONNECT', async () => {
+    const { server, store } = await held()
+    store.fail('openSession', new Error('unreachable'))
+    const client = await server.open()
+    const connack = await client.connect({ version, clientId: 'c' })
+    expect(connack.reasonCode).not.toBe(0)
+    await client.closed()
+    store.fail('openSession', undefined)
+    expect(server.broker.connectedClients).toBe(0)
+    await server.connect({ version, clientId: 'c' })
+  })
+
+  versionTest('packets sent right behind CONNECT wait for the session', async () => {
+    const { server, store } = await held()
+    store.hold('openSession')
+    const client = await server.open()
+    client.send(connect({ version, clientId: 'c' }), publish({ version, topic: 'a', qos: 1, id: 1 }), pingreq)
+    while (store.held('openSession') === 0) await new Promise(setImmediate)
+    store.letGo('openSession')
+    expect((await client.next()).type).toBe('connack')
+    const types = [(await client.next()).type, (await client.next()).type]
+    expect(types.toSorted()).toEqual(['pingresp', 'puback'])
+  })
+
+  versionTest('a client that leaves while its session is opened leaves no trace', async () => {
+    const { server, store } = await held()
+    store.hold('openSession')
+    const client = await server.open()
+    client.send(connect({ version, clientId: 'c', will: { topic: 'w' } }))
+    while (store.held('openSession') === 0) await new Promise(setImmediate)
+    client.socket.destroy()
+    store.letGo('openSession')
+    const again = await server.connect({ version, clientId: 'c' })
+    await again.ping()
+    expect(server.broker.connectedClients).toBe(1)
+  })
+
+  versionTest('connections that come while the store opens are served when it is open', async () => {
+    const store = delayed(3)
+    store.hold('open')
+    const starting = startBroker({ persistence: store })
+    await new Promise(setImmediate)
+    store.letGo('open')
+    const server = await starting
+    await (await server.connect({ version, clientId: 'c' })).ping()
+  })
+
+  versionTest('take-overs in a row leave one owner, and nothing is lost', async () => {
+    const { server } = await held()
+    const first = await server.connect({ ...lasting, clientId: 's' })
+    await first.subscribe(['a', 1])
+    const clients = await Promise.all(Array.from({ length: 5 }, () => server.open()))
+    for (const client of clients) client.send(connect({ ...lasting, clientId: 's' }))
+    for (let index = 0; index < 10; index += 1) await server.broker.publish({ topic: 'a', qos: 1, payload: `${index}` })
+    await first.closed()
+    while (server.broker.client('s') === undefined) await new Promise(setImmediate)
+    const last = await server.connect({ ...lasting, clientId: 's' })
+    expect(last.connack.sessionPresent).toBe(true)
+    const deliveries = await last.nextPublishes(10)
+    expect(deliveries.map(({ payload }) => payload)).toEqual(Array.from({ length: 10 }, (_, index) => `${index}`))
+    last.send(...deliveries.map(({ id }) => puback(id)))
+    await last.expectNothing()
+    server.errors.length = 0
+  })
+})
+
+test('shared messages reach the members, each once, over a store that answers later', async () => {
+  for (const seed of [4, 5]) {
+    const server = await startBroker({ persistence: delayed(seed) })
+    const members = await Promise.all(['x', 'y'].map(clientId => server.connect({ clientId, properties: property.receiveMaximum(3) })))
+    for (const member of members) await member.subscribe(['$share/g/a', 1])
+    for (let index = 0; index < 30; index += 1) void server.broker.publish({ topic: 'a', qos: 1, payload: `${index}` })
+    const seen: string[] = []
+    await Promise.all(
+      members.map(async member => {
+        while (seen.length < 30) {
+          const frame = await Promise.race([member.nextPublish(), allSeen()])
+          if (frame === undefined) return
+          seen.push(frame.payload)
+          member.send(puback(frame.id))
+        }
+      }),
+    )
+    expect(seen.map(Number).toSorted((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, index) => index))
+
+    async function allSeen(): Promise<undefined> {
+      while (seen.length < 30) await new Promise(setImmediate)
+      return undefined
+    }
+  }
+})

@@ -1,0 +1,452 @@
+import { expect, test } from 'vitest'
+import { Broker } from '../src/index.ts'
+import type { BrokerOptions, BrokerPacket, Client } from '../src/index.ts'
+import { eachVersion } from './support/each-version.ts'
+import { MemoryPersistence } from './support/memory-persistence.ts'
+import { PropertyId, property, propertyValue, propertyValues } from './support/property.ts'
+import { startBroker } from './support/start-broker.ts'
+import { connect, puback, pubrel, subscribe } from './support/wire.ts'
+
+type Done = (error?: Error | null, answer?: never) => void
+
+/** The same hook in every style a program may write it: `answer` is what it answers, or throws when it is an Error. */
+const styles: Readonly<Record<string, (parameters: number, answer: (...values: never[]) => unknown) => unknown>> = {
+  'by return value': (_parameters, answer) =>
+    function hook(this: unknown, ...values: never[]) {
+      expect(this).toBeInstanceOf(Broker)
+      return thrown(answer(...values))
+    },
+  'by promise': (_parameters, answer) =>
+    async function hook(this: unknown, ...values: never[]) {
+      expect(this).toBeInstanceOf(Broker)
+      await new Promise(setImmediate)
+      return thrown(answer(...values))
+    },
+  'by callback at once': (parameters, answer) => withCallback(parameters, answer, call => call()),
+  'by callback later': (parameters, answer) => withCallback(parameters, answer, call => void setImmediate(call)),
+  'by callback twice': (parameters, answer) =>
+    withCallback(parameters, answer, call => {
+      call()
+      call()
+    }),
+}
+
+function thrown(answer: unknown): unknown {
+  if (answer instanceof Error) throw answer
+  return answer
+}
+
+function withCallback(parameters: number, answer: (...values: never[]) => unknown, when: (call: () => void) => void): unknown {
+  const hook = function hook(this: unknown, ...values: never[]): void {
+    expect(this).toBeInstanceOf(Broker)
+    const done = values[parameters] as unknown as Done
+    const outcome = answer(...values.slice(0, parameters))
+    when(() => (outcome instanceof Error ? done(outcome, true as never) : done(null, outcome as never)))
+  }
+  // The broker tells the styles apart by the number of declared parameters.
+  return Object.defineProperty(hook, 'length', { value: parameters + 1 })
+}
+
+for (const [style, make] of Object.entries(styles)) {
+  const options = (hooks: Readonly<Record<string, readonly [parameters: number, answer: (...values: never[]) => unknown]>>) =>
+    Object.fromEntries(
+      Object.entries(hooks).map(([name, [parameters, answer]]) => [name, make(parameters, answer)]),
+    ) as Partial<BrokerOptions>
+
+  eachVersion(({ version, lasting, test: versionTest }) => {
+    versionTest(`preConnect answers ${style}: only true goes on, and without CONNACK otherwise`, async () => {
+      const answers = new Map<string, unknown>([
+        ['yes', true],
+        ['no', false],
+        ['truthy', 1],
+        ['error', new Error('away')],
+      ])
+      const failures: string[] = []
+      const server = await startBroker(
+        options({
+          preConnect: [
+            2,
+            (client: Client, packet: { clientId: string }) => {
+              expect(client).toMatchObject({ id: null, version: null, connecting: true, connected: false })
+              return answers.get(packet.clientId)
+            },
+          ],
+        }),
+      )
+      server.broker.on('connectionError', (client: Client, error: Error) => failures.push(`${client.id} ${error.message}`))
+      await (await server.connect({ version, clientId: 'yes' })).ping()
+      for (const clientId of ['no', 'truthy', 'error']) {
+        const client = await server.open()
+        client.send(connect({ version, clientId }))
+        expect(await client.closed()).toEqual([])
+      }
+      expect(failures).toEqual(['null away'])
+      expect(server.broker.connectedClients).toBe(1)
+    })
+
+    versionTest(`authenticate answers ${style}: true lets in, everything else refuses with a code`, async () => {
+      const answers = new Map<string, [answer: unknown, code4: number, code5: number]>([
+        ['no', [false, 5, 0x87]],
+        ['nothing', [undefined, 5, 0x87]],
+        ['returnCode', [Object.assign(new Error('bad'), { returnCode: 4 }), 4, 0x86]],
+        ['reasonCode', [Object.assign(new Error('bad'), { reasonCode: 0x8a }), 5, 0x8a]],
+        ['unavailable', [Object.assign(new Error('bad'), { returnCode: 3 }), 3, 0x88]],
+      ])
+      const server = await startBroker(
+        options({
+          authenticate: [
+            3,
+            (client: Client, username: string, password: Buffer) => {
+              expect([username, password.toString()]).toEqual(['user', 'pass'])
+              return client.id === 'yes' ? true : answers.get(client.id ?? '')?.[0]
+            },
+          ],
+        }),
+      )
+      const login = { version, username: 'user', password: 'pass' }
+      await (await server.connect({ ...login, clientId: 'yes' })).ping()
+      for (const [clientId, [, code4, code5]] of answers) {
+        const client = await server.open()
+        const { reasonCode } = await client.connect({ ...login, clientId })
+        expect(reasonCode, clientId).toBe(version === 5 ? code5 : code4)
+        await client.closed()
+      }
+      expect(server.broker.connectedClients).toBe(1)
+    })
+
+    versionTest(`authorizePublish answers ${style}: an error refuses, before anything is stored`, async () => {
+      const server = await startBroker(
+        options({ authorizePublish: [2, (_client: Client, packet: BrokerPacket) => (packet.topic === 'no' ? new Error('not there') : undefined)] }),
+      )
+      const watcher = await server.connect({ version, clientId: 'w' })
+      await watcher.subscribe('#')
+      for (const qos of [0, 1, 2] as const) {
+        const client = await server.connect({ version, clientId: 'c' })
+        client.publish({ topic: 'no', qos, id: 1, retain: true, payload: 'x' })
+        client.publish({ topic: 'yes', qos, id: 2, payload: `${qos}` })
+        if (version === 4) {
+          expect(await client.closed()).toEqual([])
+          continue
+        }
+        if (qos > 0) {
+          const refusal = await client.nextAck(qos === 1 ? 'puback' : 'pubrec', 1)
+          expect(refusal.reasonCode).toBe(0x87)
+          expect(propertyValue(refusal.properties, PropertyId.reasonString)).toBe('not there')
+          await client.nextAck(qos === 1 ? 'puback' : 'pubrec', 2)
+        }
+        expect(await watcher.nextPublish()).toMatchObject({ topic: 'yes', payload: `${qos}` })
+        await client.ping()
+      }
+      await watcher.expectNothing()
+      expect(await server.persistence.counts()).toMatchObject({ retainedMessages: 0 })
+    })
+
+    versionTest(`authorizePublish ${style} may change the packet; the acknowledgement stays what the client waits for`, async () => {
+      const server = await startBroker(
+        options({
+          authorizePublish: [
+            2,
+            (_client: Client, packet: BrokerPacket) => {
+              packet.topic = `changed/${packet.topic}`
+              packet.payload = Buffer.from(`${packet.payload.toString()}!`)
+              packet.qos = 1
+              packet.retain = true
+            },
+          ],
+        }),
+      )
+      const client = await server.connect({ version, clientId: 'c' })
+      await client.subscribe(['#', 2])
+      for (const qos of [0, 1, 2] as const) {
+        const id = client.publish({ topic: 'a', qos, payload: 'x' })
+        const delivery = await client.nextPublish()
+        expect(delivery).toMatchObject({ topic: 'changed/a', payload: 'x!', qos: 1, retain: false })
+        client.send(puback(delivery.id))
+        if (qos === 1) await client.nextAck('puback', id)
+        if (qos === 2) {
+          await client.nextAck('pubrec', id)
+          client.send(pubrel(id))
+          await client.nextAck('pubcomp', id)
+        }
+      }
+      expect(await server.persistence.counts()).toMatchObject({ retainedMessages: 1 })
+    })
+
+    versionTest(`authorizeSubscribe answers ${style}: what it grants counts, and nothing denied is kept`, async () => {
+      const server = await startBroker(
+        options({
+          authorizeSubscribe: [
+            2,
+            (_client: Client, subscription: { topic: string; qos: number }) =>
+              subscription.topic === 'no' ? null : { ...subscription, qos: Math.min(subscription.qos, 1) },
+          ],
+        }),
+      )
+      const client = await server.connect({ ...lasting, clientId: 's' })
+      const { reasonCodes } = await client.subscribe(['no', 1], ['yes', 2], ['no', 0])
+      expect(reasonCodes).toEqual(version === 5 ? [0x87, 1, 0x87] : [0x80, 1, 0x80])
+      await server.drop(client)
+      for (const topic of ['no', 'yes']) await server.broker.publish({ topic, qos: 2 })
+      const again = await server.connect({ ...lasting, clientId: 's' })
+      expect(await again.nextPublish()).toMatchObject({ topic: 'yes', qos: 1 })
+      await again.expectNothing()
+    })
+
+    versionTest(`authorizeSubscribe answers ${style}: an error ends the connection without SUBACK`, async () => {
+      const server = await startBroker(options({ authorizeSubscribe: [2, () => new Error('no')] }))
+      const errors: string[] = []
+      server.broker.on('clientError', (client: Client, error: Error) => errors.push(`${client.id} ${error.message}`))
+      const client = await server.connect({ version, clientId: 'c' })
+      client.send(subscribe({ version, filters: [['a', 0]] }))
+      const frames = await client.closed()
+      expect(frames.some(({ type }) => type === 'suback')).toBe(false)
+      expect(errors).toEqual(['c no'])
+    })
+
+    versionTest(`published answers ${style}: the acknowledgement waits for it`, async () => {
+      const seen: unknown[] = []
+      const server = await startBroker(
+        options({
+          published: [
+            2,
+            (packet: BrokerPacket, client: Client | null) => {
+              seen.push([packet.topic, packet.qos, packet.payload.toString(), client?.id ?? null])
+            },
+          ],
+        }),
+      )
+      const client = await server.connect({ version, clientId: 'c' })
+      for (const qos of [1, 2] as const) {
+        await client.publishDone({ topic: 'a', qos, payload: 'x' })
+        expect(seen.at(-1)).toEqual(['a', qos, 'x', 'c'])
+      }
+      await server.broker.publish({ topic: 'own' })
+      expect(seen.at(-1)).toEqual(['own', 0, '', null])
+    })
+  })
+}
+
+eachVersion(({ version, lasting, test: versionTest }) => {
+  versionTest('packets take effect in order while a hook is asynchronous', async () => {
+    const server = await startBroker({
+      authorizePublish: async (_client, packet) => {
+        for (let turns = Number(packet.payload.toString()) % 5; turns > 0; turns -= 1) await new Promise(setImmediate)
+      },
+    })
+    const client = await server.connect({ version, clientId: 'c' })
+    await client.subscribe('a')
+    for (let index = 0; index < 30; index += 1) client.publish({ topic: 'a', payload: `${index}` })
+    await client.publishDone({ topic: 'end', qos: 1 }).catch(() => undefined)
+    expect((await client.nextPublishes(29)).map(({ payload }) => payload)).toEqual(
+      Array.from({ length: 29 }, (_, index) => `${index + 1}`),
+    )
+  })
+
+  versionTest('a right that was taken away ends a subscription when the session is resumed', async () => {
+    const denied = new Set<string>()
+    const server = await startBroker({
+      authorizeSubscribe: (_client, subscription) => (denied.has(subscription.topic) ? null : subscription),
+    })
+    const client = await server.connect({ ...lasting, clientId: 's' })
+    await client.subscribe(['a', 1], ['b', 1], ['$share/g/c', 1])
+    await server.drop(client)
+    denied.add('a').add('$share/g/c')
+    const again = await server.connect({ ...lasting, clientId: 's' })
+    for (const topic of ['a', 'c', 'b']) await server.broker.publish({ topic, qos: 1 })
+    expect((await again.nextPublish()).topic).toBe('b')
+    await again.expectNothing()
+  })
+
+  versionTest('authorizeForward decides for each delivery: live, retained, queued', async () => {
+    const server = await startBroker({
+      authorizeForward(client, packet) {
+        expect(this).toBeInstanceOf(Broker)
+        if (packet.payload.toString() === 'secret') return null
+        return { ...packet, topic: `${client.id}/${packet.topic}`, payload: Buffer.from(`${packet.payload.toString()}!`) }
+      },
+    })
+    for (const [topic, payload] of [
+      ['r/1', 'secret'],
+      ['r/2', 'open'],
+    ] as const) {
+      await server.broker.publish({ topic, payload, retain: true, qos: 1 })
+    }
+    const client = await server.connect({ ...lasting, clientId: 's' })
+    await client.subscribe(['#', 1])
+    expect(await client.nextPublish()).toMatchObject({ topic: 's/r/2', payload: 'open!', retain: true })
+    for (const qos of [0, 1] as const) {
+      await server.broker.publish({ topic: 'a', payload: 'secret', qos })
+      await server.broker.publish({ topic: 'a', payload: 'open', qos })
+      expect(await client.nextPublish()).toMatchObject({ topic: 's/a', payload: 'open!', qos })
+    }
+    await client.ping()
+    await server.drop(client)
+    await server.broker.publish({ topic: 'q', payload: 'secret', qos: 1 })
+    await server.broker.publish({ topic: 'q', payload: 'open', qos: 1 })
+    const again = await server.connect({ ...lasting, clientId: 's' })
+    const queued = (await again.nextPublishes(3)).map(({ topic, payload }) => [topic, payload])
+    expect(queued.at(-1)).toEqual(['s/q', 'open!'])
+    expect(queued.flat()).not.toContain('secret!')
+    await again.expectNothing()
+  })
+
+  versionTest('a throw in authorizeForward costs that delivery, not the broker', async () => {
+    const server = await startBroker({
+      authorizeForward: (client, packet) => {
+        if (client.id === 'bad') throw new Error('oops')
+        return packet
+      },
+    })
+    const good = await server.connect({ version, clientId: 'good' })
+    await good.subscribe(['a', 1])
+    const bad = await server.connect({ version, clientId: 'bad' })
+    await bad.subscribe(['a', 1])
+    const publisher = await server.connect({ version, clientId: 'p' })
+    for (const qos of [0, 1] as const) {
+      await publisher.publishDone({ topic: 'a', qos, payload: `${qos}` })
+      expect((await good.nextPublish()).payload).toBe(`${qos}`)
+    }
+    server.errors.length = 0
+  })
+
+  versionTest('hooks can be set, changed and taken away at any time', async () => {
+    const server = await startBroker()
+    const client = await server.connect({ version, clientId: 'c' })
+    await client.subscribe('#')
+    const refusing = (): never => {
+      throw Object.assign(new Error('no'), { reasonCode: 0x99 })
+    }
+    client.publish({ topic: 'a' })
+    await client.nextPublish()
+    server.broker.authorizePublish = packet => void packet
+    expect(server.broker.authorizePublish).toBeTypeOf('function')
+    client.publish({ topic: 'a' })
+    await client.nextPublish()
+    server.broker.authorizePublish = refusing
+    expect(server.broker.authorizePublish).toBe(refusing)
+    if (version === 5) {
+      client.publish({ topic: 'a', qos: 1 })
+      expect((await client.nextAck('puback')).reasonCode).toBe(0x99)
+    }
+    server.broker.authorizePublish = null
+    expect(server.broker.authorizePublish).toBeNull()
+    client.publish({ topic: 'a' })
+    await client.nextPublish()
+  })
+
+  versionTest('authorizePublish decides about $SYS/ when it is set', async () => {
+    const server = await startBroker({ authorizePublish: () => undefined })
+    const client = await server.connect({ version, clientId: 'c' })
+    await client.subscribe('$SYS/#')
+    client.publish({ topic: '$SYS/mine' })
+    expect((await client.nextPublish()).topic).toBe('$SYS/mine')
+  })
+
+  versionTest('a published hook that fails: clientError, and no acknowledgement', async () => {
+    const server = await startBroker({
+      published: packet => {
+        if (packet.topic === 'bad') throw new Error('too late')
+      },
+    })
+    const errors: string[] = []
+    server.broker.on('clientError', (client: Client, error: Error) => errors.push(`${client.id} ${error.message}`))
+    for (const qos of [0, 1, 2] as const) {
+      const client = await server.connect({ version, clientId: 'c' })
+      client.publish({ topic: 'bad', qos })
+      const frames = await client.closed()
+      expect(frames.filter(({ type }) => type !== 'disconnect')).toEqual([])
+    }
+    expect(errors).toEqual(['c too late', 'c too late', 'c too late'])
+    await expect(server.broker.publish({ topic: 'bad' })).rejects.toThrow('too late')
+  })
+})
+
+test('an authorizePublish that only looks leaves order and expiry of the properties alone', async () => {
+  const server = await startBroker({
+    authorizePublish: (_client, packet) => {
+      expect(packet.properties?.messageExpiryInterval).toBe(60)
+      expect(packet.clientId).toBe('c')
+    },
+  })
+  const client = await server.connect({ clientId: 'c' })
+  await client.subscribe('a')
+  const properties = [
+    ...property.userProperty('b', '1'),
+    ...property.messageExpiryInterval(60),
+    ...property.userProperty('a', '2'),
+    ...property.userProperty('b', '3'),
+  ]
+  client.publish({ topic: 'a', properties })
+  const delivery = await client.nextPublish()
+  expect(propertyValues(delivery.properties, PropertyId.userProperty)).toEqual([
+    ['b', '1'],
+    ['a', '2'],
+    ['b', '3'],
+  ])
+  expect(propertyValue(delivery.properties, PropertyId.messageExpiryInterval)).toBe(60)
+})
+
+test('an authorizePublish may change properties', async () => {
+  const server = await startBroker({
+    authorizePublish: (_client, packet) => {
+      packet.properties = { contentType: 'checked', messageExpiryInterval: 9 }
+    },
+  })
+  const client = await server.connect({ clientId: 'c' })
+  await client.subscribe('a')
+  client.publish({ topic: 'a', properties: property.contentType('raw') })
+  const delivery = await client.nextPublish()
+  expect(propertyValue(delivery.properties, PropertyId.contentType)).toBe('checked')
+  expect(propertyValue(delivery.properties, PropertyId.messageExpiryInterval)).toBe(9)
+})
+
+test('an authorizePublish that makes an impossible packet refuses it', async () => {
+  for (const change of [{ qos: 3 }, { topic: 'a/#' }, { topic: '' }]) {
+    const server = await startBroker({ authorizePublish: (_client, packet) => void Object.assign(packet, change) })
+    const watcher = await server.connect({ clientId: 'w' })
+    await watcher.subscribe('#')
+    const client = await server.connect({ clientId: 'c' })
+    client.publish({ topic: 'a', qos: 1, id: 1 })
+    const frames = await Promise.race([client.closed(), client.next().then(frame => [frame])])
+    const [first] = frames
+    expect(first?.type === 'puback' ? (first.body[2] ?? 0) : 0x80).toBeGreaterThanOrEqual(0x80)
+    await watcher.expectNothing()
+  }
+})
+
+test('a denied QoS 2 identifier is free again [MQTT5-4.3.3-9]', async () => {
+  const server = await startBroker({
+    authorizePublish: (_client, packet) => {
+      if (packet.topic === 'no') throw new Error('no')
+    },
+  })
+  const client = await server.connect({ clientId: 'c' })
+  await client.subscribe('yes')
+  client.publish({ topic: 'no', qos: 2, id: 7 })
+  expect((await client.nextAck('pubrec', 7)).reasonCode).toBe(0x87)
+  client.publish({ topic: 'yes', qos: 2, id: 7 })
+  await client.nextPublish()
+  expect((await client.nextAck('pubrec', 7)).reasonCode).toBe(0)
+})
+
+test('without Request Problem Information there is no reason string on PUBACK and SUBACK [MQTT5-3.1.2-29]', async () => {
+  const server = await startBroker({
+    authorizePublish: () => {
+      throw new Error('no')
+    },
+    authorizeSubscribe: () => null,
+  })
+  const client = await server.connect({ clientId: 'c', properties: property.requestProblemInformation(0) })
+  client.publish({ topic: 'a', qos: 1 })
+  expect(await client.nextAck('puback')).toMatchObject({ reasonCode: 0x87, properties: [] })
+  expect(await client.subscribe('a')).toMatchObject({ reasonCodes: [0x87], properties: [] })
+})
+
+test('a hook that is no function is refused at once', () => {
+  for (const name of ['preConnect', 'authenticate', 'authorizePublish', 'authorizeSubscribe', 'authorizeForward', 'published']) {
+    const hooks = { [name]: 'function' } as unknown as Partial<BrokerOptions>
+    expect(() => new Broker({ persistence: new MemoryPersistence(), ...hooks })).toThrow(
+      `hook ${name} is a string, it must be a function`,
+    )
+  }
+})
