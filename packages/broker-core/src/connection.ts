@@ -17,7 +17,7 @@ import { Outbox } from './outbox.ts'
 import type { OutboxOwner } from './outbox.ts'
 import type { Acceptance } from './pending-publishes.ts'
 import { receivePacket } from './receive.ts'
-import { ReasonCode } from './reason-code.ts'
+import { ReasonCode, codeFor } from './reason-code.ts'
 import { refuseConnect } from './refuse-connect.ts'
 import type { Session } from './session.ts'
 import type { TopicAliases } from './topic-aliases.ts'
@@ -347,7 +347,7 @@ export class Connection implements OutboxOwner, Deadlined {
         ...(error && { reasonString: reasonStringOf(error) }),
         ...(serverReference !== undefined && { serverReference }),
       }
-      this.sendPacket({ cmd: 'disconnect', reasonCode, properties })
+      this.sendPacket({ cmd: 'disconnect', reasonCode: codeFor('disconnect', reasonCode), properties })
     }
     const flushed = this.outbox.close()
     this.#leave(ending)

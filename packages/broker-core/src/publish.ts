@@ -10,7 +10,7 @@ import { packetOf, republish } from './packet-form.ts'
 import type { BrokerPacket } from './packet-form.ts'
 import { Acceptance } from './pending-publishes.ts'
 import { Publication } from './publication.ts'
-import { ReasonCode } from './reason-code.ts'
+import { ReasonCode, codeFor } from './reason-code.ts'
 import type { Session } from './session.ts'
 import { TopicAliases } from './topic-aliases.ts'
 
@@ -163,7 +163,12 @@ function refuseWith(
   const properties = connection.requestProblemInformation
     ? { properties: { reasonString: reasonStringOf(error) } }
     : undefined
-  connection.sendPacket({ cmd: qos === 1 ? 'puback' : 'pubrec', messageId, reasonCode, ...properties })
+  connection.sendPacket({
+    cmd: qos === 1 ? 'puback' : 'pubrec',
+    messageId,
+    reasonCode: codeFor('puback', reasonCode),
+    ...properties,
+  })
 }
 
 function authorized(request: Request): MaybePromise<void> {

@@ -1,3 +1,6 @@
+import { reasonCodeTable } from '@x/packet'
+import type { ReasonCodePacket } from '@x/packet'
+
 /** MQTT 5 reason codes by their names in the standard. MQTT 5.0 §2.4 */
 export const ReasonCode = {
   success: 0x00,
@@ -89,4 +92,15 @@ export function reasonCodeOf(returnCode: number): number {
     default:
       return ReasonCode.notAuthorized
   }
+}
+
+/** A reason code that the packet may carry: the code itself, or the nearest that says as much. Codes come from hooks and from
+ * packets that were expected elsewhere, and each packet has a list of its own. MQTT 5.0 §2.4 */
+export function codeFor(packet: ReasonCodePacket, code: number): number {
+  const allowed = reasonCodeTable[packet]
+  if (allowed.includes(code)) return code
+  const protocolFault = code === ReasonCode.unsupportedProtocolVersion || code === ReasonCode.receiveMaximumExceeded
+  return protocolFault && allowed.includes(ReasonCode.protocolError)
+    ? ReasonCode.protocolError
+    : ReasonCode.unspecifiedError
 }

@@ -2,7 +2,7 @@ import { PacketError } from '@x/packet'
 import type { ConnackPacket } from '@x/packet'
 import { reasonCodeFrom, reasonStringOf, serverReferenceOf } from './broker-error.ts'
 import type { Connection } from './connection.ts'
-import { ReasonCode, reasonCodeOf, returnCodeOf, returnCodeTexts } from './reason-code.ts'
+import { ReasonCode, codeFor, reasonCodeOf, returnCodeOf, returnCodeTexts } from './reason-code.ts'
 
 /** Refuses a CONNECT, or whatever came in its place. Peers that spoke MQTT are told why with CONNACK: the error's own reason
  * code, or else `fallback`. */
@@ -28,12 +28,10 @@ export function refuseConnect(
   connection.end({ error })
 }
 
-/** CONNACK has no code for what DISCONNECT says of flow and topics. MQTT 5.0 §3.2.2.2 */
 function connackCode(error: Error, fallback: number): number {
   const returnCode = returnCodeFrom(error)
   if (returnCode !== undefined) return reasonCodeOf(returnCode)
-  const reasonCode = reasonCodeFrom(error, fallback)
-  return reasonCode === ReasonCode.topicFilterInvalid ? ReasonCode.topicNameInvalid : reasonCode
+  return codeFor('connack', reasonCodeFrom(error, fallback))
 }
 
 /** `returnCode` 1 to 5, as hooks written for Aedes set it on their error. */

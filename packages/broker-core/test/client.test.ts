@@ -1,6 +1,8 @@
+import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
 import type { Client } from '../src/index.ts'
 import { eachVersion } from './support/each-version.ts'
+import { readReason } from './support/frame.ts'
 import { PropertyId, propertyValue } from './support/property.ts'
 import { startBroker } from './support/start-broker.ts'
 import type { TestBroker } from './support/start-broker.ts'
@@ -107,7 +109,6 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     })
     const frames = await raw.closed()
     if (version === 5) {
-      const { readReason } = await import('./support/frame.ts')
       const [frame] = frames
       if (frame === undefined) throw new Error('no DISCONNECT')
       const reason = readReason(frame, 'disconnect')
@@ -162,7 +163,6 @@ eachVersion(({ version, lasting, test: versionTest }) => {
 
 test('the request that came with the stream is there as req', async () => {
   const server = await startBroker()
-  const { PassThrough } = await import('node:stream')
   const stream = new PassThrough()
   const request = { url: '/mqtt' }
   const client = server.broker.handle(stream, request)

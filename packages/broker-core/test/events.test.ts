@@ -109,8 +109,11 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     const staying = await server.connect({ ...lasting, clientId: 'staying' })
     await staying.subscribe('a')
     const seen = record(server)
-    await server.drop(passing)
-    await server.drop(staying)
+    for (const client of [passing, staying]) {
+      const left = server.gone(client.clientId)
+      client.send(disconnect())
+      await left
+    }
     expect(seen).toEqual(['unsubscribe a,b passing', 'clientDisconnect passing closed=true', 'clientDisconnect staying closed=true'])
   })
 

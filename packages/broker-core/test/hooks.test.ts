@@ -442,6 +442,38 @@ test('without Request Problem Information there is no reason string on PUBACK an
   expect(await client.subscribe('a')).toMatchObject({ reasonCodes: [0x87], properties: [] })
 })
 
+test('a reason code that the packet cannot carry is replaced by one that it can', async () => {
+  const codes = [0x00, 0x7f, 0x80, 0x84, 0x8a, 0x8e, 0x92, 0x9a, 0xa2, 0xff, 300, 1.5, -1]
+  let code = 0
+  const refuse = (): never => {
+    throw Object.assign(new Error('no'), { reasonCode: code })
+  }
+  const server = await startBroker({
+    authenticate: client => (client.id === 'refused' ? refuse() : true),
+    authorizePublish: refuse,
+    authorizeSubscribe: refuse,
+  })
+  for (code of codes) {
+    const refused = await server.open()
+    expect((await refused.connect({ clientId: 'refused' })).reasonCode).toBeGreaterThanOrEqual(0x80)
+    await refused.closed()
+    const client = await server.connect({ clientId: 'c' })
+    for (const qos of [1, 2] as const) {
+      const id = client.publish({ topic: 'a', qos })
+      expect((await client.nextAck(qos === 1 ? 'puback' : 'pubrec', id)).reasonCode).toBeGreaterThanOrEqual(0x80)
+    }
+    client.send(subscribe({ filters: [['a', 0]] }))
+    const frames = await client.closed()
+    expect(frames.at(-1)?.type).toBe('disconnect')
+    expect(frames.at(-1)?.body[0]).toBeGreaterThanOrEqual(0x80)
+  }
+  for (const reasonCode of [0, 0x18, 0x84, 0xff, 300, -1]) {
+    const client = await server.connect({ clientId: 'c' })
+    server.broker.client('c')?.close({ reasonCode })
+    await client.closed()
+  }
+})
+
 test('a hook that is no function is refused at once', () => {
   for (const name of ['preConnect', 'authenticate', 'authorizePublish', 'authorizeSubscribe', 'authorizeForward', 'published']) {
     const hooks = { [name]: 'function' } as unknown as Partial<BrokerOptions>

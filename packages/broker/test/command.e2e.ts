@@ -1,11 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { connectAsync } from 'mqtt'
-import type { IDisconnectPacket } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
 import { usage } from '../src/command-line.ts'
+import { clientEvent } from './client-event.ts'
 import { connectWhenListening } from './connect-when-listening.ts'
 import { StartedProcess, anyPort, commandFile, listeningUrl, portOf, startCommand } from './started-command.ts'
 
@@ -70,8 +69,8 @@ test.for(['SIGTERM', 'SIGINT'] as const)('%s: clients get 0x8B, the port is free
   const url = await listeningUrl(command)
   const client = await connectAsync(url, { protocolVersion: 5, reconnectPeriod: 0 })
   const older = await connectAsync(url, { protocolVersion: 4, reconnectPeriod: 0 })
-  const disconnected = once(client, 'disconnect') as Promise<[IDisconnectPacket]>
-  const closed = Promise.all([once(client, 'close'), once(older, 'close')])
+  const disconnected = clientEvent(client, 'disconnect')
+  const closed = Promise.all([clientEvent(client, 'close'), clientEvent(older, 'close')])
   command.signal(signal)
   const [{ reasonCode }] = await disconnected
   expect(reasonCode).toBe(0x8b)

@@ -8,7 +8,7 @@ export function connectWhenListening(url: string, options: IClientOptions = {}):
   const client = connect(url, { ...options, reconnectPeriod: retryMilliseconds })
   return new Promise((resolve, reject) => {
     client.on('error', error => {
-      if ('code' in error && error.code === 'ECONNREFUSED') return
+      if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') return
       client.end(true)
       reject(error)
     })

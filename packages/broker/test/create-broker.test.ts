@@ -5,6 +5,7 @@ import { connectAsync } from 'mqtt'
 import { onTestFinished, expect, test } from 'vitest'
 import createBrokerByDefault, { Broker, createBroker } from '../src/index.ts'
 import type { BrokerOptions } from '../src/index.ts'
+import { clientEvent } from './client-event.ts'
 
 const anyPort = { port: 0, host: '127.0.0.1' }
 
@@ -18,9 +19,9 @@ function startBroker(options?: BrokerOptions): Broker {
 async function expectExchange(publisherUrl: string, subscriberUrl = publisherUrl): Promise<void> {
   const [publisher, subscriber] = [await connectAsync(publisherUrl), await connectAsync(subscriberUrl)]
   await subscriber.subscribeAsync('greeting')
-  const received = once(subscriber, 'message')
+  const received = clientEvent(subscriber, 'message')
   await publisher.publishAsync('greeting', 'hello')
-  const [topic, payload] = (await received) as [string, Buffer]
+  const [topic, payload] = await received
   expect([topic, payload.toString()]).toEqual(['greeting', 'hello'])
   await Promise.all([publisher.endAsync(), subscriber.endAsync()])
 }
@@ -64,10 +65,10 @@ test('close ends clients and listeners, and may be called again in either style'
   const broker = startBroker()
   const { url, port } = await broker.listen(anyPort)
   const client = await connectAsync(url, { protocolVersion: 5, reconnectPeriod: 0 })
-  const disconnected = once(client, 'disconnect')
-  const ended = once(client, 'close')
+  const disconnected = clientEvent(client, 'disconnect')
+  const ended = clientEvent(client, 'close')
   await broker.close()
-  const [packet] = (await disconnected) as [{ reasonCode: number }]
+  const [packet] = await disconnected
   expect(packet.reasonCode).toBe(0x8b)
   await ended
   await broker.close()

@@ -18,6 +18,8 @@ let command: StartedProcess
 let url: string
 
 beforeAll(async () => {
+  // vitest's short report counts skipped tests without their reason.
+  if (missing !== undefined) console.warn(`skipped: exchanges with mosquitto's clients. ${missing}`)
   command = startCommand()
   url = await listeningUrl(command)
 })

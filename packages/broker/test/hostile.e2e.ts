@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { connectAsync } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
+import { clientEvent } from './client-event.ts'
 import { listeningUrl, portOf, startCommand } from './started-command.ts'
 import type { StartedProcess } from './started-command.ts'
 
@@ -17,7 +18,7 @@ function start(): StartedProcess {
 async function expectService(url: string): Promise<void> {
   const client = await connectAsync(url)
   await client.subscribeAsync('echo', { qos: 1 })
-  const received = once(client, 'message')
+  const received = clientEvent(client, 'message')
   await client.publishAsync('echo', 'still here', { qos: 1 })
   expect(String((await received)[1])).toBe('still here')
   await client.endAsync()

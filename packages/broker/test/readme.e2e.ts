@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { clientEvent } from './client-event.ts'
 import { connectWhenListening } from './connect-when-listening.ts'
 import { blocksOf, readmeFiles, repositoryFile } from './readme-blocks.ts'
 import { StartedProcess, listeningUrl, startCommand } from './started-command.ts'
@@ -51,7 +52,7 @@ describe.each(programs)('the program in $file: $text', ({ text }) => {
       program.exited.then(() => Promise.reject(new Error(program.stderr))),
     ])
     await client.subscribeAsync('example')
-    const received = once(client, 'message')
+    const received = clientEvent(client, 'message')
     await client.publishAsync('example', 'as printed', { qos: 1 })
     expect(String((await received)[1])).toBe('as printed')
     if (text.includes("on('publish'")) await program.line(/^reader: example = as printed$/)

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { onTestFinished } from 'vitest'
 import { StartedProcess, portOf } from '../started-command.ts'
 import { versionNames } from './peer.ts'
 import type { Peer, QoS, Received, Sent, Subscriber, Version } from './peer.ts'
@@ -69,7 +70,10 @@ export class Mosquitto implements Peer {
 
   #start(file: string, url: string, parameters: readonly string[]): StartedProcess {
     const place = ['-h', '127.0.0.1', '-p', `${portOf(url)}`, '-V', versionOptions[this.#version]]
-    return new StartedProcess(file, [...place, ...parameters])
+    const client = new StartedProcess(file, [...place, ...parameters])
+    // Also when the test fails before it lets the client leave.
+    onTestFinished(() => client.stop())
+    return client
   }
 
   async #done(client: StartedProcess): Promise<void> {

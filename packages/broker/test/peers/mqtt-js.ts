@@ -1,6 +1,7 @@
-import { once } from 'node:events'
 import { connect, connectAsync } from 'mqtt'
 import type { IClientOptions, MqttClient } from 'mqtt'
+import { onTestFinished } from 'vitest'
+import { clientEvent } from '../client-event.ts'
 import { Inbox, versionNames } from './peer.ts'
 import type { Peer, QoS, Received, Sent, Subscriber, Version } from './peer.ts'
 
@@ -41,7 +42,7 @@ export class MqttJs implements Peer {
     const client = connect(url, this.#sessionOptions(clientId))
     // Before CONNACK, so that nothing the broker sends right after it is missed.
     const subscriber = new MqttJsSubscriber(client)
-    const [connack] = (await once(client, 'connect')) as [{ sessionPresent: boolean }]
+    const [connack] = await clientEvent(client, 'connect')
     if (!connack.sessionPresent && this.#options.protocolVersion !== 3) throw new Error(`no session of ${clientId}`)
     return subscriber
   }
@@ -51,7 +52,7 @@ export class MqttJs implements Peer {
       ...this.#options,
       will: { ...will, payload: Buffer.from(payload), retain },
     })
-    const closed = once(client, 'close')
+    const closed = clientEvent(client, 'close')
     client.stream.destroy()
     await closed
   }
@@ -72,6 +73,10 @@ class MqttJsSubscriber implements Subscriber {
 
   constructor(client: MqttClient) {
     this.#client = client
+    // Also when the test fails before it lets the client leave.
+    onTestFinished(() => {
+      client.end(true)
+    })
     client.on('message', (topic, payload, { qos, retain }) => {
       this.#inbox.add({ topic, payload: payload.toString(), qos, retain })
     })

@@ -1,0 +1,210 @@
+import { expect, test } from 'vitest'
+import type { BrokerOptions, Client } from '../src/index.ts'
+import { readPublish } from './support/frame.ts'
+import type { Frame } from './support/frame.ts'
+import { HeldStream } from './support/held-stream.ts'
+import { startBrokerWithClock } from './support/start-broker.ts'
+import type { TestBrokerWithClock } from './support/start-broker.ts'
+import { connect, pingreq, publish, puback, subscribe } from './support/wire.ts'
+
+const payload = 'x'.repeat(1000)
+
+/** Small limits, so that a few hundred messages fill everything. */
+const limits = { outboxHighWaterMark: 65_536, publisherPause: 1000, drainTimeout: 60_000 }
+
+/** QoS 0 messages take a shorter way when nobody looks at them one by one; both ways keep the same promises. */
+const ways: Readonly<Record<string, Partial<BrokerOptions>>> = { 'in runs': {}, 'one by one': { published: () => undefined } }
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise(setImmediate)
+}
+
+/** A client on a held stream that is connected and subscribed, and then stops taking bytes. */
+async function frozenClient(server: TestBrokerWithClock, qos = 0): Promise<HeldStream> {
+  const stream = new HeldStream()
+  stream.flowing = true
+  server.broker.handle(stream)
+  stream.push(Buffer.concat([connect({ clientId: 'frozen' }), subscribe({ filters: [['a', qos]] })]))
+  await turns(5)
+  expect(stream.frames().map(({ type }) => type)).toEqual(['connack', 'suback'])
+  stream.flowing = false
+  return stream
+}
+
+function numbered(count: number, qos: 0 | 1 = 0): readonly Buffer[] {
+  return Array.from({ length: count }, (_, index) =>
+    publish({ topic: 'a', qos, id: index + 1, payload: `${index} ${payload}` }),
+  )
+}
+
+function numbers(frames: readonly Frame[]): number[] {
+  return frames
+    .filter(({ type }) => type === 'publish')
+    .map(frame => Number(readPublish(frame, 5).payload.split(' ')[0]))
+}
+
+for (const [way, options] of Object.entries(ways)) {
+  test(`messages ${way}: a receiver that takes nothing pauses its publishers for publisherPause at most, then loses QoS 0`, async () => {
+    const server = await startBrokerWithClock({ ...limits, ...options })
+    const stream = await frozenClient(server)
+    const healthy = await server.connect({ clientId: 'healthy' })
+    await healthy.subscribe('a', 'other')
+    const publisher = await server.connect({ clientId: 'p' })
+    const count = 500
+    publisher.send(...numbered(count), pingreq)
+    const seen: number[] = []
+    const receiving = (async () => {
+      while (seen.length < count) seen.push(Number((await healthy.nextPublish()).payload.split(' ')[0]))
+    })()
+    await turns(100)
+    await server.pass(500)
+    // Reading from the publisher rests, so it has no answer.
+    expect(seen.length).toBeLessThan(count)
+
+    // Others go on meanwhile.
+    const other = await server.connect({ clientId: 'other' })
+    await other.publishDone({ topic: 'elsewhere', qos: 1 })
+
+    await server.pass(1000)
+    await publisher.next('pingresp')
+    await receiving
+    expect(seen).toEqual(Array.from({ length: count }, (_, index) => index))
+    const { droppedOutboxFull } = server.broker.counters
+    expect(droppedOutboxFull).toBeGreaterThan(0)
+
+    // What was not dropped is still on its way, in order; after that everything arrives again.
+    stream.flow()
+    await turns(10)
+    const first = numbers(stream.frames())
+    expect(first).toEqual(first.toSorted((a, b) => a - b))
+    expect(first).toHaveLength(count - droppedOutboxFull)
+    publisher.send(...numbered(20), pingreq)
+    await publisher.next('pingresp')
+    await turns(10)
+    expect(numbers(stream.frames())).toHaveLength(20)
+    expect(server.broker.counters.droppedOutboxFull).toBe(droppedOutboxFull)
+  })
+
+  test(`messages ${way}: a receiver that is slow but takes bytes loses nothing`, async () => {
+    const server = await startBrokerWithClock({ ...limits, ...options })
+    const stream = await frozenClient(server)
+    const publisher = await server.connect({ clientId: 'p' })
+    const count = 1000
+    publisher.send(...numbered(count), pingreq)
+    const seen: number[] = []
+    for (let idle = 0; seen.length < count && idle < 2000; ) {
+      idle = stream.takeWrite() ? 0 : idle + 1
+      seen.push(...numbers(stream.frames()))
+      await turns(1)
+    }
+    await publisher.next('pingresp')
+    expect(seen).toEqual(Array.from({ length: count }, (_, index) => index))
+    expect(server.broker.counters.droppedOutboxFull).toBe(0)
+  })
+
+  test(`messages ${way}: a receiver that stays full for drainTimeout is closed`, async () => {
+    const server = await startBrokerWithClock({ ...limits, ...options })
+    const errors: unknown[] = []
+    server.broker.on('clientError', (client: Client, error: Error) => errors.push([client.id, error]))
+    const stream = await frozenClient(server)
+    const publisher = await server.connect({ clientId: 'p' })
+    publisher.send(...numbered(500), pingreq)
+    await turns(100)
+    await server.pass(59_000)
+    expect(stream.destroyed).toBe(false)
+    await server.pass(2000)
+    expect(stream.destroyed).toBe(true)
+    expect(errors).toEqual([['frozen', expect.objectContaining({ code: 'DRAIN_TIMEOUT' })]])
+    expect(server.broker.client('frozen')).toBeUndefined()
+    await publisher.next('pingresp')
+    await publisher.ping()
+  })
+}
+
+test('with drainTimeout 0 a full receiver is left alone', async () => {
+  const server = await startBrokerWithClock({ ...limits, drainTimeout: 0 })
+  const stream = await frozenClient(server)
+  const publisher = await server.connect({ clientId: 'p' })
+  publisher.send(...numbered(500), pingreq)
+  await turns(100)
+  await server.pass(600_000)
+  expect(stream.destroyed).toBe(false)
+  await publisher.next('pingresp')
+  stream.flow()
+})
+
+test('with publisherPause 0 publishers are not paused for longer than a tick', async () => {
+  const server = await startBrokerWithClock({ ...limits, publisherPause: 0 })
+  const stream = await frozenClient(server)
+  const publisher = await server.connect({ clientId: 'p' })
+  publisher.send(...numbered(500), pingreq)
+  await turns(100)
+  await server.pass(500)
+  await publisher.next('pingresp')
+  expect(server.broker.counters.droppedOutboxFull).toBeGreaterThan(0)
+  stream.flow()
+})
+
+test('QoS 1 messages for a frozen receiver wait in its queue, and arrive whole when it takes them', async () => {
+  const server = await startBrokerWithClock({ ...limits, maximumInflight: 10 })
+  const stream = await frozenClient(server, 1)
+  const publisher = await server.connect({ clientId: 'p' })
+  const count = 300
+  publisher.send(...numbered(count, 1))
+  for (let id = 1; id <= count; id += 1) await publisher.nextAck('puback', id)
+  stream.flow()
+  const seen: number[] = []
+  for (let turn = 0; seen.length < count && turn < 2000; turn += 1) {
+    const frames = stream.frames()
+    seen.push(...numbers(frames))
+    for (const frame of frames.filter(({ type }) => type === 'publish')) stream.push(puback(readPublish(frame, 5).id))
+    await turns(1)
+  }
+  expect(seen).toEqual(Array.from({ length: count }, (_, index) => index))
+  expect(server.broker.counters.droppedQueueFull).toBe(0)
+})
+
+test('a publisher that feeds a queue half full is paused, so a reading receiver loses nothing', async () => {
+  const server = await startBrokerWithClock({ ...limits, maximumInflight: 5, maximumQueuedMessages: 40 })
+  const stream = await frozenClient(server, 1)
+  stream.flowing = true
+  const publisher = await server.connect({ clientId: 'p' })
+  const count = 300
+  for (const frame of numbered(count, 1)) publisher.send(frame)
+  const seen: number[] = []
+  for (let turn = 0; seen.length < count && turn < 3000; turn += 1) {
+    const frames = stream.frames()
+    seen.push(...numbers(frames))
+    for (const frame of frames.filter(({ type }) => type === 'publish')) stream.push(puback(readPublish(frame, 5).id))
+    await turns(1)
+  }
+  expect([seen.length, server.broker.counters.droppedQueueFull]).toEqual([count, 0])
+})
+
+test('a publisher waits for the slowest of several receivers only', async () => {
+  const server = await startBrokerWithClock(limits)
+  const streams = [await frozenClient(server)]
+  const second = new HeldStream()
+  server.broker.handle(second)
+  second.flowing = true
+  second.push(Buffer.concat([connect({ clientId: 'second' }), subscribe({ filters: [['a', 0]] })]))
+  await turns(5)
+  second.flowing = false
+  streams.push(second)
+  const publisher = await server.connect({ clientId: 'p' })
+  publisher.send(...numbered(100), pingreq)
+  await turns(50)
+  for (const stream of streams) stream.flow()
+  await publisher.next('pingresp')
+  await publisher.ping()
+})
+
+test('a frozen receiver that goes away sets its publishers free', async () => {
+  const server = await startBrokerWithClock(limits)
+  const stream = await frozenClient(server)
+  const publisher = await server.connect({ clientId: 'p' })
+  publisher.send(...numbered(500), pingreq)
+  await turns(100)
+  stream.destroy()
+  await publisher.next('pingresp')
+})

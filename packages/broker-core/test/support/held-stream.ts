@@ -1,0 +1,44 @@
+import { Duplex } from 'node:stream'
+import { FrameCutter } from './frame.ts'
+import type { Frame } from './frame.ts'
+
+/** A stream whose other end takes bytes only when the test says so. What the client sends is put in with `push`. */
+export class HeldStream extends Duplex {
+  readonly #cutter = new FrameCutter()
+  readonly #frames: Frame[] = []
+  #held: (() => void) | undefined
+  /** Everything is taken at once. */
+  flowing = false
+
+  override _read(): void {
+    // `push` decides.
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    const take = (): void => {
+      this.#frames.push(...this.#cutter.push(chunk))
+      done()
+    }
+    if (this.flowing) take()
+    else this.#held = take
+  }
+
+  /** Takes one write of the other side; false: there is none. */
+  takeWrite(): boolean {
+    const held = this.#held
+    this.#held = undefined
+    held?.()
+    return held !== undefined
+  }
+
+  /** Takes everything there is and will be. */
+  flow(): void {
+    this.flowing = true
+    this.takeWrite()
+  }
+
+  /** The whole packets that were taken since the last call. */
+  frames(): readonly Frame[] {
+    return this.#frames.splice(0)
+  }
+}
