@@ -15,6 +15,7 @@ export type BrokerErrorCode =
   | 'SESSION_EXPIRY_INVALID'
   | 'AUTHENTICATION_METHOD'
   | 'CONNECTION_CLOSED'
+  | 'MAXIMUM_PACKET_SIZE'
   | 'DRAIN_TIMEOUT'
   | 'QUEUE_LIMIT'
   // What the program or its hooks decided

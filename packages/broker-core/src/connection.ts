@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { MaybePromise } from '@x/contract'
 import { FrameReader, encode } from '@x/packet'
-import type { Packet, ProtocolVersion } from '@x/packet'
+import type { ConnackProperties, Packet, ProtocolVersion } from '@x/packet'
 import { BrokerError, reasonCodeFrom, reasonStringOf, serverReferenceOf, toError } from './broker-error.ts'
 import { Client } from './client.ts'
 import { receiveAuthentication } from './authentication.ts'
@@ -177,25 +177,27 @@ export class Connection implements OutboxOwner, Deadlined {
   // ── bytes out ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Sends a control packet. One that exceeds the client's Maximum Packet Size goes without its reason string and user
-   * properties, or, when that doesn't help, not at all. False: not sent. */
+   * properties ([MQTT5-3.2.2-19] and its like); when that doesn't help, the connection ends, since the client waits for it.
+   * False: not sent. */
   sendPacket(packet: Packet): boolean {
-    if (this.phase === 'closing' || this.phase === 'closed') return false
-    const limit = this.session?.maximumPacketSize ?? this.client.maximumPacketSize
+    if (!this.#isOpen()) return false
+    const limit = this.client.maximumPacketSize
     let bytes = encode(packet, this.version)
-    if (bytes.length > limit && 'properties' in packet && packet.properties !== undefined) {
-      const {
-        reasonString: _text,
-        userProperties: _pairs,
-        ...properties
-      } = packet.properties as {
-        reasonString?: string
-        userProperties?: unknown
-      }
-      bytes = encode({ ...packet, properties }, this.version)
+    if (bytes.length > limit) bytes = encode(withoutWords(packet), this.version)
+    if (bytes.length <= limit) {
+      this.outbox.append(bytes)
+      return true
     }
-    if (bytes.length > limit) return false
-    this.outbox.append(bytes)
-    return true
+    if (packet.cmd !== 'disconnect') {
+      this.end({
+        reasonCode: ReasonCode.packetTooLarge,
+        error: new BrokerError('MAXIMUM_PACKET_SIZE', {
+          message: `${packet.cmd.toUpperCase()} of ${bytes.length} bytes exceeds the client's Maximum Packet Size of ${limit} bytes`,
+          reasonCode: ReasonCode.packetTooLarge,
+        }),
+      })
+    }
+    return false
   }
 
   // ── flow ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -389,4 +391,11 @@ export class Connection implements OutboxOwner, Deadlined {
     this.#releaseWaiters()
     endSession(this, before, ending)
   }
+}
+
+/** The packet without what may be left out of any. */
+function withoutWords(packet: Packet): Packet {
+  if (!('properties' in packet) || packet.properties === undefined) return packet
+  const { reasonString: _text, userProperties: _pairs, ...properties } = packet.properties as ConnackProperties
+  return { ...packet, properties } as Packet
 }

@@ -67,11 +67,11 @@ function welcome(connection: Connection, session: Session, present: boolean, agr
   const { engine, client } = connection
   const { broker, counters, emitter } = engine
   connection.keepAlive = agreement.keepAliveSeconds * 1500
+  const connack = makeConnack(connection, present, agreement)
+  if (!connection.sendPacket(connack)) return
   engine.watch(emitter?.announce(session.clientId), 'announce')
   counters.connectionsAccepted += 1
   counters.clientsConnected += 1
-  const connack = makeConnack(connection, present, agreement)
-  connection.sendPacket(connack)
   connection.accepted(engine.options.maximumPacketSize)
   session.open()
   broker.emit('client', client)

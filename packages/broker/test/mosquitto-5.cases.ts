@@ -1,108 +1,90 @@
 /** A conversation through the broker: what is published before and after somebody subscribes, and what is printed for it.
- * Parameters are those of the commands, without host, port and version. */
+ * Parameters are those of the commands, as they are typed, without host, port and version. */
 export interface Exchange {
   readonly title: string
   /** mosquitto_pub, before there is a subscriber. */
-  readonly before?: readonly (readonly string[])[]
+  readonly before?: readonly string[]
   /** mosquitto_sub. */
-  readonly subscribe: readonly string[]
+  readonly subscribe: string
   /** `-F` of mosquitto_sub. */
   readonly format: string
   /** mosquitto_pub, once the subscription is acknowledged. */
-  readonly publish?: readonly (readonly string[])[]
+  readonly publish?: readonly string[]
   /** Everything that mosquitto_sub prints, a line for each message. */
   readonly lines: readonly (string | RegExp)[]
 }
-
-const d = (command: string, name: string, ...values: readonly string[]): readonly string[] => [
-  '-D',
-  command,
-  name,
-  ...values,
-]
 
 /** Each property that a message can carry, alone. */
 const publishProperties: readonly Exchange[] = [
   {
     title: 'Content Type',
-    subscribe: ['-t', 'property/content-type'],
+    subscribe: '-t property/content-type',
     format: '%C',
-    publish: [['-t', 'property/content-type', '-m', 'x', ...d('publish', 'content-type', 'text/plain; charset=utf-8')]],
-    lines: ['text/plain; charset=utf-8'],
+    publish: ['-t property/content-type -m x -D publish content-type text/plain;charset=utf-8'],
+    lines: ['text/plain;charset=utf-8'],
   },
   {
     title: 'Correlation Data',
-    subscribe: ['-t', 'property/correlation-data'],
+    subscribe: '-t property/correlation-data',
     format: '%D',
-    publish: [['-t', 'property/correlation-data', '-m', 'x', ...d('publish', 'correlation-data', 'request 7')]],
-    lines: ['request 7'],
+    publish: ['-t property/correlation-data -m x -D publish correlation-data request-7'],
+    lines: ['request-7'],
   },
   {
     title: 'Message Expiry Interval',
-    subscribe: ['-t', 'property/message-expiry-interval'],
+    subscribe: '-t property/message-expiry-interval',
     format: '%E',
-    publish: [
-      ['-t', 'property/message-expiry-interval', '-m', 'x', ...d('publish', 'message-expiry-interval', '4294967295')],
-    ],
+    publish: ['-t property/message-expiry-interval -m x -D publish message-expiry-interval 4294967295'],
     lines: [/^429496729[45]$/],
   },
   {
     title: 'Payload Format Indicator 0 and 1',
-    subscribe: ['-t', 'property/payload-format-indicator'],
+    subscribe: '-t property/payload-format-indicator',
     format: '%F %p',
     publish: [
-      ['-t', 'property/payload-format-indicator', '-m', 'x', ...d('publish', 'payload-format-indicator', '0')],
-      ['-t', 'property/payload-format-indicator', '-m', 'é', ...d('publish', 'payload-format-indicator', '1')],
+      '-t property/payload-format-indicator -m x -D publish payload-format-indicator 0',
+      '-t property/payload-format-indicator -m é -D publish payload-format-indicator 1',
     ],
     lines: ['0 x', '1 é'],
   },
   {
     title: 'Response Topic',
-    subscribe: ['-t', 'property/response-topic'],
+    subscribe: '-t property/response-topic',
     format: '%R',
-    publish: [['-t', 'property/response-topic', '-m', 'x', ...d('publish', 'response-topic', 'answers/here')]],
+    publish: ['-t property/response-topic -m x -D publish response-topic answers/here'],
     lines: ['answers/here'],
   },
   {
     title: 'User Properties, also of one name, in their order',
-    subscribe: ['-t', 'property/user-property'],
+    subscribe: '-t property/user-property',
     format: '%P',
     publish: [
-      [
-        ...['-t', 'property/user-property', '-m', 'x'],
-        ...d('publish', 'user-property', 'b', '1'),
-        ...d('publish', 'user-property', 'a', '2'),
-        ...d('publish', 'user-property', 'b', '3'),
-      ],
+      '-t property/user-property -m x -D publish user-property b 1 -D publish user-property a 2 -D publish user-property b 3',
     ],
     lines: ['b:1 a:2 b:3'],
   },
   {
     title: 'Topic Alias: the alias stands for the topic from the second message on',
-    subscribe: ['-q', '1', '-t', 'property/topic-alias'],
-    format: '%t %A %p',
+    subscribe: '-q 1 -t property/topic-alias',
+    format: '%t %p A=%A',
     publish: [
-      ['-q', '1', '-t', 'property/topic-alias', '-m', 'x', '--repeat', '3', ...d('publish', 'topic-alias', '1')],
-      ['-q', '1', '-t', 'property/topic-alias', '-m', 'y', '--repeat', '2', ...d('publish', 'topic-alias', '1024')],
+      '-q 1 -t property/topic-alias -m x --repeat 3 -D publish topic-alias 1',
+      '-q 1 -t property/topic-alias -m y --repeat 2 -D publish topic-alias 1024',
     ],
-    lines: ['x', 'x', 'x', 'y', 'y'].map(payload => `property/topic-alias  ${payload}`),
+    lines: ['x', 'x', 'x', 'y', 'y'].map(payload => `property/topic-alias ${payload} A=`),
   },
 ]
 
-const everyProperty = [
-  ...d('publish', 'content-type', 'application/json'),
-  ...d('publish', 'correlation-data', '7'),
-  ...d('publish', 'payload-format-indicator', '1'),
-  ...d('publish', 'response-topic', 'answers'),
-  ...d('publish', 'user-property', 'unit', 'celsius'),
-]
+const everyProperty =
+  '-D publish content-type application/json -D publish correlation-data 7 -D publish payload-format-indicator 1 ' +
+  '-D publish response-topic answers -D publish user-property unit celsius'
 
 const messages: readonly Exchange[] = [
   {
     title: 'all properties together, at each QoS, as %j shows them',
-    subscribe: ['-q', '2', '-t', 'message/all', ...d('subscribe', 'subscription-identifier', '9')],
+    subscribe: '-q 2 -t message/all -D subscribe subscription-identifier 9',
     format: '%j',
-    publish: ['0', '1', '2'].map(qos => ['-q', qos, '-t', 'message/all', '-m', '21', ...everyProperty]),
+    publish: ['0', '1', '2'].map(qos => `-q ${qos} -t message/all -m 21 ${everyProperty}`),
     lines: ['0', '1', '2'].map(
       qos =>
         new RegExp(
@@ -113,157 +95,128 @@ const messages: readonly Exchange[] = [
   },
   {
     title: 'a JSON payload, as %J shows it',
-    subscribe: ['-t', 'message/json'],
+    subscribe: '-t message/json',
     format: '%J',
-    publish: [['-t', 'message/json', '-m', '{"celsius":21.5}', ...d('publish', 'content-type', 'application/json')]],
+    publish: ['-t message/json -m {"celsius":21.5} -D publish content-type application/json'],
     lines: [/"properties":{"content-type":"application\/json"},"payload":{"celsius":21.5}}$/],
   },
   {
     title: 'length and bytes of a payload, and an empty one',
-    subscribe: ['-t', 'message/bytes'],
-    format: '%l %x %X',
-    publish: [
-      ['-t', 'message/bytes', '-m', 'é/'],
-      ['-t', 'message/bytes', '-n'],
-    ],
-    lines: ['3 c3a92f C3A92F', '0  '],
+    subscribe: '-t message/bytes',
+    format: '%l <%x> <%X>',
+    publish: ['-t message/bytes -m é/', '-t message/bytes -n'],
+    lines: ['3 <c3a92f> <C3A92F>', '0 <> <>'],
   },
   ...['0', '1', '2'].map(granted => ({
     title: `a subscription with -q ${granted} gets at most that QoS`,
-    subscribe: ['-q', granted, '-t', `message/at-most-${granted}`],
+    subscribe: `-q ${granted} -t message/at-most-${granted}`,
     format: '%q',
-    publish: ['0', '1', '2'].map(qos => ['-q', qos, '-t', `message/at-most-${granted}`, '-m', 'x']),
+    publish: ['0', '1', '2'].map(qos => `-q ${qos} -t message/at-most-${granted} -m x`),
     lines: ['0', '1', '2'].map(qos => (qos < granted ? qos : granted)),
   })),
   {
-    title: 'hundred messages through the narrowest Receive Maximum, in order',
-    subscribe: ['-q', '2', '-t', 'message/numbered/+', ...d('connect', 'receive-maximum', '1')],
+    title: 'a hundred messages through the narrowest Receive Maximum, in order',
+    subscribe: '-q 2 -t message/numbered/+ -D connect receive-maximum 1',
     format: '%q %t',
     publish: [
-      ['-q', '1', '-t', 'message/numbered/1', '-m', 'x', '--repeat', '50', ...d('connect', 'receive-maximum', '1')],
-      ['-q', '2', '-t', 'message/numbered/2', '-m', 'x', '--repeat', '50', '-M', '50'],
+      '-q 1 -t message/numbered/1 -m x --repeat 50 -D connect receive-maximum 1',
+      '-q 2 -t message/numbered/2 -m x --repeat 50 -M 50',
     ],
     lines: Array.from({ length: 100 }, (_, index) => (index < 50 ? '1 message/numbered/1' : '2 message/numbered/2')),
   },
   {
     title: 'messages above the Maximum Packet Size of a client are not sent to it',
-    subscribe: ['-q', '1', '-t', 'message/size', ...d('connect', 'maximum-packet-size', '100')],
+    subscribe: '-q 1 -t message/size -D connect maximum-packet-size 100',
     format: '%l',
-    publish: [10, 200, 20, 100, 30].map(size => ['-q', '1', '-t', 'message/size', '-m', 'x'.repeat(size)]),
+    publish: [10, 200, 20, 100, 30].map(size => `-q 1 -t message/size -m ${'x'.repeat(size)}`),
     lines: ['10', '20', '30'],
   },
   {
     title: 'Topic Aliases towards a client that takes them, each with its topic',
-    subscribe: ['-t', 'message/aliased/+', ...d('connect', 'topic-alias-maximum', '2')],
+    subscribe: '-t message/aliased/+ -D connect topic-alias-maximum 2',
     format: '%A %t',
-    publish: [
-      ['-t', 'message/aliased/a', '-m', 'x'],
-      ['-t', 'message/aliased/b', '-m', 'x'],
-    ],
+    publish: ['-t message/aliased/a -m x', '-t message/aliased/b -m x'],
     lines: ['1 message/aliased/a', '2 message/aliased/b'],
   },
 ]
 
 const subscriptions: readonly Exchange[] = [
   ...['1', '128', '268435455'].map(identifier => ({
-    title: `Subscription Identifier ${identifier}, with the properties of the subscription`,
-    subscribe: [
-      ...['-t', `subscription/${identifier}/#`],
-      ...d('subscribe', 'subscription-identifier', identifier),
-      ...d('subscribe', 'user-property', 'why', 'a test'),
-    ],
-    format: '%S',
-    publish: [['-t', `subscription/${identifier}/a/b`, '-m', 'x']],
-    lines: [identifier],
+    title: `Subscription Identifier ${identifier}, and a User Property of the subscription`,
+    subscribe: `-t subscription/${identifier}/# -D subscribe subscription-identifier ${identifier} -D subscribe user-property a b`,
+    format: '%S P=%P',
+    publish: [`-t subscription/${identifier}/a/b -m x`],
+    lines: [`${identifier} P=`],
   })),
   {
     title: 'overlapping filters of one SUBSCRIBE bring one copy',
-    subscribe: [
-      ...['-q', '1', '-t', 'subscription/overlap/#', '-t', 'subscription/overlap/+'],
-      ...d('subscribe', 'subscription-identifier', '5'),
-    ],
+    subscribe: '-q 1 -t subscription/overlap/# -t subscription/overlap/+ -D subscribe subscription-identifier 5',
     format: '%t',
-    publish: [['-q', '1', '-t', 'subscription/overlap/a', '-m', 'x']],
+    publish: ['-q 1 -t subscription/overlap/a -m x'],
     lines: ['subscription/overlap/a'],
   },
   {
     title: '-U with a User Property takes the subscription of the filter away',
-    subscribe: [
-      ...['-t', 'subscription/kept', '-t', 'subscription/left', '-U', 'subscription/left'],
-      ...d('unsubscribe', 'user-property', 'why', 'a test'),
-    ],
+    subscribe: '-t subscription/kept -t subscription/left -U subscription/left -D unsubscribe user-property a b',
     format: '%t',
-    publish: [
-      ['-t', 'subscription/left', '-m', 'x'],
-      ['-t', 'subscription/kept', '-m', 'x'],
-    ],
+    publish: ['-t subscription/left -m x', '-t subscription/kept -m x'],
     lines: ['subscription/kept'],
   },
 ]
 
-const retainedTitle = (what: string): string => `retained messages: ${what}`
 const retained: readonly Exchange[] = [
   {
-    title: retainedTitle('come first, with RETAIN and their properties; live ones have no RETAIN'),
-    before: [['-r', '-q', '1', '-t', 'retained/plain', '-m', 'old', ...everyProperty]],
-    subscribe: ['-q', '1', '-t', 'retained/plain'],
-    format: '%r %p %C %D %F %R %P',
-    publish: [['-r', '-q', '1', '-t', 'retained/plain', '-m', 'new']],
-    lines: ['1 old application/json 7 1 answers unit:celsius', /^0 new +$/],
+    title: 'a retained message comes first, with RETAIN and its properties; a live one has no RETAIN',
+    before: [`-r -q 1 -t retained/plain -m old ${everyProperty}`],
+    subscribe: '-q 1 -t retained/plain',
+    format: '%r %p C=%C D=%D F=%F R=%R P=%P',
+    publish: ['-r -q 1 -t retained/plain -m new'],
+    lines: ['1 old C=application/json D=7 F=1 R=answers P=unit:celsius', '0 new C= D= F= R= P='],
   },
   {
-    title: retainedTitle('--retain-as-published keeps RETAIN of live ones as it was sent'),
-    subscribe: ['-q', '1', '-t', 'retained/as-published', '--retain-as-published'],
+    title: '--retain-as-published keeps RETAIN of live messages as it was sent',
+    subscribe: '-q 1 -t retained/as-published --retain-as-published',
     format: '%r',
-    publish: [
-      ['-r', '-q', '1', '-t', 'retained/as-published', '-m', 'x'],
-      ['-q', '1', '-t', 'retained/as-published', '-m', 'x'],
-    ],
+    publish: ['-r -q 1 -t retained/as-published -m x', '-q 1 -t retained/as-published -m x'],
     lines: ['1', '0'],
   },
   {
-    title: retainedTitle('-R asks for none (Retain Handling 2)'),
-    before: [['-r', '-q', '1', '-t', 'retained/never', '-m', 'old']],
-    subscribe: ['-q', '1', '-t', 'retained/never', '-R'],
+    title: '-R asks for no retained messages (Retain Handling 2)',
+    before: ['-r -q 1 -t retained/never -m old'],
+    subscribe: '-q 1 -t retained/never -R',
     format: '%p',
-    publish: [['-q', '1', '-t', 'retained/never', '-m', 'live']],
+    publish: ['-q 1 -t retained/never -m live'],
     lines: ['live'],
   },
   {
-    title: retainedTitle('their Message Expiry Interval counts down'),
-    before: [
-      ['-r', '-q', '1', '-t', 'retained/expiring', '-m', 'x', ...d('publish', 'message-expiry-interval', '1000')],
-    ],
-    subscribe: ['-t', 'retained/expiring'],
+    title: 'the Message Expiry Interval of a retained message counts down',
+    before: ['-r -q 1 -t retained/expiring -m x -D publish message-expiry-interval 1000'],
+    subscribe: '-t retained/expiring',
     format: '%E',
     lines: [/^(?:1000|99\d)$/],
   },
   {
-    title: retainedTitle('an interval of 0 is over at once'),
-    before: [['-r', '-q', '1', '-t', 'retained/expired', '-m', 'x', ...d('publish', 'message-expiry-interval', '0')]],
-    subscribe: ['-t', 'retained/expired'],
+    title: 'a retained message with an interval of 0 is gone at once',
+    before: ['-r -q 1 -t retained/expired -m x -D publish message-expiry-interval 0'],
+    subscribe: '-t retained/expired',
     format: '%E',
     lines: [],
   },
   {
-    title: retainedTitle('--remove-retained clears them'),
-    before: [['-r', '-q', '1', '-t', 'retained/removed', '-m', 'old']],
-    subscribe: ['-t', 'retained/removed', '--remove-retained'],
-    format: '%r %l',
     // What is removed is announced to all, the client that removes it included.
+    title: '--remove-retained clears a retained message',
+    before: ['-r -q 1 -t retained/removed -m old'],
+    subscribe: '-t retained/removed --remove-retained',
+    format: '%r %l',
     lines: ['1 3', '0 0'],
   },
   {
-    title: retainedTitle('one that is cleared does not come any more'),
-    before: [
-      ['-r', '-q', '1', '-t', 'retained/cleared', '-m', 'old'],
-      ['-r', '-q', '1', '-t', 'retained/cleared', '-n'],
-    ],
-    subscribe: ['-t', 'retained/cleared'],
+    title: 'a retained message that was cleared does not come any more',
+    before: ['-r -q 1 -t retained/cleared -m old', '-r -q 1 -t retained/cleared -n'],
+    subscribe: '-t retained/cleared',
     format: '%p',
     lines: [],
   },
 ]
 
-/** In the order of the MQTT 5.0 standard's packets. */
 export const exchanges: readonly Exchange[] = [...publishProperties, ...messages, ...subscriptions, ...retained]

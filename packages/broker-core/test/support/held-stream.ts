@@ -1,14 +1,23 @@
 import { Duplex } from 'node:stream'
+import { onTestFinished } from 'vitest'
 import { FrameCutter } from './frame.ts'
 import type { Frame } from './frame.ts'
 
-/** A stream whose other end takes bytes only when the test says so. What the client sends is put in with `push`. */
+/** A stream whose other end takes bytes only when the test says so. What the client sends is put in with `push`.
+ * Destroyed when the test ends. */
 export class HeldStream extends Duplex {
   readonly #cutter = new FrameCutter()
   readonly #frames: Frame[] = []
   #held: (() => void) | undefined
   /** Everything is taken at once. */
   flowing = false
+
+  constructor() {
+    super()
+    onTestFinished(() => {
+      this.destroy()
+    })
+  }
 
   override _read(): void {
     // `push` decides.
