@@ -48,10 +48,11 @@ function agreeClientId(connection: Connection, packet: ConnectPacket): { clientI
     })
   }
   if (clientId !== '') return { clientId, assigned: false }
-  if (connection.version !== 5 && packet.clean !== true) {
+  // 3.1 asks for 1 to 23 characters.
+  if (connection.version === 3 || (connection.version !== 5 && packet.clean !== true)) {
     // [MQTT3-3.1.3-8]
     throw new BrokerError('CLIENT_ID_INVALID', {
-      message: 'identifier rejected: an empty client identifier needs clean session 1',
+      message: 'identifier rejected: an empty client identifier needs MQTT 3.1.1 with clean session 1, or MQTT 5',
       reasonCode: ReasonCode.clientIdentifierNotValid,
     })
   }

@@ -34,8 +34,8 @@ const publishProperties: readonly Exchange[] = [
     title: 'Message Expiry Interval',
     subscribe: '-t property/message-expiry-interval',
     format: '%E',
-    publish: ['-t property/message-expiry-interval -m x -D publish message-expiry-interval 4294967295'],
-    lines: [/^429496729[45]$/],
+    publish: ['-t property/message-expiry-interval -m x -D publish message-expiry-interval 1000000'],
+    lines: [/^(?:1000000|999999)$/],
   },
   {
     title: 'Payload Format Indicator 0 and 1',

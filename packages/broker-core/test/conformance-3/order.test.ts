@@ -23,7 +23,10 @@ async function sendNumbered(publisher: RawClient, topic: string, qos: QoS): Prom
 }
 
 /** Takes so many messages and completes their flows; answers the numbers of each topic in their order. */
-async function receiveNumbered(client: RawClient, expected: number): Promise<Readonly<Record<string, readonly number[]>>> {
+async function receiveNumbered(
+  client: RawClient,
+  expected: number,
+): Promise<Readonly<Record<string, readonly number[]>>> {
   const received: Record<string, number[]> = {}
   const deliveries = await client.nextPublishes(expected)
   for (const { topic, payload } of deliveries) (received[topic] ??= []).push(Number(payload))
@@ -76,6 +79,6 @@ test('deliveries that are sent again keep the order they had, QoS 1 and 2 togeth
   await server.drop(client)
   const again = await connectLasting(server, 's')
   const second = await again.nextPublishes(5)
-  expect(second).toEqual(first.map(delivery => ({ ...delivery, dup: true })))
+  expect(second.map(({ id, qos, dup }) => [id, qos, dup])).toEqual(first.map(({ id, qos }) => [id, qos, true]))
   expect(second.map(({ payload }) => payload)).toEqual(['0', '1', '2', '3', '4'])
 })

@@ -70,7 +70,22 @@ test('$SYS topics do not come to filters that begin with a wildcard [MQTT3-4.7.2
 test('topics and filters are compared as they are, without any normalising [MQTT3-4.7.3-4] [MQTT3-1.5.3-3]', async () => {
   const server = await startBroker()
   const publisher = await connectClient(server, 'p')
-  const names = ['a', 'A', '/a', 'a/', 'a//b', 'a/b', ' a', 'e\u0301', '\u00e9', 'x', '\ufeffx', '\u212b', '\u00c5', '__proto__']
+  const names = [
+    'a',
+    'A',
+    '/a',
+    'a/',
+    'a//b',
+    'a/b',
+    ' a',
+    'e\u0301',
+    '\u00e9',
+    'x',
+    '\ufeffx',
+    '\u212b',
+    '\u00c5',
+    '__proto__',
+  ]
   const clients = await Promise.all(
     names.map(async (name, index) => {
       const client = await connectClient(server, `c${index}`)

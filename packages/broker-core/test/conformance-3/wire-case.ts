@@ -15,7 +15,7 @@ export interface WireCase {
   /** All packets that come back, byte by byte. */
   readonly answer: readonly Buffer[]
   /** Whether the connection is open or closed afterwards. */
-  readonly then: 'open' | 'closed'
+  readonly afterwards: 'open' | 'closed'
 }
 
 /** Rows of packets that a connected client sends. */
@@ -36,13 +36,13 @@ export function testFirst(cases: readonly WireCase[]): void {
     const watcher = await connectWatcher(server)
     await expectAnswer(await server.open(), row)
     await watcher.expectNothing()
-    expect(server.broker.connectedClients).toBe(row.then === 'open' ? 2 : 1)
+    expect(server.broker.connectedClients).toBe(row.afterwards === 'open' ? 2 : 1)
   })
 }
 
 /** What follows a violation in the same write must have no effect: the watcher of all topics would see this message. */
-async function expectAnswer(client: RawClient, { send, answer, then }: WireCase): Promise<void> {
-  if (then === 'closed') {
+async function expectAnswer(client: RawClient, { send, answer, afterwards }: WireCase): Promise<void> {
+  if (afterwards === 'closed') {
     client.send(send, publish({ version: 4, topic: 'after/the/violation' }))
     expect(hex(await client.closed())).toEqual(answer.map(frame => frame.toString('hex')))
     return

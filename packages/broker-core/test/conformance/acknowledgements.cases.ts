@@ -18,7 +18,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     title: 'PUBACK with Reason Code 0x05 ends the connection [MQTT5-3.4.2-1]',
     send: packet(
       0x40,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       0x05, // Reason Code
     ),
     disconnect: either,
@@ -27,7 +27,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     title: 'PUBACK with Reason Code 0x92, which PUBREL has, ends the connection, also with properties [MQTT5-3.4.2-1]',
     send: packet(
       0x40,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       0x92, // Reason Code
       0, // Property Length
     ),
@@ -37,7 +37,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     title: 'PUBREC with Reason Code 0x05 ends the connection [MQTT5-3.5.2-1]',
     send: packet(
       0x50,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       0x05, // Reason Code
     ),
     disconnect: either,
@@ -46,7 +46,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     title: 'PUBREC with Reason Code 0xFF ends the connection [MQTT5-3.5.2-1]',
     send: packet(
       0x50,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       0xff, // Reason Code
     ),
     disconnect: either,
@@ -55,7 +55,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     title: 'PUBREL with flags 0000 is malformed [MQTT5-3.6.1-1]',
     send: packet(
       0x60,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
     ),
     disconnect: malformed,
   },
@@ -63,7 +63,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     title: 'PUBREL with flags 0011 is malformed [MQTT5-3.6.1-1]',
     send: packet(
       0x63,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
     ),
     disconnect: malformed,
   },
@@ -71,7 +71,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     title: 'PUBREL with flags 1010 is malformed, also with a Reason Code [MQTT5-3.6.1-1]',
     send: packet(
       0x6a,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       0x00, // Reason Code
     ),
     disconnect: malformed,
@@ -80,7 +80,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     title: 'PUBREL with Reason Code 0x10, which PUBREC has, ends the connection [MQTT5-3.6.2-1]',
     send: packet(
       0x62,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       0x10, // Reason Code
     ),
     disconnect: either,
@@ -89,7 +89,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     title: 'PUBCOMP with Reason Code 0x10, which PUBREC has, ends the connection [MQTT5-3.7.2-1]',
     send: packet(
       0x70,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       0x10, // Reason Code
     ),
     disconnect: either,
@@ -106,7 +106,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     title: 'PUBREC with properties that are cut short is malformed (MQTT 5.0 §3.5.2.2)',
     send: packet(
       0x50,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       0x00, // Reason Code
       9, // Property Length
       0x1f, // Reason String
@@ -118,7 +118,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     title: 'PUBACK with two Reason Strings is a protocol error (MQTT 5.0 §3.4.2.2.2)',
     send: packet(
       0x40,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       0x00, // Reason Code
       8, // Property Length
       0x1f, // Reason String
@@ -132,7 +132,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     title: 'PUBREC with two Reason Strings is a protocol error (MQTT 5.0 §3.5.2.2.2)',
     send: packet(
       0x50,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       0x00, // Reason Code
       8, // Property Length
       0x1f, // Reason String
@@ -146,7 +146,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     title: 'PUBREL with two Reason Strings is a protocol error (MQTT 5.0 §3.6.2.2.2)',
     send: packet(
       0x62,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       0x00, // Reason Code
       8, // Property Length
       0x1f, // Reason String
@@ -160,7 +160,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     title: 'PUBCOMP with two Reason Strings is a protocol error (MQTT 5.0 §3.7.2.2.2)',
     send: packet(
       0x70,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       0x00, // Reason Code
       8, // Property Length
       0x1f, // Reason String
@@ -174,10 +174,10 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     title: 'a property that PUBACK does not have is malformed (MQTT 5.0 §2.2.2.2)',
     send: packet(
       0x40,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       0x00, // Reason Code
       3, // Property Length
-      ...[0x23, 0, 1], // Topic Alias
+      [0x23, 0, 1], // Topic Alias
     ),
     disconnect: malformed,
   },

@@ -31,7 +31,7 @@ export const publishCases: readonly PublishCase[] = [
     send: packet(
       0x32,
       text('a'),
-      ...[0, 7], // Packet Identifier
+      [0, 7], // Packet Identifier
       6, // Property Length
       0x08, // Response Topic
       text([0xed, 0xa0, 0x80]), // U+D800
@@ -66,7 +66,7 @@ export const publishCases: readonly PublishCase[] = [
     send: packet(
       0x34,
       text('a'),
-      ...[0, 7], // Packet Identifier
+      [0, 7], // Packet Identifier
       8, // Property Length
       0x08, // Response Topic
       text('+/abc'),
@@ -90,7 +90,7 @@ export const publishCases: readonly PublishCase[] = [
     send: packet(
       0x34,
       text('a'),
-      ...[0, 7], // Packet Identifier
+      [0, 7], // Packet Identifier
       5, // Property Length
       0x03, // Content Type
       text([0xc0, 0xaf]), // '/' in two bytes
@@ -104,7 +104,7 @@ export const publishCases: readonly PublishCase[] = [
       text([0xc3, 0x28]), // a first byte without its second
       3, // Property Length
       0x23, // Topic Alias
-      ...[0, 1],
+      [0, 1],
     ),
     disconnect: malformed,
   },
@@ -116,7 +116,7 @@ export const publishCases: readonly PublishCase[] = [
       text('a/+'),
       3, // Property Length
       0x23, // Topic Alias
-      ...[0, 1],
+      [0, 1],
     ),
     disconnect: [0x81, 0x82, 0x90],
   },
@@ -136,8 +136,8 @@ export const publishCases: readonly PublishCase[] = [
       0x30,
       text('a'),
       4, // Property Length
-      ...[0x01, 1], // Payload Format Indicator
-      ...[0x01, 1],
+      [0x01, 1], // Payload Format Indicator
+      [0x01, 1],
     ),
     disconnect: protocolError,
   },
@@ -147,8 +147,8 @@ export const publishCases: readonly PublishCase[] = [
       0x30,
       text('a'),
       10, // Property Length
-      ...[0x02, 0, 0, 0, 9], // Message Expiry Interval
-      ...[0x02, 0, 0, 0, 9],
+      [0x02, 0, 0, 0, 9], // Message Expiry Interval
+      [0x02, 0, 0, 0, 9],
     ),
     disconnect: protocolError,
   },
@@ -158,8 +158,8 @@ export const publishCases: readonly PublishCase[] = [
       0x30,
       text('a'),
       6, // Property Length
-      ...[0x23, 0, 1], // Topic Alias
-      ...[0x23, 0, 1],
+      [0x23, 0, 1], // Topic Alias
+      [0x23, 0, 1],
     ),
     disconnect: protocolError,
   },
@@ -208,7 +208,7 @@ export const publishCases: readonly PublishCase[] = [
       0x30,
       text('a'),
       5, // Property Length
-      ...[0x11, 0, 0, 0, 9], // Session Expiry Interval
+      [0x11, 0, 0, 0, 9], // Session Expiry Interval
     ),
     disconnect: malformed,
   },
