@@ -1,6 +1,6 @@
 import type { MaybePromise } from '@x/contract'
-import { decodeControl } from '@x/packet'
-import type { AuthPacket, FrameReader } from '@x/packet'
+import { commandOf, decodeControl } from '@x/packet'
+import type { AuthPacket, DisconnectPacket, FrameReader } from '@x/packet'
 import { BrokerError, reasonCodeFrom, toError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
 import { establish } from './establish.ts'
@@ -36,13 +36,15 @@ export function beginAuthentication(connection: Connection, attempt: Attempt): M
 
 /** A packet before CONNACK: AUTH that goes on with the exchange, or DISCONNECT ([MQTT5-3.1.2-30]). */
 export function receiveAuthentication(connection: Connection, reader: FrameReader): MaybePromise<void> {
-  const packet = decodeControl(reader.frame(), connection.version)
   const { authentication } = connection
+  const command = commandOf(reader.header)
+  if (authentication === undefined || (command !== 'auth' && command !== 'disconnect'))
+    throw notNow(command ?? 'type 0')
+  const packet = decodeControl(reader.frame(), connection.version) as AuthPacket | DisconnectPacket
   if (packet.cmd === 'disconnect') {
     connection.end({ discardWill: true })
     return undefined
   }
-  if (packet.cmd !== 'auth' || authentication === undefined) throw notNow(packet.cmd)
   checkAuth(packet, authentication, ReasonCode.continueAuthentication)
   connection.phase = 'connecting'
   return proceed(connection, authentication, { data: packet.properties?.authenticationData, step: 'continue' })

@@ -33,9 +33,11 @@ export class WaitingQueue {
   /** Appends; answers how many messages the limits cost, this one included when it is the one that goes. */
   push(delivery: Delivery): number {
     const size = messageBytes(delivery.message)
+    // Nothing would be won by making room for what does not fit even alone.
+    if (size > this.#limits.maximumQueuedBytes) return 1
     let dropped = 0
     while (this.#isOver(size)) {
-      if (this.#limits.overflow === 'dropNewest' || this.length === 0) return dropped + 1
+      if (this.#limits.overflow === 'dropNewest') return dropped + 1
       this.shift()
       dropped += 1
     }

@@ -161,7 +161,9 @@ eachVersion(({ version, lasting, test: versionTest }) => {
 test('shared messages reach the members, each once, over a store that answers later', async () => {
   for (const seed of [4, 5]) {
     const server = await startBroker({ persistence: delayed(seed) })
-    const members = await Promise.all(['x', 'y'].map(clientId => server.connect({ clientId, properties: property.receiveMaximum(3) })))
+    const members = await Promise.all(
+      ['x', 'y'].map(clientId => server.connect({ clientId, properties: property.receiveMaximum(3) })),
+    )
     for (const member of members) await member.subscribe(['$share/g/a', 1])
     for (let index = 0; index < 30; index += 1) void server.broker.publish({ topic: 'a', qos: 1, payload: `${index}` })
     const seen: string[] = []

@@ -45,14 +45,23 @@ function samples(version: 4 | 5): readonly Buffer[] {
     connect({ version, clientId: 'sample', username: 'u', password: 'p', will: { topic: 'w', payload: 'x', qos: 1 } }),
     publish({ version, topic: 'a/b', qos: 1, id: 3, payload: 'payload', properties }),
     publish({ version, topic: 'a/b', payload: 'payload', properties }),
-    subscribe({ version, id: 4, filters: [['a/+', 1], ['#', 0]] }),
+    subscribe({
+      version,
+      id: 4,
+      filters: [
+        ['a/+', 1],
+        ['#', 0],
+      ],
+    }),
     unsubscribe({ version, id: 5, filters: ['a/+', '#'] }),
     puback(6),
     pubrec(7),
     pubrel(8),
     pubcomp(9),
     pingreq,
-    ...(version === 5 ? [auth(0x18, property.authenticationMethod('m')), disconnect(4, property.reasonString('r'))] : [disconnect()]),
+    ...(version === 5
+      ? [auth(0x18, property.authenticationMethod('m')), disconnect(4, property.reasonString('r'))]
+      : [disconnect()]),
     packet(0x20, 0, 0),
     packet(0x90, 0, 1, 0),
     packet(0xd0),
@@ -110,7 +119,10 @@ eachVersion(({ version, test: versionTest }) => {
       for (let length = 1; length < Math.min(wire.length, 40); length += 1) {
         const client = wire[0] === 0x10 ? await server.open() : await server.connect({ version, clientId: 'cut' })
         // A length byte that fits what is left: the fields are cut, the frame is whole.
-        const cut = length >= 2 && length % 2 === 0 ? bytes(wire[0] ?? 0, length - 2, wire.subarray(2, length)) : wire.subarray(0, length)
+        const cut =
+          length >= 2 && length % 2 === 0
+            ? bytes(wire[0] ?? 0, length - 2, wire.subarray(2, length))
+            : wire.subarray(0, length)
         client.send(cut)
         await finish(client)
       }
@@ -118,34 +130,37 @@ eachVersion(({ version, test: versionTest }) => {
     await expectServing(server, bystander)
   })
 
-  versionTest('packets only a server may send, and reserved types, end the connection [MQTT3-4.8.0-1] [MQTT3-2.2.2-2] [MQTT5-4.13.1-1] [MQTT5-2.1.3-1] [MQTT5-4.12.0-7]', async () => {
-    const { server, bystander } = await startWithBystander()
-    const none = version === 5 ? [0] : []
-    const wrong = {
-      'type 0': packet(0x00),
-      CONNACK: packet(0x20, 0, 0, none),
-      SUBACK: packet(0x90, 0, 1, none, 0),
-      UNSUBACK: packet(0xb0, 0, 1, none, none),
-      PINGRESP: packet(0xd0),
-      AUTH: version === 5 ? auth(0x18) : packet(0xf0),
-      'PINGREQ with flags': packet(0xc1),
-      'PUBACK with flags': packet(0x41, 0, 1),
-      'PUBREC with flags': packet(0x52, 0, 1),
-      'PUBREL without flags': packet(0x60, 0, 1),
-      'PUBCOMP with flags': packet(0x71, 0, 1),
-      'PINGREQ with a body': packet(0xc0, 0),
-      'length of five bytes': bytes(0x30, 0xff, 0xff, 0xff, 0xff, 0x01),
-      'PUBACK cut short': packet(0x40, 0),
-    }
-    for (const [what, wire] of Object.entries(wrong)) {
-      const client = await server.connect({ version, clientId: 'wrong' })
-      client.send(wire)
-      await client.closedWith(0x81, 0x82, 0x95).catch((error: unknown) => {
-        throw new Error(what, { cause: error })
-      })
-    }
-    await expectServing(server, bystander)
-  })
+  versionTest(
+    'packets only a server may send, and reserved types, end the connection [MQTT3-4.8.0-1] [MQTT3-2.2.2-2] [MQTT5-4.13.1-1] [MQTT5-2.1.3-1] [MQTT5-4.12.0-7]',
+    async () => {
+      const { server, bystander } = await startWithBystander()
+      const none = version === 5 ? [0] : []
+      const wrong = {
+        'type 0': packet(0x00),
+        CONNACK: packet(0x20, 0, 0, none),
+        SUBACK: packet(0x90, 0, 1, none, 0),
+        UNSUBACK: packet(0xb0, 0, 1, none, none),
+        PINGRESP: packet(0xd0),
+        AUTH: version === 5 ? auth(0x18) : packet(0xf0),
+        'PINGREQ with flags': packet(0xc1),
+        'PUBACK with flags': packet(0x41, 0, 1),
+        'PUBREC with flags': packet(0x52, 0, 1),
+        'PUBREL without flags': packet(0x60, 0, 1),
+        'PUBCOMP with flags': packet(0x71, 0, 1),
+        'PINGREQ with a body': packet(0xc0, 0),
+        'length of five bytes': bytes(0x30, 0xff, 0xff, 0xff, 0xff, 0x01),
+        'PUBACK cut short': packet(0x40, 0),
+      }
+      for (const [what, wire] of Object.entries(wrong)) {
+        const client = await server.connect({ version, clientId: 'wrong' })
+        client.send(wire)
+        await client.closedWith(0x81, 0x82, 0x95).catch((error: unknown) => {
+          throw new Error(what, { cause: error })
+        })
+      }
+      await expectServing(server, bystander)
+    },
+  )
 
   versionTest('a second CONNECT that is itself wrong ends the connection like any other', async () => {
     const { server, bystander } = await startWithBystander()
@@ -218,13 +233,16 @@ eachVersion(({ version, test: versionTest }) => {
     await client.closedWith(0x95)
   })
 
-  versionTest('QoS 2 identifiers that are never released are bounded by maxInflightInbound [MQTT5-3.3.4-7]', async () => {
-    const server = await startBroker({ maxInflightInbound: 10 })
-    const client = await server.connect({ version, clientId: 'c' })
-    for (let id = 1; id <= 11; id += 1) client.publish({ topic: 'a', qos: 2, id })
-    for (let id = 1; id <= 10; id += 1) await client.nextAck('pubrec', id)
-    await client.closedWith(0x93)
-  })
+  versionTest(
+    'QoS 2 identifiers that are never released are bounded by maxInflightInbound [MQTT5-3.3.4-7]',
+    async () => {
+      const server = await startBroker({ maxInflightInbound: 10 })
+      const client = await server.connect({ version, clientId: 'c' })
+      for (let id = 1; id <= 11; id += 1) client.publish({ topic: 'a', qos: 2, id })
+      for (let id = 1; id <= 10; id += 1) await client.nextAck('pubrec', id)
+      await client.closedWith(0x93)
+    },
+  )
 
   versionTest('an identifier that comes again counts once, and PUBREL frees its place', async () => {
     const server = await startBroker({ maxInflightInbound: 2 })
@@ -263,7 +281,12 @@ test('wrong MQTT 5 properties end the connection [MQTT5-4.13.1-1]', async () => 
   const longLength = await server.connect({ clientId: 'wrong' })
   longLength.send(packet(0x30, text('a'), 0x80, 0x00))
   await longLength.closedWith(0x81)
-  for (const properties of [property.receiveMaximum(0), property.maximumPacketSize(0), [0x17, 2], [...property.receiveMaximum(1), ...property.receiveMaximum(1)]]) {
+  for (const properties of [
+    property.receiveMaximum(0),
+    property.maximumPacketSize(0),
+    [0x17, 2],
+    [...property.receiveMaximum(1), ...property.receiveMaximum(1)],
+  ]) {
     const client = await server.open()
     client.send(connect({ clientId: 'wrong', properties }))
     const frames = await client.closed()

@@ -20,7 +20,15 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     const will = { topic: 'w', payload: 'p', qos: 1 }
     const raw = await server.connect({ version, clientId: 'c', keepAlive: 30, cleanStart: true, will })
     const client = clientOf(server, 'c')
-    expect(client).toMatchObject({ id: 'c', version, clean: true, keepalive: 30, connected: true, connecting: false, closed: false })
+    expect(client).toMatchObject({
+      id: 'c',
+      version,
+      clean: true,
+      keepalive: 30,
+      connected: true,
+      connecting: false,
+      closed: false,
+    })
     expect(client.broker).toBe(server.broker)
     expect(client.will).toMatchObject({ topic: 'w', qos: 1 })
     expect((client.conn as { remotePort?: number }).remotePort).toBe(raw.socket.localPort)
@@ -33,7 +41,13 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     for (const client of [one, other]) await client.subscribe(['#', 2])
     for (const qos of [0, 1, 2] as const) {
       await clientOf(server, 'one').publish({ topic: 'direct', qos, retain: true, payload: `${qos}` })
-      expect(await one.nextPublish()).toMatchObject({ topic: 'direct', qos, payload: `${qos}`, retain: false, dup: false })
+      expect(await one.nextPublish()).toMatchObject({
+        topic: 'direct',
+        qos,
+        payload: `${qos}`,
+        retain: false,
+        dup: false,
+      })
     }
     await other.expectNothing()
     expect(await server.persistence.counts()).toMatchObject({ retainedMessages: 0 })
@@ -56,7 +70,10 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     const raw = await server.connect({ ...lasting, clientId: 's' })
     const client = clientOf(server, 's')
     await client.subscribe({ topic: 'one', qos: 1 })
-    await client.subscribe([{ topic: 'two', qos: 0 }, { topic: 'three', qos: 2 }])
+    await client.subscribe([
+      { topic: 'two', qos: 0 },
+      { topic: 'three', qos: 2 },
+    ])
     await raw.expectNothing()
     await client.subscribe({ subscriptions: [{ topic: 'four', qos: 1 }], messageId: 42 })
     const suback = await raw.next('suback')

@@ -15,12 +15,15 @@ async function expectAlive(server: TestBroker): Promise<void> {
 eachVersion(({ version, test: versionTest }) => {
   const code = version === 5 ? [0x81, 0x82] : []
 
-  versionTest('a valid CONNECT gets CONNACK 0 without session [MQTT3-3.1.4-4] [MQTT5-3.1.4-5] [MQTT5-3.2.2-3]', async () => {
-    const server = await startBroker()
-    const client = await server.open()
-    expect(await client.connect({ version, clientId: 'a' })).toMatchObject({ flags: 0, reasonCode: 0 })
-    await client.ping()
-  })
+  versionTest(
+    'a valid CONNECT gets CONNACK 0 without session [MQTT3-3.1.4-4] [MQTT5-3.1.4-5] [MQTT5-3.2.2-3]',
+    async () => {
+      const server = await startBroker()
+      const client = await server.open()
+      expect(await client.connect({ version, clientId: 'a' })).toMatchObject({ flags: 0, reasonCode: 0 })
+      await client.ping()
+    },
+  )
 
   versionTest('accepts a CONNECT that comes byte by byte [MQTT3-7.1.1-1] [MQTT5-4.2-1]', async () => {
     const server = await startBroker()
@@ -44,15 +47,18 @@ eachVersion(({ version, test: versionTest }) => {
     await expectAlive(server)
   })
 
-  versionTest('a second CONNECT closes the connection, with one CONNACK only [MQTT3-3.1.0-2] [MQTT5-3.1.0-2] [MQTT5-3.2.0-2]', async () => {
-    const server = await startBroker()
-    const client = await server.open()
-    client.version = version
-    client.send(connect({ version, clientId: 'twice' }), connect({ version, clientId: 'twice' }), pingreq)
-    expect((await client.next('connack')).body[1]).toBe(0)
-    await client.closedWith(0x82)
-    await expectAlive(server)
-  })
+  versionTest(
+    'a second CONNECT closes the connection, with one CONNACK only [MQTT3-3.1.0-2] [MQTT5-3.1.0-2] [MQTT5-3.2.0-2]',
+    async () => {
+      const server = await startBroker()
+      const client = await server.open()
+      client.version = version
+      client.send(connect({ version, clientId: 'twice' }), connect({ version, clientId: 'twice' }), pingreq)
+      expect((await client.next('connack')).body[1]).toBe(0)
+      await client.closedWith(0x82)
+      await expectAlive(server)
+    },
+  )
 
   versionTest(
     'refuses wrong Connect Flags and fields [MQTT3-3.1.2-3] [MQTT3-3.1.2-9] [MQTT3-3.1.2-13] [MQTT3-3.1.2-14] [MQTT3-3.1.2-15] [MQTT3-3.1.2-18] [MQTT3-3.1.2-19] [MQTT3-3.1.2-20] [MQTT3-3.1.2-21] [MQTT3-3.1.3-3] [MQTT3-3.1.4-1] [MQTT5-3.1.2-3] [MQTT5-3.1.2-9] [MQTT5-3.1.2-11] [MQTT5-3.1.2-12] [MQTT5-3.1.2-13] [MQTT5-3.1.2-16] [MQTT5-3.1.2-17] [MQTT5-3.1.2-18] [MQTT5-3.1.2-19] [MQTT5-3.1.4-1]',
@@ -109,26 +115,41 @@ eachVersion(({ version, test: versionTest }) => {
     },
   )
 
-  versionTest('accepts identifiers of 1 to 23 letters and digits, and any other text [MQTT3-3.1.3-5] [MQTT5-3.1.3-5]', async () => {
-    const server = await startBroker()
-    for (const clientId of ['a', '0123456789abcdefABCDEFG', 'x'.repeat(65_535), '__proto__', 'constructor', 'a/+/#', '日本']) {
-      const client = await server.connect({ version, clientId })
-      expect(server.broker.client(clientId)?.id).toBe(clientId)
-      await client.ping()
-    }
-  })
+  versionTest(
+    'accepts identifiers of 1 to 23 letters and digits, and any other text [MQTT3-3.1.3-5] [MQTT5-3.1.3-5]',
+    async () => {
+      const server = await startBroker()
+      for (const clientId of [
+        'a',
+        '0123456789abcdefABCDEFG',
+        'x'.repeat(65_535),
+        '__proto__',
+        'constructor',
+        'a/+/#',
+        '日本',
+      ]) {
+        const client = await server.connect({ version, clientId })
+        expect(server.broker.client(clientId)?.id).toBe(clientId)
+        await client.ping()
+      }
+    },
+  )
 
-  versionTest('a wrong login is refused and the connection closed [MQTT3-3.2.2-5] [MQTT5-3.1.4-2] [MQTT5-3.2.2-7]', async () => {
-    const server = await startBroker({
-      authenticate: (_client: Client, username?: string, password?: Buffer) => username === 'ann' && password?.toString() === 'secret',
-    })
-    await server.connect({ version, clientId: 'good', username: 'ann', password: 'secret' })
-    const client = await server.open()
-    const connack = await client.connect({ version, clientId: 'bad', username: 'ann', password: 'guess' })
-    expect(connack).toMatchObject({ flags: 0, reasonCode: version === 5 ? 0x87 : 5 })
-    expect(await client.closed()).toEqual([])
-    expect(server.broker.connectedClients).toBe(1)
-  })
+  versionTest(
+    'a wrong login is refused and the connection closed [MQTT3-3.2.2-5] [MQTT5-3.1.4-2] [MQTT5-3.2.2-7]',
+    async () => {
+      const server = await startBroker({
+        authenticate: (_client: Client, username?: string, password?: Buffer) =>
+          username === 'ann' && password?.toString() === 'secret',
+      })
+      await server.connect({ version, clientId: 'good', username: 'ann', password: 'secret' })
+      const client = await server.open()
+      const connack = await client.connect({ version, clientId: 'bad', username: 'ann', password: 'guess' })
+      expect(connack).toMatchObject({ flags: 0, reasonCode: version === 5 ? 0x87 : 5 })
+      expect(await client.closed()).toEqual([])
+      expect(server.broker.connectedClients).toBe(1)
+    },
+  )
 
   versionTest('a wrong login does not evict the live client of that identifier', async () => {
     const server = await startBroker({ authenticate: (_client: Client, username?: string) => username === 'ann' })
@@ -194,7 +215,10 @@ test('speaks MQTT 3.1, and limits its identifiers to maxClientsIdLength bytes [M
 test('an empty identifier without clean session is refused with 2 [MQTT3-3.1.3-7] [MQTT3-3.1.3-8]', async () => {
   const server = await startBroker()
   const client = await server.open()
-  expect(await client.connect({ version: 4, clientId: '', cleanStart: false })).toMatchObject({ reasonCode: 2, flags: 0 })
+  expect(await client.connect({ version: 4, clientId: '', cleanStart: false })).toMatchObject({
+    reasonCode: 2,
+    flags: 0,
+  })
   await client.closed()
 })
 

@@ -19,7 +19,9 @@ function record({ broker }: TestBroker): string[] {
   broker.on('clientReady', (client: Client) => seen.push(`clientReady ${id(client)} connected=${client.connected}`))
   broker.on('clientDisconnect', (client: Client) => seen.push(`clientDisconnect ${id(client)} closed=${client.closed}`))
   broker.on('clientError', (client: Client, error: Error) => seen.push(`clientError ${id(client)} ${error.message}`))
-  broker.on('connectionError', (client: Client, error: Error) => seen.push(`connectionError ${id(client)} ${error.message}`))
+  broker.on('connectionError', (client: Client, error: Error) =>
+    seen.push(`connectionError ${id(client)} ${error.message}`),
+  )
   broker.on('publish', (message: BrokerPacket, client: Client | null) =>
     seen.push(`publish ${message.topic} ${message.payload.toString()} q${message.qos} ${id(client)}`),
   )
@@ -114,7 +116,11 @@ eachVersion(({ version, lasting, test: versionTest }) => {
       client.send(disconnect())
       await left
     }
-    expect(seen).toEqual(['unsubscribe a,b passing', 'clientDisconnect passing closed=true', 'clientDisconnect staying closed=true'])
+    expect(seen).toEqual([
+      'unsubscribe a,b passing',
+      'clientDisconnect passing closed=true',
+      'clientDisconnect staying closed=true',
+    ])
   })
 
   versionTest('a resumed session has no subscribe event', async () => {
@@ -140,18 +146,23 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     expect(seen.slice(5)).toEqual([expect.stringMatching(/^clientError c ./), 'clientDisconnect c closed=true'])
   })
 
-  versionTest('a refused login: connackSent, clientError with the code that was sent, no clientDisconnect', async () => {
-    const server = await startBroker({ authenticate: () => false })
-    const seen = record(server)
-    const codes: unknown[] = []
-    server.broker.on('clientError', (_client: Client, error: Error & { errorCode?: number }) => codes.push(error.errorCode))
-    const client = await server.open()
-    client.send(connect({ version, clientId: 'c' }))
-    await client.closed()
-    const code = version === 5 ? 0x87 : 5
-    expect(seen).toEqual([`connackSent ${code} c`, 'clientError c not authorized'])
-    expect(codes).toEqual([code])
-  })
+  versionTest(
+    'a refused login: connackSent, clientError with the code that was sent, no clientDisconnect',
+    async () => {
+      const server = await startBroker({ authenticate: () => false })
+      const seen = record(server)
+      const codes: unknown[] = []
+      server.broker.on('clientError', (_client: Client, error: Error & { errorCode?: number }) =>
+        codes.push(error.errorCode),
+      )
+      const client = await server.open()
+      client.send(connect({ version, clientId: 'c' }))
+      await client.closed()
+      const code = version === 5 ? 0x87 : 5
+      expect(seen).toEqual([`connackSent ${code} c`, 'clientError c not authorized'])
+      expect(codes).toEqual([code])
+    },
+  )
 
   versionTest('connectedClients and client() follow the events', async () => {
     const server = await startBroker()

@@ -36,7 +36,11 @@ function thrown(answer: unknown): unknown {
   return answer
 }
 
-function withCallback(parameters: number, answer: (...values: never[]) => unknown, when: (call: () => void) => void): unknown {
+function withCallback(
+  parameters: number,
+  answer: (...values: never[]) => unknown,
+  when: (call: () => void) => void,
+): unknown {
   const hook = function hook(this: unknown, ...values: never[]): void {
     expect(this).toBeInstanceOf(Broker)
     const done = values[parameters] as unknown as Done
@@ -48,7 +52,9 @@ function withCallback(parameters: number, answer: (...values: never[]) => unknow
 }
 
 for (const [style, make] of Object.entries(styles)) {
-  const options = (hooks: Readonly<Record<string, readonly [parameters: number, answer: (...values: never[]) => unknown]>>) =>
+  const options = (
+    hooks: Readonly<Record<string, readonly [parameters: number, answer: (...values: never[]) => unknown]>>,
+  ) =>
     Object.fromEntries(
       Object.entries(hooks).map(([name, [parameters, answer]]) => [name, make(parameters, answer)]),
     ) as Partial<BrokerOptions>
@@ -73,7 +79,9 @@ for (const [style, make] of Object.entries(styles)) {
           ],
         }),
       )
-      server.broker.on('connectionError', (client: Client, error: Error) => failures.push(`${client.id} ${error.message}`))
+      server.broker.on('connectionError', (client: Client, error: Error) =>
+        failures.push(`${client.id} ${error.message}`),
+      )
       await (await server.connect({ version, clientId: 'yes' })).ping()
       for (const clientId of ['no', 'truthy', 'error']) {
         const client = await server.open()
@@ -116,7 +124,12 @@ for (const [style, make] of Object.entries(styles)) {
 
     versionTest(`authorizePublish answers ${style}: an error refuses, before anything is stored`, async () => {
       const server = await startBroker(
-        options({ authorizePublish: [2, (_client: Client, packet: BrokerPacket) => (packet.topic === 'no' ? new Error('not there') : undefined)] }),
+        options({
+          authorizePublish: [
+            2,
+            (_client: Client, packet: BrokerPacket) => (packet.topic === 'no' ? new Error('not there') : undefined),
+          ],
+        }),
       )
       const watcher = await server.connect({ version, clientId: 'w' })
       await watcher.subscribe('#')
@@ -141,36 +154,39 @@ for (const [style, make] of Object.entries(styles)) {
       expect(await server.persistence.counts()).toMatchObject({ retainedMessages: 0 })
     })
 
-    versionTest(`authorizePublish ${style} may change the packet; the acknowledgement stays what the client waits for`, async () => {
-      const server = await startBroker(
-        options({
-          authorizePublish: [
-            2,
-            (_client: Client, packet: BrokerPacket) => {
-              packet.topic = `changed/${packet.topic}`
-              packet.payload = Buffer.from(`${packet.payload.toString()}!`)
-              packet.qos = 1
-              packet.retain = true
-            },
-          ],
-        }),
-      )
-      const client = await server.connect({ version, clientId: 'c' })
-      await client.subscribe(['#', 2])
-      for (const qos of [0, 1, 2] as const) {
-        const id = client.publish({ topic: 'a', qos, payload: 'x' })
-        const delivery = await client.nextPublish()
-        expect(delivery).toMatchObject({ topic: 'changed/a', payload: 'x!', qos: 1, retain: false })
-        client.send(puback(delivery.id))
-        if (qos === 1) await client.nextAck('puback', id)
-        if (qos === 2) {
-          await client.nextAck('pubrec', id)
-          client.send(pubrel(id))
-          await client.nextAck('pubcomp', id)
+    versionTest(
+      `authorizePublish ${style} may change the packet; the acknowledgement stays what the client waits for`,
+      async () => {
+        const server = await startBroker(
+          options({
+            authorizePublish: [
+              2,
+              (_client: Client, packet: BrokerPacket) => {
+                packet.topic = `changed/${packet.topic}`
+                packet.payload = Buffer.from(`${packet.payload.toString()}!`)
+                packet.qos = 1
+                packet.retain = true
+              },
+            ],
+          }),
+        )
+        const client = await server.connect({ version, clientId: 'c' })
+        await client.subscribe(['#', 2])
+        for (const qos of [0, 1, 2] as const) {
+          const id = client.publish({ topic: 'a', qos, payload: 'x' })
+          const delivery = await client.nextPublish()
+          expect(delivery).toMatchObject({ topic: 'changed/a', payload: 'x!', qos: 1, retain: false })
+          client.send(puback(delivery.id))
+          if (qos === 1) await client.nextAck('puback', id)
+          if (qos === 2) {
+            await client.nextAck('pubrec', id)
+            client.send(pubrel(id))
+            await client.nextAck('pubcomp', id)
+          }
         }
-      }
-      expect(await server.persistence.counts()).toMatchObject({ retainedMessages: 1 })
-    })
+        expect(await server.persistence.counts()).toMatchObject({ retainedMessages: 1 })
+      },
+    )
 
     versionTest(`authorizeSubscribe answers ${style}: what it grants counts, and nothing denied is kept`, async () => {
       const server = await startBroker(
@@ -262,7 +278,11 @@ eachVersion(({ version, lasting, test: versionTest }) => {
       authorizeForward(client, packet) {
         expect(this).toBeInstanceOf(Broker)
         if (packet.payload.toString() === 'secret') return null
-        return { ...packet, topic: `${client.id}/${packet.topic}`, payload: Buffer.from(`${packet.payload.toString()}!`) }
+        return {
+          ...packet,
+          topic: `${client.id}/${packet.topic}`,
+          payload: Buffer.from(`${packet.payload.toString()}!`),
+        }
       },
     })
     for (const [topic, payload] of [
@@ -475,7 +495,14 @@ test('a reason code that the packet cannot carry is replaced by one that it can'
 })
 
 test('a hook that is no function is refused at once', () => {
-  for (const name of ['preConnect', 'authenticate', 'authorizePublish', 'authorizeSubscribe', 'authorizeForward', 'published']) {
+  for (const name of [
+    'preConnect',
+    'authenticate',
+    'authorizePublish',
+    'authorizeSubscribe',
+    'authorizeForward',
+    'published',
+  ]) {
     const hooks = { [name]: 'function' } as unknown as Partial<BrokerOptions>
     expect(() => new Broker({ persistence: new MemoryPersistence(), ...hooks })).toThrow(
       `hook ${name} is a string, it must be a function`,

@@ -4,7 +4,9 @@ import type { InflightState } from '../src/inflight-window.ts'
 import { Random } from './support/random.ts'
 
 test('packet identifiers run from 1 to 65 535 and start again at 1 [MQTT5-2.2.1-4]', () => {
-  expect([0, 1, 65_534, 65_535, 131_070].map(sequence => InflightWindow.packetId(sequence))).toEqual([1, 2, 65_535, 1, 1])
+  expect([0, 1, 65_534, 65_535, 131_070].map(sequence => InflightWindow.packetId(sequence))).toEqual([
+    1, 2, 65_535, 1, 1,
+  ])
 })
 
 test('a message is found by its packet identifier until its flow is over', () => {

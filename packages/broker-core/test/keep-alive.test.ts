@@ -70,7 +70,9 @@ eachVersion(({ version, test: versionTest }) => {
     const server = await startBrokerWithClock()
     const events: string[] = []
     server.broker.on('keepaliveTimeout', (client: Client) => events.push(`keepaliveTimeout ${client.id}`))
-    server.broker.on('clientError', (client: Client, error: Error) => events.push(`clientError ${client.id} ${error.message}`))
+    server.broker.on('clientError', (client: Client, error: Error) =>
+      events.push(`clientError ${client.id} ${error.message}`),
+    )
     server.broker.on('clientDisconnect', (client: Client) => events.push(`clientDisconnect ${client.id}`))
     const client = await server.connect({ version, clientId: 'c', keepAlive: 1 })
     server.clock.advance(1500 + slack)

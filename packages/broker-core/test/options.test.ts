@@ -3,51 +3,59 @@ import { Broker, BrokerError } from '../src/index.ts'
 import type { BrokerOptions } from '../src/index.ts'
 import { checkOptions } from '../src/options.ts'
 import { MemoryPersistence } from './support/memory-persistence.ts'
+import { readmeTable } from './support/readme.ts'
 
 const check = (options: Readonly<Record<string, unknown>>): ReturnType<typeof checkOptions> =>
   checkOptions({ persistence: new MemoryPersistence(), ...options } as BrokerOptions)
 
-/** Default, least and greatest value of each number, as the README says. */
-const numbers: Readonly<Record<string, readonly [fallback: number, least: number, greatest: number]>> = {
-  concurrency: [100, 1, 1_000_000],
-  connectTimeout: [30_000, 1, 3_600_000],
-  keepaliveLimit: [0, 0, 65_535],
-  maxClientsIdLength: [23, 1, 65_535],
-  maxTopicLevels: [100, 1, 65_536],
-  maximumPacketSize: [16_777_216, 128, 268_435_460],
-  maximumConnectPacketSize: [131_072, 128, 268_435_460],
-  maximumInflight: [1000, 1, 65_535],
-  maxInflightInbound: [1000, 1, 65_535],
-  topicAliasMaximum: [1024, 0, 65_535],
-  maximumQueuedMessages: [100_000, 1, Number.MAX_SAFE_INTEGER],
-  maximumQueuedBytes: [16_777_216, 1, Number.MAX_SAFE_INTEGER],
-  maximumSessionExpiryInterval: [4_294_967_295, 0, 4_294_967_295],
-  outboxHighWaterMark: [1_048_576, 1024, Number.MAX_SAFE_INTEGER],
-  publisherPause: [1000, 0, 3_600_000],
-  drainTimeout: [60_000, 0, 86_400_000],
-  closeTimeout: [2000, 1, 3_600_000],
-  maximumQoS: [2, 0, 2],
-  maximumOutgoingTopicAliases: [64, 0, 65_535],
-}
+/** Default, least and greatest value of each number, from the README. */
+const numbers: Readonly<Record<string, readonly [fallback: number, least: number, greatest: number]>> =
+  Object.fromEntries(
+    readmeTable('name', 'unit').flatMap(([name, , fallback, range]) => {
+      const [least, greatest] = range?.split(' to ').map(Number) ?? []
+      return least === undefined || greatest === undefined ? [] : [[name, [Number(fallback), least, greatest]]]
+    }),
+  )
 
-test.each(Object.entries(numbers))('%s has its default, and is taken at both ends of its range', (name, [fallback, least, greatest]) => {
-  expect(check({})).toHaveProperty(name, fallback)
-  expect(check({ [name]: undefined })).toHaveProperty(name, fallback)
-  for (const value of [least, greatest]) expect(check({ [name]: value })).toHaveProperty(name, value)
-})
+test.each(Object.entries(numbers))(
+  '%s has its default, and is taken at both ends of its range',
+  (name, [fallback, least, greatest]) => {
+    expect(check({})).toHaveProperty(name, fallback)
+    expect(check({ [name]: undefined })).toHaveProperty(name, fallback)
+    for (const value of [least, greatest]) expect(check({ [name]: value })).toHaveProperty(name, value)
+  },
+)
 
-test.each(Object.entries(numbers))('%s outside its range is refused with name, value and range', (name, [, least, greatest]) => {
-  for (const value of [least - 1, greatest + 1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '7', true, {}, Symbol('s')]) {
-    if (value === greatest + 1 && !Number.isSafeInteger(value)) continue
-    const shown = typeof value === 'string' ? `'${value}'` : String(value)
-    expect(() => check({ [name]: value })).toThrow(
-      `option ${name} is ${shown}, it must be a whole number from ${least} to ${greatest}`,
-    )
-  }
-})
+test.each(Object.entries(numbers))(
+  '%s outside its range is refused with name, value and range',
+  (name, [, least, greatest]) => {
+    for (const value of [
+      least - 1,
+      greatest + 1,
+      1.5,
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      '7',
+      true,
+      {},
+      Symbol('s'),
+    ]) {
+      if (value === greatest + 1 && !Number.isSafeInteger(value)) continue
+      const shown = typeof value === 'string' ? `'${value}'` : String(value)
+      expect(() => check({ [name]: value })).toThrow(
+        `option ${name} is ${shown}, it must be a whole number from ${least} to ${greatest}`,
+      )
+    }
+  },
+)
 
 test('features are on, and take true or false', () => {
-  for (const name of ['retainAvailable', 'wildcardSubscriptionAvailable', 'subscriptionIdentifiersAvailable', 'sharedSubscriptionAvailable']) {
+  for (const name of [
+    'retainAvailable',
+    'wildcardSubscriptionAvailable',
+    'subscriptionIdentifiersAvailable',
+    'sharedSubscriptionAvailable',
+  ]) {
     expect(check({})).toHaveProperty(name, true)
     expect(check({ [name]: false })).toHaveProperty(name, false)
     for (const value of [0, 1, 'false', {}]) {
@@ -78,12 +86,14 @@ test('the id is a random UUID, or a text that can stand in a topic', () => {
 
 test('responseInformation is a text', () => {
   expect(check({ responseInformation: 'r' }).responseInformation).toBe('r')
-  for (const value of ['', 7]) expect(() => check({ responseInformation: value })).toThrow('option responseInformation is')
+  for (const value of ['', 7])
+    expect(() => check({ responseInformation: value })).toThrow('option responseInformation is')
 })
 
 test('a wrong option keeps the broker from being made, with OPTION_INVALID', () => {
   for (const options of [{ maximumQoS: 3 }, { persistence: {} }, { persistence: undefined }]) {
-    const make = (): Broker => new Broker({ persistence: new MemoryPersistence(), ...options } as unknown as BrokerOptions)
+    const make = (): Broker =>
+      new Broker({ persistence: new MemoryPersistence(), ...options } as unknown as BrokerOptions)
     expect(make).toThrow(BrokerError)
     expect(make).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
   }

@@ -133,7 +133,9 @@ test('everything of a turn becomes one write', async () => {
 test('while the stream is busy bytes wait here, and go on in order when it has drained', async () => {
   const stream = new HeldStream()
   const { outbox, events } = outboxOn(stream, context(100_000))
-  const frames = Array.from({ length: 300 }, (_, index) => publish({ topic: 'a', payload: `${index} ${'x'.repeat(500)}` }))
+  const frames = Array.from({ length: 300 }, (_, index) =>
+    publish({ topic: 'a', payload: `${index} ${'x'.repeat(500)}` }),
+  )
   for (const frame of frames) {
     if (frames.indexOf(frame) % 2 === 0) outbox.append(frame)
     else outbox.appendRun(frame, 0, frame.length)

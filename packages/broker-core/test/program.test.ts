@@ -16,7 +16,11 @@ test('publish needs a topic only; text and bytes are payloads', async () => {
   await server.broker.publish({ topic: 'b', payload: 'text ☺' })
   await server.broker.publish({ topic: 'c', payload: Buffer.of(0, 255) })
   const deliveries = await client.nextPublishes(3)
-  expect(deliveries.map(({ payloadBytes }) => payloadBytes)).toEqual([Buffer.alloc(0), Buffer.from('text ☺'), Buffer.of(0, 255)])
+  expect(deliveries.map(({ payloadBytes }) => payloadBytes)).toEqual([
+    Buffer.alloc(0),
+    Buffer.from('text ☺'),
+    Buffer.of(0, 255),
+  ])
 })
 
 test('publish leaves the packet it is given alone, and passes its properties on', async () => {
@@ -145,7 +149,9 @@ test('at most concurrency functions run at once, and all get their messages in o
     seen.push(packet.payload.toString())
     running -= 1
   })
-  await Promise.all(Array.from({ length: 20 }, (_, index) => server.broker.publish({ topic: 'a', payload: `${index}` })))
+  await Promise.all(
+    Array.from({ length: 20 }, (_, index) => server.broker.publish({ topic: 'a', payload: `${index}` })),
+  )
   expect(most).toBe(2)
   expect(seen).toEqual(Array.from({ length: 20 }, (_, index) => `${index}`))
 })
@@ -160,7 +166,9 @@ test('a publisher is held back while a function is slow, and nothing is lost', a
   const client = await server.connect({ version: 4, clientId: 'c' })
   const count = 500
   client.send(
-    ...Array.from({ length: count }, (_, index) => publish({ version: 4, topic: 'a', qos: 1, id: index + 1, payload: `${index}` })),
+    ...Array.from({ length: count }, (_, index) =>
+      publish({ version: 4, topic: 'a', qos: 1, id: index + 1, payload: `${index}` }),
+    ),
   )
   for (let index = 0; index < count; index += 1) await client.nextAck('puback', index + 1)
   expect(seen).toEqual(Array.from({ length: count }, (_, index) => `${index}`))

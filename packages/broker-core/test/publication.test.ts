@@ -21,16 +21,36 @@ const plain: Envelope = {
   topicKnown: false,
 }
 
-function publicationOf(content: Partial<ConstructorParameters<typeof Publication>[2]> = {}, topic = 'a/b'): Publication {
-  const message = { payload: Buffer.from('payload'), qos: 2, retain: true, properties: undefined, expiresAt: undefined } as const
+function publicationOf(
+  content: Partial<ConstructorParameters<typeof Publication>[2]> = {},
+  topic = 'a/b',
+): Publication {
+  const message = {
+    payload: Buffer.from('payload'),
+    qos: 2,
+    retain: true,
+    properties: undefined,
+    expiresAt: undefined,
+  } as const
   return new Publication(topic, origin, { ...message, ...content } as ConstructorParameters<typeof Publication>[2])
 }
 
 /** What is written for one receiver. */
-async function written(publication: Publication, version: Version, envelope: Partial<Envelope>, now = 0, maximumPacketSize = 0xffffffff): Promise<Buffer | undefined> {
+async function written(
+  publication: Publication,
+  version: Version,
+  envelope: Partial<Envelope>,
+  now = 0,
+  maximumPacketSize = 0xffffffff,
+): Promise<Buffer | undefined> {
   const stream = new HeldStream()
   stream.flowing = true
-  const shared = { pool: new BufferPool(), flushQueue: new FlushQueue(), counters: createCounters(), highWaterMark: 1_000_000 }
+  const shared = {
+    pool: new BufferPool(),
+    flushQueue: new FlushQueue(),
+    counters: createCounters(),
+    highWaterMark: 1_000_000,
+  }
   const outbox = new Outbox(stream, shared, { outboxFull: () => undefined, outboxDrained: () => undefined })
   const done = publication.writeTo({ outbox, version, maximumPacketSize }, { ...plain, ...envelope }, now)
   await new Promise(setImmediate)
@@ -50,7 +70,9 @@ test('is written byte by byte as the packet says, for every version, QoS and fla
         [true, false, 256],
       ] as const) {
         const expected = publish({ version, topic: 'a/b', payload: 'payload', qos, retain, dup, id })
-        expect(await written(publication, version, { qos, retain, dup, messageId: qos === 0 ? 0 : id })).toEqual(expected)
+        expect(await written(publication, version, { qos, retain, dup, messageId: qos === 0 ? 0 : id })).toEqual(
+          expected,
+        )
       }
     }
   }
@@ -61,8 +83,18 @@ test('has its properties, the time that is left, identifiers and alias in MQTT 5
   const publication = publicationOf({ properties: Uint8Array.from(user), expiresAt: 10_500 })
   const old = await written(publication, 4, { qos: 1, messageId: 9, subscriptionIdentifiers: [3], topicAlias: 2 }, 1000)
   expect(old).toEqual(publish({ version: 4, topic: 'a/b', payload: 'payload', qos: 1, id: 9 }))
-  const bytes = await written(publication, 5, { qos: 1, messageId: 9, subscriptionIdentifiers: [3, 300], topicAlias: 2 }, 1000)
-  const frame = { type: 'publish', flags: (bytes?.[0] ?? 0) & 15, body: bytes?.subarray(2) ?? Buffer.alloc(0), bytes: bytes ?? Buffer.alloc(0) } as const
+  const bytes = await written(
+    publication,
+    5,
+    { qos: 1, messageId: 9, subscriptionIdentifiers: [3, 300], topicAlias: 2 },
+    1000,
+  )
+  const frame = {
+    type: 'publish',
+    flags: (bytes?.[0] ?? 0) & 15,
+    body: bytes?.subarray(2) ?? Buffer.alloc(0),
+    bytes: bytes ?? Buffer.alloc(0),
+  } as const
   const { topic, id, payload, properties } = readPublish(frame, 5)
   expect({ topic, id, payload }).toEqual({ topic: 'a/b', id: 9, payload: 'payload' })
   expect(properties.toSorted(([a], [b]) => a - b)).toEqual([
@@ -102,5 +134,11 @@ test('a topic of several bytes per letter and a large payload keep the identifie
 test('kept() of a message that was made here is the message itself, and its fields are as given', () => {
   const publication = publicationOf({ expiresAt: 77 })
   expect(publication.kept()).toBe(publication)
-  expect(publication).toMatchObject({ topic: 'a/b', qos: 2, retain: true, expiresAt: 77, ...{ publisher: 'p', brokerId: 'b', brokerCounter: 1 } })
+  expect(publication).toMatchObject({
+    topic: 'a/b',
+    qos: 2,
+    retain: true,
+    expiresAt: 77,
+    ...{ publisher: 'p', brokerId: 'b', brokerCounter: 1 },
+  })
 })

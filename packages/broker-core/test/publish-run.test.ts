@@ -60,7 +60,10 @@ async function sendInPieces(client: RawClient, wire: Buffer, random: Random): Pr
 }
 
 /** With a hook every message is looked at on its own; the outcome is the same. */
-const ways: Readonly<Record<string, Partial<BrokerOptions>>> = { 'in runs': {}, 'one by one': { published: () => undefined } }
+const ways: Readonly<Record<string, Partial<BrokerOptions>>> = {
+  'in runs': {},
+  'one by one': { published: () => undefined },
+}
 
 describe.each(Object.entries(ways))('%s', (_way, options) => {
   test.each([
@@ -68,30 +71,33 @@ describe.each(Object.entries(ways))('%s', (_way, options) => {
     [4, 2],
     [5, 3],
     [5, 4],
-  ] as const)('a version %i publisher reaches receivers of all versions, whole and in order, seed %i', async (version, seed) => {
-    const random = new Random(seed)
-    const server = await startBroker(options)
-    const clients = await Promise.all(receivers.map(fields => server.connect(fields)))
-    for (const client of clients) await client.subscribe(['t/#', 1])
-    const publisher = await server.connect({ version, clientId: 'p' })
-    await publisher.subscribe('t/1')
-    const sent = messages(random, 400)
-    await sendInPieces(publisher, wireOf(sent, version, random), random)
-    for (const client of clients) {
-      const topics = new Map<unknown, string>()
-      for (const message of sent) {
-        const delivery = await client.nextPublish()
-        const alias = propertyValue(delivery.properties, PropertyId.topicAlias)
-        if (alias !== undefined && delivery.topic !== '') topics.set(alias, delivery.topic)
-        const topic = delivery.topic === '' ? topics.get(alias) : delivery.topic
-        expect([topic, delivery.payload, delivery.qos]).toEqual([message.topic, message.payload, message.qos])
-        const [name] = message.payload.split(' ')
-        const [pair] = propertyValues(delivery.properties, PropertyId.userProperty)
-        if (pair !== undefined) expect(pair).toEqual(['n', name])
+  ] as const)(
+    'a version %i publisher reaches receivers of all versions, whole and in order, seed %i',
+    async (version, seed) => {
+      const random = new Random(seed)
+      const server = await startBroker(options)
+      const clients = await Promise.all(receivers.map(fields => server.connect(fields)))
+      for (const client of clients) await client.subscribe(['t/#', 1])
+      const publisher = await server.connect({ version, clientId: 'p' })
+      await publisher.subscribe('t/1')
+      const sent = messages(random, 400)
+      await sendInPieces(publisher, wireOf(sent, version, random), random)
+      for (const client of clients) {
+        const topics = new Map<unknown, string>()
+        for (const message of sent) {
+          const delivery = await client.nextPublish()
+          const alias = propertyValue(delivery.properties, PropertyId.topicAlias)
+          if (alias !== undefined && delivery.topic !== '') topics.set(alias, delivery.topic)
+          const topic = delivery.topic === '' ? topics.get(alias) : delivery.topic
+          expect([topic, delivery.payload, delivery.qos]).toEqual([message.topic, message.payload, message.qos])
+          const [name] = message.payload.split(' ')
+          const [pair] = propertyValues(delivery.properties, PropertyId.userProperty)
+          if (pair !== undefined) expect(pair).toEqual(['n', name])
+        }
+        await client.expectNothing()
       }
-      await client.expectNothing()
-    }
-  })
+    },
+  )
 
   test('bytes of a run arrive exactly as they came in where the versions agree', async () => {
     const server = await startBroker(options)
@@ -173,7 +179,13 @@ describe.each(Object.entries(ways))('%s', (_way, options) => {
     )
     const deliveries = await client.nextPublishes(5)
     expect(deliveries.map(({ topic, payload }) => topic + payload)).toEqual(['t1', 't2', 't3', 't4', 't5'])
-    expect(deliveries.map(({ properties }) => properties)).toEqual([[], [[PropertyId.messageExpiryInterval, 60]], [], [], []])
+    expect(deliveries.map(({ properties }) => properties)).toEqual([
+      [],
+      [[PropertyId.messageExpiryInterval, 60]],
+      [],
+      [],
+      [],
+    ])
   })
 })
 

@@ -85,13 +85,16 @@ eachVersion(({ version, test: versionTest }) => {
     },
   )
 
-  versionTest('PUBREC of an unknown identifier gets PUBREL; PUBACK and PUBCOMP of one are ignored [MQTT5-3.6.2-1]', async () => {
-    const server = await startBroker()
-    const client = await server.connect({ version, clientId: 'c' })
-    client.send(puback(500), pubcomp(501), pubrec(502))
-    expect(await client.nextAck('pubrel', 502)).toMatchObject({ reasonCode: version === 5 ? 0x92 : 0 })
-    await client.expectNothing()
-  })
+  versionTest(
+    'PUBREC of an unknown identifier gets PUBREL; PUBACK and PUBCOMP of one are ignored [MQTT5-3.6.2-1]',
+    async () => {
+      const server = await startBroker()
+      const client = await server.connect({ version, clientId: 'c' })
+      client.send(puback(500), pubcomp(501), pubrec(502))
+      expect(await client.nextAck('pubrel', 502)).toMatchObject({ reasonCode: version === 5 ? 0x92 : 0 })
+      await client.expectNothing()
+    },
+  )
 
   versionTest(
     'unacknowledged deliveries have different identifiers, and are not sent again [MQTT3-2.3.1-4] [MQTT5-2.2.1-4] [MQTT5-4.3.2-1] [MQTT5-4.3.3-1]',
@@ -158,17 +161,20 @@ eachVersion(({ version, test: versionTest }) => {
     await watcher.expectNothing()
   })
 
-  versionTest('topics are compared as they are [MQTT3-4.7.3-4] [MQTT3-1.5.3-3] [MQTT5-4.7.3-4] [MQTT5-1.5.4-3]', async () => {
-    const server = await startBroker()
-    const client = await server.connect({ version, clientId: 'c' })
-    const topics = ['A', '/a', 'a//b', 'e\u0301', '\ufeffx', '__proto__', 'constructor', 'a/ b', ' ']
-    await client.subscribe(...topics)
-    for (const topic of ['a', 'a/b', '\u00e9', 'x', '', ...topics].filter(name => name !== '')) {
-      await server.broker.publish({ topic })
-    }
-    expect((await client.nextPublishes(topics.length)).map(({ topic }) => topic)).toEqual(topics)
-    await client.expectNothing()
-  })
+  versionTest(
+    'topics are compared as they are [MQTT3-4.7.3-4] [MQTT3-1.5.3-3] [MQTT5-4.7.3-4] [MQTT5-1.5.4-3]',
+    async () => {
+      const server = await startBroker()
+      const client = await server.connect({ version, clientId: 'c' })
+      const topics = ['A', '/a', 'a//b', 'e\u0301', '\ufeffx', '__proto__', 'constructor', 'a/ b', ' ']
+      await client.subscribe(...topics)
+      for (const topic of ['a', 'a/b', '\u00e9', 'x', '', ...topics].filter(name => name !== '')) {
+        await server.broker.publish({ topic })
+      }
+      expect((await client.nextPublishes(topics.length)).map(({ topic }) => topic)).toEqual(topics)
+      await client.expectNothing()
+    },
+  )
 
   versionTest(
     'wrong PUBLISH packets close the connection [MQTT3-3.3.1-4] [MQTT3-3.3.1-2] [MQTT3-3.3.2-1] [MQTT3-3.3.2-2] [MQTT3-1.5.3-1] [MQTT3-1.5.3-2] [MQTT3-2.3.1-1] [MQTT3-4.7.3-1] [MQTT5-3.3.1-4] [MQTT5-3.3.1-2] [MQTT5-3.3.2-1] [MQTT5-3.3.2-2] [MQTT5-1.5.4-1] [MQTT5-1.5.4-2] [MQTT5-2.2.1-3] [MQTT5-4.7.3-1]',
@@ -210,32 +216,35 @@ eachVersion(({ version, test: versionTest }) => {
     await client.closedWith(0x90)
   })
 
-  versionTest('messages of one publisher keep their order at every QoS [MQTT3-4.6.0-6] [MQTT5-4.6.0-5] [MQTT5-4.6.0-6]', async () => {
-    const server = await startBroker()
-    const subscriber = await server.connect({ version, clientId: 's' })
-    await subscriber.subscribe(['n/#', 2])
-    const publishers = await Promise.all(['a', 'b'].map(clientId => server.connect({ version, clientId })))
-    for (const publisher of publishers) {
-      const frames = Array.from({ length: 200 }, (_, index) =>
-        publish({
-          version,
-          topic: `n/${publisher.clientId}`,
-          qos: levels[index % 3] ?? 0,
-          id: index + 1,
-          payload: `${index}`,
-        }),
-      )
-      publisher.send(...frames)
-    }
-    const seen = new Map<string, number>()
-    for (let count = 0; count < 400; count += 1) {
-      const { topic, qos, payload } = await subscriber.nextPublish()
-      const key = `${topic} ${qos}`
-      expect(Number(payload)).toBeGreaterThan(seen.get(key) ?? -1)
-      seen.set(key, Number(payload))
-    }
-    expect([...seen.values()].toSorted((x, y) => x - y)).toEqual([197, 197, 198, 198, 199, 199])
-  })
+  versionTest(
+    'messages of one publisher keep their order at every QoS [MQTT3-4.6.0-6] [MQTT5-4.6.0-5] [MQTT5-4.6.0-6]',
+    async () => {
+      const server = await startBroker()
+      const subscriber = await server.connect({ version, clientId: 's' })
+      await subscriber.subscribe(['n/#', 2])
+      const publishers = await Promise.all(['a', 'b'].map(clientId => server.connect({ version, clientId })))
+      for (const publisher of publishers) {
+        const frames = Array.from({ length: 200 }, (_, index) =>
+          publish({
+            version,
+            topic: `n/${publisher.clientId}`,
+            qos: levels[index % 3] ?? 0,
+            id: index + 1,
+            payload: `${index}`,
+          }),
+        )
+        publisher.send(...frames)
+      }
+      const seen = new Map<string, number>()
+      for (let count = 0; count < 400; count += 1) {
+        const { topic, qos, payload } = await subscriber.nextPublish()
+        const key = `${topic} ${qos}`
+        expect(Number(payload)).toBeGreaterThan(seen.get(key) ?? -1)
+        seen.set(key, Number(payload))
+      }
+      expect([...seen.values()].toSorted((x, y) => x - y)).toEqual([197, 197, 198, 198, 199, 199])
+    },
+  )
 
   versionTest('a client receives its own messages', async () => {
     const server = await startBroker()

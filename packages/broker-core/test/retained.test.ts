@@ -60,16 +60,19 @@ eachVersion(({ version, test: versionTest }) => {
     },
   )
 
-  versionTest('a message without RETAIN changes nothing that is retained [MQTT3-3.3.1-12] [MQTT5-3.3.1-8]', async () => {
-    const server = await startBroker()
-    const client = await server.connect({ version, clientId: 'c' })
-    await client.publishDone({ topic: 'a', payload: 'kept', retain: true })
-    await client.publishDone({ topic: 'a', payload: 'other' })
-    await client.publishDone({ topic: 'a', payload: '' })
-    await client.subscribe('a')
-    expect((await client.nextPublish()).payload).toBe('kept')
-    await client.expectNothing()
-  })
+  versionTest(
+    'a message without RETAIN changes nothing that is retained [MQTT3-3.3.1-12] [MQTT5-3.3.1-8]',
+    async () => {
+      const server = await startBroker()
+      const client = await server.connect({ version, clientId: 'c' })
+      await client.publishDone({ topic: 'a', payload: 'kept', retain: true })
+      await client.publishDone({ topic: 'a', payload: 'other' })
+      await client.publishDone({ topic: 'a', payload: '' })
+      await client.subscribe('a')
+      expect((await client.nextPublish()).payload).toBe('kept')
+      await client.expectNothing()
+    },
+  )
 
   versionTest('the QoS of a retained message is the lower of its own and the granted one', async () => {
     const server = await startBroker()
@@ -85,22 +88,26 @@ eachVersion(({ version, test: versionTest }) => {
     }
   })
 
-  versionTest('subscribing again brings the retained messages again, and no live message twice [MQTT3-3.8.4-3] [MQTT5-3.8.4-3] [MQTT5-3.8.4-4] [MQTT5-3.3.1-9]', async () => {
-    const server = await startBroker()
-    await server.broker.publish({ topic: 'a', retain: true, payload: 'kept' })
-    const client = await server.connect({ version, clientId: 'c' })
-    for (const qos of [0, 1, 1] as const) {
-      await client.subscribe(['a', qos])
-      expect((await client.nextPublish()).payload).toBe('kept')
-    }
-    await server.broker.publish({ topic: 'a', qos: 1, payload: 'live' })
-    expect(await client.nextPublish()).toMatchObject({ payload: 'live', qos: 1 })
-    await client.expectNothing()
-  })
+  versionTest(
+    'subscribing again brings the retained messages again, and no live message twice [MQTT3-3.8.4-3] [MQTT5-3.8.4-3] [MQTT5-3.8.4-4] [MQTT5-3.3.1-9]',
+    async () => {
+      const server = await startBroker()
+      await server.broker.publish({ topic: 'a', retain: true, payload: 'kept' })
+      const client = await server.connect({ version, clientId: 'c' })
+      for (const qos of [0, 1, 1] as const) {
+        await client.subscribe(['a', qos])
+        expect((await client.nextPublish()).payload).toBe('kept')
+      }
+      await server.broker.publish({ topic: 'a', qos: 1, payload: 'live' })
+      expect(await client.nextPublish()).toMatchObject({ payload: 'live', qos: 1 })
+      await client.expectNothing()
+    },
+  )
 
   versionTest('leading wildcards bring no retained messages of $ topics; + takes empty levels', async () => {
     const server = await startBroker()
-    for (const topic of ['$t/x', '/x', 'a/x', '__proto__/x']) await server.broker.publish({ topic, retain: true, payload: topic })
+    for (const topic of ['$t/x', '/x', 'a/x', '__proto__/x'])
+      await server.broker.publish({ topic, retain: true, payload: topic })
     const client = await server.connect({ version, clientId: 'c' })
     await client.subscribe('+/x')
     expect((await client.nextPublishes(3)).map(({ topic }) => topic).toSorted()).toEqual(['/x', '__proto__/x', 'a/x'])
@@ -113,7 +120,12 @@ eachVersion(({ version, test: versionTest }) => {
     const server = await startBroker({ maximumInflight: 5, outboxHighWaterMark: 1024 })
     const count = 300
     for (let index = 0; index < count; index += 1) {
-      await server.broker.publish({ topic: `r/${index}`, retain: true, qos: index % 2 === 0 ? 1 : 0, payload: 'x'.repeat(500) })
+      await server.broker.publish({
+        topic: `r/${index}`,
+        retain: true,
+        qos: index % 2 === 0 ? 1 : 0,
+        payload: 'x'.repeat(500),
+      })
     }
     const client = await server.connect({ version, clientId: 'c' })
     await client.subscribe(['r/+', 1])
@@ -182,7 +194,11 @@ test('Retain As Published forwards RETAIN as it came [MQTT5-3.3.1-13]', async ()
 test('a retained message keeps its properties and their order; the Subscription Identifier is added [MQTT5-3.3.2-18]', async () => {
   const server = await startBroker()
   const publisher = await server.connect({ clientId: 'p' })
-  const properties = [...property.userProperty('b', '1'), ...property.contentType('t'), ...property.userProperty('a', '2')]
+  const properties = [
+    ...property.userProperty('b', '1'),
+    ...property.contentType('t'),
+    ...property.userProperty('a', '2'),
+  ]
   await publisher.publishDone({ topic: 'a', retain: true, payload: 'x', properties })
   const client = await server.connect({ clientId: 'c' })
   await client.subscribeWith(['a'], property.subscriptionIdentifier(77))
@@ -198,7 +214,12 @@ test('a retained message keeps its properties and their order; the Subscription 
 test('a retained message is gone when its expiry has passed; before, it has the time that is left [MQTT5-3.3.2-6]', async () => {
   const server = await startBrokerWithClock()
   const publisher = await server.connect({ clientId: 'p' })
-  await publisher.publishDone({ topic: 'a', retain: true, payload: 'x', properties: property.messageExpiryInterval(10) })
+  await publisher.publishDone({
+    topic: 'a',
+    retain: true,
+    payload: 'x',
+    properties: property.messageExpiryInterval(10),
+  })
   server.clock.advance(4000)
   const client = await server.connect({ clientId: 'c' })
   await client.subscribe('a')

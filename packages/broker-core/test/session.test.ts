@@ -59,7 +59,12 @@ test('a message that expires while it waits is not delivered; one that does not 
   await server.drop(client)
   const publisher = await server.connect({ clientId: 'p' })
   for (const seconds of [1, 60]) {
-    await publisher.publishDone({ topic: 'a', qos: 1, payload: `${seconds}`, properties: property.messageExpiryInterval(seconds) })
+    await publisher.publishDone({
+      topic: 'a',
+      qos: 1,
+      payload: `${seconds}`,
+      properties: property.messageExpiryInterval(seconds),
+    })
   }
   server.clock.advance(2000)
   const again = await server.connect({ clientId: 's', cleanStart: false, properties: expiry(100) })

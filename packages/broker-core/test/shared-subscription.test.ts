@@ -36,7 +36,12 @@ eachVersion(({ version, lasting, test: versionTest }) => {
       }
       const seen = await Promise.all(members.map(payloads))
       expect(seen.map(list => list.length)).toEqual(ids.map(() => 12 / size))
-      expect(seen.flat().map(Number).toSorted((x, y) => x - y)).toEqual(Array.from({ length: 12 }, (_, index) => index))
+      expect(
+        seen
+          .flat()
+          .map(Number)
+          .toSorted((x, y) => x - y),
+      ).toEqual(Array.from({ length: 12 }, (_, index) => index))
       await Promise.all(members.map(member => server.drop(member)))
     }
   })
@@ -88,7 +93,8 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     const server = await startBroker()
     for (const base of [{ version }, lasting]) {
       const leaving = await memberOf(server, '$share/g/a', 1, { ...base, clientId: 'leaving' })
-      for (let index = 0; index < 4; index += 1) await server.broker.publish({ topic: 'a', qos: 1, payload: `${index}` })
+      for (let index = 0; index < 4; index += 1)
+        await server.broker.publish({ topic: 'a', qos: 1, payload: `${index}` })
       const first = await leaving.nextPublishes(4)
       leaving.send(puback(first[1]?.id ?? 0))
       await leaving.ping()
@@ -106,22 +112,25 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     }
   })
 
-  versionTest('a QoS 2 delivery that has begun stays with its member, and is completed on its return [MQTT5-4.8.2-4]', async () => {
-    const server = await startBroker()
-    const leaving = await memberOf(server, '$share/g/a', 2, { ...lasting, clientId: 'leaving' })
-    await server.broker.publish({ topic: 'a', qos: 2, payload: 'begun' })
-    const { id } = await leaving.nextPublish()
-    const staying = await memberOf(server, '$share/g/a', 2, { version, clientId: 'staying' })
-    await server.drop(leaving)
-    await staying.expectNothing()
-    const back = await server.connect({ ...lasting, clientId: 'leaving' })
-    expect(await back.nextPublish()).toMatchObject({ id, payload: 'begun', dup: true })
-    back.send(pubrec(id))
-    await back.nextAck('pubrel', id)
-    back.send(pubcomp(id))
-    await back.expectNothing()
-    await staying.expectNothing()
-  })
+  versionTest(
+    'a QoS 2 delivery that has begun stays with its member, and is completed on its return [MQTT5-4.8.2-4]',
+    async () => {
+      const server = await startBroker()
+      const leaving = await memberOf(server, '$share/g/a', 2, { ...lasting, clientId: 'leaving' })
+      await server.broker.publish({ topic: 'a', qos: 2, payload: 'begun' })
+      const { id } = await leaving.nextPublish()
+      const staying = await memberOf(server, '$share/g/a', 2, { version, clientId: 'staying' })
+      await server.drop(leaving)
+      await staying.expectNothing()
+      const back = await server.connect({ ...lasting, clientId: 'leaving' })
+      expect(await back.nextPublish()).toMatchObject({ id, payload: 'begun', dup: true })
+      back.send(pubrec(id))
+      await back.nextAck('pubrel', id)
+      back.send(pubcomp(id))
+      await back.expectNothing()
+      await staying.expectNothing()
+    },
+  )
 
   versionTest('a QoS 2 delivery that has begun ends with the session of its member [MQTT5-4.8.2-5]', async () => {
     const server = await startBroker()
@@ -191,7 +200,10 @@ test('a shared delivery has the Subscription Identifier of its member', async ()
 
 test('a message too large for one member does not stop the group', async () => {
   const server = await startBroker()
-  const small = await memberOf(server, '$share/g/a', 1, { clientId: 'small', properties: property.maximumPacketSize(40) })
+  const small = await memberOf(server, '$share/g/a', 1, {
+    clientId: 'small',
+    properties: property.maximumPacketSize(40),
+  })
   for (const size of [100, 10]) await server.broker.publish({ topic: 'a', qos: 1, payload: 'x'.repeat(size) })
   expect((await small.nextPublish()).payload).toHaveLength(10)
 })

@@ -13,7 +13,10 @@ const payload = 'x'.repeat(1000)
 const limits = { outboxHighWaterMark: 65_536, publisherPause: 1000, drainTimeout: 60_000 }
 
 /** QoS 0 messages take a shorter way when nobody looks at them one by one; both ways keep the same promises. */
-const ways: Readonly<Record<string, Partial<BrokerOptions>>> = { 'in runs': {}, 'one by one': { published: () => undefined } }
+const ways: Readonly<Record<string, Partial<BrokerOptions>>> = {
+  'in runs': {},
+  'one by one': { published: () => undefined },
+}
 
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await new Promise(setImmediate)
@@ -92,7 +95,7 @@ for (const [way, options] of Object.entries(ways)) {
     const count = 1000
     publisher.send(...numbered(count), pingreq)
     const seen: number[] = []
-    for (let idle = 0; seen.length < count && idle < 2000; ) {
+    for (let idle = 0; seen.length < count && idle < 2000;) {
       idle = stream.takeWrite() ? 0 : idle + 1
       seen.push(...numbers(stream.frames()))
       await turns(1)

@@ -13,7 +13,18 @@ eachVersion(({ version, lasting, test: versionTest }) => {
       const server = await startBroker()
       const client = await server.connect({ version, clientId: 'c' })
       for (const id of [1, 4660, 65_535]) {
-        client.send(subscribe({ version, id, filters: [['a', 2], ['b', 0], ['c', 1], ['a', 0]] }))
+        client.send(
+          subscribe({
+            version,
+            id,
+            filters: [
+              ['a', 2],
+              ['b', 0],
+              ['c', 1],
+              ['a', 0],
+            ],
+          }),
+        )
         const frame = await client.next('suback')
         expect([...frame.body]).toEqual([id >> 8, id & 0xff, ...none, 2, 0, 1, 0])
       }
@@ -77,10 +88,32 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     'a filter that is none is denied, or ends the connection [MQTT3-4.7.1-2] [MQTT3-4.7.1-3] [MQTT3-4.7.3-1] [MQTT5-4.7.1-1] [MQTT5-4.7.1-2] [MQTT5-4.7.3-1] [MQTT5-4.8.2-1] [MQTT5-4.8.2-2]',
     async () => {
       const server = await startBroker()
-      const wrong = ['', 'a#', 'a/#/b', '#/', 'a+', '+a', 'a/b+/c', '$share//a', '$share/g', '$share/g/', '$share/g+/a', '$share/#/a']
+      const wrong = [
+        '',
+        'a#',
+        'a/#/b',
+        '#/',
+        'a+',
+        '+a',
+        'a/b+/c',
+        '$share//a',
+        '$share/g',
+        '$share/g/',
+        '$share/g+/a',
+        '$share/#/a',
+      ]
       for (const filter of wrong) {
         const client = await server.connect({ version, clientId: 'c' })
-        client.send(subscribe({ version, id: 9, filters: [[filter, 0], ['fine', 1]] }))
+        client.send(
+          subscribe({
+            version,
+            id: 9,
+            filters: [
+              [filter, 0],
+              ['fine', 1],
+            ],
+          }),
+        )
         if (version === 4) await client.closed()
         else expect([...(await client.next('suback')).body], filter).toEqual([0, 9, 0, 0x8f, 1])
       }
@@ -109,21 +142,24 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     expect(propertyValue(client.connack.properties, PropertyId.sharedSubscriptionAvailable)).toBe(0)
   })
 
-  versionTest('maximumQoS lowers what is granted [MQTT5-3.2.2-9] [MQTT5-3.2.2-10] [MQTT5-3.2.2-11] [MQTT5-3.2.2-12]', async () => {
-    for (const maximumQoS of [0, 1]) {
-      const server = await startBroker({ maximumQoS })
-      const client = await server.connect({ version, clientId: 'c' })
-      const { reasonCodes } = await client.subscribe(['a', 0], ['b', 1], ['c', 2])
-      expect(reasonCodes).toEqual([0, maximumQoS, maximumQoS])
-      if (version === 5) expect(propertyValue(client.connack.properties, PropertyId.maximumQoS)).toBe(maximumQoS)
-      client.publish({ topic: 'a', qos: 2 })
-      await client.closedWith(0x9b)
-      const will = await server.open()
-      const connack = await will.connect({ version, clientId: 'w', will: { topic: 'w', qos: 2 } })
-      expect(connack.reasonCode).toBe(version === 5 ? 0x9b : 5)
-      await will.closed()
-    }
-  })
+  versionTest(
+    'maximumQoS lowers what is granted [MQTT5-3.2.2-9] [MQTT5-3.2.2-10] [MQTT5-3.2.2-11] [MQTT5-3.2.2-12]',
+    async () => {
+      for (const maximumQoS of [0, 1]) {
+        const server = await startBroker({ maximumQoS })
+        const client = await server.connect({ version, clientId: 'c' })
+        const { reasonCodes } = await client.subscribe(['a', 0], ['b', 1], ['c', 2])
+        expect(reasonCodes).toEqual([0, maximumQoS, maximumQoS])
+        if (version === 5) expect(propertyValue(client.connack.properties, PropertyId.maximumQoS)).toBe(maximumQoS)
+        client.publish({ topic: 'a', qos: 2 })
+        await client.closedWith(0x9b)
+        const will = await server.open()
+        const connack = await will.connect({ version, clientId: 'w', will: { topic: 'w', qos: 2 } })
+        expect(connack.reasonCode).toBe(version === 5 ? 0x9b : 5)
+        await will.closed()
+      }
+    },
+  )
 
   versionTest('without retainAvailable RETAIN ends the connection [MQTT5-3.2.2-13] [MQTT5-3.2.2-14]', async () => {
     const server = await startBroker({ retainAvailable: false })
@@ -139,7 +175,10 @@ eachVersion(({ version, lasting, test: versionTest }) => {
   versionTest('a lasting session keeps options and identifiers of its subscriptions', async () => {
     const server = await startBroker()
     const client = await server.connect({ ...lasting, clientId: 's' })
-    await client.subscribeWith([['a', version === 5 ? 0x0d : 1]], version === 5 ? property.subscriptionIdentifier(5) : [])
+    await client.subscribeWith(
+      [['a', version === 5 ? 0x0d : 1]],
+      version === 5 ? property.subscriptionIdentifier(5) : [],
+    )
     await server.drop(client)
     const again = await server.connect({ ...lasting, clientId: 's' })
     await again.publishDone({ topic: 'a', qos: 1, payload: 'own' }).catch(() => undefined)
@@ -168,7 +207,10 @@ test('subscriptionIdentifiersAvailable false: a SUBSCRIBE with one ends the conn
 
 test('Subscription Identifier 0, or two of them, are protocol errors', async () => {
   const server = await startBroker()
-  for (const properties of [[0x0b, 0], [0x0b, 1, 0x0b, 2]]) {
+  for (const properties of [
+    [0x0b, 0],
+    [0x0b, 1, 0x0b, 2],
+  ]) {
     const client = await server.connect({ clientId: 'c' })
     client.send(subscribe({ filters: [['a', 0]], properties }))
     await client.closedWith(0x82)

@@ -5,14 +5,17 @@ import { startBroker, startBrokerWithClock } from './support/start-broker.ts'
 import { connect, pingreq, subscribe } from './support/wire.ts'
 
 eachVersion(({ version, lasting, test: versionTest }) => {
-  versionTest('the older connection of an identifier is closed [MQTT3-3.1.4-2] [MQTT5-3.1.4-3] [MQTT5-3.14.4-2]', async () => {
-    const server = await startBroker()
-    const older = await server.connect({ version, clientId: 'x' })
-    const newer = await server.connect({ version, clientId: 'x' })
-    await older.closedWith(0x8e)
-    await newer.ping()
-    expect(server.broker.connectedClients).toBe(1)
-  })
+  versionTest(
+    'the older connection of an identifier is closed [MQTT3-3.1.4-2] [MQTT5-3.1.4-3] [MQTT5-3.14.4-2]',
+    async () => {
+      const server = await startBroker()
+      const older = await server.connect({ version, clientId: 'x' })
+      const newer = await server.connect({ version, clientId: 'x' })
+      await older.closedWith(0x8e)
+      await newer.ping()
+      expect(server.broker.connectedClients).toBe(1)
+    },
+  )
 
   versionTest('the newer connection goes on with the session, unacknowledged messages included', async () => {
     const server = await startBroker()

@@ -14,10 +14,12 @@ test('every alias up to the announced maximum stands for its topic, at every QoS
       await client.publishDone({ topic, qos, payload: 'set', properties: property.topicAlias(alias) })
       await client.publishDone({ topic: '', qos, payload: 'used', properties: property.topicAlias(alias) })
       const deliveries = await subscriber.nextPublishes(2)
-      expect(deliveries.map(delivery => [delivery.topic, delivery.payload, delivery.qos, delivery.properties])).toEqual([
-        [topic, 'set', qos, []],
-        [topic, 'used', qos, []],
-      ])
+      expect(deliveries.map(delivery => [delivery.topic, delivery.payload, delivery.qos, delivery.properties])).toEqual(
+        [
+          [topic, 'set', qos, []],
+          [topic, 'used', qos, []],
+        ],
+      )
     }
   }
 })

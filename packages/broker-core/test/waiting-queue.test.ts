@@ -87,7 +87,8 @@ test.each([1, 2])('behaves like an array, seed %i', seed => {
         const payload = random.below(30)
         const size = payload + 1
         let dropped = 0
-        const over = (): boolean => model.length >= bounds.maximumQueuedMessages || total() + size > bounds.maximumQueuedBytes
+        const over = (): boolean =>
+          model.length >= bounds.maximumQueuedMessages || total() + size > bounds.maximumQueuedBytes
         while (overflow === 'dropOldest' && over()) {
           model.shift()
           dropped += 1

@@ -62,15 +62,20 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     await watcher.expectNothing()
   })
 
-  versionTest('Will Retain decides whether it is retained [MQTT3-3.1.2-16] [MQTT3-3.1.2-17] [MQTT5-3.1.2-14] [MQTT5-3.1.2-15]', async () => {
-    const server = await startBroker()
-    for (const retain of [false, true]) {
-      await server.drop(await server.connect({ version, clientId: 'c', will: { topic: `will/${retain}`, payload: 'x', retain } }))
-    }
-    const watcher = await watcherOf(server, version)
-    expect(await watcher.nextPublish()).toMatchObject({ topic: 'will/true', retain: true })
-    await watcher.expectNothing()
-  })
+  versionTest(
+    'Will Retain decides whether it is retained [MQTT3-3.1.2-16] [MQTT3-3.1.2-17] [MQTT5-3.1.2-14] [MQTT5-3.1.2-15]',
+    async () => {
+      const server = await startBroker()
+      for (const retain of [false, true]) {
+        await server.drop(
+          await server.connect({ version, clientId: 'c', will: { topic: `will/${retain}`, payload: 'x', retain } }),
+        )
+      }
+      const watcher = await watcherOf(server, version)
+      expect(await watcher.nextPublish()).toMatchObject({ topic: 'will/true', retain: true })
+      await watcher.expectNothing()
+    },
+  )
 
   versionTest('closing by the program and by the end of the broker publish the will', async () => {
     const server = await startBroker()
@@ -110,16 +115,19 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     await watcher.expectNothing()
   })
 
-  versionTest('a will topic with wildcards, U+0000, bad UTF-8 or too many levels refuses the CONNECT [MQTT3-3.1.3-10] [MQTT5-3.1.3-11]', async () => {
-    const server = await startBroker({ maxTopicLevels: 5 })
-    for (const topic of ['will/#', '+', 'a\0', Buffer.of(0xc3, 0x28), 'a/b/c/d/e/f', '']) {
-      const client = await server.open()
-      client.send(connect({ version, clientId: 'c', will: { topic } }))
-      const frames = await client.closed()
-      expect(frames.every(({ type, body }) => type === 'connack' && body[1] !== 0)).toBe(true)
-    }
-    expect(server.broker.connectedClients).toBe(0)
-  })
+  versionTest(
+    'a will topic with wildcards, U+0000, bad UTF-8 or too many levels refuses the CONNECT [MQTT3-3.1.3-10] [MQTT5-3.1.3-11]',
+    async () => {
+      const server = await startBroker({ maxTopicLevels: 5 })
+      for (const topic of ['will/#', '+', 'a\0', Buffer.of(0xc3, 0x28), 'a/b/c/d/e/f', '']) {
+        const client = await server.open()
+        client.send(connect({ version, clientId: 'c', will: { topic } }))
+        const frames = await client.closed()
+        expect(frames.every(({ type, body }) => type === 'connack' && body[1] !== 0)).toBe(true)
+      }
+      expect(server.broker.connectedClients).toBe(0)
+    },
+  )
 })
 
 test('DISCONNECT with 0x04 publishes the will [MQTT5-3.1.2-8]', async () => {

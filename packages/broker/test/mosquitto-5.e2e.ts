@@ -72,11 +72,11 @@ class Subscriber {
     return (await this.process.line(new RegExp(`^${shown}`))).slice(shown.length)
   }
 
-  /** A line for each message so far; the subscriber leaves. */
+  /** A line for each message so far. The subscriber is killed: one that gets SIGTERM while it prints may hang. */
   async lines(): Promise<readonly string[]> {
     await run('mosquitto_pub', `-q 2 -t ${this.#marker} -m end`)
     const end = await this.process.line(new RegExp(`received PUBLISH .*'${this.#marker}'`))
-    await this.process.stop('SIGTERM')
+    await this.process.stop()
     return this.process.lines
       .slice(0, this.process.lines.indexOf(end))
       .filter(line => line.startsWith(shown))
@@ -211,8 +211,8 @@ interface WillParties {
 
 /** Somebody who waits for the will `bye`, and a connected client that has it. */
 async function withWill(topic: string, options: string): Promise<WillParties> {
-  const watcher = await Subscriber.start(`-q 2 -t ${topic}`, '%q %r %p C=%C D=%D E=%E F=%F R=%R P=%P')
   const { process } = await Subscriber.start(`--will-topic ${topic} --will-payload bye -t x ${options}`)
+  const watcher = await Subscriber.start(`-q 2 -t ${topic}`, '%q %r %p C=%C D=%D E=%E F=%F R=%R P=%P')
   return { watcher, client: process }
 }
 
@@ -242,9 +242,16 @@ describe('a will', () => {
   })
 
   test('does not come when the client leaves with DISCONNECT', async () => {
-    const { watcher, client } = await withWill('will/none', '--will-qos 1')
-    await client.stop('SIGTERM')
+    const watcher = await Subscriber.start('-q 1 -t will/none')
+    await run('mosquitto_pub', '--will-topic will/none --will-payload bye --will-qos 1 -t x -m x')
     expect(await watcher.lines()).toEqual([])
+  })
+
+  test('comes when the client leaves with DISCONNECT and 0x04, as mosquitto_sub does at SIGTERM', async () => {
+    const { watcher, client } = await withWill('will/left', '--will-qos 1')
+    await client.stop('SIGTERM')
+    expect(await client.exited).toMatchObject({ signal: null })
+    expect(await watcher.first()).toMatch(/^1 0 bye /)
   })
 
   test('with a delay comes when the session ends, if that is sooner', async () => {

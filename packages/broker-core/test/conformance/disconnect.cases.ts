@@ -22,7 +22,7 @@ export const disconnectCases: readonly DisconnectCase[] = [
     title: 'a Remaining Length of five bytes closes with 0x81 [MQTT5-4.13.1-1] [MQTT5-4.13.2-1] [MQTT5-3.14.2-1]',
     send: bytes(
       0x30, // PUBLISH
-      ...[0x80, 0x80, 0x80, 0x80, 0x01], // Remaining Length
+      [0x80, 0x80, 0x80, 0x80, 0x01], // Remaining Length
     ),
     reasonCode: 0x81,
   },
@@ -31,7 +31,7 @@ export const disconnectCases: readonly DisconnectCase[] = [
     send: packet(
       0x30,
       text('a'),
-      ...[4, 0x01, 0, 0x01, 0], // Payload Format Indicator, twice
+      [4, 0x01, 0, 0x01, 0], // Payload Format Indicator, twice
     ),
     reasonCode: 0x82,
   },
@@ -40,17 +40,13 @@ export const disconnectCases: readonly DisconnectCase[] = [
     send: packet(
       0x30,
       text('a'),
-      ...[3, 0x21, 0, 9], // Receive Maximum
+      [3, 0x21, 0, 9], // Receive Maximum
     ),
     reasonCode: 0x81,
   },
   {
     title: 'an unknown property closes with 0x81 [MQTT5-4.13.1-1] [MQTT5-4.13.2-1] [MQTT5-3.14.2-1]',
-    send: packet(
-      0x30,
-      text('a'),
-      ...[2, 0x7e, 0],
-    ),
+    send: packet(0x30, text('a'), [2, 0x7e, 0]),
     reasonCode: 0x81,
   },
   {
@@ -69,7 +65,8 @@ export const disconnectCases: readonly DisconnectCase[] = [
     reasonCode: 0x82,
   },
   {
-    title: 'a re-authentication without enhanced authentication closes with 0x82 [MQTT5-4.12.0-7] [MQTT5-4.13.2-1] [MQTT5-3.14.2-1]',
+    title:
+      'a re-authentication without enhanced authentication closes with 0x82 [MQTT5-4.12.0-7] [MQTT5-4.13.2-1] [MQTT5-3.14.2-1]',
     send: auth(0x19, property.authenticationMethod('x')),
     reasonCode: 0x82,
   },
@@ -120,7 +117,8 @@ export const disconnectCases: readonly DisconnectCase[] = [
     reasonCode: 0x81,
   },
   {
-    title: 'DISCONNECT with flags 1000, code and properties closes with 0x81 [MQTT5-3.14.1-1] [MQTT5-4.13.2-1] [MQTT5-3.14.2-1]',
+    title:
+      'DISCONNECT with flags 1000, code and properties closes with 0x81 [MQTT5-3.14.1-1] [MQTT5-4.13.2-1] [MQTT5-3.14.2-1]',
     send: packet(
       0xe8,
       0, // Reason Code

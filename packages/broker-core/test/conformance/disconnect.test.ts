@@ -8,8 +8,8 @@ import { beforeConnackCases, disconnectCases } from './disconnect.cases.ts'
 
 /** What a server may say. MQTT 5.0 §3.14.2.1 */
 const serverCodes = [
-  0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8b, 0x8d, 0x8e, 0x8f, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9a,
-  0x9b, 0x9c, 0x9d, 0x9e, 0x9f, 0xa0, 0xa1, 0xa2,
+  0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8b, 0x8d, 0x8e, 0x8f, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99,
+  0x9a, 0x9b, 0x9c, 0x9d, 0x9e, 0x9f, 0xa0, 0xa1, 0xa2,
 ]
 
 /** The last frame is the only DISCONNECT, with a code for servers and without Session Expiry Interval. */
@@ -175,7 +175,14 @@ test('DISCONNECT 0x00 discards the Will, in either form; 0x04 and every other co
   const server = await startBroker()
   const watcher = await server.connect({ clientId: 'watcher' })
   await watcher.subscribe('will')
-  const goodbyes = [disconnect(), disconnect(0), disconnect(0, []), disconnect(0x04), disconnect(0x80), disconnect(0x93, [])]
+  const goodbyes = [
+    disconnect(),
+    disconnect(0),
+    disconnect(0, []),
+    disconnect(0x04),
+    disconnect(0x80),
+    disconnect(0x93, []),
+  ]
   for (const [index, goodbye] of goodbyes.entries()) {
     const client = await server.connect({ clientId: 'c', will: { topic: 'will', payload: `${index}` } })
     const left = server.gone('c')

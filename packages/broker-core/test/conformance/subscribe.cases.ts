@@ -17,7 +17,7 @@ export const subscribeCases: readonly SubscribeCase[] = [
     title: 'SUBSCRIBE with flags 0000 is malformed [MQTT5-3.8.1-1]',
     send: packet(
       0x80,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('a'),
       0, // options
@@ -28,7 +28,7 @@ export const subscribeCases: readonly SubscribeCase[] = [
     title: 'SUBSCRIBE with flags 0011 is malformed [MQTT5-3.8.1-1]',
     send: packet(
       0x83,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('a'),
       0, // options
@@ -39,7 +39,7 @@ export const subscribeCases: readonly SubscribeCase[] = [
     title: 'SUBSCRIBE with flags 1010 is malformed [MQTT5-3.8.1-1]',
     send: packet(
       0x8a,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('a'),
       0, // options
@@ -50,7 +50,7 @@ export const subscribeCases: readonly SubscribeCase[] = [
     title: 'a filter of SUBSCRIBE that is no UTF-8 is malformed [MQTT5-3.8.3-1]',
     send: packet(
       0x82,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text([0xc3, 0x28]), // a first byte without its second
       0, // options
@@ -58,10 +58,11 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { disconnect: 0x81 },
   },
   {
-    title: 'a filter of SUBSCRIBE with a surrogate is malformed, the good one before it is not acted on [MQTT5-3.8.3-1]',
+    title:
+      'a filter of SUBSCRIBE with a surrogate is malformed, the good one before it is not acted on [MQTT5-3.8.3-1]',
     send: packet(
       0x82,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('good'),
       0, // options
@@ -74,7 +75,7 @@ export const subscribeCases: readonly SubscribeCase[] = [
     title: 'SUBSCRIBE that ends after its properties is a protocol error [MQTT5-3.8.3-2]',
     send: packet(
       0x82,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
     ),
     answer: { disconnect: 0x82 },
@@ -83,7 +84,7 @@ export const subscribeCases: readonly SubscribeCase[] = [
     title: 'SUBSCRIBE with a filter without options is malformed [MQTT5-3.8.3-2]',
     send: packet(
       0x82,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('a'),
     ),
@@ -93,7 +94,7 @@ export const subscribeCases: readonly SubscribeCase[] = [
     title: 'No Local on a shared subscription is a protocol error, also behind a good filter [MQTT5-3.8.3-4]',
     send: packet(
       0x82,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('a'),
       0x04, // No Local, fine here
@@ -106,7 +107,7 @@ export const subscribeCases: readonly SubscribeCase[] = [
     title: 'options with reserved bit 6 are malformed [MQTT5-3.8.3-5]',
     send: packet(
       0x82,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('a'),
       0x40, // options
@@ -117,7 +118,7 @@ export const subscribeCases: readonly SubscribeCase[] = [
     title: 'options with reserved bit 7 are malformed, also in the last of several filters [MQTT5-3.8.3-5]',
     send: packet(
       0x82,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('a'),
       0x2d, // options: QoS 1, No Local, Retain As Published, Retain Handling 2
@@ -130,7 +131,7 @@ export const subscribeCases: readonly SubscribeCase[] = [
     title: 'each code of SUBACK is the QoS that was granted [MQTT5-3.8.4-7] [MQTT5-3.9.3-1] [MQTT5-3.9.3-2]',
     send: packet(
       0x82,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('c'),
       2, // options
@@ -142,11 +143,12 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { codes: [2, 0, 1] },
   },
   {
-    title: 'a filter that the hook denies is answered with 0x87, the others are granted [MQTT5-3.8.4-7] [MQTT5-3.9.3-2]',
+    title:
+      'a filter that the hook denies is answered with 0x87, the others are granted [MQTT5-3.8.4-7] [MQTT5-3.9.3-2]',
     options: { authorizeSubscribe: (_client, wish) => (wish.topic === 'secret' ? null : wish) },
     send: packet(
       0x82,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('a'),
       0, // options
@@ -164,7 +166,7 @@ export const subscribeCases: readonly SubscribeCase[] = [
     options: { authorizeSubscribe: (_client, wish) => ({ ...wish, qos: 0 }) },
     send: packet(
       0x82,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('a'),
       2, // options
@@ -175,7 +177,7 @@ export const subscribeCases: readonly SubscribeCase[] = [
     title: 'a filter that is none is answered with 0x8F [MQTT5-3.9.3-2]',
     send: packet(
       0x82,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('a#'),
       1, // options
@@ -189,7 +191,7 @@ export const subscribeCases: readonly SubscribeCase[] = [
     options: { maxTopicLevels: 2 },
     send: packet(
       0x82,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('a/b/c'),
       1, // options
@@ -203,7 +205,7 @@ export const subscribeCases: readonly SubscribeCase[] = [
     options: { sharedSubscriptionAvailable: false },
     send: packet(
       0x82,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('$share/g/a'),
       1, // options
@@ -217,7 +219,7 @@ export const subscribeCases: readonly SubscribeCase[] = [
     options: { wildcardSubscriptionAvailable: false },
     send: packet(
       0x82,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('+'),
       1, // options
@@ -231,7 +233,7 @@ export const subscribeCases: readonly SubscribeCase[] = [
     options: { maximumQoS: 1 },
     send: packet(
       0x82,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('a'),
       2, // options

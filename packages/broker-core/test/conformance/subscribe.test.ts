@@ -39,7 +39,8 @@ test('SUBACK has as many codes as SUBSCRIBE had filters, and is the only answer 
 
 test('what SUBACK grants is what is delivered, what it denies is not [MQTT5-3.8.4-7]', async () => {
   const server = await startBroker({
-    authorizeSubscribe: (_client, wish) => (wish.topic === 'secret' ? null : { ...wish, qos: wish.topic === 'low' ? 0 : wish.qos }),
+    authorizeSubscribe: (_client, wish) =>
+      wish.topic === 'secret' ? null : { ...wish, qos: wish.topic === 'low' ? 0 : wish.qos },
   })
   const client = await server.connect({ clientId: 'c' })
   expect((await client.subscribe(['secret', 2], ['low', 2], ['high', 2])).reasonCodes).toEqual([0x87, 0, 2])

@@ -15,7 +15,7 @@ export const unsubscribeCases: readonly UnsubscribeCase[] = [
     title: 'UNSUBSCRIBE with flags 0000 is malformed [MQTT5-3.10.1-1]',
     send: packet(
       0xa0,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('b'),
     ),
@@ -25,7 +25,7 @@ export const unsubscribeCases: readonly UnsubscribeCase[] = [
     title: 'UNSUBSCRIBE with flags 0011 is malformed [MQTT5-3.10.1-1]',
     send: packet(
       0xa3,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('b'),
     ),
@@ -35,7 +35,7 @@ export const unsubscribeCases: readonly UnsubscribeCase[] = [
     title: 'a filter of UNSUBSCRIBE that is no UTF-8 is malformed [MQTT5-3.10.3-1]',
     send: packet(
       0xa2,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('b'),
       text([0xc3, 0x28]), // a first byte without its second
@@ -46,9 +46,9 @@ export const unsubscribeCases: readonly UnsubscribeCase[] = [
     title: 'a filter of UNSUBSCRIBE that is longer than the packet is malformed [MQTT5-3.10.3-1]',
     send: packet(
       0xa2,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
-      ...[0, 9], // length of the filter
+      [0, 9], // length of the filter
       0x62,
     ),
     answer: { disconnect: 0x81 },
@@ -57,7 +57,7 @@ export const unsubscribeCases: readonly UnsubscribeCase[] = [
     title: 'UNSUBSCRIBE that ends after its properties is a protocol error [MQTT5-3.10.3-2]',
     send: packet(
       0xa2,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
     ),
     answer: { disconnect: 0x82 },
@@ -66,7 +66,7 @@ export const unsubscribeCases: readonly UnsubscribeCase[] = [
     title: 'a filter that would match, but is not the same, deletes nothing [MQTT5-3.10.4-1] [MQTT5-3.11.3-2]',
     send: packet(
       0xa2,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('a/b'),
       text('A/+'),
@@ -81,7 +81,7 @@ export const unsubscribeCases: readonly UnsubscribeCase[] = [
     title: 'codes stand in the order of the filters, one for each [MQTT5-3.11.3-1] [MQTT5-3.11.3-2] [MQTT5-3.10.4-6]',
     send: packet(
       0xa2,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('x'),
       text('b'),
@@ -95,7 +95,7 @@ export const unsubscribeCases: readonly UnsubscribeCase[] = [
     title: 'what is no filter is answered with 0x8F [MQTT5-3.11.3-2]',
     send: packet(
       0xa2,
-      ...[0, 1], // Packet Identifier
+      [0, 1], // Packet Identifier
       noProperties,
       text('b#'),
       text('c'),

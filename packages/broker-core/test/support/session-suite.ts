@@ -201,13 +201,18 @@ export function sessionSuite(start: () => Promise<TestBroker>): void {
       const client = await server.connect({ ...lasting, clientId: 's' })
       await client.subscribe(['other', 1])
       const ids = Array.from({ length: 100 }, (_, index) => index + 1)
-      client.send(...ids.map(id => publish({ version, topic: `t/${id % 7}`, qos: id % 3 === 0 ? 2 : 1, id, retain: id % 5 === 0 })))
+      client.send(
+        ...ids.map(id =>
+          publish({ version, topic: `t/${id % 7}`, qos: id % 3 === 0 ? 2 : 1, id, retain: id % 5 === 0 }),
+        ),
+      )
       for (const id of ids) await client.nextAck(id % 3 === 0 ? 'pubrec' : 'puback', id)
     })
 
     test('a subscription gets the retained messages, also queued ones, and each once', async () => {
       const server = await start()
-      for (const qos of [0, 1, 2] as const) await server.broker.publish({ topic: `r/${qos}`, qos, retain: true, payload: `${qos}` })
+      for (const qos of [0, 1, 2] as const)
+        await server.broker.publish({ topic: `r/${qos}`, qos, retain: true, payload: `${qos}` })
       const client = await server.connect({ ...lasting, clientId: 's' })
       await client.subscribe(['r/+', 2])
       const deliveries = await client.nextPublishes(3)
@@ -257,7 +262,8 @@ export function sessionSuite(start: () => Promise<TestBroker>): void {
       const server = await start()
       const client = await server.connect({ clientId: 's', cleanStart: false, properties: receiveMaximum(100) })
       await client.subscribe(['a', 1])
-      for (let index = 0; index < 10; index += 1) await server.broker.publish({ topic: 'a', qos: 1, payload: `${index}` })
+      for (let index = 0; index < 10; index += 1)
+        await server.broker.publish({ topic: 'a', qos: 1, payload: `${index}` })
       await client.nextPublishes(10)
       await server.drop(client)
       const again = await server.connect({ clientId: 's', cleanStart: false, properties: receiveMaximum(2) })

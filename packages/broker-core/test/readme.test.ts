@@ -1,0 +1,63 @@
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { MemoryPersistence } from './support/memory-persistence.ts'
+import { RawClient } from './support/raw-client.ts'
+import { fileText, readmeTable } from './support/readme.ts'
+import { checkOptions } from '../src/options.ts'
+
+test('the example serves clients as it says', async () => {
+  const { broker, server } = await import('./readme-example.ts')
+  onTestFinished(async () => {
+    server.close()
+    await broker.close()
+  })
+  if (!server.listening) await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const client = await RawClient.connect(port, { clientId: 'c', username: 'ann', password: 'secret' })
+  await client.subscribe(['lamp/+', 1])
+  client.publish({ topic: 'lamp/hall/set', payload: 'on', qos: 1 })
+  expect(await client.nextPublish()).toMatchObject({ topic: 'lamp/hall', payload: 'on' })
+  await client.nextAck('puback')
+  const stranger = await RawClient.open(port)
+  expect((await stranger.connect({ clientId: 'x', username: 'eve' })).reasonCode).toBe(0x87)
+})
+
+test('the example of the README is the one that runs', () => {
+  const example = fileText('test/readme-example.ts')
+    .replace('../src/index.ts', '@x/broker-core')
+    .replace('./support/memory-persistence.ts', '@x/persistence-memory')
+    .replace('server.listen(0)', 'server.listen(1883)')
+    .replace('\nexport { broker, server }\n', '')
+  expect(fileText('README.md')).toContain(`\`\`\`ts\n${example}\`\`\`\n`)
+})
+
+test('the README lists exactly the options that there are', () => {
+  const { id, ...limits } = checkOptions({ persistence: new MemoryPersistence() })
+  expect(id).toBeTypeOf('string')
+  expect(
+    readmeTable('name', 'unit')
+      .map(([name]) => name)
+      .toSorted(),
+  ).toEqual(Object.keys(limits).toSorted())
+})
+
+test('the README lists exactly the error codes that are thrown', () => {
+  const sources = readdirSync(new URL('../src', import.meta.url)).map(name => fileText(`src/${name}`))
+  const thrown = sources.flatMap(source => [...source.matchAll(/BrokerError\(\s*'([A-Z_]+)'/g)].map(([, code]) => code))
+  expect(
+    readmeTable('code', 'when')
+      .map(([code]) => code)
+      .toSorted(),
+  ).toEqual([...new Set(thrown)].toSorted())
+})
+
+test('the README names every hook and event', () => {
+  const readme = fileText('README.md')
+  const hooks = [...fileText('src/hooks.ts').matchAll(/^ {2}(\w+)\?: \w+Hook \| null$/gm)].map(([, name]) => name)
+  const events = [...fileText('src/broker.ts').matchAll(/emit\('(\w+)'/g)].map(([, name]) => name)
+  expect(hooks.length).toBeGreaterThan(5)
+  for (const name of [...hooks, ...events]) expect(readme).toContain(`\`${name}\``)
+  expect(readme.split('\n').length).toBeLessThanOrEqual(121)
+})

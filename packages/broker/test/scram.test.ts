@@ -1,0 +1,3 @@
+import { test } from 'vitest'
+import { x } from '../examples/scram-sha-256.ts'
+test('x', () => { console.log(x) })
