@@ -17,17 +17,11 @@ export type BrokerErrorCode =
   | 'CONNECTION_CLOSED'
   | 'MAXIMUM_PACKET_SIZE'
   | 'DRAIN_TIMEOUT'
-  | 'QUEUE_LIMIT'
   // What the program or its hooks decided
   | 'NOT_AUTHENTICATED'
   | 'NOT_AUTHORIZED'
-  | 'HOOK_FAILED'
-  | 'SESSION_TAKEN_OVER'
-  | 'SHUTTING_DOWN'
-  | 'DISCONNECTED_BY_SERVER'
   // What a part of this broker could not do
   | 'STORE_FAILED'
-  | 'EMITTER_FAILED'
   // What the caller did
   | 'OPTION_INVALID'
   | 'BROKER_CLOSED'

@@ -11,6 +11,8 @@ import { BrokerError, ReasonCode, createBroker } from '@x/broker'
 import type { AuthenticateEnhancedHook, AuthenticationExchange, AuthenticationStep, Client } from '@x/broker'
 
 const keyLength = 32
+/** The same for all users: another number would tell that a user exists. */
+const defaultIterations = 15_000
 
 /** What the server keeps of a user, in place of the password. RFC 5802 §3 */
 export interface ScramCredentials {
@@ -21,14 +23,12 @@ export interface ScramCredentials {
 }
 
 /** Finds a user's credentials; undefined: there is no such user. */
-export type FindCredentials = (
-  username: string,
-) => ScramCredentials | undefined | Promise<ScramCredentials | undefined>
+export type FindCredentials = (username: string) => ScramCredentials | undefined | Promise<ScramCredentials | undefined>
 
 /** Makes what is kept of a password. RFC 7677 §4 asks for at least 4096 iterations; more cost an attacker, and each client once. */
 export async function makeCredentials(
   password: string,
-  { salt = randomBytes(16), iterations = 15_000 }: { salt?: Buffer; iterations?: number } = {},
+  { salt = randomBytes(16), iterations = defaultIterations }: { salt?: Buffer; iterations?: number } = {},
 ): Promise<ScramCredentials> {
   const salted = await promisify(pbkdf2)(prepared(password), salt, iterations, keyLength, 'sha256')
   return { salt, iterations, storedKey: sha256(hmac(salted, 'Client Key')), serverKey: hmac(salted, 'Server Key') }
@@ -97,11 +97,14 @@ export class ScramSha256 {
 
   /** client-first-message is answered with server-first-message. RFC 5802 §7 */
   async #challenge(client: Client, message: string): Promise<AuthenticationStep> {
-    const first = /^(?<header>[ny],(?:a=(?<identity>[^,]+))?,)(?<bare>n=(?<name>[^,]+),r=(?<nonce>[\x21-\x2b\x2d-\x7e]+)(?:,.*)?)$/s
-    const { header = '', identity, bare = '', name = '', nonce: clientNonce = '' } = matched(first, message)
-    const username = usernameFrom(name)
+    const [binding = '', identity = '', ...bare] = message.split(',')
+    // n: the client knows no channel binding; y: it does, and thinks that we don't. p, which asks for it, is refused.
+    if (binding !== 'n' && binding !== 'y') throw refused()
+    const username = usernameFrom(valueOf('n', bare[0]))
     // To act for somebody else is not offered.
-    if (identity !== undefined && usernameFrom(identity) !== username) throw refused()
+    if (identity !== '' && usernameFrom(valueOf('a', identity)) !== username) throw refused()
+    const clientNonce = valueOf('r', bare[1])
+    if (!Buffer.from(clientNonce).every(byte => byte > 0x20 && byte < 0x7f)) throw refused()
     const found = await this.#findCredentials(username)
     const credentials = found ?? this.#decoy(username)
     const nonce = clientNonce + this.#makeNonce()
@@ -111,22 +114,25 @@ export class ScramSha256 {
       credentials,
       known: found !== undefined,
       nonce,
-      binding: Buffer.from(header).toString('base64'),
-      transcript: `${bare},${answer}`,
+      binding: Buffer.from(`${binding},${identity},`).toString('base64'),
+      transcript: `${bare.join(',')},${answer}`,
     })
     return { done: false, data: Buffer.from(answer) }
   }
 
   /** client-final-message is answered with server-final-message, if its proof is right. RFC 5802 §3 */
   #conclude(client: Client, challenge: Challenge, message: string): AuthenticationStep {
-    const final = /^(?<unproved>c=(?<binding>[^,]+),r=(?<nonce>[^,]+)(?:,.*)?),p=(?<proof>[A-Za-z0-9+/]{43}=)$/s
-    const { unproved = '', binding, nonce, proof = '' } = matched(final, message)
+    const fields = message.split(',')
+    const encoded = valueOf('p', fields.pop())
+    const proof = Buffer.from(encoded, 'base64')
     const { username, credentials, known, transcript } = challenge
-    const authMessage = `${transcript},${unproved}`
+    const authMessage = `${transcript},${fields.join(',')}`
     const signature = hmac(credentials.storedKey, authMessage)
-    const clientKey = Buffer.from(proof, 'base64').map((byte, index) => byte ^ (signature[index] ?? 0))
+    if (proof.length !== signature.length || proof.toString('base64') !== encoded) throw refused()
+    const clientKey = proof.map((byte, index) => byte ^ (signature[index] ?? 0))
     const proved = timingSafeEqual(sha256(clientKey), credentials.storedKey)
-    if (!proved || !known || nonce !== challenge.nonce || binding !== challenge.binding) throw refused()
+    const fresh = valueOf('c', fields[0]) === challenge.binding && valueOf('r', fields[1]) === challenge.nonce
+    if (!proved || !known || !fresh) throw refused()
     // A connection stays with the user it was accepted for.
     if ((this.#users.get(client) ?? username) !== username) throw refused()
     this.#users.set(client, username)
@@ -135,11 +141,11 @@ export class ScramSha256 {
 
   #decoy(username: string): ScramCredentials {
     const salt = hmac(this.#decoySecret, username).subarray(0, 16)
-    return { salt, iterations: 15_000, storedKey: randomBytes(keyLength), serverKey: randomBytes(keyLength) }
+    return { salt, iterations: defaultIterations, storedKey: randomBytes(keyLength), serverKey: randomBytes(keyLength) }
   }
 }
 
-function sha256(content: Buffer): Buffer {
+function sha256(content: Uint8Array): Buffer {
   return createHash('sha256').update(content).digest()
 }
 
@@ -152,22 +158,23 @@ function prepared(value: string): string {
   return value.normalize('NFKC')
 }
 
-function textOf(data: Buffer | undefined): string {
+function textOf(data?: Buffer): string {
   const text = data?.toString() ?? ''
   if (data === undefined || !Buffer.from(text).equals(data)) throw refused()
   return text
 }
 
-function matched(pattern: RegExp, message: string): Readonly<Record<string, string | undefined>> {
-  const groups = pattern.exec(message)?.groups
-  if (groups === undefined) throw refused()
-  return groups
+/** What stands behind `name=`, which must not be nothing. */
+function valueOf(name: string, field: string | undefined): string {
+  if (field === undefined || !field.startsWith(`${name}=`) || field.length === 2) throw refused()
+  return field.slice(2)
 }
 
 /** A saslname: `=2C` is a comma, `=3D` an equals sign, and no other = is allowed. RFC 5802 §5.1 */
 function usernameFrom(saslname: string): string {
-  if (/=(?!2C|3D)/.test(saslname)) throw refused()
-  return prepared(saslname.replaceAll('=2C', ',').replaceAll('=3D', '='))
+  const [start = '', ...escaped] = saslname.split('=')
+  if (!escaped.every(part => part.startsWith('2C') || part.startsWith('3D'))) throw refused()
+  return prepared(start + escaped.map(part => (part.startsWith('2C') ? ',' : '=') + part.slice(2)).join(''))
 }
 
 /** One sentence for everything that is wrong: clients are told it, and must not learn whether the user exists. */

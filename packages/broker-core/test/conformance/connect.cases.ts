@@ -1,4 +1,5 @@
 import { bytes, packet, text, u16, u32 } from '../support/wire.ts'
+import type { Part } from '../support/wire.ts'
 
 /** The first packet of an MQTT 5 client: accepted, or refused with a CONNACK of this code. */
 export interface ConnectCase {
@@ -21,14 +22,17 @@ const malformed = { refused: 0x81 }
 const protocolError = { refused: 0x82 }
 
 /** A CONNECT with nothing but this in its property set. */
-function withProperties(...properties: readonly number[]): Buffer {
+function withProperties(...parts: readonly Part[]): Buffer {
+  const properties = bytes(...parts)
   return packet(0x10, mqtt5, 0x02, keepAlive, properties.length, properties, clientId)
 }
 
 /** A CONNECT with nothing but this in the property set of its will. */
-function withWillProperties(...properties: readonly number[]): Buffer {
-  const will = [properties.length, ...properties, ...text('w'), ...text('gone')]
-  return packet(0x10, mqtt5, 0x06, keepAlive, noProperties, clientId, will)
+function withWillProperties(...parts: readonly Part[]): Buffer {
+  const properties = bytes(...parts)
+  const flags = 0x06 // Will Flag, Clean Start
+  const will = [text('w'), text('gone')]
+  return packet(0x10, mqtt5, flags, keepAlive, noProperties, clientId, properties.length, properties, ...will)
 }
 
 const flagCases: readonly ConnectCase[] = [
@@ -195,22 +199,22 @@ const formatCases: readonly ConnectCase[] = [
   },
   {
     title: 'CONNECT with a Property Length that ends within a property is malformed [MQTT5-3.1.4-1]',
-    send: packet(0x10, mqtt5, 0x02, keepAlive, ...[4, 0x11], u32(60), clientId),
+    send: packet(0x10, mqtt5, 0x02, keepAlive, [4, 0x11], u32(60), clientId),
     answer: malformed,
   },
   {
     title: 'CONNECT with a Property Length of 0 in two bytes is malformed [MQTT5-3.1.4-1] [MQTT5-1.5.5-1]',
-    send: packet(0x10, mqtt5, 0x02, keepAlive, ...[0x80, 0x00], clientId),
+    send: packet(0x10, mqtt5, 0x02, keepAlive, [0x80, 0x00], clientId),
     answer: malformed,
   },
   {
     title: 'CONNECT with a User Property whose value is no UTF-8 is malformed [MQTT5-3.1.4-1] [MQTT5-1.5.7-1]',
-    send: withProperties(0x26, ...text('n'), ...broken),
+    send: withProperties(0x26, text('n'), broken),
     answer: malformed,
   },
   {
     title: 'CONNECT with an Authentication Method that is no UTF-8 is malformed [MQTT5-3.1.4-1] [MQTT5-1.5.4-1]',
-    send: withProperties(0x15, ...broken),
+    send: withProperties(0x15, broken),
     answer: malformed,
   },
   {
@@ -230,7 +234,7 @@ const formatCases: readonly ConnectCase[] = [
   },
   {
     title: 'a will with a User Property whose name is no UTF-8 is malformed [MQTT5-3.1.4-1] [MQTT5-1.5.7-1]',
-    send: withWillProperties(0x26, ...broken, ...text('v')),
+    send: withWillProperties(0x26, broken, text('v')),
     answer: malformed,
   },
   {
@@ -265,7 +269,7 @@ const formatCases: readonly ConnectCase[] = [
   },
   {
     title: 'CONNECT with two Authentication Methods is a protocol error [MQTT5-3.1.4-1]',
-    send: withProperties(0x15, ...text('m'), 0x15, ...text('m')),
+    send: withProperties(0x15, text('m'), 0x15, text('m')),
     answer: protocolError,
   },
   {
@@ -290,7 +294,7 @@ const formatCases: readonly ConnectCase[] = [
   },
   {
     title: 'CONNECT with Authentication Data and no Authentication Method is a protocol error [MQTT5-3.1.4-1]',
-    send: withProperties(0x16, ...text('data')),
+    send: withProperties(0x16, text('data')),
     answer: protocolError,
   },
   {
@@ -301,28 +305,28 @@ const formatCases: readonly ConnectCase[] = [
   {
     title: 'CONNECT with each of its properties, User Property twice, is accepted [MQTT5-3.1.4-1] [MQTT5-3.1.4-5]',
     send: withProperties(
-      ...[0x11, 0, 0, 0, 60], // Session Expiry Interval
-      ...[0x21, 0, 1], // Receive Maximum
-      ...[0x27, 0, 0, 1, 0], // Maximum Packet Size
-      ...[0x22, 0, 1], // Topic Alias Maximum
-      ...[0x19, 1], // Request Response Information
-      ...[0x17, 0], // Request Problem Information
-      ...[0x26, ...text('n'), ...text('v')],
-      ...[0x26, ...text('n'), ...text('v')],
+      [0x11, 0, 0, 0, 60], // Session Expiry Interval
+      [0x21, 0, 1], // Receive Maximum
+      [0x27, 0, 0, 1, 0], // Maximum Packet Size
+      [0x22, 0, 1], // Topic Alias Maximum
+      [0x19, 1], // Request Response Information
+      [0x17, 0], // Request Problem Information
+      [0x26, ...text('n'), ...text('v')],
+      [0x26, ...text('n'), ...text('v')],
     ),
     answer: 'accepted',
   },
   {
     title: 'a will with each of its properties, User Property twice, is accepted [MQTT5-3.1.4-1] [MQTT5-3.1.4-5]',
     send: withWillProperties(
-      ...[0x18, 0, 0, 0, 1], // Will Delay Interval
-      ...[0x01, 1], // Payload Format Indicator
-      ...[0x02, 0, 0, 0, 60], // Message Expiry Interval
-      ...[0x03, ...text('t')], // Content Type
-      ...[0x08, ...text('r')], // Response Topic
-      ...[0x09, ...text([0, 0xff])], // Correlation Data
-      ...[0x26, ...text('n'), ...text('v')],
-      ...[0x26, ...text('n'), ...text('v')],
+      [0x18, 0, 0, 0, 1], // Will Delay Interval
+      [0x01, 1], // Payload Format Indicator
+      [0x02, 0, 0, 0, 60], // Message Expiry Interval
+      [0x03, ...text('t')], // Content Type
+      [0x08, ...text('r')], // Response Topic
+      [0x09, ...text([0, 0xff])], // Correlation Data
+      [0x26, ...text('n'), ...text('v')],
+      [0x26, ...text('n'), ...text('v')],
     ),
     answer: 'accepted',
   },

@@ -94,7 +94,7 @@ test('the fields of the payload are taken in their order: login and will get the
       0, // no properties
       text('client'),
       7, // Will Properties
-      ...[0x03, ...text('type')],
+      [0x03, ...text('type')],
       text('will/topic'),
       text('will payload'),
       text('user'),

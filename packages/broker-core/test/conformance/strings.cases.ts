@@ -50,12 +50,12 @@ export const stringCases: readonly StringCase[] = [
   },
   {
     title: 'a Response Topic that is no UTF-8 is malformed [MQTT5-1.5.4-1]',
-    send: packet(0x30, text('a'), ...[5, 0x08], broken),
+    send: packet(0x30, text('a'), [5, 0x08], broken),
     disconnect: 0x81,
   },
   {
     title: 'a Content Type that is no UTF-8 is malformed [MQTT5-1.5.4-1]',
-    send: packet(0x30, text('a'), ...[5, 0x03], broken),
+    send: packet(0x30, text('a'), [5, 0x03], broken),
     disconnect: 0x81,
   },
   {
@@ -65,7 +65,7 @@ export const stringCases: readonly StringCase[] = [
   },
   {
     title: 'a Reason String of DISCONNECT that is no UTF-8 is malformed [MQTT5-1.5.4-1]',
-    send: packet(0xe0, 0x00, ...[5, 0x1f], broken),
+    send: packet(0xe0, 0x00, [5, 0x1f], broken),
     disconnect: 0x81,
   },
   {
@@ -80,12 +80,12 @@ export const stringCases: readonly StringCase[] = [
   },
   {
     title: 'a Response Topic with U+0000 is malformed [MQTT5-1.5.4-2]',
-    send: packet(0x30, text('a'), ...[6, 0x08], text('b\0c')),
+    send: packet(0x30, text('a'), [6, 0x08], text('b\0c')),
     disconnect: 0x81,
   },
   {
     title: 'a Content Type with U+0000 is malformed [MQTT5-1.5.4-2]',
-    send: packet(0x30, text('a'), ...[6, 0x03], text('b\0c')),
+    send: packet(0x30, text('a'), [6, 0x03], text('b\0c')),
     disconnect: 0x81,
   },
   {
@@ -101,83 +101,83 @@ export const stringCases: readonly StringCase[] = [
   // ── string pairs ────────────────────────────────────────────────────────────────────────────────────────────────────
   {
     title: 'a User Property of PUBLISH whose name is no UTF-8 is malformed [MQTT5-1.5.7-1]',
-    send: packet(0x30, text('a'), ...[8, 0x26], broken, text('v')),
+    send: packet(0x30, text('a'), [8, 0x26], broken, text('v')),
     disconnect: 0x81,
   },
   {
     title: 'a User Property of PUBLISH whose value is no UTF-8 is malformed [MQTT5-1.5.7-1]',
-    send: packet(0x30, text('a'), ...[8, 0x26], text('n'), broken),
+    send: packet(0x30, text('a'), [8, 0x26], text('n'), broken),
     disconnect: 0x81,
   },
   {
     title: 'a User Property of PUBLISH whose name has U+0000 is malformed [MQTT5-1.5.7-1]',
-    send: packet(0x30, text('a'), ...[7, 0x26], text('\0'), text('v')),
+    send: packet(0x30, text('a'), [7, 0x26], text('\0'), text('v')),
     disconnect: 0x81,
   },
   {
     title: 'a User Property of PUBLISH whose value has U+0000 is malformed [MQTT5-1.5.7-1]',
-    send: packet(0x30, text('a'), ...[7, 0x26], text('n'), text('\0')),
+    send: packet(0x30, text('a'), [7, 0x26], text('n'), text('\0')),
     disconnect: 0x81,
   },
   {
     title: 'a User Property of SUBSCRIBE whose name is no UTF-8 is malformed [MQTT5-1.5.7-1]',
-    send: packet(0x82, u16(1), ...[8, 0x26], broken, text('v'), text('a'), 0),
+    send: packet(0x82, u16(1), [8, 0x26], broken, text('v'), text('a'), 0),
     disconnect: 0x81,
   },
   {
     title: 'a User Property of SUBSCRIBE whose value has a surrogate is malformed [MQTT5-1.5.7-1]',
-    send: packet(0x82, u16(1), ...[9, 0x26], text('n'), text([0xed, 0xa0, 0x80]), text('a'), 0),
+    send: packet(0x82, u16(1), [9, 0x26], text('n'), text([0xed, 0xa0, 0x80]), text('a'), 0),
     disconnect: 0x81,
   },
   {
     title: 'a User Property of UNSUBSCRIBE whose value is no UTF-8 is malformed [MQTT5-1.5.7-1]',
-    send: packet(0xa2, u16(1), ...[8, 0x26], text('n'), broken, text('a')),
+    send: packet(0xa2, u16(1), [8, 0x26], text('n'), broken, text('a')),
     disconnect: 0x81,
   },
   {
     title: 'a User Property of DISCONNECT whose value is no UTF-8 is malformed [MQTT5-1.5.7-1]',
-    send: packet(0xe0, 0x00, ...[8, 0x26], text('n'), broken),
+    send: packet(0xe0, 0x00, [8, 0x26], text('n'), broken),
     disconnect: 0x81,
   },
   // ── Variable Byte Integers ──────────────────────────────────────────────────────────────────────────────────────────
   {
     title: 'a Property Length of 0 in two bytes is malformed [MQTT5-1.5.5-1]',
-    send: packet(0x30, text('a'), ...[0x80, 0x00]),
+    send: packet(0x30, text('a'), [0x80, 0x00]),
     disconnect: 0x81,
   },
   {
     title: 'a Property Length of 7 in four bytes is malformed [MQTT5-1.5.5-1]',
-    send: packet(0x30, text('a'), ...[0x87, 0x80, 0x80, 0x00], 0x26, text('n'), text('v')),
+    send: packet(0x30, text('a'), [0x87, 0x80, 0x80, 0x00], 0x26, text('n'), text('v')),
     disconnect: 0x81,
   },
   {
     title: 'a Property Length of five bytes is malformed [MQTT5-1.5.5-1]',
-    send: packet(0x30, text('a'), ...[0x80, 0x80, 0x80, 0x80, 0x01]),
+    send: packet(0x30, text('a'), [0x80, 0x80, 0x80, 0x80, 0x01]),
     disconnect: 0x81,
   },
   {
     title: 'a Property Length of SUBSCRIBE of 0 in two bytes is malformed [MQTT5-1.5.5-1]',
-    send: packet(0x82, u16(1), ...[0x80, 0x00], text('a'), 0),
+    send: packet(0x82, u16(1), [0x80, 0x00], text('a'), 0),
     disconnect: 0x81,
   },
   {
     title: 'a Subscription Identifier of 1 in two bytes is malformed [MQTT5-1.5.5-1]',
-    send: packet(0x82, u16(1), ...[3, 0x0b, 0x81, 0x00], text('a'), 0),
+    send: packet(0x82, u16(1), [3, 0x0b, 0x81, 0x00], text('a'), 0),
     disconnect: 0x81,
   },
   {
     title: 'a property identifier in two bytes is malformed [MQTT5-1.5.5-1]',
-    send: packet(0x30, text('a'), ...[8, 0xa6, 0x00], text('n'), text('v')),
+    send: packet(0x30, text('a'), [8, 0xa6, 0x00], text('n'), text('v')),
     disconnect: 0x81,
   },
   {
     title: 'a Remaining Length of 0 in two bytes is malformed [MQTT5-1.5.5-1]',
-    send: bytes(0xc0, ...[0x80, 0x00]),
+    send: bytes(0xc0, [0x80, 0x00]),
     disconnect: 0x81,
   },
   {
     title: 'a Remaining Length of 4 in three bytes is malformed [MQTT5-1.5.5-1]',
-    send: bytes(0x30, ...[0x84, 0x80, 0x00], text('a'), noProperties),
+    send: bytes(0x30, [0x84, 0x80, 0x00], text('a'), noProperties),
     disconnect: 0x81,
   },
   // ── packet identifiers ──────────────────────────────────────────────────────────────────────────────────────────────
