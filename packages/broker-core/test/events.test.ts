@@ -5,10 +5,13 @@ import { startBroker } from './support/start-broker.ts'
 import type { TestBroker } from './support/start-broker.ts'
 import { connect, disconnect, packet, pingreq, puback, pubcomp, pubrec } from './support/wire.ts'
 
+function id(client: Client | null): string {
+  return String(client === null ? null : client.id)
+}
+
 /** Every event of the broker and of its clients, as texts, in order. */
 function record({ broker }: TestBroker): string[] {
   const seen: string[] = []
-  const id = (client: Client | null): string => String(client === null ? null : client.id)
   broker.on('client', (client: Client) => {
     seen.push(`client ${id(client)} connecting=${client.connecting} connected=${client.connected}`)
     client.on('connected', () => seen.push(`${id(client)}: connected`))

@@ -55,7 +55,7 @@ describe.each([1, 2, 3])('seed %i', seed => {
     const model = new Map<number, InflightState>()
     let next = random.below(200_000)
     const window = new InflightWindow(next)
-    for (let step = 0; step < 5000; step += 1) {
+    for (let step = 0; step < 2000; step += 1) {
       const limit = 1 + random.below(300)
       const open = [...model.keys()]
       if (random.next() < 0.55) {

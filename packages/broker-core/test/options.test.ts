@@ -6,7 +6,7 @@ import { MemoryPersistence } from './support/memory-persistence.ts'
 import { readmeTable } from './support/readme.ts'
 
 const check = (options: Readonly<Record<string, unknown>>): ReturnType<typeof checkOptions> =>
-  checkOptions({ persistence: new MemoryPersistence(), ...options } as BrokerOptions)
+  checkOptions({ persistence: new MemoryPersistence(), ...options })
 
 /** Default, least and greatest value of each number, from the README. */
 const numbers: Readonly<Record<string, readonly [fallback: number, least: number, greatest: number]>> =

@@ -1,10 +1,11 @@
+import { connect as openSocket } from 'node:net'
 import { expect, test } from 'vitest'
 import { Broker, BrokerError } from '../src/index.ts'
 import type { BrokerPacket, DeliverFunction } from '../src/index.ts'
 import { MemoryPersistence } from './support/memory-persistence.ts'
 import { PropertyId, propertyValue } from './support/property.ts'
 import { startBroker } from './support/start-broker.ts'
-import { publish } from './support/wire.ts'
+import { connect, publish } from './support/wire.ts'
 
 // ── broker.publish ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -114,24 +115,21 @@ test('a function gets the messages of its filter, with the broker as this and RE
 test('the acknowledgement waits for functions in either style', async () => {
   const server = await startBroker()
   const client = await server.connect({ clientId: 'c' })
-  let release: (() => void) | undefined
+  const held: (() => void)[] = []
   const styles: DeliverFunction[] = [
-    (_packet, done) => {
-      release = done
-    },
+    (_packet, done) => held.push(done),
     packet =>
       new Promise<void>(resolve => {
         void packet
-        release = resolve
+        held.push(resolve)
       }),
   ]
   for (const deliver of styles) {
     await server.broker.subscribe('a', deliver)
     client.publish({ topic: 'a', qos: 1 })
-    while (release === undefined) await new Promise(setImmediate)
+    while (held.length === 0) await new Promise(setImmediate)
     await client.expectNothing()
-    release()
-    release = undefined
+    held.pop()?.()
     await client.nextAck('puback')
     await server.broker.unsubscribe('a', deliver)
   }
@@ -190,20 +188,21 @@ test('the same function may have several filters; unsubscribe takes one pair', a
   expect(seen).toEqual(['a', 'b'])
 })
 
+const ignore: DeliverFunction = () => undefined
+
 test('subscribe calls back, and refuses what is no filter', async () => {
   const server = await startBroker()
-  const deliver: DeliverFunction = () => undefined
   expect(
     await new Promise<Error | undefined>(resolve => {
-      server.broker.subscribe('a', deliver, resolve)
+      server.broker.subscribe('a', ignore, resolve)
     }),
   ).toBeUndefined()
   expect(
     await new Promise<Error | undefined>(resolve => {
-      server.broker.unsubscribe('a', deliver, resolve)
+      server.broker.unsubscribe('a', ignore, resolve)
     }),
   ).toBeUndefined()
-  await expect(server.broker.subscribe('a#', deliver)).rejects.toMatchObject({ code: 'FILTER_WILDCARD_MISPLACED' })
+  await expect(server.broker.subscribe('a#', ignore)).rejects.toMatchObject({ code: 'FILTER_WILDCARD_MISPLACED' })
 })
 
 test('wildcard functions see $SYS only when they name it', async () => {
@@ -256,7 +255,7 @@ test('after close everything is refused with BROKER_CLOSED, and new streams are 
   await broker.close()
   await expect(broker.publish({ topic: 'a' })).rejects.toMatchObject({ code: 'BROKER_CLOSED' })
   await expect(broker.subscribe('a', () => undefined)).rejects.toMatchObject({ code: 'BROKER_CLOSED' })
-  const late = await import('node:net').then(({ connect }) => connect(server.port, '127.0.0.1'))
+  const late = openSocket(server.port, '127.0.0.1')
   late.on('error', () => undefined)
   await new Promise(resolve => {
     late.once('close', resolve)
@@ -271,7 +270,6 @@ test('close may be called from a hook', async () => {
     },
   })
   const client = await server.open()
-  const { connect } = await import('./support/wire.ts')
   client.send(connect({ clientId: 'c' }))
   await client.closed()
   await server.broker.close()

@@ -139,6 +139,8 @@ test('kept() of a message that was made here is the message itself, and its fiel
     qos: 2,
     retain: true,
     expiresAt: 77,
-    ...{ publisher: 'p', brokerId: 'b', brokerCounter: 1 },
+    publisher: 'p',
+    brokerId: 'b',
+    brokerCounter: 1,
   })
 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { eachVersion } from './support/each-version.ts'
 import { PropertyId, property, propertyValue } from './support/property.ts'
-import { RawClient } from './support/raw-client.ts'
+import type { RawClient } from './support/raw-client.ts'
 import { startBroker } from './support/start-broker.ts'
 import type { TestBroker } from './support/start-broker.ts'
 import { puback, pubcomp, pubrec } from './support/wire.ts'

@@ -81,24 +81,28 @@ test.each([1, 2])('behaves like an array, seed %i', seed => {
     const bounds = { maximumQueuedMessages: 1500, maximumQueuedBytes: 20_000, overflow }
     const queue = new WaitingQueue(bounds)
     const model: { number: number; size: number }[] = []
-    const total = (): number => model.reduce((sum, { size }) => sum + size, 0)
+    let bytes = 0
     for (let number = 0; number < 6000; number += 1) {
       if (random.next() < 0.6) {
-        const payload = random.below(30)
-        const size = payload + 1
+        const size = 1 + random.below(30)
         let dropped = 0
-        const over = (): boolean =>
-          model.length >= bounds.maximumQueuedMessages || total() + size > bounds.maximumQueuedBytes
-        while (overflow === 'dropOldest' && over()) {
-          model.shift()
+        while (model.length >= bounds.maximumQueuedMessages || bytes + size > bounds.maximumQueuedBytes) {
           dropped += 1
+          if (bounds.overflow === 'dropNewest') break
+          bytes -= model.shift()?.size ?? 0
         }
-        if (over()) dropped = 1
-        else model.push({ number, size })
-        expect(queue.push(delivery(number, payload))).toBe(dropped)
-      } else expect(numberOf(queue.shift())).toBe(model.shift()?.number)
+        if (dropped === 0 || bounds.overflow === 'dropOldest') {
+          model.push({ number, size })
+          bytes += size
+        }
+        expect(queue.push(delivery(number, size - 1))).toBe(dropped)
+      } else {
+        const first = model.shift()
+        bytes -= first?.size ?? 0
+        expect(numberOf(queue.shift())).toBe(first?.number)
+      }
       expect(queue.length).toBe(model.length)
     }
-    expect(queue.bytes).toBe(total())
+    expect(queue.bytes).toBe(bytes)
   }
 })
