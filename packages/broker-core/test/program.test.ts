@@ -1,11 +1,8 @@
-import { connect as openSocket } from 'node:net'
 import { expect, test } from 'vitest'
-import { Broker, BrokerError } from '../src/index.ts'
 import type { BrokerPacket, DeliverFunction } from '../src/index.ts'
-import { MemoryPersistence } from './support/memory-persistence.ts'
 import { PropertyId, propertyValue } from './support/property.ts'
 import { startBroker } from './support/start-broker.ts'
-import { connect, publish } from './support/wire.ts'
+import { publish } from './support/wire.ts'
 
 // ── broker.publish ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -232,80 +229,4 @@ test('a function that fails: who publishes learns it, and others get the message
     await client.nextPublish()
     await server.broker.unsubscribe('a', deliver)
   }
-})
-
-// ── broker.close ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-test('close ends every connection with 0x8B, at any phase, and calls back', async () => {
-  const server = await startBroker()
-  const silent = await server.open()
-  const client = await server.connect({ clientId: 'c' })
-  await new Promise<void>((resolve, reject) => {
-    server.broker.close(error => (error === undefined ? resolve() : reject(error)))
-  })
-  await client.closedWith(0x8b)
-  expect(await silent.closed()).toEqual([])
-  expect(server.broker.closed).toBe(true)
-  await server.broker.close()
-})
-
-test('after close everything is refused with BROKER_CLOSED, and new streams are destroyed', async () => {
-  const server = await startBroker()
-  const { broker } = server
-  await broker.close()
-  await expect(broker.publish({ topic: 'a' })).rejects.toMatchObject({ code: 'BROKER_CLOSED' })
-  await expect(broker.subscribe('a', () => undefined)).rejects.toMatchObject({ code: 'BROKER_CLOSED' })
-  const late = openSocket(server.port, '127.0.0.1')
-  late.on('error', () => undefined)
-  await new Promise(resolve => {
-    late.once('close', resolve)
-  })
-})
-
-test('close may be called from a hook', async () => {
-  const server = await startBroker({
-    authenticate() {
-      void this.close()
-      return true
-    },
-  })
-  const client = await server.open()
-  client.send(connect({ clientId: 'c' }))
-  await client.closed()
-  await server.broker.close()
-  expect(server.broker.connectedClients).toBe(0)
-})
-
-test('a broker whose store does not open says so, and refuses its connections', async () => {
-  const store = new MemoryPersistence()
-  store.open = () => {
-    throw new Error('no disk')
-  }
-  const errors: Error[] = []
-  const broker = new Broker({ persistence: store })
-  broker.on('error', (error: Error) => errors.push(error))
-  await expect(broker.ready).rejects.toThrow('no disk')
-  await new Promise(setImmediate)
-  expect(errors).toEqual([expect.any(BrokerError)])
-  expect(errors[0]).toMatchObject({ code: 'STORE_FAILED', message: expect.stringContaining('no disk') as string })
-})
-
-test('plugins are attached when the broker opens and detached when it closes', async () => {
-  const order: string[] = []
-  const server = await startBroker({
-    plugins: [
-      {
-        name: 'one',
-        attach: broker => {
-          order.push(`attach ${broker.id}`)
-          return () => {
-            order.push('detach')
-          }
-        },
-      },
-    ],
-    id: 'x',
-  })
-  await server.broker.close()
-  expect(order).toEqual(['attach x', 'detach'])
 })

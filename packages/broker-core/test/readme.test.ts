@@ -1,17 +1,19 @@
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { MemoryPersistence } from './support/memory-persistence.ts'
 import { RawClient } from './support/raw-client.ts'
 import { fileText, readmeTable } from './support/readme.ts'
 import { checkOptions } from '../src/options.ts'
 
 test('the example serves clients as it says', async () => {
+  const log = vi.spyOn(console, 'log').mockReturnValue()
   const { broker, server } = await import('./readme-example.ts')
   onTestFinished(async () => {
     server.close()
     await broker.close()
+    log.mockRestore()
   })
   if (!server.listening) await once(server, 'listening')
   const { port } = server.address() as AddressInfo

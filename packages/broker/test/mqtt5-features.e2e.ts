@@ -23,7 +23,8 @@ function anchorOf(feature: string): string {
   return feature.toLowerCase().replaceAll(' ', '-')
 }
 
-describe.concurrent('the example of MQTT5.md', () => {
+// Each starts a Node.js process, which takes its time on a busy machine.
+describe.concurrent('the example of MQTT5.md', { timeout: 30_000 }, () => {
   test.for(examples)('$feature prints what it says, and its process ends', async (given, { onTestFinished }) => {
     const { program, output } = given
     const example = new StartedProcess(process.execPath, ['--input-type=module', '--eval', program])

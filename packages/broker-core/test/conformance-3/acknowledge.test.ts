@@ -104,6 +104,25 @@ test('a QoS 2 delivery comes again with DUP 1 until PUBREC, then PUBREL until PU
   await (await connectLasting(server, 's')).expectNothing()
 })
 
+test('a QoS 2 delivery that was completed on one connection does not come again, and makes room for the next [MQTT3-4.3.3-1] [MQTT3-4.4.0-1]', async () => {
+  const server = await startBroker({ maximumInflight: 1 })
+  const client = await withUnacknowledged(server, [2, 2, 1])
+  for (const payload of ['0', '1']) {
+    const delivery = await client.nextPublish()
+    expect(delivery.payload).toBe(payload)
+    await client.expectNothing()
+    client.send(pubrec(delivery.id))
+    await client.nextAck('pubrel', delivery.id)
+    await client.expectNothing()
+    client.send(pubcomp(delivery.id))
+  }
+  const { id } = await client.nextPublish()
+  client.send(puback(id))
+  await client.expectNothing()
+  await server.drop(client)
+  await (await connectLasting(server, 's')).expectNothing()
+})
+
 test('on a connection that lives nothing is sent again [MQTT3-3.3.1-1]', async () => {
   const server = await startBroker()
   const client = await withUnacknowledged(server, [1, 2])

@@ -64,4 +64,6 @@ test('deliveries that had begun before UNSUBSCRIBE are completed, also after a r
   await again.nextAck('pubrel', second?.id ?? 0)
   again.send(pubcomp(second?.id ?? 0), pubcomp(third?.id ?? 0))
   await again.expectNothing()
+  await server.drop(again)
+  await (await connectLasting(server, 'c')).expectNothing()
 })
