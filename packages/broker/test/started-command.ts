@@ -69,7 +69,10 @@ export class StartedProcess {
   /** Ends it, if it hasn't ended, and waits for that. */
   async stop(name: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     this.#child.kill(name)
+    // mosquitto_sub can hang when the signal comes while it prints.
+    const insist = setTimeout(() => this.#child.kill('SIGKILL'), 3000)
     await this.exited.catch(() => undefined)
+    clearTimeout(insist)
   }
 
   #until(find: () => string | undefined, wanted: string): Promise<string> {
