@@ -279,6 +279,7 @@ export class Engine implements Deadlined, PersistenceHost {
   #route(plan: Plan, publication: Publication, from: Connection | undefined): MaybePromise<void> {
     if (isExpired(publication, this.wheel.now)) return undefined
     deliver(plan, publication, from)
+    this.outboxContext.flushQueue.spend(publication.size * plan.targets.length)
     return plan.locals.length === 0 ? undefined : this.locals.deliver(plan.locals, publication)
   }
 

@@ -102,6 +102,11 @@ export class Publication implements Message {
     return this.#payload
   }
 
+  /** Bytes that one receiver gets, more or less. */
+  get size(): number {
+    return this.#source === undefined ? this.payload.length + this.topic.length : this.#frameEnd - this.#frameStart
+  }
+
   get properties(): Uint8Array | undefined {
     return this.#properties
   }

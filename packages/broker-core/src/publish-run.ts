@@ -15,8 +15,8 @@ const none: Buffer = Buffer.alloc(0)
 /** Consecutive QoS 0 PUBLISH packets of one connection on one topic, as they stand in its chunk.
  *
  * A chunk of 64 KiB holds hundreds of small messages, and each receiver gets the same bytes: so the row is delivered at
- * once, as one range of bytes per receiver, instead of message by message. Of one publisher with 1000 subscribers that
- * made the deliveries of one core 5 times as many (benchmarks: fanout-1000). */
+ * once, as one range of bytes per receiver, instead of message by message. With it one core makes 3.6 times as many
+ * deliveries in fanout-1000, 3 times in fanout-100 and 2.2 times in qos0-1-1. */
 export class PublishRun {
   readonly #engine: Engine
   #connection: Connection | undefined
