@@ -51,4 +51,4 @@ if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== wanted) {
   writeFileSync(stampFile, wanted)
 }
 if (process.argv.includes('--build'))
-  run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b'], 'the build')
+  run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'tools'], 'the build')
