@@ -175,12 +175,7 @@ function authorized(request: Request): MaybePromise<void> {
   const { connection, session, publication, messageId, qos } = request
   const { engine } = connection
   if (connection.phase !== 'connected') return undefined
-  if (qos === 2) {
-    if (session.received.has(messageId)) {
-      // Ours already; only the acknowledgement was lost ([MQTT5-4.3.3-10]).
-      return acknowledge(request, true)
-    }
-  }
+  if (qos === 2 && session.received.has(messageId)) return acknowledgeAgain(request)
   if (qos > 0) checkReceiveMaximum(connection, session, qos)
   if (qos === 2) session.addReceived(messageId)
   const receipt = qos === 2 && session.stored ? { session: session.handle, packetId: messageId } : undefined
@@ -196,6 +191,18 @@ function authorized(request: Request): MaybePromise<void> {
     typeof outcome === 'number' ? complete(request, outcome) : notStored(request, outcome.error),
   )
   return undefined
+}
+
+/** The message is ours already; only the acknowledgement was lost ([MQTT5-4.3.3-10]). While it is still on its way to the
+ * store, so is its acknowledgement. */
+function acknowledgeAgain(request: Request): void {
+  const { connection, session, messageId } = request
+  if (connection.pending === undefined) acknowledge(request, true)
+  else {
+    connection.pending.add(undefined, () => {
+      if (session.received.has(messageId)) acknowledge(request, true)
+    })
+  }
 }
 
 /** An answer that does not reject. */
