@@ -41,6 +41,22 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     await client.expectNothing()
   })
 
+  versionTest(
+    'a QoS 2 message that is repeated while it is being stored is acknowledged no sooner for that',
+    async () => {
+      const { server, store } = await held()
+      const client = await server.connect({ ...lasting, clientId: 'p' })
+      store.hold('publish')
+      client.publish({ topic: 'a', qos: 2, id: 7, payload: 'once' })
+      client.publish({ topic: 'a', qos: 2, id: 7, payload: 'once', dup: true })
+      await untilHeld(store, 1)
+      await client.expectNothing()
+      store.letGo('publish')
+      await client.nextAck('pubrec', 7)
+      await client.nextAck('pubrec', 7)
+    },
+  )
+
   versionTest('QoS 0 messages do not wait for a store that need not know them', async () => {
     const { server, store } = await held()
     const subscriber = await server.connect({ version, clientId: 's' })
