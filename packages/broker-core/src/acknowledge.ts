@@ -1,6 +1,10 @@
+import type { QueueEntry } from '@x/contract'
 import type { FrameReader } from '@x/packet'
 import { writeAck } from '@x/packet'
 import type { Connection } from './connection.ts'
+import { after } from './maybe-promise.ts'
+import { packetOf } from './packet-form.ts'
+import type { BrokerPacket } from './packet-form.ts'
 import { ReasonCode } from './reason-code.ts'
 import type { Session } from './session.ts'
 
@@ -15,8 +19,7 @@ export function receiveAck(connection: Connection, reader: FrameReader): void {
   const session = connection.session as Session
   switch (reader.header) {
     case header.puback:
-      session.puback(ack.messageId)
-      reportAck(connection)
+      finish(connection, session, ack.messageId, 'puback')
       return
     case header.pubrec:
       session.pubrec(ack.messageId, ack.reasonCode)
@@ -25,8 +28,7 @@ export function receiveAck(connection: Connection, reader: FrameReader): void {
       receivePubrel(connection, session, ack.messageId)
       return
     default:
-      session.pubcomp(ack.messageId)
-      reportAck(connection)
+      finish(connection, session, ack.messageId, 'pubcomp')
   }
 }
 
@@ -50,7 +52,27 @@ export function sendAck(
   writeAck(outbox.buffer, offset, header[kind], messageId, reasonCode, version)
 }
 
-function reportAck(connection: Connection): void {
-  const { broker } = connection.engine
-  if (broker.listenerCount('ack') > 0) broker.emit('ack', undefined, connection.client)
+/** A delivery is over. Whoever listens is told which: of a stored queue the PUBLISH, or the PUBREL that was the last word; of
+ * others nobody kept it. */
+function finish(connection: Connection, session: Session, messageId: number, kind: 'puback' | 'pubcomp'): void {
+  const { broker, clock } = connection.engine
+  if (broker.listenerCount('ack') === 0) {
+    session[kind](messageId)
+    return
+  }
+  // Asked before it is forgotten.
+  const entry = session.storedEntry(messageId)
+  session[kind](messageId)
+  const told = after(entry, stored => {
+    broker.emit('ack', stored && acknowledgedPacket(stored, messageId, clock.now()), connection.client)
+  })
+  connection.engine.watch(told, 'read')
+}
+
+function acknowledgedPacket(
+  { message, released }: QueueEntry,
+  messageId: number,
+  now: number,
+): BrokerPacket | { cmd: 'pubrel'; messageId: number } {
+  return released ? { cmd: 'pubrel', messageId } : { ...packetOf(message, false, now), messageId }
 }

@@ -43,7 +43,8 @@ function agreeClientId(connection: Connection, packet: ConnectPacket): { clientI
   const { maxClientsIdLength } = connection.engine.options
   if (connection.version === 3 && Buffer.byteLength(clientId) > maxClientsIdLength) {
     throw new BrokerError('CLIENT_ID_TOO_LONG', {
-      message: `identifier rejected: ${Buffer.byteLength(clientId)} bytes exceed maxClientsIdLength of ${maxClientsIdLength} bytes`,
+      message: 'identifier rejected',
+      detail: `${Buffer.byteLength(clientId)} bytes exceed maxClientsIdLength of ${maxClientsIdLength} bytes`,
       reasonCode: ReasonCode.clientIdentifierNotValid,
     })
   }
@@ -52,7 +53,8 @@ function agreeClientId(connection: Connection, packet: ConnectPacket): { clientI
   if (connection.version === 3 || (connection.version !== 5 && packet.clean !== true)) {
     // [MQTT3-3.1.3-8]
     throw new BrokerError('CLIENT_ID_INVALID', {
-      message: 'identifier rejected: an empty client identifier needs MQTT 3.1.1 with clean session 1, or MQTT 5',
+      message: 'identifier rejected',
+      detail: 'an empty client identifier needs MQTT 3.1.1 with clean session 1, or MQTT 5',
       reasonCode: ReasonCode.clientIdentifierNotValid,
     })
   }
@@ -65,7 +67,8 @@ function agreeKeepAlive(connection: Connection, wished: number): number {
   if (keepaliveLimit === 0 || (wished > 0 && wished <= keepaliveLimit)) return wished
   if (connection.version === 5) return keepaliveLimit
   throw new BrokerError('KEEP_ALIVE_LIMIT', {
-    message: `keep alive limit exceeded: ${wished} s, keepaliveLimit is ${keepaliveLimit} s`,
+    message: 'keep alive limit exceeded',
+    detail: `${wished} s, keepaliveLimit is ${keepaliveLimit} s`,
     reasonCode: ReasonCode.unspecifiedError,
   })
 }

@@ -1,3 +1,5 @@
+import type { Packet } from '@x/packet'
+
 export type BrokerErrorCode =
   // What a peer did
   | 'FIRST_PACKET_NOT_CONNECT'
@@ -17,9 +19,11 @@ export type BrokerErrorCode =
   | 'CONNECTION_CLOSED'
   | 'MAXIMUM_PACKET_SIZE'
   | 'DRAIN_TIMEOUT'
+  | 'QUEUE_LIMIT'
   // What the program or its hooks decided
   | 'NOT_AUTHENTICATED'
   | 'NOT_AUTHORIZED'
+  | 'HOOK_TIMEOUT'
   // What a part of this broker could not do
   | 'STORE_FAILED'
   // What the caller did
@@ -27,19 +31,29 @@ export type BrokerErrorCode =
   | 'BROKER_CLOSED'
   | 'PACKET_INVALID'
 
-/** How the engine refuses: a stable code, what an MQTT 5 peer is told, and a sentence with the value and the limit. */
+/** How the engine refuses: a stable code, what an MQTT 5 peer is told, and a sentence with the value and the limit. Where
+ * programs written for Aedes compare `message`, it is Aedes's, to the letter, and the values are in `detail`. */
 export class BrokerError extends Error {
   override readonly name = 'BrokerError'
   readonly code: BrokerErrorCode
+  /** The value and the limit, where `message` does not have them. Peers and logs are told both. */
+  readonly detail: string | undefined
   /** MQTT 5 reason code for the peer; 3.1.1 peers get the return code nearest to it, or a closed connection. */
   readonly reasonCode: number
   /** CONNACK code that was sent, for errors before a connection was accepted. */
   errorCode?: number
+  /** The packet that was not allowed, for errors that are about one. */
+  info?: Packet
 
-  constructor(code: BrokerErrorCode, options: { message: string; reasonCode: number; cause?: unknown }) {
+  constructor(
+    code: BrokerErrorCode,
+    options: { message: string; reasonCode: number; detail?: string; cause?: unknown; info?: Packet },
+  ) {
     super(options.message, 'cause' in options ? { cause: options.cause } : undefined)
     this.code = code
     this.reasonCode = options.reasonCode
+    this.detail = options.detail
+    if (options.info !== undefined) this.info = options.info
   }
 }
 
@@ -55,13 +69,23 @@ export function reasonCodeFrom(error: unknown, fallback: number): number {
   return typeof reasonCode === 'number' && reasonCode >= 0x80 && reasonCode <= 0xff ? reasonCode : fallback
 }
 
+/** Message and detail of an error as one sentence. */
+export function sentenceOf(error: Error): string {
+  return error instanceof BrokerError && error.detail !== undefined ? `${error.message}: ${error.detail}` : error.message
+}
+
 /** Characters of a reason string; more is no help to anybody. */
 const longestReason = 1000
 
-/** An error's sentence as a UTF-8 string that MQTT allows, whatever a hook has put there. MQTT 5.0 §1.5.4 */
+/** An error's sentence for the peer, whatever a hook has put there. */
 export function reasonStringOf(error: Error): string {
+  return asReasonString(sentenceOf(error))
+}
+
+/** The text as a UTF-8 string that MQTT allows, and not longer than helps anybody. MQTT 5.0 §1.5.4 */
+export function asReasonString(sentence: string): string {
   // By way of UTF-8, which has no lone surrogates.
-  return Buffer.from(error.message.slice(0, longestReason).replaceAll('\0', ' ')).toString()
+  return Buffer.from(sentence.slice(0, longestReason).replaceAll('\0', ' ')).toString()
 }
 
 /** Where the client should go instead, as an error of a hook may say (with 0x9C or 0x9D). MQTT 5.0 §3.2.2.3.16 */

@@ -4,19 +4,23 @@ import { systemClock } from '@x/contract'
 import { PacketError } from '@x/packet'
 import { parseTopicFilter, parseTopicName } from '@x/topic-trie'
 import { BrokerError } from './broker-error.ts'
+import { clientsView } from './clients-view.ts'
 import { settle } from './client.ts'
 import type { Client, DoneCallback } from './client.ts'
 import { Connection } from './connection.ts'
 import { Engine } from './engine.ts'
 import { Hold } from './hold.ts'
+import type { HookCalls } from './hook-call.ts'
 import { HookedBroker } from './hooked-broker.ts'
 import type { NormalisedHooks } from './hooks.ts'
 import type { DeliverFunction, LocalSubscriber } from './local-subscriber.ts'
+import { MessageQueue } from './message-queue.ts'
 import { checkOptions } from './options.ts'
 import type { BrokerOptions } from './options.ts'
 import { publicationOf } from './packet-form.ts'
 import type { PublishRequest } from './packet-form.ts'
 import { ReasonCode } from './reason-code.ts'
+import { packageVersion } from './version.ts'
 
 const connectionKey = Symbol('connection')
 
@@ -35,6 +39,12 @@ export class Broker extends HookedBroker implements PluggableBroker {
   readonly id: string
   /** Settles when store and emitter are open. Connections may come earlier: their CONNECT waits. */
   readonly ready: Promise<void>
+  /** The options as they were given. */
+  readonly opts: Readonly<BrokerOptions>
+  /** Connected clients by identifier, without prototype and always current. */
+  readonly clients: Readonly<Record<string, Client>>
+  /** The broker's messages behind the interface of mqemitter. */
+  readonly mq: MessageQueue
   readonly #engine: Engine
   readonly #plugins: BrokerOptions['plugins']
   readonly #detach: (() => MaybePromise<void>)[] = []
@@ -50,6 +60,9 @@ export class Broker extends HookedBroker implements PluggableBroker {
     this.id = checked.id
     this.#plugins = options.plugins
     this.#engine = new Engine(this, checked, partsOf(options))
+    this.opts = options
+    this.clients = clientsView(this.#engine.clients)
+    this.mq = new MessageQueue(this, this.#engine.locals)
     this.setHooks(options)
     this.hooksChanged()
     this.ready = this.#open()
@@ -88,7 +101,8 @@ export class Broker extends HookedBroker implements PluggableBroker {
   publish(packet: PublishRequest, client: Client | null, done?: DoneCallback): void
   publish(packet: PublishRequest, second?: Client | null | DoneCallback, third?: DoneCallback): Promise<void> | void {
     const done = typeof second === 'function' ? second : third
-    return settle(() => this.#publish(packet), done)
+    const client = typeof second === 'object' && second !== null ? second : undefined
+    return settle(() => this.#publish(packet, client), done)
   }
 
   /** Calls `deliver` for each message that matches the filter, `concurrency` at a time; who publishes waits for it. The same
@@ -133,6 +147,60 @@ export class Broker extends HookedBroker implements PluggableBroker {
     return this.#engine.persistence
   }
 
+  /** Of this package. */
+  get version(): string {
+    return packageVersion
+  }
+
+  /** Other brokers that are there: ms since the epoch of their last heartbeat, by id, without prototype. */
+  get brokers(): Readonly<Record<string, number>> {
+    return this.#engine.presence.brokers
+  }
+
+  get trustProxy(): boolean {
+    return this.#engine.options.trustProxy
+  }
+
+  get trustedProxies(): readonly string[] {
+    return this.#engine.options.trustedProxies
+  }
+
+  get concurrency(): number {
+    return this.#engine.options.concurrency
+  }
+
+  get queueLimit(): number {
+    return this.#engine.options.queueLimit
+  }
+
+  get heartbeatInterval(): number {
+    return this.#engine.options.heartbeatInterval
+  }
+
+  get connectTimeout(): number {
+    return this.#engine.options.connectTimeout
+  }
+
+  get drainTimeout(): number {
+    return this.#engine.options.drainTimeout
+  }
+
+  get keepaliveLimit(): number {
+    return this.#engine.options.keepaliveLimit
+  }
+
+  get maxClientsIdLength(): number {
+    return this.#engine.options.maxClientsIdLength
+  }
+
+  get maxTopicLevels(): number {
+    return this.#engine.options.maxTopicLevels
+  }
+
+  get maxInflightInbound(): number {
+    return this.#engine.options.maxInflightInbound
+  }
+
   /** Number of the last message that entered through this broker. */
   get counter(): number {
     return this.#engine.brokerCounter
@@ -157,9 +225,14 @@ export class Broker extends HookedBroker implements PluggableBroker {
 
   /** The engine's: an error that ends a connection. */
   reportConnectionError(client: Client, error: Error): void {
+    client.errored = true
     if (error instanceof PacketError) this.#engine.counters.malformedPackets += 1
     this.emit(client.id === null ? 'connectionError' : 'clientError', client, error)
     if (client.listenerCount('error') > 0) client.emit('error', error)
+  }
+
+  protected override get hookCalls(): HookCalls {
+    return this.#engine.hookCalls
   }
 
   protected override get normalisedHooks(): NormalisedHooks {
@@ -194,16 +267,16 @@ export class Broker extends HookedBroker implements PluggableBroker {
     this.emit('closed')
   }
 
-  #publish(packet: PublishRequest): MaybePromise<void> {
+  #publish(packet: PublishRequest, client: Client | undefined): MaybePromise<void> {
     if (this.#closing !== undefined) throw brokerClosed()
     parseTopicName(packet.topic, { maximumLevels: this.#engine.options.maxTopicLevels })
     const publication = publicationOf(packet, {
-      publisher: packet.clientId,
+      publisher: packet.clientId ?? client?.id ?? undefined,
       brokerId: packet.brokerId ?? this.id,
       brokerCounter: packet.brokerCounter ?? this.#engine.nextCounter(),
       now: this.#engine.clock.now(),
     })
-    return this.#engine.publish(publication, undefined)
+    return this.#engine.publish(publication, (client?.conn as HandledStream | undefined)?.[connectionKey])
   }
 
   #subscribe(filter: string, deliver: DeliverFunction): void {
@@ -231,7 +304,19 @@ export class Broker extends HookedBroker implements PluggableBroker {
 }
 
 function partsOf(options: BrokerOptions): { persistence: Persistence; emitter: Emitter | undefined; clock: Clock } {
-  const { persistence, emitter, clock = systemClock } = options
+  const { persistence, mq, emitter = mq, clock = systemClock } = options
+  if (mq !== undefined && emitter !== mq) {
+    throw new BrokerError('OPTION_INVALID', {
+      message: 'options emitter and mq are two names of one part: only one of them may be given',
+      reasonCode: ReasonCode.implementationSpecificError,
+    })
+  }
+  if (emitter !== undefined && typeof emitter.addRoute !== 'function') {
+    throw new BrokerError('OPTION_INVALID', {
+      message: `option ${mq === undefined ? 'emitter' : 'mq'} has no method addRoute: it must be an Emitter of @x/contract`,
+      reasonCode: ReasonCode.implementationSpecificError,
+    })
+  }
   if (typeof persistence?.openSession !== 'function') {
     throw new BrokerError('OPTION_INVALID', {
       message: 'option persistence has no method openSession: it must be a Persistence of @x/contract',

@@ -31,6 +31,23 @@ export interface CloseOptions {
   serverReference?: string
 }
 
+/** What is known of where a connection comes from, beyond its stream: found by `decodeProtocol`, or by a listener. */
+export interface ConnectionDetails {
+  /** Of the client, not of the proxy in between. */
+  ipAddress?: string
+  port?: number
+  /** 4 or 6. */
+  ipFamily?: number
+  serverIpAddress?: string
+  serverPort?: number
+  isWebsocket?: boolean
+  isTls?: boolean
+  isProxy?: number
+  /** What is left of the bytes when what is not MQTT is taken away. */
+  data?: Buffer
+  [more: string]: unknown
+}
+
 /** Called when it is done, with the error when it failed. */
 export type DoneCallback = (error?: Error) => void
 
@@ -56,6 +73,11 @@ export class Client extends EventEmitter {
   connecting = true
   connected = false
   closed = false
+  /** CONNACK is out, whatever it said. */
+  connackSent = false
+  /** An error has ended, or is ending, the connection. */
+  errored = false
+  connDetails: ConnectionDetails | undefined
   readonly #connection: Connection
 
   constructor(broker: Broker, connection: Connection, request: unknown) {
@@ -63,6 +85,9 @@ export class Client extends EventEmitter {
     this.broker = broker
     this.#connection = connection
     this.req = request
+    if (typeof request === 'object' && request !== null && 'connDetails' in request) {
+      this.connDetails = request.connDetails as ConnectionDetails
+    }
   }
 
   /** The stream the client talks over. */
@@ -119,6 +144,30 @@ export class Client extends EventEmitter {
 
   resume(): void {
     this.#connection.release(Hold.program)
+  }
+
+  /** Sends what waits for the client, as far as its window has room. It is done without being asked. */
+  emptyOutgoingQueue(done?: DoneCallback): void {
+    this.#connection.session?.pump()
+    if (done !== undefined) queueMicrotask(done)
+  }
+
+  /** Calls back when the connection takes more; with an error when it has ended before. */
+  waitForDrain(done: DoneCallback): void {
+    const { stream } = this.#connection
+    if (this.closed || stream.destroyed) queueMicrotask(() => done(connectionClosed(this)))
+    else if (!stream.writableNeedDrain) queueMicrotask(done)
+    else {
+      const settle = (error?: Error): void => {
+        stream.off('drain', drained)
+        stream.off('close', closed)
+        done(error)
+      }
+      const drained = (): void => settle()
+      const closed = (): void => settle(connectionClosed(this))
+      stream.once('drain', drained)
+      stream.once('close', closed)
+    }
   }
 
   /** The engine's: CONNECT has been read and its identifier is acceptable. */
@@ -188,9 +237,9 @@ export class Client extends EventEmitter {
     const list = typeof request === 'string' ? [request] : Array.isArray(request) ? request : request.unsubscriptions
     const filters = list.map(item => (typeof item === 'string' ? item : item.topic))
     const connection = this.#connection
-    return after(unsubscribe(connection, filters), granted => {
+    return after(unsubscribe(connection, filters), ({ codes }) => {
       if (typeof request === 'object' && 'messageId' in request && request.messageId !== undefined) {
-        connection.sendPacket({ cmd: 'unsuback', messageId: request.messageId, granted: [...granted] })
+        connection.sendPacket({ cmd: 'unsuback', messageId: request.messageId, granted: codes })
       }
     })
   }

@@ -1,6 +1,6 @@
 import type { MaybePromise } from '@x/contract'
-import { decodeControl, willProperties } from '@x/packet'
-import type { ConnectPacket, FrameReader, ProtocolVersion } from '@x/packet'
+import { Decoder, decodeControl, willProperties } from '@x/packet'
+import type { ConnectPacket, FrameReader, Packet, ProtocolVersion } from '@x/packet'
 import { agree } from './agreement.ts'
 import { beginAuthentication } from './authentication.ts'
 import { BrokerError, toError } from './broker-error.ts'
@@ -18,8 +18,10 @@ export function receiveConnect(connection: Connection, reader: FrameReader): May
   if (reader.header >> 4 !== connectType) {
     // [MQTT5-3.1.0-1]
     throw new BrokerError('FIRST_PACKET_NOT_CONNECT', {
-      message: `Invalid protocol: the first packet has type ${reader.header >> 4}, it must be CONNECT`,
+      message: 'Invalid protocol',
+      detail: `the first packet has type ${reader.header >> 4}, it must be CONNECT`,
       reasonCode: ReasonCode.protocolError,
+      ...packetIn(reader),
     })
   }
   const frame = reader.frame()
@@ -41,6 +43,16 @@ export function receiveConnect(connection: Connection, reader: FrameReader): May
     ok => (ok === true ? checked(connection, packet, wire) : turnAway(connection)),
     (error: unknown) => turnAway(connection, toError(error)),
   )
+}
+
+/** The packet as it is, for whoever looks into the error; a broken one can't be shown. */
+function packetIn(reader: FrameReader): { info?: Packet } {
+  try {
+    const [info] = new Decoder().push(Buffer.from(reader.frame()))
+    return info === undefined ? {} : { info }
+  } catch {
+    return {}
+  }
 }
 
 /** The protocol level byte, so that a CONNECT that can't be read is refused in its own language. */

@@ -8,6 +8,7 @@ import { receiveAuthentication } from './authentication.ts'
 import type { EnhancedAuthentication } from './authentication.ts'
 import { receiveConnect } from './connect.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
+import { decodeProtocol } from './decode-protocol.ts'
 import type { Deadlined } from './deadline-wheel.ts'
 import { endSession } from './disconnect.ts'
 import type { Engine } from './engine.ts'
@@ -122,8 +123,19 @@ export class Connection implements OutboxOwner, Deadlined {
     }
     this.#lastReceived = this.engine.wheel.now
     this.engine.counters.bytesReceived += chunk.length
-    this.#reader.push(chunk)
+    const bytes = this.phase === 'awaitingConnect' && this.engine.options.trustProxy ? this.#decode(chunk) : chunk
+    if (bytes.length === 0) return
+    this.#reader.push(bytes)
     this.#process()
+  }
+
+  #decode(chunk: Buffer): Buffer {
+    try {
+      return decodeProtocol(this, chunk)
+    } catch (error) {
+      this.fail(error)
+      return noPacket
+    }
   }
 
   hold(reason: number): void {
@@ -165,6 +177,7 @@ export class Connection implements OutboxOwner, Deadlined {
 
   #waitFor(step: Promise<void>): void {
     this.hold(Hold.step)
+    if (this.phase === 'connecting') this.#checkQueue()
     step.then(
       () => this.release(Hold.step),
       (error: unknown) => {
@@ -172,6 +185,18 @@ export class Connection implements OutboxOwner, Deadlined {
         this.release(Hold.step)
       },
     )
+  }
+
+  /** What stands behind a CONNECT is not acted on before that is answered, and not more than `queueLimit` packets may. */
+  #checkQueue(): void {
+    const { queueLimit } = this.engine.options
+    if (this.#reader.countFrames(queueLimit + 1) <= queueLimit) return
+    const error = new BrokerError('QUEUE_LIMIT', {
+      message: 'Client queue limit reached',
+      detail: `more than queueLimit of ${queueLimit} packets came before CONNACK`,
+      reasonCode: ReasonCode.quotaExceeded,
+    })
+    refuseConnect(this, error)
   }
 
   // ── bytes out ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -277,7 +302,8 @@ export class Connection implements OutboxOwner, Deadlined {
     const { connectTimeout } = this.engine.options
     this.end({
       error: new BrokerError('CONNECT_TIMEOUT', {
-        message: `connect did not arrive in time (connectTimeout of ${connectTimeout} ms)`,
+        message: 'connect did not arrive in time',
+        detail: `connectTimeout is ${connectTimeout} ms`,
         reasonCode: ReasonCode.keepAliveTimeout,
       }),
     })
@@ -299,6 +325,7 @@ export class Connection implements OutboxOwner, Deadlined {
       reasonCode: ReasonCode.keepAliveTimeout,
       error: new BrokerError('KEEP_ALIVE_TIMEOUT', {
         message: 'keep alive timeout',
+        detail: `nothing came for ${this.keepAlive} ms, one and a half times the keep alive`,
         reasonCode: ReasonCode.keepAliveTimeout,
       }),
     })
@@ -316,7 +343,8 @@ export class Connection implements OutboxOwner, Deadlined {
     if (now < this.#fullSince + drainTimeout) return this.#fullSince + drainTimeout
     this.end({
       error: new BrokerError('DRAIN_TIMEOUT', {
-        message: `drain timeout: ${this.outbox.pending} bytes were not taken within drainTimeout of ${drainTimeout} ms`,
+        message: 'drain timeout',
+        detail: `${this.outbox.pending} bytes were not taken within drainTimeout of ${drainTimeout} ms`,
         reasonCode: ReasonCode.quotaExceeded,
       }),
     })

@@ -34,9 +34,12 @@ export function endSession(connection: Connection, before: Phase, ending: Ending
   if (before !== 'connected') return
   engine.counters.clientsConnected -= 1
   if (session !== undefined && connection.sessionExpiryInterval === 0 && session.subscriptions.size > 0) {
-    if (broker.listenerCount('unsubscribe') > 0) broker.emit('unsubscribe', [...session.subscriptions.keys()], client)
+    const filters = [...session.subscriptions.keys()]
+    if (broker.listenerCount('unsubscribe') > 0) broker.emit('unsubscribe', filters, client)
+    engine.presence.unsubscribed(session.clientId, filters)
   }
   broker.emit('clientDisconnect', client)
+  engine.presence.clientDisconnected(client.id as string)
 }
 
 function closeSession(connection: Connection, session: Session, wantsWill: boolean): void {

@@ -23,6 +23,7 @@ import { createCounters } from './counters.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
 import type { Deadlined } from './deadline-wheel.ts'
 import { deliver } from './delivery.ts'
+import { HookCalls } from './hook-call.ts'
 import type { NormalisedHooks } from './hooks.ts'
 import { LocalSubscribers } from './local-subscriber.ts'
 import { isPromise, after } from './maybe-promise.ts'
@@ -30,6 +31,7 @@ import type { CheckedOptions } from './options.ts'
 import { FlushQueue } from './outbox.ts'
 import type { OutboxContext } from './outbox.ts'
 import { packetOf, republish } from './packet-form.ts'
+import { Presence } from './presence.ts'
 import { Publication } from './publication.ts'
 import { PublishRun } from './publish-run.ts'
 import { ReasonCode } from './reason-code.ts'
@@ -40,6 +42,7 @@ import { SharedGroup } from './shared-group.ts'
 /** ms between two looks for expired sessions and delayed wills. */
 const sweepInterval = 1000
 const sweepBatch = 100
+const packetIdentifiers = 65_535
 
 /** What all connections of a broker share: the parts it is wired from, its routing table, and the scratch objects of the
  * hot path. `Broker` is its face to programs. */
@@ -62,6 +65,8 @@ export class Engine implements Deadlined, PersistenceHost {
   /** The holder of each client identifier. */
   readonly clients: Map<string, Connection> = new Map()
   readonly groups: Map<string, SharedGroup> = new Map()
+  readonly presence: Presence
+  readonly hookCalls: HookCalls
 
   // Scratch: used by one connection at a time, and never across an asynchronous step.
   readonly publishFrame: PublishFrame = new PublishFrame()
@@ -107,6 +112,13 @@ export class Engine implements Deadlined, PersistenceHost {
       routeRemoved: filter => this.watch(this.emitter?.removeRoute(filter), 'removeRoute'),
     })
     this.run = new PublishRun(this)
+    this.presence = new Presence(this)
+    this.hookCalls = new HookCalls(this.wheel, options.hookTimeout)
+  }
+
+  /** QoS 1 and 2 messages one client may have open towards us. MQTT 5.0 §3.2.2.3.3 */
+  get receiveMaximum(): number {
+    return this.options.maxInflightInbound === 0 ? packetIdentifiers : this.options.maxInflightInbound
   }
 
   get brokerId(): string {
@@ -136,6 +148,7 @@ export class Engine implements Deadlined, PersistenceHost {
       presence: () => undefined,
     })
     this.wheel.schedule(this, this.clock.now() + sweepInterval)
+    this.presence.begin()
   }
 
   async close(): Promise<void> {

@@ -75,6 +75,8 @@ function welcome(connection: Connection, session: Session, present: boolean, agr
   connection.accepted(engine.options.maximumPacketSize)
   session.open()
   broker.emit('client', client)
+  engine.presence.clientConnected(session.clientId)
+  client.connackSent = true
   if (broker.listenerCount('connackSent') > 0) broker.emit('connackSent', connack, client)
   session.pump()
   client.ready()
@@ -93,7 +95,7 @@ function makeConnack(connection: Connection, present: boolean, agreement: Agreem
     reasonCode: ReasonCode.success,
     properties: {
       ...(agreement.sessionExpiryInterval !== wished && { sessionExpiryInterval: agreement.sessionExpiryInterval }),
-      receiveMaximum: options.maxInflightInbound,
+      receiveMaximum: engine.receiveMaximum,
       maximumPacketSize: options.maximumPacketSize,
       topicAliasMaximum: options.topicAliasMaximum,
       ...(agreement.assigned && { assignedClientIdentifier: agreement.clientId }),

@@ -1,6 +1,8 @@
 import { EventEmitter } from 'node:events'
-import { BrokerError } from './broker-error.ts'
+import { BrokerError, toError } from './broker-error.ts'
 import type { Broker } from './broker.ts'
+import type { BrokerEvents } from './events.ts'
+import type { HookCalls } from './hook-call.ts'
 import { normaliseHook } from './hooks.ts'
 import type {
   AuthenticateEnhancedHook,
@@ -8,15 +10,19 @@ import type {
   AuthorizeForwardHook,
   AuthorizePublishHook,
   AuthorizeSubscribeHook,
+  DecodeProtocolHook,
+  HookCallback,
   HookOptions,
   NormalisedHooks,
   PreConnectHook,
   PublishedHook,
 } from './hooks.ts'
+import { isPromise } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 
 /** Parameters of each hook, the callback not counted. */
 const hookParameters = {
+  decodeProtocol: 2,
   preConnect: 2,
   authenticate: 3,
   authenticateEnhanced: 2,
@@ -28,7 +34,7 @@ const hookParameters = {
 
 /** An emitter of broker events whose hooks can be set, changed and taken away at any time. They are brought into one form
  * when they are set, not when they are called. */
-export abstract class HookedBroker extends EventEmitter {
+export abstract class HookedBroker extends EventEmitter<BrokerEvents> {
   readonly #set: HookOptions = {}
   /** Whether anybody listens to single messages. */
   publishObserved = false
@@ -45,8 +51,17 @@ export abstract class HookedBroker extends EventEmitter {
 
   /** Where the hooks go in the form the engine calls. */
   protected abstract get normalisedHooks(): NormalisedHooks
+  /** Hooks that are to answer yet. */
+  protected abstract get hookCalls(): HookCalls
   /** A hook, or the interest in messages, has changed. */
   protected abstract hooksChanged(): void
+
+  get decodeProtocol(): DecodeProtocolHook | null {
+    return this.#set.decodeProtocol ?? null
+  }
+  set decodeProtocol(hook: DecodeProtocolHook | null | undefined) {
+    this.#setHook('decodeProtocol', hook)
+  }
 
   get preConnect(): PreConnectHook | null {
     return this.#set.preConnect ?? null
@@ -117,7 +132,9 @@ export abstract class HookedBroker extends EventEmitter {
     else {
       // `this` of a hook is a Broker, the only class that extends this one.
       const broker = this as unknown as Broker
-      hooks[name] = normaliseHook(hook, broker, hookParameters[name]) as NonNullable<NormalisedHooks[Name]>
+      const call = name === 'preConnect' ? withPacketOrCallback(hook as PreConnectHook) : hook
+      const raw = { name, call, parameters: hookParameters[name] }
+      hooks[name] = normaliseHook(raw, broker, this.hookCalls) as NonNullable<NormalisedHooks[Name]>
     }
     this.hooksChanged()
   }
@@ -125,5 +142,30 @@ export abstract class HookedBroker extends EventEmitter {
   #observe(observed: boolean): void {
     this.publishObserved = observed
     this.hooksChanged()
+  }
+}
+
+type UnknownFunction = (this: Broker, ...values: unknown[]) => unknown
+
+/** `preConnect` once was `(client, done)`, and is `(client, packet, done)`. Of a function of two parameters nobody can tell which
+ * it is, so its second one is what serves as either: the packet, which can be called. */
+function withPacketOrCallback(hook: PreConnectHook): UnknownFunction {
+  const call = hook as UnknownFunction
+  if (call.length !== 2) return call
+  return function preConnect(this: Broker, client: unknown, packet: unknown, done: unknown): void {
+    const finish = done as HookCallback<unknown>
+    const callable = new Proxy(finish, {
+      get: (_finish, name) => Reflect.get(packet as object, name),
+      set: (_finish, name, value) => Reflect.set(packet as object, name, value),
+      has: (_finish, name) => Reflect.has(packet as object, name),
+    })
+    const answer = call.call(this, client, callable)
+    if (typeof answer === 'boolean') finish(null, answer)
+    else if (isPromise(answer)) {
+      answer.then(
+        ok => finish(null, ok),
+        (error: unknown) => finish(toError(error)),
+      )
+    }
   }
 }

@@ -3,7 +3,8 @@ import type { ConnectPacket } from '@x/packet'
 import type { Subscription as PacketSubscription } from '@x/packet'
 import { toError } from './broker-error.ts'
 import type { Broker } from './broker.ts'
-import type { Client } from './client.ts'
+import type { Client, ConnectionDetails } from './client.ts'
+import type { HookCall, HookCalls } from './hook-call.ts'
 import { isPromise } from './maybe-promise.ts'
 import type { BrokerPacket } from './packet-form.ts'
 
@@ -35,7 +36,8 @@ type Hook<Parameters_ extends unknown[], Answer> = (
   ...parameters: [...Parameters_, done: HookCallback<Answer>]
 ) => MaybePromise<Answer> | void
 
-/** Before anything of the client is known. Anything but `true` closes the connection without CONNACK. */
+/** Before anything of the client is known. Anything but `true` closes the connection without CONNACK. In JavaScript a function
+ * of two parameters may also be `(client, done)`, as Aedes had it once. */
 export type PreConnectHook = Hook<[client: Client, packet: ConnectPacket], boolean>
 /** `true` lets the client in. An error may carry `returnCode` (3.1.1) or `reasonCode` (5.0) for the CONNACK. */
 export type AuthenticateHook = Hook<
@@ -61,7 +63,12 @@ export type AuthorizeForwardHook = (
 /** After a message is stored and routed; the publisher's acknowledgement waits for it. */
 export type PublishedHook = Hook<[packet: BrokerPacket, client: Client | null], void>
 
+/** With `trustProxy`: looks at the bytes that come before a CONNECT, and answers what it found in them, for `client.connDetails`;
+ * with `data`, these take the place of the bytes. Synchronous; a throw closes the connection. */
+export type DecodeProtocolHook = (this: Broker, client: Client, bytes: Buffer) => ConnectionDetails | null | undefined
+
 export interface HookOptions {
+  decodeProtocol?: DecodeProtocolHook | null
   preConnect?: PreConnectHook | null
   authenticate?: AuthenticateHook | null
   authenticateEnhanced?: AuthenticateEnhancedHook | null
@@ -73,6 +80,7 @@ export interface HookOptions {
 
 /** The hooks in the one form the engine calls; undefined where none is set, so that it costs nothing. */
 export interface NormalisedHooks {
+  decodeProtocol?: (client: Client, bytes: Buffer) => ConnectionDetails | null | undefined
   preConnect?: (client: Client, packet: ConnectPacket) => MaybePromise<boolean | undefined>
   authenticate?: (
     client: Client,
@@ -89,43 +97,56 @@ export interface NormalisedHooks {
   published?: (packet: BrokerPacket, client: Client | null) => MaybePromise<unknown>
 }
 
-/** Turns a hook of either style into a function that answers directly or by a promise.
- * `parameters`: how many it has without the callback. */
-export function normaliseHook(
-  hook: (...values: never[]) => unknown,
-  broker: Broker,
-  parameters: number,
-): (...values: unknown[]) => MaybePromise<unknown> {
-  const call = hook as (...values: unknown[]) => unknown
-  if (hook.length > parameters) return (...values) => callWithCallback(call, broker, values)
-  return (...values) => call.apply(broker, values)
+/** A hook before it is brought into the engine's form. */
+export interface RawHook {
+  readonly name: keyof HookOptions
+  readonly call: (...values: never[]) => unknown
+  /** How many parameters it has without the callback. */
+  readonly parameters: number
 }
 
-interface Outcome {
-  readonly error: Error | undefined
-  readonly answer: unknown
+/** Turns a hook of either style into a function that answers directly or by a promise, in time. */
+export function normaliseHook(
+  { name, call, parameters }: RawHook,
+  broker: Broker,
+  calls: HookCalls,
+): (...values: unknown[]) => MaybePromise<unknown> {
+  const hook = call as (...values: unknown[]) => unknown
+  if (hook.length > parameters) return (...values) => callWithCallback(name, calls, hook.bind(broker), values)
+  return (...values) => {
+    const answer = hook.apply(broker, values)
+    return isPromise(answer) ? inTime(name, calls, answer) : answer
+  }
+}
+
+function inTime(name: string, calls: HookCalls, answer: Promise<unknown>): Promise<unknown> {
+  const call = calls.begin(name)
+  answer.then(
+    value => calls.end(call, undefined, value),
+    (error: unknown) => calls.end(call, error ?? new Error(`hook ${name} was rejected`)),
+  )
+  return call.answer
 }
 
 /** A callback that is called before the hook returns needs no promise. Only the first answer counts; a hook that throws or
  * rejects has answered with an error. */
 function callWithCallback(
+  name: string,
+  calls: HookCalls,
   hook: (...values: unknown[]) => unknown,
-  broker: Broker,
   values: unknown[],
 ): MaybePromise<unknown> {
-  const call: { outcome?: Outcome; settle?: (outcome: Outcome) => void } = {}
-  const answered = (error: unknown, answer?: unknown): void => {
-    if (call.outcome !== undefined) return
-    call.outcome = { error: error ? toError(error) : undefined, answer }
-    call.settle?.(call.outcome)
+  const outcome: { answered: boolean; error?: unknown; value?: unknown; call?: HookCall } = { answered: false }
+  const done = (error?: unknown, value?: unknown): void => {
+    if (outcome.call !== undefined) calls.end(outcome.call, error, value)
+    else if (!outcome.answered) Object.assign(outcome, { answered: true, error, value })
   }
-  const returned = hook.call(broker, ...values, answered)
-  if (isPromise(returned)) returned.catch(answered)
-  if (call.outcome !== undefined) {
-    if (call.outcome.error !== undefined) throw call.outcome.error
-    return call.outcome.answer
+  const returned = hook(...values, done)
+  if (isPromise(returned)) returned.catch((error: unknown) => done(error ?? new Error(`hook ${name} was rejected`)))
+  if (!outcome.answered) {
+    outcome.call = calls.begin(name)
+    return outcome.call.answer
   }
-  return new Promise((resolve, reject) => {
-    call.settle = ({ error, answer }) => (error === undefined ? resolve(answer) : reject(error))
-  })
+  if (outcome.error) throw toError(outcome.error)
+  return outcome.value
 }

@@ -1,6 +1,14 @@
 export { BrokerError, type BrokerErrorCode } from './broker-error.ts'
 export { Broker } from './broker.ts'
-export type { Client, CloseOptions, DoneCallback, SubscribeRequest, UnsubscribeRequest } from './client.ts'
+export type {
+  Client,
+  CloseOptions,
+  ConnectionDetails,
+  DoneCallback,
+  SubscribeRequest,
+  UnsubscribeRequest,
+} from './client.ts'
+export type { BrokerEvents } from './events.ts'
 export type {
   AuthenticateEnhancedHook,
   AuthenticateHook,
@@ -9,12 +17,14 @@ export type {
   AuthorizeForwardHook,
   AuthorizePublishHook,
   AuthorizeSubscribeHook,
+  DecodeProtocolHook,
   HookCallback,
   HookOptions,
   PreConnectHook,
   PublishedHook,
 } from './hooks.ts'
 export type { DeliverFunction } from './local-subscriber.ts'
+export type { MessageQueue } from './message-queue.ts'
 export type { BrokerLimits, BrokerOptions } from './options.ts'
 export type { BrokerPacket, PublishRequest } from './packet-form.ts'
 export { ReasonCode } from './reason-code.ts'

@@ -36,6 +36,18 @@ export class LocalSubscribers {
     this.#queue = fastq<unknown, Task, void>((task, done) => this.#work(task, done), concurrency)
   }
 
+  get concurrency(): number {
+    return this.#queue.concurrency
+  }
+
+  get running(): number {
+    return this.#queue.running()
+  }
+
+  get waiting(): number {
+    return this.#queue.length()
+  }
+
   /** Delivers to all of them; a promise when one is not done yet. */
   deliver(subscribers: readonly LocalSubscriber[], publication: Publication): MaybePromise<void> {
     let open = 0

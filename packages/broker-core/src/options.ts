@@ -11,12 +11,18 @@ export interface BrokerOptions extends HookOptions, Partial<BrokerLimits> {
   persistence: Persistence
   /** Connects this broker with others; none by default. */
   emitter?: Emitter
+  /** What Aedes calls `emitter`. */
+  mq?: Emitter
   clock?: Clock
   plugins?: readonly Plugin[]
   /** What MQTT 5 clients that ask for it are told to build response topics from. MQTT 5.0 §3.2.2.3.15 */
   responseInformation?: string
   /** Names the broker in `$SYS` topics and to others; a random UUID by default. */
   id?: string
+  /** Whether `decodeProtocol` is asked about the first bytes of each connection: only behind a proxy that writes them. */
+  trustProxy?: boolean
+  /** Addresses of proxies, for `decodeProtocol` to compare with. */
+  trustedProxies?: readonly string[]
 }
 
 /** Every limit of the engine. The comment says what happens at it. */
@@ -29,6 +35,12 @@ export interface BrokerLimits {
   keepaliveLimit: number
   /** Bytes of a client identifier in MQTT 3.1; longer ones are refused. */
   maxClientsIdLength: number
+  /** Packets that may have arrived behind a CONNECT that is still being answered; one more ends the connection. */
+  queueLimit: number
+  /** ms between two heartbeats of this broker, on `$SYS/<id>/heartbeat`. Another broker that misses three is forgotten. */
+  heartbeatInterval: number
+  /** ms a hook may take to answer; then it has answered with an error (`HOOK_TIMEOUT`). 0: for ever. */
+  hookTimeout: number
   /** Levels of a topic name or filter; deeper ones are refused. */
   maxTopicLevels: number
   /** Bytes of one packet from a client; larger ones end the connection (0x95). Announced to MQTT 5 clients. */
@@ -38,7 +50,7 @@ export interface BrokerLimits {
   /** QoS 1 and 2 messages sent to a client and not acknowledged; more wait in its queue. */
   maximumInflight: number
   /** QoS 1 and 2 messages from a client that are not acknowledged or, QoS 2, not released. One more ends the connection
-   * (0x93). Announced to MQTT 5 clients. */
+   * (0x93). Announced to MQTT 5 clients. 0: as many as there are packet identifiers, 65 535. */
   maxInflightInbound: number
   /** Topic aliases a client may use; a higher one ends the connection (0x94). Announced to MQTT 5 clients. */
   topicAliasMaximum: number
@@ -83,11 +95,14 @@ const limitTable = {
   connectTimeout: [30_000, 1, hour],
   keepaliveLimit: [0, 0, 65_535],
   maxClientsIdLength: [23, 1, 65_535],
+  queueLimit: [42, 0, 1_000_000],
+  heartbeatInterval: [60_000, 100, 24 * hour],
+  hookTimeout: [30_000, 0, hour],
   maxTopicLevels: [100, 1, 65_536],
   maximumPacketSize: [16_777_216, 128, 268_435_460],
   maximumConnectPacketSize: [131_072, 128, 268_435_460],
   maximumInflight: [1000, 1, 65_535],
-  maxInflightInbound: [1000, 1, 65_535],
+  maxInflightInbound: [1000, 0, 65_535],
   topicAliasMaximum: [1024, 0, 65_535],
   maximumQueuedMessages: [100_000, 1, Number.MAX_SAFE_INTEGER],
   maximumQueuedBytes: [16_777_216, 1, Number.MAX_SAFE_INTEGER],
@@ -108,7 +123,12 @@ const features = [
   'sharedSubscriptionAvailable',
 ] as const satisfies readonly (keyof BrokerLimits)[]
 
-export type CheckedOptions = Readonly<BrokerLimits> & { readonly id: string; readonly responseInformation?: string }
+export type CheckedOptions = Readonly<BrokerLimits> & {
+  readonly id: string
+  readonly responseInformation?: string
+  readonly trustProxy: boolean
+  readonly trustedProxies: readonly string[]
+}
 
 /** The options with their defaults.
  * @throws BrokerError `OPTION_INVALID`, naming the option, its value and what it may be */
@@ -142,11 +162,18 @@ export function checkOptions(options: BrokerOptions): CheckedOptions {
   if (typeof id !== 'string' || id === '' || /[+#/\0]/.test(id)) {
     throw invalid('id', id, 'a text without +, # and /, since it is a level of $SYS topics')
   }
+  const { trustProxy = false, trustedProxies = [] } = options
+  if (typeof trustProxy !== 'boolean') throw invalid('trustProxy', trustProxy, 'true or false')
+  if (!Array.isArray(trustedProxies) || trustedProxies.some(address => typeof address !== 'string')) {
+    throw invalid('trustedProxies', trustedProxies, 'a list of addresses')
+  }
   return {
     ...(limits as BrokerLimits),
     queueOverflow,
     sharedSubscriptionStrategy,
     id,
+    trustProxy,
+    trustedProxies,
     ...(responseInformation !== undefined && { responseInformation }),
   }
 }

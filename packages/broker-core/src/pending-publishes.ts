@@ -21,7 +21,7 @@ export class Acceptance {
   add<Outcome>(stored: MaybePromise<Outcome>, complete: (outcome: Outcome) => MaybePromise<void>): void {
     const connection = this.#connection
     this.#size += 1
-    if (this.#size >= connection.engine.options.maxInflightInbound) connection.hold(Hold.pending)
+    if (this.#size >= connection.engine.receiveMaximum) connection.hold(Hold.pending)
     const previous = this.#last
     this.#last = Promise.all([stored, previous])
       .then(([outcome]) => complete(outcome))

@@ -137,7 +137,8 @@ function allowed(request: Request, packet: BrokerPacket, now: number): MaybeProm
 
 function notAuthorized(topic: string): BrokerError {
   return new BrokerError('NOT_AUTHORIZED', {
-    message: `$SYS/ topic is reserved: '${topic}' may not be published by clients`,
+    message: '$SYS/ topic is reserved',
+    detail: `'${topic}' may not be published by clients`,
     reasonCode: ReasonCode.notAuthorized,
   })
 }
@@ -216,7 +217,7 @@ async function settle(stored: MaybePromise<number>): Promise<number | { readonly
 
 /** [MQTT5-3.3.4-7]; also keeps QoS 2 ids that are never released from growing without end. */
 function checkReceiveMaximum(connection: Connection, session: Session, qos: number): void {
-  const limit = connection.engine.options.maxInflightInbound
+  const limit = connection.engine.receiveMaximum
   const open = session.received.size + (connection.version === 5 ? (connection.pending?.size ?? 0) : 0)
   if (open < limit) return
   const what = qos === 2 ? 'inbound QoS 2 messages already awaiting PUBREL' : 'inbound messages already unacknowledged'

@@ -45,13 +45,17 @@ function receiveControl(connection: Connection, packet: Packet): MaybePromise<vo
     case 'connect':
       // [MQTT5-3.1.0-2]
       throw new BrokerError('SECOND_CONNECT', {
-        message: 'Invalid protocol: a second CONNECT on one connection',
+        message: 'Invalid protocol',
+        detail: 'a second CONNECT on one connection',
         reasonCode: ReasonCode.protocolError,
+        info: packet,
       })
     default:
       throw new BrokerError('PACKET_NOT_ALLOWED', {
-        message: `Invalid protocol: ${packet.cmd.toUpperCase()} from a client`,
+        message: 'Invalid protocol',
+        detail: `${packet.cmd.toUpperCase()} from a client`,
         reasonCode: ReasonCode.protocolError,
+        info: packet,
       })
   }
 }

@@ -43,6 +43,7 @@ function returnCodeFrom(error: Error): number | undefined {
 
 function sendConnack(connection: Connection, packet: ConnackPacket): void {
   connection.sendPacket(packet)
+  connection.client.connackSent = true
   const { broker } = connection.engine
   if (broker.listenerCount('connackSent') > 0) broker.emit('connackSent', packet, connection.client)
 }

@@ -38,10 +38,18 @@ export interface RouteObserver {
   routeRemoved(filter: string): void
 }
 
+const DOLLAR = 0x24
+
+function isWildcard(character: number): boolean {
+  return character === 0x23 || character === 0x2b
+}
+
 /** Who, of the sessions connected here and the program's own functions, receives a topic. */
 export class Router {
   readonly #trie: FilterTrie<Route, Plan>
   readonly #observer: RouteObserver
+  /** The program's subscribers whose filters begin with a wildcard; undefined while there are none. */
+  #locals: FilterTrie<LocalSubscriber> | undefined
 
   constructor(observer: RouteObserver) {
     this.#trie = new FilterTrie<Route, Plan>({ derive: makePlan })
@@ -59,7 +67,17 @@ export class Router {
 
   /** The same object as long as nothing that concerns the topic has changed. */
   plan(topic: string): Plan {
+    if (this.#locals !== undefined && topic.charCodeAt(0) === DOLLAR) return this.#planWithLocals(this.#locals, topic)
     return this.#trie.match(topic)
+  }
+
+  /** Wildcards at the beginning hide `$` topics from clients (MQTT 5.0 §4.7.2), not from the program. */
+  #planWithLocals(leading: FilterTrie<LocalSubscriber>, topic: string): Plan {
+    const plan = this.#trie.match(topic)
+    // A wildcard takes any first level, so another one that has no `$` finds the same filters.
+    const more = leading.match(`_${topic}`)
+    if (more.length === 0) return plan
+    return { ...plan, locals: [...plan.locals, ...more], size: plan.size + more.length, verbatim: false }
   }
 
   addSession(session: Session, subscription: Subscription): void {
@@ -71,10 +89,16 @@ export class Router {
   }
 
   addLocal(filter: string, subscriber: LocalSubscriber): void {
+    if (isWildcard(filter.charCodeAt(0))) {
+      this.#locals ??= new FilterTrie()
+      this.#locals.add(filter as TopicFilter, subscriber, subscriber)
+    }
     this.#add(filter, subscriber, { kind: 'local', subscriber })
   }
 
   remove(filter: string, key: Session | SharedGroup | LocalSubscriber): boolean {
+    this.#locals?.remove(filter as TopicFilter, key)
+    if (this.#locals?.size === 0) this.#locals = undefined
     const removed = this.#trie.remove(filter as TopicFilter, key)
     if (removed && !this.#trie.has(filter as TopicFilter)) this.#observer.routeRemoved(filter)
     return removed

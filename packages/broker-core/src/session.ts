@@ -1,6 +1,7 @@
 import { isExpired } from '@x/contract'
 import type {
   Delivery,
+  MaybePromise,
   Message,
   OpenedSession,
   QueueEntry,
@@ -15,7 +16,7 @@ import { toError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
 import type { Engine } from './engine.ts'
 import { Inflight, InflightWindow } from './inflight-window.ts'
-import { isPromise } from './maybe-promise.ts'
+import { after, isPromise } from './maybe-promise.ts'
 import { OutgoingAliases } from './outgoing-aliases.ts'
 import type { Outbox } from './outbox.ts'
 import { packetOf, republish } from './packet-form.ts'
@@ -247,6 +248,15 @@ export class Session implements SessionOwner, Recipient {
     const publication = this.#engine.publicationOf(entry.message)
     const { qos, retain, subscriptionIdentifiers } = entry
     this.#sendInflight(publication, { qos, retain, dup: false, subscriptionIdentifiers }, sequence)
+  }
+
+  /** What the store has of a message in flight; undefined: nothing. */
+  storedEntry(messageId: number): MaybePromise<QueueEntry | undefined> {
+    const sequence = this.#window?.find(messageId) ?? -1
+    if (!this.stored || sequence < 0) return undefined
+    return after(this.#engine.persistence.read(this.handle, sequence - 1, 1), ([entry]) =>
+      entry?.sequence === sequence ? entry : undefined,
+    )
   }
 
   /** PUBACK: the QoS 1 flow is over, whatever the reason code ([MQTT5-4.4.0-2]). */

@@ -1,8 +1,8 @@
 import type { MaybePromise, Message, Subscription } from '@x/contract'
-import type { QoS, SubscribePacket, Subscription as PacketSubscription } from '@x/packet'
+import type { QoS, SubackPacket, SubscribePacket, Subscription as PacketSubscription } from '@x/packet'
 import { TopicError, isWildcardFilter, parseSharedFilter, parseTopicFilter } from '@x/topic-trie'
 import type { TopicFilter } from '@x/topic-trie'
-import { BrokerError } from './broker-error.ts'
+import { BrokerError, asReasonString } from './broker-error.ts'
 import type { Connection } from './connection.ts'
 import { all, after } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
@@ -14,7 +14,13 @@ const failure = 0x80
 /** What became of one filter of a SUBSCRIBE. */
 type Outcome =
   | { readonly kind: 'granted'; readonly subscription: Subscription; readonly packet: PacketSubscription }
-  | { readonly kind: 'denied'; readonly reasonCode: number; readonly packet: PacketSubscription }
+  | {
+      readonly kind: 'denied'
+      readonly reasonCode: number
+      readonly packet: PacketSubscription
+      /** For people: MQTT 5.0 §3.9.2.1.2 */
+      readonly reason: string
+    }
 
 /** SUBSCRIBE from a client. MQTT 5.0 §3.8 */
 export function receiveSubscribe(connection: Connection, packet: SubscribePacket): MaybePromise<void> {
@@ -50,30 +56,37 @@ function consider(
   identifier: number | undefined,
 ): MaybePromise<Outcome> {
   const refused = checkFilter(connection, wish)
-  if (refused !== undefined) return { kind: 'denied', reasonCode: refused, packet: wish }
+  if (refused !== undefined) return { kind: 'denied', ...refused, packet: wish }
   const { authorizeSubscribe } = connection.engine.hooks
   if (authorizeSubscribe === undefined) return grant(connection, wish, identifier)
   return after(authorizeSubscribe(connection.client, { ...wish }), answer =>
     answer === null || answer === undefined
-      ? { kind: 'denied', reasonCode: ReasonCode.notAuthorized, packet: wish }
+      ? { kind: 'denied', reasonCode: ReasonCode.notAuthorized, packet: wish, reason: `'${wish.topic}' is not authorized` }
       : grant(connection, answer, identifier),
   )
 }
 
-/** The reason code of a filter that can't be granted; what breaks the protocol, or is wrong and can't be said with a 3.x
- * SUBACK, is thrown. */
-function checkFilter(connection: Connection, wish: PacketSubscription): number | undefined {
+interface Refusal {
+  readonly reasonCode: number
+  readonly reason: string
+}
+
+/** Why a filter can't be granted; what breaks the protocol, or is wrong and can't be said with a 3.x SUBACK, is thrown. */
+function checkFilter(connection: Connection, wish: PacketSubscription): Refusal | undefined {
   const { options, persistence } = connection.engine
   let filter: TopicFilter
   try {
     filter = parseTopicFilter(wish.topic, { maximumLevels: options.maxTopicLevels })
   } catch (error) {
-    if (connection.version === 5 && error instanceof TopicError) return ReasonCode.topicFilterInvalid
+    if (connection.version === 5 && error instanceof TopicError) {
+      return { reasonCode: ReasonCode.topicFilterInvalid, reason: error.message }
+    }
     throw error
   }
   const unshared = parseSharedFilter(filter)
   if (!options.wildcardSubscriptionAvailable && isWildcardFilter(unshared?.filter ?? filter)) {
-    return ReasonCode.wildcardSubscriptionsNotSupported
+    const reason = `'${wish.topic}' has wildcards, but wildcardSubscriptionAvailable is false`
+    return { reasonCode: ReasonCode.wildcardSubscriptionsNotSupported, reason }
   }
   if (unshared === undefined) return undefined
   if (wish.nl === true) {
@@ -84,7 +97,9 @@ function checkFilter(connection: Connection, wish: PacketSubscription): number |
     })
   }
   const available = options.sharedSubscriptionAvailable && persistence.supports.sharedSubscriptions
-  return available ? undefined : ReasonCode.sharedSubscriptionsNotSupported
+  if (available) return undefined
+  const reason = `'${wish.topic}' is shared, but shared subscriptions are not available`
+  return { reasonCode: ReasonCode.sharedSubscriptionsNotSupported, reason }
 }
 
 function grant(connection: Connection, packet: PacketSubscription, identifier: number | undefined): Outcome {
@@ -151,18 +166,30 @@ function acknowledgeSubscribe(connection: Connection, messageId: number, outcome
     if (outcome.kind === 'granted') return outcome.subscription.qos
     return connection.version === 5 ? outcome.reasonCode : failure
   })
-  connection.sendPacket({ cmd: 'suback', messageId, granted })
-  const { broker } = connection.engine
-  if (broker.listenerCount('subscribe') === 0) return
-  const bySubscription = new Map<string, PacketSubscription>()
-  outcomes.forEach((outcome, index) => {
+  connection.sendPacket({ cmd: 'suback', messageId, granted, ...reasonsOf(connection, outcomes) })
+  const { broker, presence } = connection.engine
+  const subscriptions = lastOutcomes(outcomes)
+  if (broker.listenerCount('subscribe') > 0) broker.emit('subscribe', subscriptions, connection.client)
+  presence.subscribed(connection.client.id as string, subscriptions)
+}
+
+/** The reasons of all that was denied, as one text, if the client wants it. MQTT 5.0 §3.1.2.11.7 */
+function reasonsOf(connection: Connection, outcomes: readonly Outcome[]): Pick<SubackPacket, 'properties'> {
+  if (connection.version !== 5 || !connection.requestProblemInformation) return {}
+  const reasons = outcomes.flatMap(outcome => (outcome.kind === 'denied' ? [outcome.reason] : []))
+  return reasons.length === 0 ? {} : { properties: { reasonString: asReasonString(reasons.join('; ')) } }
+}
+
+/** Each filter once, as it stands now: with the QoS granted, or 128. */
+function lastOutcomes(outcomes: readonly Outcome[]): PacketSubscription[] {
+  const byFilter = new Map<string, PacketSubscription>()
+  for (const outcome of outcomes) {
     const { topic } = outcome.packet
     const qos = outcome.kind === 'granted' ? outcome.subscription.qos : failure
-    bySubscription.delete(topic)
-    bySubscription.set(topic, { ...outcome.packet, qos: qos as QoS })
-    return index
-  })
-  broker.emit('subscribe', [...bySubscription.values()], connection.client)
+    byFilter.delete(topic)
+    byFilter.set(topic, { ...outcome.packet, qos: qos as QoS })
+  }
+  return [...byFilter.values()]
 }
 
 /** Retained messages for new subscriptions. MQTT 5.0 §3.3.1.3 */

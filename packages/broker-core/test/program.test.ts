@@ -70,7 +70,7 @@ test('publish is not asked for permission', async () => {
     },
   })
   const client = await server.connect({ clientId: 'c' })
-  await client.subscribe('a', '$SYS/#')
+  await client.subscribe('a', '$SYS/x')
   for (const topic of ['a', '$SYS/x']) {
     await server.broker.publish({ topic })
     expect((await client.nextPublish()).topic).toBe(topic)
@@ -202,15 +202,24 @@ test('subscribe calls back, and refuses what is no filter', async () => {
   await expect(server.broker.subscribe('a#', ignore)).rejects.toMatchObject({ code: 'FILTER_WILDCARD_MISPLACED' })
 })
 
-test('wildcard functions see $SYS only when they name it', async () => {
+test('functions see $SYS topics by a wildcard at the beginning too, each once, unlike clients', async () => {
   const server = await startBroker()
+  const client = await server.connect({ clientId: 'c' })
+  await client.subscribe('#')
   const seen: string[] = []
-  await server.broker.subscribe('#', packet => void seen.push(`# ${packet.topic}`))
-  await server.broker.subscribe('$SYS/#', packet => void seen.push(`$SYS ${packet.topic}`))
+  const note = (filter: string) => (packet: BrokerPacket) => void seen.push(`${filter} ${packet.topic}`)
+  const all = note('#')
+  await server.broker.subscribe('#', all)
+  await server.broker.subscribe('+/x', note('+/x'))
+  await server.broker.subscribe('$SYS/#', note('$SYS/#'))
   await server.broker.publish({ topic: '$SYS/x' })
+  expect(seen.toSorted()).toEqual(['# $SYS/x', '$SYS/# $SYS/x', '+/x $SYS/x'])
+  seen.length = 0
+  await server.broker.unsubscribe('#', all)
+  await server.broker.publish({ topic: '$SYS/y' })
   await server.broker.publish({ topic: 'x' })
-  expect(seen).toContain('$SYS $SYS/x')
-  expect(seen).toContain('# x')
+  expect(seen).toEqual(['$SYS/# $SYS/y'])
+  expect((await client.nextPublish()).topic).toBe('x')
 })
 
 test('a function that fails: who publishes learns it, and others get the message', async () => {

@@ -115,7 +115,7 @@ eachVersion(({ version, lasting, test: versionTest }) => {
           }),
         )
         if (version === 4) await client.closed()
-        else expect([...(await client.next('suback')).body], filter).toEqual([0, 9, 0, 0x8f, 1])
+        else expect((await client.nextGranted('suback')).reasonCodes, filter).toEqual([0x8f, 1])
       }
       const client = await server.connect({ version, clientId: 'c' })
       const right = ['#', 'a/#', '+', '+/a', 'a/+', '/', '+/+', '$share/g/#', 'a//b', '$', '$share', '$shared/x']
@@ -128,7 +128,7 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     const client = await server.connect({ version, clientId: 'c' })
     expect((await client.subscribe('a/b/c')).reasonCodes).toEqual([0])
     client.send(subscribe({ version, id: 5, filters: [['a/b/c/d', 0]] }))
-    if (version === 5) expect([...(await client.next('suback')).body]).toEqual([0, 5, 0, 0x8f])
+    if (version === 5) expect((await client.nextGranted('suback')).reasonCodes).toEqual([0x8f])
     else await client.closed()
   })
 

@@ -82,6 +82,22 @@ export class FrameReader {
     return this.source.subarray(this.frameStart, this.frameEnd)
   }
 
+  /** How many whole frames `next()` would still make current, counted up to `limit`. Malformed ones count as none. */
+  countFrames(limit: number): number {
+    if (this.#gatheredLength > 0) return 0
+    let count = 0
+    try {
+      for (let start = this.#position; count < limit; count++) {
+        const size = this.#frameSize(this.#chunk, start, this.#chunk.length)
+        start += size
+        if (size === 0 || start > this.#chunk.length) break
+      }
+    } catch {
+      // next() will throw it.
+    }
+    return count
+  }
+
   /** Bytes held of an incomplete frame. */
   get buffered(): number {
     return this.#gatheredLength

@@ -49,9 +49,7 @@ for (const [title, list] of Object.entries(wrongFilters)) {
     const server = await startBroker()
     const client = await server.connect({ clientId: 'c' })
     client.send(subscribe({ id: 1, filters: [...list.map(filter => [filter, 1] as const), ['fine', 1]] }))
-    const { body } = await client.next('suback')
-    // Packet Identifier, no properties, then the codes.
-    expect([...body]).toEqual([0, 1, 0, ...list.map(() => 0x8f), 1])
+    expect((await client.nextGranted('suback')).reasonCodes).toEqual([...list.map(() => 0x8f), 1])
     await server.broker.publish({ topic: 'fine' })
     expect((await client.nextPublish()).topic).toBe('fine')
   })

@@ -118,15 +118,20 @@ export class RawClient {
     const id = this.#nextId()
     const wishes = filters.map((filter): FilterWish => (typeof filter === 'string' ? [filter, 0] : filter))
     this.send(wire.subscribe({ version: this.version, id, filters: wishes, properties }))
-    const granted = readGranted(await this.next('suback'), 'suback', this.version)
+    const granted = await this.nextGranted('suback')
     if (granted.id !== id) throw new Error(`SUBACK for ${granted.id}, expected ${id}`)
     return granted
+  }
+
+  /** The next packet, which must be one of these. */
+  async nextGranted(type: 'suback' | 'unsuback'): Promise<Granted> {
+    return readGranted(await this.next(type), type, this.version)
   }
 
   async unsubscribe(...filters: readonly string[]): Promise<Granted> {
     const id = this.#nextId()
     this.send(wire.unsubscribe({ version: this.version, id, filters }))
-    const granted = readGranted(await this.next('unsuback'), 'unsuback', this.version)
+    const granted = await this.nextGranted('unsuback')
     if (granted.id !== id) throw new Error(`UNSUBACK for ${granted.id}, expected ${id}`)
     return granted
   }

@@ -1,0 +1,37 @@
+import type { Drop } from '@x/contract'
+import type { ConnackPacket, Subscription } from '@x/packet'
+import type { Client } from './client.ts'
+import type { BrokerPacket } from './packet-form.ts'
+
+/** The events of a broker, with what their listeners get. */
+export interface BrokerEvents {
+  /** Its CONNECT is accepted; CONNACK goes out now. */
+  client: [client: Client]
+  /** What waited for it, as far as its window has room, is sent. */
+  clientReady: [client: Client]
+  /** A connected client has gone. */
+  clientDisconnect: [client: Client]
+  /** What went wrong with a client whose identifier is known. */
+  clientError: [client: Client, error: Error]
+  /** What went wrong before an identifier was known. */
+  connectionError: [client: Client, error: Error]
+  /** CONNACK is out, with whatever code. */
+  connackSent: [packet: ConnackPacket, client: Client]
+  keepaliveTimeout: [client: Client]
+  /** A message is stored and delivered; the client is null for the broker's own. */
+  publish: [packet: BrokerPacket, client: Client | null]
+  /** A delivery of QoS 1 or 2 is over: the PUBLISH, or the PUBREL, when a store kept it. */
+  ack: [packet: BrokerPacket | { cmd: 'pubrel'; messageId: number } | undefined, client: Client]
+  ping: [packet: { cmd: 'pingreq' }, client: Client]
+  /** Each filter once, with the QoS granted, or 128. */
+  subscribe: [subscriptions: Subscription[], client: Client]
+  unsubscribe: [filters: string[], client: Client]
+  /** Messages were dropped from a queue. */
+  dropped: [drop: Drop]
+  closed: []
+  /** What is no client's fault. Nobody listening, it ends the process, as with every emitter. */
+  error: [error: Error]
+  /** Node's own. */
+  newListener: [name: string | symbol]
+  removeListener: [name: string | symbol]
+}

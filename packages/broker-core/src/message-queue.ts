@@ -1,0 +1,86 @@
+import type { Broker } from './broker.ts'
+import { BrokerError, toError } from './broker-error.ts'
+import type { DeliverFunction, LocalSubscribers } from './local-subscriber.ts'
+import type { PublishRequest } from './packet-form.ts'
+import { ReasonCode } from './reason-code.ts'
+
+type Done = (error?: Error | null) => void
+
+/** `broker.mq`: the broker's messages behind the interface of mqemitter, for plugins that were written for Aedes. What is emitted
+ * is published, what is listened to is subscribed by the program. */
+export class MessageQueue {
+  readonly #broker: Broker
+  readonly #subscribers: LocalSubscribers
+  readonly #listeners = new Map<string, Set<DeliverFunction>>()
+
+  constructor(broker: Broker, subscribers: LocalSubscribers) {
+    this.#broker = broker
+    this.#subscribers = subscribers
+  }
+
+  get concurrency(): number {
+    return this.#subscribers.concurrency
+  }
+
+  /** Messages whose listeners are not done yet. */
+  get current(): number {
+    return this.#subscribers.running
+  }
+
+  /** Messages that wait for a listener. */
+  get length(): number {
+    return this.#subscribers.waiting
+  }
+
+  get closed(): boolean {
+    return this.#broker.closed
+  }
+
+  on(topic: string, listener: DeliverFunction, done?: Done): this {
+    const listeners = this.#listeners.get(topic) ?? new Set()
+    this.#listeners.set(topic, listeners.add(listener))
+    this.#broker.subscribe(topic, listener, callback(done))
+    return this
+  }
+
+  removeListener(topic: string, listener: DeliverFunction, done?: Done): this {
+    const listeners = this.#listeners.get(topic)
+    listeners?.delete(listener)
+    if (listeners?.size === 0) this.#listeners.delete(topic)
+    this.#broker.unsubscribe(topic, listener, callback(done))
+    return this
+  }
+
+  /** Of those that were added here. */
+  removeAllListeners(topic: string, done?: Done): this {
+    const listeners = [...(this.#listeners.get(topic) ?? [])]
+    this.#listeners.delete(topic)
+    Promise.all(listeners.map(listener => this.#broker.unsubscribe(topic, listener))).then(
+      () => callback(done)(),
+      (error: unknown) => callback(done)(toError(error)),
+    )
+    return this
+  }
+
+  emit(message: PublishRequest, done?: Done): this {
+    if (this.closed) {
+      const error = new BrokerError('BROKER_CLOSED', {
+        message: 'mqemitter is closed',
+        reasonCode: ReasonCode.serverShuttingDown,
+      })
+      queueMicrotask(() => callback(done)(error))
+      return this
+    }
+    this.#broker.publish(message, callback(done))
+    return this
+  }
+
+  /** The broker closes it with itself. */
+  close(done?: Done): void {
+    queueMicrotask(() => callback(done)())
+  }
+}
+
+function callback(done: Done | undefined): (error?: Error) => void {
+  return error => done?.(error)
+}

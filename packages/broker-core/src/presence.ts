@@ -1,0 +1,78 @@
+import type { Engine } from './engine.ts'
+import type { BrokerPacket } from './packet-form.ts'
+import { Publication } from './publication.ts'
+import type { Deadlined } from './deadline-wheel.ts'
+
+/** Heartbeats of another broker that may be missed before it is forgotten. */
+const missedHeartbeats = 3
+
+/** What brokers tell each other, and whoever subscribes to it, under `$SYS/<id>/`: that they are there, and who comes, goes and
+ * subscribes. A message that nobody would get is not made. */
+export class Presence implements Deadlined {
+  wheelTick = 0
+  /** ms since the epoch of the last heartbeat of each other broker that is there, by id. */
+  readonly brokers: Record<string, number> = Object.create(null) as Record<string, number>
+  readonly #engine: Engine
+  readonly #prefix: string
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+    this.#prefix = `$SYS/${engine.options.id}/`
+  }
+
+  /** This broker is there, and will say so each `heartbeatInterval`. */
+  begin(): void {
+    const { emitter, router, wheel, clock, options } = this.#engine
+    if (emitter !== undefined) {
+      const deliver = (packet: BrokerPacket): void => this.#heard(packet)
+      for (const kind of ['heartbeat', 'birth']) router.addLocal(`$SYS/+/${kind}`, { filter: `$SYS/+/${kind}`, deliver })
+    }
+    this.#tell('birth', options.id)
+    wheel.schedule(this, clock.now() + options.heartbeatInterval)
+  }
+
+  clientConnected(clientId: string): void {
+    this.#tell('new/clients', clientId)
+  }
+
+  clientDisconnected(clientId: string): void {
+    this.#tell('disconnect/clients', clientId)
+  }
+
+  /** `subscriptions` as in the event `subscribe`. */
+  subscribed(clientId: string, subscriptions: readonly object[]): void {
+    this.#tell('new/subscribes', () => JSON.stringify({ clientId, subs: subscriptions }))
+  }
+
+  unsubscribed(clientId: string, filters: readonly string[]): void {
+    this.#tell('new/unsubscribes', () => JSON.stringify({ clientId, subs: filters }))
+  }
+
+  checkDeadlines(now: number): number {
+    const { heartbeatInterval, id } = this.#engine.options
+    this.#tell('heartbeat', id)
+    for (const [brokerId, heardAt] of Object.entries(this.brokers)) {
+      if (now - heardAt > missedHeartbeats * heartbeatInterval) delete this.brokers[brokerId]
+    }
+    return now + heartbeatInterval
+  }
+
+  #heard({ topic, brokerId }: BrokerPacket): void {
+    const { id } = this.#engine.options
+    const sender = topic.split('/')[1] ?? brokerId
+    if (sender !== id) this.brokers[sender] = this.#engine.clock.now()
+  }
+
+  #tell(kind: string, payload: string | (() => string)): void {
+    const engine = this.#engine
+    const topic = this.#prefix + kind
+    if (engine.passThrough && engine.router.plan(topic).size === 0) return
+    const text = typeof payload === 'string' ? payload : payload()
+    const publication = new Publication(
+      topic,
+      { publisher: undefined, brokerId: engine.brokerId, brokerCounter: engine.nextCounter(), now: 0 },
+      { payload: Buffer.from(text), qos: 0, retain: false, properties: undefined, expiresAt: undefined },
+    )
+    engine.watch(engine.publish(publication, undefined), 'presence')
+  }
+}
