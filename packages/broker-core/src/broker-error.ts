@@ -71,7 +71,9 @@ export function reasonCodeFrom(error: unknown, fallback: number): number {
 
 /** Message and detail of an error as one sentence. */
 export function sentenceOf(error: Error): string {
-  return error instanceof BrokerError && error.detail !== undefined ? `${error.message}: ${error.detail}` : error.message
+  return error instanceof BrokerError && error.detail !== undefined
+    ? `${error.message}: ${error.detail}`
+    : error.message
 }
 
 /** Characters of a reason string; more is no help to anybody. */

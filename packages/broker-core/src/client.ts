@@ -158,13 +158,14 @@ export class Client extends EventEmitter {
     if (this.closed || stream.destroyed) queueMicrotask(() => done(connectionClosed(this)))
     else if (!stream.writableNeedDrain) queueMicrotask(done)
     else {
-      const settle = (error?: Error): void => {
-        stream.off('drain', drained)
+      const drained = (): void => {
         stream.off('close', closed)
-        done(error)
+        done()
       }
-      const drained = (): void => settle()
-      const closed = (): void => settle(connectionClosed(this))
+      const closed = (): void => {
+        stream.off('drain', drained)
+        done(connectionClosed(this))
+      }
       stream.once('drain', drained)
       stream.once('close', closed)
     }
@@ -224,7 +225,8 @@ export class Client extends EventEmitter {
         : [request]
     const connection = this.#connection
     return after(subscribe(connection, subscriptions, undefined), outcomes => {
-      if ('messageId' in request && request.messageId !== undefined) {
+      // No packet may carry identifier 0 ([MQTT5-2.2.1-2]), so there is nothing to answer.
+      if ('messageId' in request && request.messageId) {
         const granted = outcomes.map(outcome => (outcome.kind === 'granted' ? outcome.subscription.qos : 0x80))
         connection.sendPacket({ cmd: 'suback', messageId: request.messageId, granted })
       }
@@ -238,7 +240,7 @@ export class Client extends EventEmitter {
     const filters = list.map(item => (typeof item === 'string' ? item : item.topic))
     const connection = this.#connection
     return after(unsubscribe(connection, filters), ({ codes }) => {
-      if (typeof request === 'object' && 'messageId' in request && request.messageId !== undefined) {
+      if (typeof request === 'object' && 'messageId' in request && request.messageId) {
         connection.sendPacket({ cmd: 'unsuback', messageId: request.messageId, granted: codes })
       }
     })

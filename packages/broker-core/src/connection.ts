@@ -300,6 +300,11 @@ export class Connection implements OutboxOwner, Deadlined {
       return 0
     }
     const { connectTimeout } = this.engine.options
+    if (this.phase === 'connecting') {
+      // It came; that it isn't answered yet is a hook's or the store's doing, not the client's.
+      this.#deadline = now + connectTimeout
+      return this.#deadline
+    }
     this.end({
       error: new BrokerError('CONNECT_TIMEOUT', {
         message: 'connect did not arrive in time',

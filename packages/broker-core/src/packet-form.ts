@@ -6,7 +6,9 @@ import { Publication } from './publication.ts'
 import { ReasonCode } from './reason-code.ts'
 
 /** A PUBLISH as hooks, events and in-process subscribers see it. */
-export interface BrokerPacket extends PublishPacket {
+export interface BrokerPacket extends Omit<PublishPacket, 'messageId'> {
+  /** There, and undefined, at QoS 1 and 2; a number only where a client's packet is looked at. */
+  messageId?: number | undefined
   payload: Buffer
   brokerId: string
   brokerCounter: number
@@ -42,6 +44,7 @@ export function packetOf(message: Message, dup: boolean, now: number): BrokerPac
     retain: message.retain,
     dup,
   }
+  if (message.qos > 0) packet.messageId = undefined
   if (message.publisher !== undefined) packet.clientId = message.publisher
   const properties = propertiesOf(message, now)
   if (properties !== undefined) packet.properties = properties

@@ -1,4 +1,5 @@
 import type { Engine } from './engine.ts'
+import { isPromise } from './maybe-promise.ts'
 import type { BrokerPacket } from './packet-form.ts'
 import { Publication } from './publication.ts'
 import type { Deadlined } from './deadline-wheel.ts'
@@ -25,7 +26,8 @@ export class Presence implements Deadlined {
     const { emitter, router, wheel, clock, options } = this.#engine
     if (emitter !== undefined) {
       const deliver = (packet: BrokerPacket): void => this.#heard(packet)
-      for (const kind of ['heartbeat', 'birth']) router.addLocal(`$SYS/+/${kind}`, { filter: `$SYS/+/${kind}`, deliver })
+      for (const kind of ['heartbeat', 'birth'])
+        router.addLocal(`$SYS/+/${kind}`, { filter: `$SYS/+/${kind}`, deliver })
     }
     this.#tell('birth', options.id)
     wheel.schedule(this, clock.now() + options.heartbeatInterval)
@@ -73,6 +75,16 @@ export class Presence implements Deadlined {
       { publisher: undefined, brokerId: engine.brokerId, brokerCounter: engine.nextCounter(), now: 0 },
       { payload: Buffer.from(text), qos: 0, retain: false, properties: undefined, expiresAt: undefined },
     )
-    engine.watch(engine.publish(publication, undefined), 'presence')
+    try {
+      const told = engine.publish(publication, undefined)
+      if (isPromise(told)) told.catch((error: unknown) => this.#failed(error))
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  /** A hook did not like it. Nothing is lost but the news, so this is no reason to end a process that does not listen. */
+  #failed(error: unknown): void {
+    if (this.#engine.broker.listenerCount('error') > 0) this.#engine.fail(error, 'presence')
   }
 }

@@ -61,7 +61,12 @@ function consider(
   if (authorizeSubscribe === undefined) return grant(connection, wish, identifier)
   return after(authorizeSubscribe(connection.client, { ...wish }), answer =>
     answer === null || answer === undefined
-      ? { kind: 'denied', reasonCode: ReasonCode.notAuthorized, packet: wish, reason: `'${wish.topic}' is not authorized` }
+      ? {
+          kind: 'denied',
+          reasonCode: ReasonCode.notAuthorized,
+          packet: wish,
+          reason: `'${wish.topic}' is not authorized`,
+        }
       : grant(connection, answer, identifier),
   )
 }

@@ -27,9 +27,11 @@ function record({ broker }: TestBroker): string[] {
   )
   // What the broker says of itself is another test's subject.
   const isOwn = (topic: string): boolean => topic.startsWith('$SYS/')
-  broker.on('publish', (message: BrokerPacket, client: Client | null) =>
-    isOwn(message.topic) ||
-    seen.push(`publish ${message.topic} ${message.payload.toString()} q${message.qos} ${id(client)}`),
+  broker.on(
+    'publish',
+    (message: BrokerPacket, client: Client | null) =>
+      isOwn(message.topic) ||
+      seen.push(`publish ${message.topic} ${message.payload.toString()} q${message.qos} ${id(client)}`),
   )
   broker.on('subscribe', (list: { topic: string; qos: number }[], client: Client) =>
     seen.push(`subscribe ${list.map(({ topic, qos }) => `${topic}=${qos}`).join(',')} ${id(client)}`),

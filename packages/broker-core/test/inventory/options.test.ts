@@ -28,7 +28,8 @@ test('mq: another name of emitter; both at once are refused, and so is what is n
     publish: () => undefined,
     announce: () => undefined,
   }
-  const make = (options: Partial<BrokerOptions>): Broker => new Broker({ persistence: new MemoryPersistence(), ...options })
+  const make = (options: Partial<BrokerOptions>): Broker =>
+    new Broker({ persistence: new MemoryPersistence(), ...options })
   const broker = make({ mq: emitter })
   onTestFinished(() => broker.close())
   expect(() => make({ mq: emitter, emitter: { ...emitter } })).toThrow('only one of them may be given')
@@ -68,7 +69,9 @@ test('queueLimit: 42 packets may stand behind a CONNECT that is being answered, 
     while (letIn === undefined) await new Promise(setImmediate)
     if (refused) {
       await client.closed()
-      expect(errors.map(({ error }) => error)).toMatchObject([{ message: 'Client queue limit reached', code: 'QUEUE_LIMIT' }])
+      expect(errors.map(({ error }) => error)).toMatchObject([
+        { message: 'Client queue limit reached', code: 'QUEUE_LIMIT' },
+      ])
     } else {
       letIn()
       await client.next('connack')
