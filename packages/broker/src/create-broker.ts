@@ -26,10 +26,25 @@ export class Broker extends CoreBroker {
     if (logger !== undefined) logEvents(this, logger)
   }
 
-  /** Accepts MQTT on TCP; answers where. May be called several times, for several addresses.
+  /** A broker whose store is open, or the error that it could not be opened. */
+  static async createBroker(options?: BrokerOptions): Promise<Broker> {
+    const broker = new Broker(options)
+    await broker.ready
+    return broker
+  }
+
+  /** Without options opens no port, as in Aedes: settles when streams given to `handle` are served, like `ready`.
+   *
+   * With options accepts MQTT on TCP; answers where. May be called several times, for several addresses.
    * @throws ListenError `ADDRESS_IN_USE`, `ADDRESS_NOT_AVAILABLE`, `PERMISSION_DENIED`, `LISTEN_FAILED`
    * @throws BrokerError `BROKER_CLOSED`; `OPTION_INVALID` */
-  async listen(options: TcpOptions = {}): Promise<ListenerAddress> {
+  listen(): Promise<void>
+  listen(options: TcpOptions): Promise<ListenerAddress>
+  listen(options?: TcpOptions): Promise<ListenerAddress | void> {
+    return options === undefined ? this.ready : this.#listen(options)
+  }
+
+  async #listen(options: TcpOptions): Promise<ListenerAddress> {
     const listener = new TcpListener(options, error => this.reportError(error))
     const address = await listener.listen(this.handle)
     // Looked at afterwards: close() may have come while the operating system was asked.

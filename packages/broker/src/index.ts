@@ -1,9 +1,11 @@
-import { createBroker } from './create-broker.ts'
+import { aedes } from './aedes.ts'
 
 export * from '@x/broker-core'
-export { Broker, createBroker } from './create-broker.ts'
+export { Broker, Broker as Aedes, Broker as Server, createBroker } from './create-broker.ts'
 export type { BrokerOptions } from './create-broker.ts'
 export { ListenError } from './listen-error.ts'
 export type { ListenErrorCode } from './listen-error.ts'
 export type { TcpOptions } from './tcp-listener.ts'
-export default createBroker
+export default aedes
+// What `require` gives instead of the namespace: Node.js from 20.19.
+export { aedes as 'module.exports' }
