@@ -154,8 +154,9 @@ export class Engine implements Deadlined, PersistenceHost {
   async close(): Promise<void> {
     this.closed = true
     this.wheel.close()
-    await this.emitter?.close()
+    // The store first: what it still has to do may need to be told to other brokers.
     await this.persistence.close()
+    await this.emitter?.close()
   }
 
   /** Stores, routes and reports a message. The answer means that all of it is done. */

@@ -1,14 +1,18 @@
 import { BrokerError, Broker as CoreBroker, ReasonCode } from '@x/broker-core'
 import type { BrokerOptions as CoreOptions } from '@x/broker-core'
-import type { ListenerAddress, Logger, Persistence } from '@x/contract'
-import { MemoryPersistence } from '@x/persistence-memory'
+import type { ListenerAddress, Logger } from '@x/contract'
 import { logEvents } from './log-events.ts'
+import { partsOf } from './parts.ts'
+import type { EmitterOption, PersistenceOption } from './parts.ts'
 import { TcpListener } from './tcp-listener.ts'
 import type { TcpOptions } from './tcp-listener.ts'
 
 /** Everything the engine takes, with a store in memory unless another is given. */
-export interface BrokerOptions extends Omit<CoreOptions, 'persistence'> {
-  persistence?: Persistence
+export interface BrokerOptions extends Omit<CoreOptions, 'persistence' | 'emitter' | 'mq'> {
+  persistence?: PersistenceOption
+  emitter?: EmitterOption
+  /** What Aedes calls `emitter`. */
+  mq?: EmitterOption
   /** Gets connections, disconnections and errors; pino's loggers fit. Without one nothing is logged. */
   logger?: Logger
 }
@@ -20,8 +24,9 @@ export class Broker extends CoreBroker {
 
   /** @throws BrokerError `OPTION_INVALID`, naming the option, its value and what it may be */
   constructor(options: BrokerOptions = {}) {
-    const { persistence = new MemoryPersistence(), logger, ...rest } = options
-    super({ ...rest, persistence })
+    const { persistence: store, mq, emitter: given = mq, logger, ...rest } = options
+    const { persistence, emitter } = partsOf(store, given)
+    super({ ...rest, persistence, ...(emitter !== undefined && { emitter }) })
     this.#logger = logger
     if (logger !== undefined) logEvents(this, logger)
   }

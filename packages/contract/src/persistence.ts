@@ -108,8 +108,9 @@ export interface Persistence {
 }
 
 export interface PersistenceSupports {
-  /** What was stored is there again after `close` and `open` (or a new process). */
-  readonly durable: boolean
+  /** What was stored is there again after `close` and `open` (or a new process). `'partly'`: retained messages, subscriptions
+   * (without their identifiers) and what is queued, in its order; not sequences, properties, deadlines, received packet ids. */
+  readonly durable: boolean | 'partly'
   /** `$share` groups: without it, `subscribe` refuses such a filter with `NOT_SUPPORTED`. */
   readonly sharedSubscriptions: boolean
 }

@@ -1,2 +1,3 @@
 export type { MemoryPersistenceOptions } from './memory-persistence.ts'
 export { MemoryPersistence } from './memory-persistence.ts'
+export type { RestoredSession } from './session-store.ts'

@@ -19,6 +19,7 @@ import { keepMessage, PersistenceError } from '@x/contract'
 import type { RetainedLimits } from './retained-store.ts'
 import { RetainedStore } from './retained-store.ts'
 import type { QueueContext } from './session-queue.ts'
+import type { RestoredSession } from './session-store.ts'
 import { SessionStore } from './session-store.ts'
 import type { SharedGroup } from './shared-group.ts'
 import { SubscriptionIndex } from './subscription-index.ts'
@@ -90,6 +91,12 @@ export class MemoryPersistence implements Persistence {
 
   closeSession(session: SessionHandle, closing: SessionClosing): Will | undefined {
     return this.#opened().sessions.close(session, closing)
+  }
+
+  /** Puts a session there, closed, that another place has kept, and lets it live until it is opened; one that is there is
+   * replaced. For stores that keep sessions elsewhere and serve them from here. */
+  restoreSession(session: RestoredSession): void {
+    this.#opened().sessions.restore(session)
   }
 
   subscribe(session: SessionHandle, subscriptions: readonly Subscription[]): readonly boolean[] {

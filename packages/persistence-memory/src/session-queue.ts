@@ -55,6 +55,19 @@ export class SessionQueue {
     this.#clientId = clientId
   }
 
+  /** Takes in what another place has kept of the queue, which must be empty. Sequences ascend. */
+  restore(entries: readonly QueueEntry[], sentThrough: number): void {
+    for (const entry of entries) {
+      this.lastSequence = entry.sequence - 1
+      const item = this.#push(entry)
+      if (entry.released) item.released = true
+      if (entry.sequence > sentThrough) this.#wait(item)
+    }
+    this.sentThrough = sentThrough
+    this.#takenThrough = sentThrough
+    this.#waitingFrom = sentThrough + 1
+  }
+
   /** Offers new entries to this owner, after it has read what is there already. */
   attach(owner: SessionOwner): void {
     this.#owner = owner

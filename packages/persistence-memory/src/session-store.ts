@@ -1,4 +1,13 @@
-import type { Due, OpenedSession, OpenSessionRequest, SessionClosing, SessionHandle, Will } from '@x/contract'
+import type {
+  Due,
+  OpenedSession,
+  OpenSessionRequest,
+  QueueEntry,
+  SessionClosing,
+  SessionHandle,
+  Subscription,
+  Will,
+} from '@x/contract'
 import { keepMessage, PersistenceError, SESSION_NEVER_EXPIRES } from '@x/contract'
 import { Deadlines } from './deadlines.ts'
 import type { DueSubject } from './session.ts'
@@ -15,6 +24,16 @@ export interface SessionStoreParts {
   groupReady(group: string): void
   /** Makes the next epoch. */
   nextEpoch(): string
+}
+
+/** A session as another place has kept it. */
+export interface RestoredSession {
+  readonly clientId: string
+  readonly subscriptions: readonly Subscription[]
+  /** In ascending sequence; packet identifiers are derived from it. */
+  readonly entries: readonly QueueEntry[]
+  /** Highest sequence that may have been sent. */
+  readonly sentThrough: number
 }
 
 /** Sessions by client: who owns them, when they end, and the wills that go with them. */
@@ -65,6 +84,17 @@ export class SessionStore {
     fencedOwner?.fenced()
     this.#announce(returned)
     return describe(session, { present: goesOn, dueWill })
+  }
+
+  /** A closed session that lives until it is opened. */
+  restore({ clientId, subscriptions, entries, sentThrough }: RestoredSession): void {
+    const previous = this.#sessions.get(clientId)
+    if (previous !== undefined) this.#announce(this.#end(previous, takenThrough(previous)))
+    const session = new Session(clientId)
+    this.#sessions.set(clientId, session)
+    this.#setInterval(session, SESSION_NEVER_EXPIRES)
+    for (const subscription of subscriptions) this.#parts.subscriptions.add(session, subscription)
+    if (entries.length > 0) this.queueOf(session).restore(entries, sentThrough)
   }
 
   close(handle: SessionHandle, closing: SessionClosing): Will | undefined {

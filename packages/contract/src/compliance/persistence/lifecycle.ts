@@ -64,7 +64,9 @@ export function lifecycleTests(define: DefineStoreTest, supports: PersistenceSup
     assert.deepEqual(texts(await client.read()), ['one'])
   })
 
-  if (supports.durable) define('finds everything again after close and open', findsEverythingAgain)
+  if (supports.durable === 'partly') {
+    define('finds messages and subscriptions again after close and open, as it declares', findsMessagesAgain)
+  } else if (supports.durable) define('finds everything again after close and open', findsEverythingAgain)
   else define('finds nothing again after close and open, as it declares not to be durable', findsNothingAgain)
 }
 
@@ -108,6 +110,22 @@ async function findsEverythingAgain(bench: Bench): Promise<void> {
       [3, false],
     ],
   )
+}
+
+async function findsMessagesAgain(bench: Bench): Promise<void> {
+  await fillAndRestart(bench)
+  assert.deepEqual(texts(await bench.store.retained('kept')), ['retained'])
+  const client = await bench.connect('client')
+  assert.equal(client.opened.present, true)
+  assert.deepEqual(
+    client.opened.subscriptions.map(({ filter, qos }) => [filter, qos]),
+    [['a', 1]],
+  )
+  const [released, waiting, ...others] = await client.read()
+  assert.equal(released?.released, true)
+  assert.equal(waiting?.message.payload.toString(), 'three')
+  assert.equal(waiting?.released, false)
+  assert.deepEqual(others, [])
 }
 
 async function findsNothingAgain(bench: Bench): Promise<void> {

@@ -1,0 +1,49 @@
+import type { Due } from '@x/contract'
+import { messageOf } from './aedes-packet.ts'
+import type { Mqemitter, MqListener } from './old-emitter.ts'
+import type { OldPersistence } from './old-persistence.ts'
+import type { StoreBroker } from './store-broker.ts'
+
+/** ms between two looks for the wills of brokers that have died. */
+const lookInterval = 60_000
+/** ms of silence after which another broker is dead: three heartbeats of Aedes. */
+const deathInterval = 180_000
+const heartbeats = ['$SYS/+/heartbeat', '$SYS/+/birth'] as const
+
+/** The wills that brokers left behind which are no more: another one that has fallen silent, or this one's earlier life. Deleting
+ * a will is the claim to publish it. */
+export class DeadWills {
+  readonly #broker: StoreBroker
+  /** ms of the last sign of life of each other broker. */
+  readonly #heard = new Map<string, number>()
+  #nextLook = 0
+  #now = 0
+  readonly #hear: MqListener = (packet, done) => {
+    this.#heard.set(packet.topic.split('/')[1] ?? packet.brokerId, this.#now)
+    done()
+  }
+
+  constructor(broker: StoreBroker, mq: Mqemitter | undefined) {
+    this.#broker = broker
+    for (const topic of heartbeats) mq?.on(topic, this.#hear)
+  }
+
+  /** `isOurs`: whether the will of this client belongs to a session that this process has. */
+  async claim(store: OldPersistence, now: number, isOurs: (clientId: string) => boolean): Promise<Due[]> {
+    this.#now = now
+    if (now < this.#nextLook) return []
+    this.#nextLook = now + lookInterval
+    const alive: Record<string, unknown> = Object.create(null) as Record<string, unknown>
+    for (const [id, heardAt] of this.#heard) if (now - heardAt < deathInterval) alive[id] = heardAt
+    const due: Due[] = []
+    for await (const will of store.streamWill(alive)) {
+      const { clientId } = will
+      if (isOurs(clientId) || (will.brokerId !== this.#broker.id && Object.hasOwn(alive, will.brokerId))) continue
+      const claimed = await store.delWill({ id: clientId, brokerId: will.brokerId, broker: this.#broker })
+      if (claimed === undefined || claimed === null) continue
+      const message = messageOf(claimed)
+      due.push({ kind: 'will', will: { clientId, message, messageExpiryInterval: undefined, delayInterval: 0 } })
+    }
+    return due
+  }
+}

@@ -1,0 +1,148 @@
+import { spawn, spawnSync } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import aedesMemory from 'aedes-persistence'
+import aedesLevel from 'aedes-persistence-level'
+import aedesMongodb from 'aedes-persistence-mongodb'
+import aedesNedb from 'aedes-persistence-nedb'
+import aedesRedis from 'aedes-persistence-redis'
+import { Redis } from 'ioredis'
+import { Level } from 'level'
+import { freePort, redisMissing, startRedis } from './redis-server.ts'
+import type { RedisServer } from './redis-server.ts'
+
+/** One package of npm that stores for Aedes. */
+export interface OldStore {
+  readonly name: string
+  readonly missing: string | undefined
+  /** Another one on the same, or on no data yet. */
+  make(): object
+  /** Ends what `make` made, as a program does. */
+  destroy(store: object): Promise<void>
+  /** Begins without data. */
+  clear(): Promise<void>
+  end(): Promise<void>
+}
+
+type Make = (options?: unknown) => object
+
+async function destroy(store: object): Promise<void> {
+  const method: unknown = Reflect.get(store, 'destroy')
+  if (typeof method !== 'function') return
+  await new Promise<void>((resolve, reject) => {
+    const answer: unknown = method.call(store, (error?: Error) => (error ? reject(error) : resolve()))
+    if (answer instanceof Promise) answer.then(() => resolve(), reject)
+  })
+}
+
+export function memory(): OldStore {
+  let store: object | undefined
+  return {
+    name: 'aedes-persistence',
+    missing: undefined,
+    make: () => (store ??= (aedesMemory as Make)()),
+    destroy: async () => undefined,
+    clear: async () => {
+      store = undefined
+    },
+    end: async () => undefined,
+  }
+}
+
+export function level(): OldStore {
+  let directory = ''
+  let database: Level<string, unknown> | undefined
+  return {
+    name: 'aedes-persistence-level',
+    missing: undefined,
+    make() {
+      database ??= new Level(directory, { valueEncoding: 'json' })
+      return (aedesLevel as Make)(database)
+    },
+    destroy: async () => undefined,
+    async clear() {
+      await this.end()
+      directory = mkdtempSync(join(tmpdir(), 'compat-level-'))
+    },
+    async end() {
+      await database?.close()
+      database = undefined
+      if (directory !== '') rmSync(directory, { recursive: true })
+      directory = ''
+    },
+  }
+}
+
+export function nedb(): OldStore {
+  let directory = ''
+  return {
+    name: 'aedes-persistence-nedb',
+    missing: undefined,
+    make: () => (aedesNedb as Make)({ path: directory, prefix: '' }),
+    destroy,
+    async clear() {
+      await this.end()
+      directory = mkdtempSync(join(tmpdir(), 'compat-nedb-'))
+    },
+    async end() {
+      if (directory !== '') rmSync(directory, { recursive: true })
+      directory = ''
+    },
+  }
+}
+
+export function redis(): OldStore {
+  let server: RedisServer | undefined
+  const connections = new Map<object, Redis>()
+  return {
+    name: 'aedes-persistence-redis',
+    missing: redisMissing,
+    make() {
+      const connection = new Redis({ port: server?.port ?? 0, host: '127.0.0.1' })
+      const store = (aedesRedis as Make)({ conn: connection })
+      connections.set(store, connection)
+      return store
+    },
+    // Its own way fails on a store that was never set up.
+    destroy: async store => connections.get(store)?.disconnect(),
+    async clear() {
+      server ??= await startRedis()
+      await server.flush()
+    },
+    async end() {
+      await server?.stop()
+    },
+  }
+}
+
+export function mongodb(): OldStore {
+  const missing = spawnSync('mongod', ['--version']).error === undefined ? undefined : 'mongod is missing'
+  let directory = ''
+  let server: ChildProcess | undefined
+  let port = 0
+  return {
+    name: 'aedes-persistence-mongodb',
+    missing,
+    make: () => (aedesMongodb as Make)({ url: `mongodb://127.0.0.1:${port}/compat`, dropExistingIndexes: true }),
+    destroy,
+    async clear() {
+      await this.end()
+      directory = mkdtempSync(join(tmpdir(), 'compat-mongodb-'))
+      port = await freePort()
+      server = spawn('mongod', ['--dbpath', directory, '--port', `${port}`, '--bind_ip', '127.0.0.1'], {
+        stdio: 'ignore',
+      })
+    },
+    async end() {
+      if (server === undefined) return
+      const ended = once(server, 'exit')
+      server.kill('SIGKILL')
+      await ended
+      server = undefined
+      rmSync(directory, { recursive: true })
+    },
+  }
+}
