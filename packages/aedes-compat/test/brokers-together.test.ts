@@ -38,13 +38,14 @@ async function startNode(kind: Kind): Promise<Node> {
   }
   const broker = kind === 'Aedes' ? await Aedes.createBroker(options) : createBroker(options)
   if ('ready' in broker) await broker.ready
+  const close = (done: () => void): unknown => broker.close(done)
   const listener = createServer(broker.handle as never)
   listener.listen(0, '127.0.0.1')
   await once(listener, 'listening')
   ends.push(
     () => connection.disconnect(),
     () => void listener.close(),
-    () => new Promise<void>(resolve => void broker.close(() => resolve())),
+    () => new Promise<void>(close),
   )
   const { port } = listener.address() as AddressInfo
   return {

@@ -48,6 +48,7 @@ export function sendAck(
 ): void {
   if (connection.phase !== 'connected') return
   const { outbox, version } = connection
+  connection.engine.counters.controlPacketsSent += 1
   const offset = outbox.reserve(version === 5 && reasonCode !== 0 ? 5 : 4)
   writeAck(outbox.buffer, offset, header[kind], messageId, reasonCode, version)
 }

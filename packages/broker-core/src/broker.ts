@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { Clock, Counters, Emitter, MaybePromise, Persistence, PluggableBroker } from '@x/contract'
+import type { BrokerCounts, Clock, Counters, Emitter, MaybePromise, Persistence, PluggableBroker } from '@x/contract'
 import { systemClock } from '@x/contract'
 import { PacketError } from '@x/packet'
 import { parseTopicFilter, parseTopicName } from '@x/topic-trie'
@@ -84,6 +84,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
       return connection.client
     }
     this.#engine.connections.add(connection)
+    this.#engine.counters.connectionsOpened += 1
     if (!this.#opened) connection.hold(Hold.opening)
     stream.on('data', onData)
     stream.on('drain', onDrain)
@@ -141,6 +142,27 @@ export class Broker extends HookedBroker implements PluggableBroker {
 
   get counters(): Readonly<Counters> {
     return this.#engine.counters
+  }
+
+  async counts(): Promise<BrokerCounts> {
+    const { persistence, clients, counters } = this.#engine
+    const stored = await persistence.counts()
+    let { subscriptions } = stored
+    let sharedSubscriptions = 0
+    let lasting = 0
+    for (const { session } of clients.values()) {
+      if (session === undefined) continue
+      sharedSubscriptions += session.groups?.size ?? 0
+      if (session.stored) lasting += 1
+      else subscriptions += session.subscriptions.size - (session.groups?.size ?? 0)
+    }
+    return {
+      ...stored,
+      connectedClients: counters.clientsConnected,
+      disconnectedSessions: Math.max(0, stored.sessions - lasting),
+      subscriptions,
+      sharedSubscriptions,
+    }
   }
 
   get persistence(): Persistence {

@@ -211,6 +211,7 @@ export class Connection implements OutboxOwner, Deadlined {
     if (bytes.length > limit) bytes = encode(withoutWords(packet), this.version)
     if (bytes.length <= limit) {
       this.outbox.append(bytes)
+      this.engine.counters.controlPacketsSent += 1
       return true
     }
     if (packet.cmd !== 'disconnect') {

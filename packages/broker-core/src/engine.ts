@@ -283,7 +283,10 @@ export class Engine implements Deadlined, PersistenceHost {
       let due: readonly Due[]
       do {
         due = await this.persistence.claimDue(sweepBatch)
-        for (const item of due) if (item.kind === 'will') await this.publishWill(item.will)
+        for (const item of due) {
+          if (item.kind === 'will') await this.publishWill(item.will)
+          else this.counters.sessionsExpired += 1
+        }
       } while (due.length === sweepBatch)
     } finally {
       this.#sweeping = false

@@ -28,7 +28,8 @@ export function receivePacket(connection: Connection, reader: FrameReader): Mayb
 
 function receivePingreq(connection: Connection): void {
   connection.outbox.append(pingrespFrame)
-  const { broker } = connection.engine
+  const { broker, counters } = connection.engine
+  counters.controlPacketsSent += 1
   if (broker.listenerCount('ping') > 0) broker.emit('ping', { cmd: 'pingreq' }, connection.client)
 }
 

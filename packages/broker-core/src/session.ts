@@ -391,6 +391,7 @@ export class Session implements SessionOwner, Recipient {
   }
 
   #writePubrel(messageId: number, reasonCode: number): void {
+    this.#engine.counters.controlPacketsSent += 1
     const size = this.version === 5 && reasonCode !== 0 ? 5 : 4
     const offset = this.outbox.reserve(size)
     writeAck(this.outbox.buffer, offset, pubrelHeader, messageId, reasonCode, this.version)

@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import pretty from 'pino-pretty'
 import { parseCommandLine, usage } from './command-line.ts'
 import type { Command, LogLevel } from './command-line.ts'
+import { sysTopics } from '@x/sys-topics'
 import { createBroker } from './create-broker.ts'
 import { ListenError } from './listen-error.ts'
 
@@ -25,9 +26,10 @@ switch (command.kind) {
     break
 }
 
-async function run({ port, host, logLevel }: Extract<Command, { kind: 'run' }>): Promise<void> {
+async function run({ port, host, logLevel, sysInterval }: Extract<Command, { kind: 'run' }>): Promise<void> {
   const logger = createLogger(logLevel)
-  const broker = createBroker({ logger })
+  const plugins = sysInterval === 0 ? [] : [sysTopics({ interval: sysInterval * 1000 })]
+  const broker = createBroker({ logger, plugins })
   process.once('SIGINT', () => void stop('SIGINT'))
   process.once('SIGTERM', () => void stop('SIGTERM'))
   try {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { logLevels, parseCommandLine } from '../src/command-line.ts'
 
-const defaults = { kind: 'run', port: 1883, host: undefined, logLevel: 'info' }
+const defaults = { kind: 'run', port: 1883, host: undefined, logLevel: 'info', sysInterval: 10 }
 
 test.for<[string[], object]>([
   [[], defaults],
@@ -13,6 +13,8 @@ test.for<[string[], object]>([
   [['-H', '::1'], { ...defaults, host: '::1' }],
   [['--log-level', 'silent'], { ...defaults, logLevel: 'silent' }],
   [['-l', 'debug'], { ...defaults, logLevel: 'debug' }],
+  [['--sys-interval', '0'], { ...defaults, sysInterval: 0 }],
+  [['-s', '3600'], { ...defaults, sysInterval: 3600 }],
   [['--help'], { kind: 'help' }],
   [['-h', '--port', 'none'], { kind: 'help' }],
   [['--version'], { kind: 'version' }],
@@ -33,6 +35,8 @@ test.for<[string[], string]>([
   [['--port', ' 1883'], "--port is ' 1883', it must be a whole number from 0 to 65535"],
   [['--port='], "--port is '', it must be a whole number from 0 to 65535"],
   [['--port=-1'], "--port is '-1', it must be a whole number from 0 to 65535"],
+  [['--sys-interval', '3601'], "--sys-interval is '3601', it must be a whole number from 0 to 3600"],
+  [['--sys-interval', 'often'], "--sys-interval is 'often', it must be a whole number from 0 to 3600"],
   [['--host='], "--host is '', it must be an address or a host name"],
   [['--log-level', 'loud'], `--log-level is 'loud', it must be one of ${logLevels.join(', ')}`],
   [['--log-level', 'INFO'], `--log-level is 'INFO', it must be one of ${logLevels.join(', ')}`],

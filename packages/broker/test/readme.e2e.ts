@@ -1,11 +1,8 @@
-import { once } from 'node:events'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { clientEvent } from './client-event.ts'
 import { connectWhenListening } from './connect-when-listening.ts'
 import { blocksOf, readmeFiles, repositoryFile } from './readme-blocks.ts'
-import { StartedProcess, listeningUrl, startCommand } from './started-command.ts'
+import { StartedProcess, freePort, listeningUrl, startCommand } from './started-command.ts'
 
 const blocks = readmeFiles.flatMap(file => blocksOf(file))
 const programs = blocks.filter(({ language }) => language === 'js')
@@ -17,16 +14,6 @@ const commands = blocks
       .split('\n')
       .map(line => ({ file, line: line.replace(/ *#.*/, '') })),
   )
-
-/** The examples use MQTT's own port, which may be taken here. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 function scriptNamed(name: string): string | undefined {
   const { scripts } = JSON.parse(repositoryFile('package.json')) as { scripts: Record<string, string> }

@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcessWithoutNullStreams } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
@@ -26,8 +29,8 @@ export class StartedProcess {
   /** Called when there is a new line, or no more will come. */
   readonly #waiting = new Set<() => void>()
 
-  constructor(file: string, parameters: readonly string[]) {
-    this.#child = spawn(file, parameters, { cwd: packageFolder })
+  constructor(file: string, parameters: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    this.#child = spawn(file, parameters, { cwd: packageFolder, env: { ...process.env, ...environment } })
     createInterface(this.#child.stdout).on('line', line => {
       this.lines.push(line)
       this.#look()
@@ -94,6 +97,16 @@ export class StartedProcess {
   #look(): void {
     for (const look of this.#waiting) look()
   }
+}
+
+/** The examples use MQTT's own port, which may be taken here. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 /** The command of this package, as a user starts it. */

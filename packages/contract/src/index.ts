@@ -27,6 +27,6 @@ export type {
   Will,
 } from './persistence.ts'
 export { SESSION_NEVER_EXPIRES } from './persistence.ts'
-export type { Counters, PluggableBroker, Plugin } from './plugin.ts'
+export type { BrokerCounts, Counters, PluggableBroker, Plugin } from './plugin.ts'
 export type { Reception, Subscription } from './subscription.ts'
 export { mergeSubscriptions } from './subscription.ts'

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import type { MaybePromise } from './persistence.ts'
+import type { MaybePromise, PersistenceCounts } from './persistence.ts'
 
 /** What can be attached to a broker from outside, with nothing but what every program may use. */
 export interface Plugin {
@@ -10,20 +10,40 @@ export interface Plugin {
 
 export interface PluggableBroker extends Pick<EventEmitter, 'on' | 'off' | 'once'> {
   readonly id: string
+  readonly version: string
   readonly counters: Readonly<Counters>
+  /** What there is now; asks the store, so it is not for hot paths. */
+  counts(): Promise<BrokerCounts>
   publish(packet: { topic: string; payload?: string | Buffer; qos?: 0 | 1 | 2; retain?: boolean }): Promise<void>
+}
+
+/** What a broker and its store have at one moment; may be a moment old. */
+export interface BrokerCounts extends PersistenceCounts {
+  /** Of this broker. */
+  readonly connectedClients: number
+  /** Sessions that wait for their client to come back. */
+  readonly disconnectedSessions: number
+  /** Of all sessions, also those that end with their connection. */
+  readonly subscriptions: number
+  /** Shared subscriptions of clients connected here. */
+  readonly sharedSubscriptions: number
 }
 
 /** Counted since the broker was made, never reset. Adding one is all that the hot path pays. */
 export interface Counters {
+  /** Streams that were handed to the broker, whatever became of them. */
+  connectionsOpened: number
   connectionsAccepted: number
   connectionsRefused: number
   clientsConnected: number
+  sessionsExpired: number
   bytesReceived: number
   bytesSent: number
   packetsReceived: number
   publishesReceived: number
   publishesSent: number
+  /** Packets sent that are not PUBLISH. */
+  controlPacketsSent: number
   /** QoS 0 messages that were not sent because the client's outgoing buffer stayed full. */
   droppedOutboxFull: number
   /** QoS 1 and 2 messages dropped by the limits of a queue. */

@@ -1,0 +1,46 @@
+import { windows } from './load-average.ts'
+import { dropped, loadCounters, packetsSent } from './sample.ts'
+import type { Sample } from './sample.ts'
+
+type Value = (sample: Sample) => string | number
+
+const seconds = (milliseconds: number): number => Math.floor(milliseconds / 1000)
+
+/** What stands under `$SYS/broker/`: the topics of Mosquitto 2, with its names and units. */
+const table: Readonly<Record<string, Value>> = {
+  version: ({ version }) => `x-broker version ${version}`,
+  uptime: ({ uptime }) => `${seconds(uptime)} seconds`,
+  'clients/total': ({ counts }) => counts.connectedClients + counts.disconnectedSessions,
+  'clients/connected': ({ counts }) => counts.connectedClients,
+  'clients/active': ({ counts }) => counts.connectedClients,
+  'clients/disconnected': ({ counts }) => counts.disconnectedSessions,
+  'clients/inactive': ({ counts }) => counts.disconnectedSessions,
+  'clients/expired': ({ counters }) => counters.sessionsExpired,
+  'clients/maximum': ({ maximumClients }) => maximumClients,
+  'messages/received': ({ counters }) => counters.packetsReceived,
+  'messages/sent': ({ counters }) => packetsSent(counters),
+  'messages/stored': ({ counts }) => counts.queuedMessages + counts.retainedMessages,
+  'store/messages/count': ({ counts }) => counts.queuedMessages + counts.retainedMessages,
+  'publish/messages/received': ({ counters }) => counters.publishesReceived,
+  'publish/messages/sent': ({ counters }) => counters.publishesSent,
+  'publish/messages/dropped': ({ counters }) => dropped(counters),
+  'bytes/received': ({ counters }) => counters.bytesReceived,
+  'bytes/sent': ({ counters }) => counters.bytesSent,
+  'subscriptions/count': ({ counts }) => counts.subscriptions,
+  'shared_subscriptions/count': ({ counts }) => counts.sharedSubscriptions,
+  'retained messages/count': ({ counts }) => counts.retainedMessages,
+  'heap/current': ({ heap }) => heap,
+  'heap/maximum': ({ maximumHeap }) => maximumHeap,
+  ...Object.fromEntries(Object.keys(loadCounters).flatMap(loadRows)),
+}
+
+function loadRows(name: string): [string, Value][] {
+  return windows.map((minutes, index) => [
+    `load/${name}/${minutes}min`,
+    ({ loads }: Sample) => (loads.get(name)?.[index] ?? 0).toFixed(2),
+  ])
+}
+
+export function brokerTree(sample: Sample): [topic: string, payload: string][] {
+  return Object.entries(table).map(([name, value]) => [`$SYS/broker/${name}`, String(value(sample))])
+}
