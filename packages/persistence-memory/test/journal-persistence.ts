@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { deserialize, serialize } from 'node:v8'
 import { PersistenceError, keepMessage } from '@x/contract'
-import type { Due, Message, OpenedSession, Persistence, PersistenceHost } from '@x/contract'
+import type { Drop, Due, Message, OpenedSession, Persistence, PersistenceHost } from '@x/contract'
 import { MemoryPersistence } from '@x/persistence-memory'
 
 /** Everything in memory, and every call in a file before it takes effect: opening makes the calls again. */
@@ -28,10 +28,11 @@ export function journalPersistence(file: string): Persistence {
 
 function restore(file: string, host: PersistenceHost) {
   let past: number | undefined // when the call that is made again was made
-  const mute = (tell: (...news: never[]) => void) => (news: never, more: never) => past ?? tell(news, more)
   const clock = { ...host.clock, now: () => past ?? host.clock.now() }
   const memory = new MemoryPersistence()
-  memory.open({ ...host, clock, groupReady: mute(host.groupReady), dropped: mute(host.dropped) })
+  const groupReady = (group: string, publisher?: string) => past ?? host.groupReady(group, publisher)
+  const dropped = (drop: Drop) => past ?? host.dropped(drop)
+  memory.open({ brokerId: host.brokerId, limits: host.limits, clock, groupReady, dropped })
   const orphans = new Map<string, [OpenedSession, number]>() // sessions whose broker has died
   for (const line of existsSync(file) ? readFileSync(file, 'latin1').split('\n').slice(0, -1) : []) {
     const { at, method, values } = deserialize(Buffer.from(line, 'base64'))
@@ -56,7 +57,6 @@ function storable(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value
   if (Array.isArray(value)) return value.map(storable)
   if ('payload' in value) return keepMessage(value as Message)
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([key, field]) => (key === 'owner' ? [] : [[key, storable(field)]])),
-  )
+  const fields = Object.entries(value).filter(([key]) => key !== 'owner')
+  return Object.fromEntries(fields.map(([key, field]) => [key, storable(field)]))
 }
