@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ScenarioName } from './scenarios.ts'
+import type { HookStyle, ScenarioName } from './scenarios.ts'
 
 /** A name that `--brokers` takes. */
 export type BrokerName = 'x' | 'aedes' | 'mosquitto'
@@ -15,7 +15,7 @@ export interface Broker {
   /** What to do to be able to run it. */
   readonly whenMissing: string
   /** Command line that serves MQTT on 127.0.0.1 at `port`; files it needs go to `directory`. */
-  readonly command: (port: number, directory: string) => readonly [string, ...string[]]
+  readonly command: (port: number, directory: string, hook?: HookStyle) => readonly [string, ...string[]]
   /** Scenarios it cannot take part in, because it lacks the feature. */
   readonly lacks: readonly ScenarioName[]
 }
@@ -23,6 +23,8 @@ export interface Broker {
 const here = fileURLToPath(new URL('.', import.meta.url))
 const ourPackage = join(here, '../../packages/broker')
 const ourCommand = join(ourPackage, 'dist/command.js')
+/** Statistics are off, as the others have them. */
+const ourOptions = ['--host', '127.0.0.1', '--log-level', 'silent', '--sys-interval', '0']
 
 function manifestVersion(file: string): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
@@ -48,22 +50,19 @@ export const brokers: Readonly<Record<BrokerName, Broker>> = {
   x: {
     version: () => (existsSync(ourCommand) ? manifestVersion(join(ourPackage, 'package.json')) : undefined),
     whenMissing: 'build it with `npx tsc -b`',
-    command: port => [
-      process.execPath,
-      ourCommand,
-      '--port',
-      `${port}`,
-      '--host',
-      '127.0.0.1',
-      '--log-level',
-      'silent',
-    ],
+    command: (port, _directory, hook) =>
+      hook === undefined
+        ? [process.execPath, ourCommand, ...ourOptions, '--port', `${port}`]
+        : [process.execPath, join(here, 'brokers/hooked-server.js'), 'x', hook, `${port}`],
     lacks: [],
   },
   aedes: {
     version: () => manifestVersion(join(dirname(createRequire(import.meta.url).resolve('aedes')), 'package.json')),
     whenMissing: 'install the dependencies with `npm run setup`',
-    command: port => [process.execPath, join(here, 'brokers/aedes-server.js'), `${port}`],
+    command: (port, _directory, hook) =>
+      hook === undefined
+        ? [process.execPath, join(here, 'brokers/aedes-server.js'), `${port}`]
+        : [process.execPath, join(here, 'brokers/hooked-server.js'), 'aedes', hook, `${port}`],
     lacks: ['shared-fanin', 'qos0-1-1-v5-properties'], // neither shared subscriptions nor MQTT 5
   },
   mosquitto: {
@@ -74,7 +73,7 @@ export const brokers: Readonly<Record<BrokerName, Broker>> = {
       writeFileSync(file, mosquittoConfiguration(port))
       return ['mosquitto', '-c', file]
     },
-    lacks: [],
+    lacks: ['hook-sync', 'hook-callback', 'hook-async'],
   },
 }
 

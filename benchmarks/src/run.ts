@@ -36,7 +36,7 @@ function runnable(asked: readonly BrokerName[] | undefined): Map<BrokerName, str
 async function runOnce(scenario: ScenarioName, name: BrokerName, options: BenchOptions, cores?: Cores): Promise<Run> {
   let broker: BrokerProcess | undefined
   try {
-    broker = await BrokerProcess.start(brokers[name], cores?.broker)
+    broker = await BrokerProcess.start(brokers[name], cores?.broker, scenarios[scenario].hook)
     const plan = { port: broker.port, brokerPid: broker.pid, ...(options.quick ? short : full) }
     const sized = options.quick ? quickened(scenarios[scenario]) : scenarios[scenario]
     const result = await runLoad({ scenario: sized, plan }, cores?.load)

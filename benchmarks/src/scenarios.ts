@@ -7,7 +7,14 @@ interface Described {
   readonly byDefault: boolean
   /** Part of a `--quick` run without `--scenario`. */
   readonly quick: boolean
+  /** The broker has an `authorizePublish` that lets everything pass, and answers so. */
+  readonly hook?: HookStyle
 }
+
+/** - `sync`: at once; by its return value where the broker knows that, otherwise by its callback
+ * - `callback`: by its callback, at once
+ * - `async`: by a promise, or its callback when a promise has settled */
+export type HookStyle = 'sync' | 'callback' | 'async'
 
 /** Publishers send as fast as flow control lets them; the result is deliveries (acknowledgements without subscriber) per second. */
 export interface ThroughputScenario extends Described {
@@ -95,6 +102,9 @@ export type ScenarioName =
   | 'qos2-1-1'
   | 'qos0-1-1-v5-properties'
   | 'qos0-1-1-topics'
+  | 'hook-sync'
+  | 'hook-callback'
+  | 'hook-async'
   | 'fanout-100'
   | 'fanout-1000'
   | 'fanin-100-1'
@@ -144,6 +154,19 @@ export const scenarios: Readonly<Record<ScenarioName, Scenario>> = {
     quick: false,
     about: 'the same at QoS 0, each message to another one of 1000 topics',
   },
+  'hook-sync': {
+    ...oneToOne,
+    hook: 'sync',
+    quick: false,
+    about: 'the same at QoS 0 with an authorizePublish that answers at once',
+  },
+  'hook-callback': {
+    ...oneToOne,
+    hook: 'callback',
+    quick: false,
+    about: 'the same with one that calls back at once',
+  },
+  'hook-async': { ...oneToOne, hook: 'async', quick: false, about: 'the same with one that answers by a promise' },
   'fanout-100': {
     ...oneToOne,
     subscribers: 100,

@@ -74,6 +74,8 @@ export class Connection implements OutboxOwner, Deadlined {
   /** Bits of {@link Hold}. */
   #holds = 0
   #processing = false
+  /** {@link pauseIfHeld} is on its way. */
+  #pausing = false
   /** Since when the outbox is full; 0: it isn't. */
   #fullSince = 0
   /** The publishers' pause for this connection is over, and what had piled up is still there. */
@@ -148,7 +150,7 @@ export class Connection implements OutboxOwner, Deadlined {
     this.#holds &= ~reason
     if (this.#holds !== 0 || this.#processing) return
     this.#process()
-    if (this.#holds === 0 && this.phase !== 'closed') this.stream.resume()
+    if (this.#holds === 0 && this.phase !== 'closed' && this.stream.isPaused()) this.stream.resume()
   }
 
   /** Acts on the packets that are there, in order, until there are no more or one of them has to be waited for. */
@@ -176,7 +178,8 @@ export class Connection implements OutboxOwner, Deadlined {
   }
 
   #waitFor(step: Promise<void>): void {
-    this.hold(Hold.step)
+    if (this.#holds === 0) this.#pauseSoon()
+    this.#holds |= Hold.step
     if (this.phase === 'connecting') this.#checkQueue()
     step.then(
       () => this.release(Hold.step),
@@ -185,6 +188,19 @@ export class Connection implements OutboxOwner, Deadlined {
         this.release(Hold.step)
       },
     )
+  }
+
+  /** Stops the stream if the step is not done when no other step can go on without the event loop. Most asynchronous hooks are
+   * done by then, and stopping and starting a socket for each message cost a sixth (hook-async: 250 instead of 295 k/s). */
+  #pauseSoon(): void {
+    if (this.#pausing) return
+    this.#pausing = true
+    queueMicrotask(() => process.nextTick(pauseIfHeld, this))
+  }
+
+  pauseIfHeld(): void {
+    this.#pausing = false
+    if (this.#holds !== 0) this.stream.pause()
   }
 
   /** What stands behind a CONNECT is not acted on before that is answered, and not more than `queueLimit` packets may. */
@@ -425,6 +441,10 @@ export class Connection implements OutboxOwner, Deadlined {
     this.#releaseWaiters()
     endSession(this, before, ending)
   }
+}
+
+function pauseIfHeld(connection: Connection): void {
+  connection.pauseIfHeld()
 }
 
 /** The packet without what may be left out of any. */

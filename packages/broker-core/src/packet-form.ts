@@ -89,17 +89,12 @@ export function publicationOf(
 /** The message after a hook has had its packet: the very same when the hook has changed nothing, so that the order of
  * user properties, which a packet object can't hold, survives hooks that only look. `now`: what `packetOf` was given. */
 export function republish(publication: Publication, packet: BrokerPacket, now: number): Publication {
-  const before = packetOf(publication, packet.dup, now)
-  const wireBefore = before.properties && encodePublishProperties(before.properties)
-  const wireAfter = packet.properties && encodePublishProperties(packet.properties)
-  const sameProperties =
-    before.properties?.messageExpiryInterval === packet.properties?.messageExpiryInterval &&
-    Buffer.compare(wireBefore ?? Buffer.alloc(0), wireAfter ?? Buffer.alloc(0)) === 0
+  const sameProperties = hasSameProperties(publication, packet, now)
   const same =
-    packet.topic === before.topic &&
-    packet.payload === before.payload &&
-    packet.qos === before.qos &&
-    packet.retain === before.retain
+    packet.topic === publication.topic &&
+    packet.payload === publication.payload &&
+    packet.qos === publication.qos &&
+    packet.retain === publication.retain
   if (same && sameProperties) return publication
   const changed = publicationOf(packet, {
     publisher: publication.publisher,
@@ -120,6 +115,17 @@ export function republish(publication: Publication, packet: BrokerPacket, now: n
     },
   )
 }
+
+/** Whether the packet still has the properties that `packetOf` gave it. */
+function hasSameProperties(publication: Publication, { properties }: BrokerPacket, now: number): boolean {
+  const before = propertiesOf(publication, now)
+  if (before === undefined || properties === undefined) return before === properties
+  if (before.messageExpiryInterval !== properties.messageExpiryInterval) return false
+  const [wireBefore, wireAfter] = [encodePublishProperties(before), encodePublishProperties(properties)]
+  return Buffer.compare(wireBefore ?? noBytes, wireAfter ?? noBytes) === 0
+}
+
+const noBytes: Buffer = Buffer.alloc(0)
 
 function originOf(message: Message): Pick<Message, 'publisher' | 'brokerId' | 'brokerCounter'> {
   return { publisher: message.publisher, brokerId: message.brokerId, brokerCounter: message.brokerCounter }
