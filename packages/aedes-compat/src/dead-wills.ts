@@ -16,7 +16,9 @@ export class DeadWills {
   readonly #broker: StoreBroker
   /** ms of the last sign of life of each other broker. */
   readonly #heard = new Map<string, number>()
-  #nextLook = 0
+  readonly #sharesStore: boolean
+  /** Undefined before the first look. */
+  #nextLook: number | undefined
   #now = 0
   readonly #hear: MqListener = (packet, done) => {
     this.#heard.set(packet.topic.split('/')[1] ?? packet.brokerId, this.#now)
@@ -25,12 +27,15 @@ export class DeadWills {
 
   constructor(broker: StoreBroker, mq: Mqemitter | undefined) {
     this.#broker = broker
+    this.#sharesStore = mq !== undefined
     for (const topic of heartbeats) mq?.on(topic, this.#hear)
   }
 
   /** `isOurs`: whether the will of this client belongs to a session that this process has. */
   async claim(store: OldPersistence, now: number, isOurs: (clientId: string) => boolean): Promise<Due[]> {
     this.#now = now
+    // Who is there is known when everybody has had the time to say so. A store of one's own has the wills of an earlier life.
+    this.#nextLook ??= this.#sharesStore ? now + deathInterval : now
     if (now < this.#nextLook) return []
     this.#nextLook = now + lookInterval
     const alive: Record<string, unknown> = Object.create(null) as Record<string, unknown>

@@ -113,7 +113,7 @@ export class Engine implements Deadlined, PersistenceHost {
     })
     this.run = new PublishRun(this)
     this.presence = new Presence(this)
-    this.hookCalls = new HookCalls(this.wheel, options.hookTimeout)
+    this.hookCalls = new HookCalls(this.wheel, this.clock, options.hookTimeout)
   }
 
   /** QoS 1 and 2 messages one client may have open towards us. MQTT 5.0 §3.2.2.3.3 */

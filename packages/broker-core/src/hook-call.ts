@@ -1,3 +1,4 @@
+import type { Clock } from '@x/contract'
 import { BrokerError, toError } from './broker-error.ts'
 import type { Deadlined, DeadlineWheel } from './deadline-wheel.ts'
 import { ReasonCode } from './reason-code.ts'
@@ -30,12 +31,14 @@ export class HookCall {
 export class HookCalls implements Deadlined {
   wheelTick = 0
   readonly #wheel: DeadlineWheel
+  readonly #clock: Clock
   readonly #timeout: number
   /** Oldest first. All have the same time, so the first one is due first, and one appointment serves all. */
   readonly #open = new Set<HookCall>()
 
-  constructor(wheel: DeadlineWheel, timeout: number) {
+  constructor(wheel: DeadlineWheel, clock: Clock, timeout: number) {
     this.#wheel = wheel
+    this.#clock = clock
     this.#timeout = timeout
   }
 
@@ -44,7 +47,7 @@ export class HookCalls implements Deadlined {
   }
 
   begin(name: string): HookCall {
-    const call = new HookCall(name, this.#wheel.now + this.#timeout)
+    const call = new HookCall(name, this.#clock.now() + this.#timeout)
     if (this.#timeout === 0) return call
     this.#open.add(call)
     if (this.#open.size === 1) this.#wheel.schedule(this, call.deadline)

@@ -1,4 +1,4 @@
-export { BrokerError, type BrokerErrorCode } from './broker-error.ts'
+export { BrokerError, type BrokerErrorCode, sentenceOf } from './broker-error.ts'
 export { Broker } from './broker.ts'
 export type {
   Client,

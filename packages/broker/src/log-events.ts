@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { sentenceOf } from '@x/broker-core'
 import type { Broker, Client } from '@x/broker-core'
 import type { Logger } from '@x/contract'
 
@@ -13,16 +14,16 @@ export function logEvents(broker: Broker, logger: Logger): void {
   })
   broker.on('clientError', (client: Client, error: Error) => {
     const fields = { client: client.id, address: addressOf(client), ...codesOf(error) }
-    logger.warn(fields, `client ${client.id}: ${error.message}`)
+    logger.warn(fields, `client ${client.id}: ${sentenceOf(error)}`)
   })
   broker.on('connectionError', (client: Client, error: Error) => {
-    logger.warn({ address: addressOf(client), ...codesOf(error) }, `connection refused: ${error.message}`)
+    logger.warn({ address: addressOf(client), ...codesOf(error) }, `connection refused: ${sentenceOf(error)}`)
   })
   broker.on('dropped', (drop: { queue: string; reason: string; count: number }) => {
     logger.warn(drop, `${drop.count} message(s) for ${drop.queue} dropped: ${drop.reason}`)
   })
   broker.on('error', (error: Error) => {
-    logger.error({ err: error, ...codesOf(error) }, error.message)
+    logger.error({ err: error, ...codesOf(error) }, sentenceOf(error))
   })
 }
 
