@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { MaybePromise } from '@x/contract'
 import { FrameReader, encode } from '@x/packet'
 import type { ConnackProperties, Packet, ProtocolVersion } from '@x/packet'
+import { Congestion } from './congestion.ts'
 import { BrokerError, reasonCodeFrom, reasonStringOf, serverReferenceOf, toError } from './broker-error.ts'
 import { Client } from './client.ts'
 import { receiveAuthentication } from './authentication.ts'
@@ -76,12 +77,8 @@ export class Connection implements OutboxOwner, Deadlined {
   #processing = false
   /** {@link pauseIfHeld} is on its way. */
   #pausing = false
-  /** Since when the outbox is full; 0: it isn't. */
-  #fullSince = 0
-  /** The publishers' pause for this connection is over, and what had piled up is still there. */
-  #graceOver = false
-  /** Publishers that wait for this connection. */
-  #waiters: Set<Connection> | undefined
+  /** Undefined until more piles up for this client than it takes. */
+  #congestion: Congestion | undefined
   /** Connections this one waits for. */
   #waitingFor = 0
   /** Undefined until the client uses one. */
@@ -246,22 +243,24 @@ export class Connection implements OutboxOwner, Deadlined {
 
   /** Rests until `receiver` has room again, or has lost the right to be waited for. */
   slowDownFor(receiver: Connection): void {
-    if (receiver.#graceOver || receiver.phase !== 'connected') return
-    receiver.#waiters ??= new Set()
-    if (receiver.#waiters.has(this)) return
-    if (receiver.#fullSince === 0) receiver.#startFull()
-    receiver.#waiters.add(this)
+    if (receiver.phase !== 'connected' || !receiver.#congested.addWaiter(this)) return
     this.#waitingFor += 1
     this.hold(Hold.congestion)
   }
 
+  /** One of those this connection waited for is no longer to be waited for. */
+  waitedFor(): void {
+    this.#waitingFor -= 1
+    if (this.#waitingFor === 0) this.release(Hold.congestion)
+  }
+
   /** QoS 0 messages for this client are dropped: it had its time, and is still full. */
   get shedsLoad(): boolean {
-    return this.#graceOver && this.outbox.full
+    return this.#congestion?.graceOver === true && this.outbox.full
   }
 
   outboxFull(): void {
-    if (this.#fullSince === 0) this.#startFull()
+    this.#congested.begin()
   }
 
   outboxDrained(): void {
@@ -271,26 +270,13 @@ export class Connection implements OutboxOwner, Deadlined {
   /** What had piled up for this client is (mostly) gone. */
   relieved(): void {
     if (this.session?.congested) return
-    this.#fullSince = 0
-    this.#graceOver = false
-    this.#releaseWaiters()
+    this.#congestion?.end()
     this.session?.pump()
   }
 
-  #startFull(): void {
-    const { clock, options, wheel } = this.engine
-    this.#fullSince = clock.now()
-    wheel.schedule(this, this.#fullSince + options.publisherPause)
-  }
-
-  #releaseWaiters(): void {
-    const waiters = this.#waiters
-    if (waiters === undefined) return
-    this.#waiters = undefined
-    for (const waiter of waiters) {
-      waiter.#waitingFor -= 1
-      if (waiter.#waitingFor === 0) waiter.release(Hold.congestion)
-    }
+  get #congested(): Congestion {
+    this.#congestion ??= new Congestion(this)
+    return this.#congestion
   }
 
   // ── deadlines ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -299,8 +285,8 @@ export class Connection implements OutboxOwner, Deadlined {
     if (this.phase === 'closed') return 0
     if (this.#deadline > 0) return this.#checkPhase(now)
     let next = this.keepAlive > 0 ? this.#checkKeepAlive(now) : 0
-    if (this.#fullSince > 0 && this.#isOpen()) {
-      const soonest = this.#checkFull(now)
+    if (this.#congestion !== undefined && this.#isOpen()) {
+      const soonest = this.#congestion.check(now)
       if (soonest > 0 && (next === 0 || soonest < next)) next = soonest
     }
     return this.#deadline > 0 ? this.#deadline : next
@@ -349,25 +335,6 @@ export class Connection implements OutboxOwner, Deadlined {
         message: 'keep alive timeout',
         detail: `nothing came for ${this.keepAlive} ms, one and a half times the keep alive`,
         reasonCode: ReasonCode.keepAliveTimeout,
-      }),
-    })
-    return 0
-  }
-
-  #checkFull(now: number): number {
-    const { publisherPause, drainTimeout } = this.engine.options
-    if (!this.#graceOver && now >= this.#fullSince + publisherPause) {
-      this.#graceOver = true
-      this.#releaseWaiters()
-    }
-    if (!this.#graceOver) return this.#fullSince + publisherPause
-    if (drainTimeout === 0 || !this.outbox.full) return 0
-    if (now < this.#fullSince + drainTimeout) return this.#fullSince + drainTimeout
-    this.end({
-      error: new BrokerError('DRAIN_TIMEOUT', {
-        message: 'drain timeout',
-        detail: `${this.outbox.pending} bytes were not taken within drainTimeout of ${drainTimeout} ms`,
-        reasonCode: ReasonCode.quotaExceeded,
       }),
     })
     return 0
@@ -438,7 +405,7 @@ export class Connection implements OutboxOwner, Deadlined {
   #leave(ending: Ending): void {
     const before = this.phase
     this.phase = 'closing'
-    this.#releaseWaiters()
+    this.#congestion?.releaseWaiters()
     endSession(this, before, ending)
   }
 }

@@ -9,19 +9,18 @@ import type {
   SessionOwner,
   Subscription,
 } from '@x/contract'
-import { writeAck } from '@x/packet'
 import type { ProtocolVersion, QoS } from '@x/packet'
-import { parseTopicName } from '@x/topic-trie'
-import { toError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
+import { writeAtMostOnce, writeDelivery, writePubrel } from './delivery-writer.ts'
+import type { DeliveryManner } from './delivery-writer.ts'
 import type { Engine } from './engine.ts'
+import { forwarded } from './forward.ts'
 import { Inflight, InflightWindow } from './inflight-window.ts'
 import { after, isPromise } from './maybe-promise.ts'
 import { OutgoingAliases } from './outgoing-aliases.ts'
 import type { Outbox } from './outbox.ts'
-import { packetOf, republish } from './packet-form.ts'
 import { Publication } from './publication.ts'
-import type { Envelope, Recipient } from './publication.ts'
+import type { Recipient } from './publication.ts'
 import { ReasonCode } from './reason-code.ts'
 import { RetainedFeeds } from './retained-feed.ts'
 import type { SharedGroup } from './shared-group.ts'
@@ -29,18 +28,6 @@ import { WaitingQueue } from './waiting-queue.ts'
 
 /** Entries asked of the store at a time. */
 const pageSize = 256
-const pubrelHeader = 0x62
-
-/** Written before each use; a delivery allocates none. */
-const envelope: { -readonly [Key in keyof Envelope]: Envelope[Key] } = {
-  qos: 0,
-  retain: false,
-  dup: false,
-  messageId: 0,
-  subscriptionIdentifiers: undefined,
-  topicAlias: 0,
-  topicKnown: false,
-}
 
 /** The session of a connected client: what it subscribes to, and its outgoing QoS 1 and 2 flows. It lives as long as the
  * connection; what outlives that is in the store. MQTT 5.0 §4.1
@@ -55,7 +42,7 @@ export class Session implements SessionOwner, Recipient {
   readonly maximumPacketSize: number
   /** min(client's Receive Maximum, maximumInflight). MQTT 5.0 §4.9 */
   readonly #inflightLimit: number
-  readonly #engine: Engine
+  readonly engine: Engine
   readonly stored: boolean
   /** Which frames may be passed on to this client untouched: 3 (3.x), 5 (5.0), or 0 when each has to be looked at (or the
    * session is closed). */
@@ -81,7 +68,7 @@ export class Session implements SessionOwner, Recipient {
   /** Undefined until there are retained messages to send. */
   #retained: RetainedFeeds | undefined
   /** Topic aliases towards the client; undefined when it takes none. */
-  readonly #aliases: OutgoingAliases | undefined
+  readonly aliases: OutgoingAliases | undefined
   /** Shared groups this session is a member of. */
   groups: Set<SharedGroup> | undefined
   #phase: 'opening' | 'open' | 'closed' = 'opening'
@@ -103,10 +90,10 @@ export class Session implements SessionOwner, Recipient {
     this.version = connection.version
     this.maximumPacketSize = traits.maximumPacketSize
     this.#inflightLimit = Math.min(traits.receiveMaximum, engine.options.maximumInflight)
-    this.#engine = engine
+    this.engine = engine
     this.stored = traits.stored
     const aliases = Math.min(traits.topicAliasMaximum, engine.options.maximumOutgoingTopicAliases)
-    this.#aliases = aliases > 0 ? new OutgoingAliases(aliases) : undefined
+    this.aliases = aliases > 0 ? new OutgoingAliases(aliases) : undefined
     this.lane = 0
   }
 
@@ -158,7 +145,7 @@ export class Session implements SessionOwner, Recipient {
   open(): void {
     if (this.#phase !== 'opening') return
     this.#phase = 'open'
-    const untouched = this.#aliases === undefined && this.maximumPacketSize > this.#engine.options.maximumPacketSize
+    const untouched = this.aliases === undefined && this.maximumPacketSize > this.engine.options.maximumPacketSize
     this.lane = untouched ? (this.version === 5 ? 5 : 3) : 0
   }
 
@@ -199,12 +186,12 @@ export class Session implements SessionOwner, Recipient {
     if (this.#phase === 'closed') return
     if (qos === 0) {
       if (this.#phase !== 'open') return
-      const allowed = this.#forwarded(publication)
-      if (allowed !== undefined) this.#sendAtMostOnce(allowed, retain, subscriptionIdentifiers)
+      const allowed = forwarded(this.engine, this.connection.client, publication)
+      if (allowed !== undefined) writeAtMostOnce(this, allowed, retain, subscriptionIdentifiers)
       return
     }
     if (this.hasRoom) {
-      const allowed = this.#forwarded(publication)
+      const allowed = forwarded(this.engine, this.connection.client, publication)
       if (allowed === undefined) return
       const sequence = this.#window?.nextSequence ?? this.#takenThrough
       this.#sendInflight(allowed, { qos, retain, dup: false, subscriptionIdentifiers }, sequence)
@@ -215,7 +202,7 @@ export class Session implements SessionOwner, Recipient {
 
   /** Delivers the retained messages of a subscription, as fast as the client takes them. */
   sendRetained(filter: string, messages: Iterable<Message>): void {
-    this.#retained ??= new RetainedFeeds(this, this.#engine)
+    this.#retained ??= new RetainedFeeds(this, this.engine)
     this.#retained.add(filter, messages)
     this.#retained.pump()
   }
@@ -245,7 +232,7 @@ export class Session implements SessionOwner, Recipient {
     this.#claimed ??= new Map()
     this.#claimed.set(sequence, entry.sequence)
     this.#claimedThrough = Math.max(this.#claimedThrough, entry.sequence)
-    const publication = this.#engine.publicationOf(entry.message)
+    const publication = this.engine.publicationOf(entry.message)
     const { qos, retain, subscriptionIdentifiers } = entry
     this.#sendInflight(publication, { qos, retain, dup: false, subscriptionIdentifiers }, sequence)
   }
@@ -254,7 +241,7 @@ export class Session implements SessionOwner, Recipient {
   storedEntry(messageId: number): MaybePromise<QueueEntry | undefined> {
     const sequence = this.#window?.find(messageId) ?? -1
     if (!this.stored || sequence < 0) return undefined
-    return after(this.#engine.persistence.read(this.handle, sequence - 1, 1), ([entry]) =>
+    return after(this.engine.persistence.read(this.handle, sequence - 1, 1), ([entry]) =>
       entry?.sequence === sequence ? entry : undefined,
     )
   }
@@ -273,13 +260,13 @@ export class Session implements SessionOwner, Recipient {
       return
     }
     if (window === undefined || sequence < 0 || window.state(sequence) === Inflight.puback) {
-      this.#writePubrel(messageId, this.version === 5 ? ReasonCode.packetIdentifierNotFound : 0)
+      writePubrel(this, messageId, this.version === 5 ? ReasonCode.packetIdentifierNotFound : 0)
       return
     }
     window.release(sequence)
     const stored = this.#storedSequence(sequence)
-    if (stored !== undefined) this.#engine.watch(this.#engine.persistence.release(this.handle, stored), 'release')
-    this.#writePubrel(messageId, 0)
+    if (stored !== undefined) this.engine.watch(this.engine.persistence.release(this.handle, stored), 'release')
+    writePubrel(this, messageId, 0)
   }
 
   /** PUBCOMP: the QoS 2 flow is over. */
@@ -315,7 +302,7 @@ export class Session implements SessionOwner, Recipient {
   }
 
   #acknowledge(stored: number): void {
-    this.#engine.watch(this.#engine.persistence.acknowledge(this.handle, stored), 'acknowledge')
+    this.engine.watch(this.engine.persistence.acknowledge(this.handle, stored), 'acknowledge')
   }
 
   /** Settles what is found out while the store is offering it: then the store must not be called. */
@@ -329,30 +316,8 @@ export class Session implements SessionOwner, Recipient {
     return this.stored ? sequence : this.#claimed?.get(sequence)
   }
 
-  #sendAtMostOnce(publication: Publication, retain: boolean, identifiers: readonly number[] | undefined): void {
-    if (this.connection.shedsLoad) {
-      this.#engine.counters.droppedOutboxFull += 1
-      return
-    }
-    envelope.qos = 0
-    envelope.retain = retain
-    envelope.dup = false
-    envelope.messageId = 0
-    envelope.subscriptionIdentifiers = identifiers
-    this.#write(publication)
-  }
-
-  #sendInflight(
-    publication: Publication,
-    how: { qos: QoS; retain: boolean; dup: boolean; subscriptionIdentifiers: readonly number[] | undefined },
-    sequence: number,
-  ): void {
-    envelope.qos = how.qos
-    envelope.retain = how.retain
-    envelope.dup = how.dup
-    envelope.messageId = InflightWindow.packetId(sequence)
-    envelope.subscriptionIdentifiers = how.subscriptionIdentifiers
-    if (!this.#write(publication)) {
+  #sendInflight(publication: Publication, how: DeliveryManner, sequence: number): void {
+    if (!writeDelivery(this, publication, how, InflightWindow.packetId(sequence))) {
       // Counts as delivered ([MQTT5-3.1.2-25]).
       const stored = this.#storedSequence(sequence)
       this.#claimed?.delete(sequence)
@@ -363,44 +328,10 @@ export class Session implements SessionOwner, Recipient {
     this.#window.add(sequence, how.qos === 1 ? Inflight.puback : Inflight.pubrec)
   }
 
-  #write(publication: Publication): boolean {
-    // Not at QoS 2: clients that keep such a message until PUBREL may have lost its topic by then, as MQTT.js 5 has.
-    if (this.#aliases !== undefined && envelope.qos < 2) return this.#writeWithAlias(this.#aliases, publication)
-    return this.#writePlain(publication)
-  }
-
-  #writeWithAlias(aliases: OutgoingAliases, publication: Publication): boolean {
-    const { alias, known } = aliases.use(publication.topic)
-    envelope.topicAlias = alias
-    envelope.topicKnown = known
-    const written = this.#writePlain(publication)
-    envelope.topicAlias = 0
-    envelope.topicKnown = false
-    if (!written && !known) aliases.forget(publication.topic, alias)
-    return written
-  }
-
-  #writePlain(publication: Publication): boolean {
-    const now = publication.expiresAt === undefined ? 0 : this.#engine.clock.now()
-    if (!publication.writeTo(this, envelope, now)) {
-      this.#engine.counters.droppedTooLarge += 1
-      return false
-    }
-    this.#engine.counters.publishesSent += 1
-    return true
-  }
-
-  #writePubrel(messageId: number, reasonCode: number): void {
-    this.#engine.counters.controlPacketsSent += 1
-    const size = this.version === 5 && reasonCode !== 0 ? 5 : 4
-    const offset = this.outbox.reserve(size)
-    writeAck(this.outbox.buffer, offset, pubrelHeader, messageId, reasonCode, this.version)
-  }
-
   #wait(delivery: Delivery): void {
-    this.#waiting ??= new WaitingQueue(this.#engine.queueLimits)
+    this.#waiting ??= new WaitingQueue(this.engine.queueLimits)
     const count = this.#waiting.push(delivery)
-    if (count > 0) this.#engine.dropped({ queue: this.clientId, reason: 'queueFull', count })
+    if (count > 0) this.engine.dropped({ queue: this.clientId, reason: 'queueFull', count })
   }
 
   #sendWaiting(): void {
@@ -410,7 +341,7 @@ export class Session implements SessionOwner, Recipient {
       if (this.#window !== undefined && !this.#window.hasRoom(this.#inflightLimit, this.#window.nextSequence)) break
       const { message, ...how } = waiting.shift() as Delivery
       if (this.#isExpired(message)) continue
-      const publication = this.#forwarded(this.#engine.publicationOf(message))
+      const publication = forwarded(this.engine, this.connection.client, this.engine.publicationOf(message))
       if (publication === undefined) continue
       const sequence = this.#window?.nextSequence ?? this.#takenThrough
       this.#sendInflight(publication, { ...how, dup: false }, sequence)
@@ -427,7 +358,7 @@ export class Session implements SessionOwner, Recipient {
     while (this.#behind && !this.#reading && this.#phase === 'open') {
       const asked = Math.min(pageSize, this.#inflightLimit - this.inflight)
       if (asked <= 0) return
-      const page = this.#engine.persistence.read(this.handle, this.#takenThrough, asked)
+      const page = this.engine.persistence.read(this.handle, this.#takenThrough, asked)
       if (!isPromise(page)) {
         if (!this.#takePage(page, asked)) return
         continue
@@ -438,7 +369,7 @@ export class Session implements SessionOwner, Recipient {
         this.#takePage(entries, asked)
         return this.pump()
       })
-      this.#engine.watch(
+      this.engine.watch(
         taken.catch((error: unknown) => {
           this.#reading = false
           throw error
@@ -465,7 +396,7 @@ export class Session implements SessionOwner, Recipient {
     if (entry.released) {
       this.#window ??= new InflightWindow(sequence)
       this.#window.add(sequence, Inflight.pubcomp)
-      this.#writePubrel(InflightWindow.packetId(sequence), 0)
+      writePubrel(this, InflightWindow.packetId(sequence), 0)
       return
     }
     const dup = sequence <= this.#sentBefore
@@ -474,32 +405,15 @@ export class Session implements SessionOwner, Recipient {
       this.#settleLater(sequence)
       return
     }
-    const publication = this.#forwarded(this.#engine.publicationOf(entry.message))
+    const publication = forwarded(this.engine, this.connection.client, this.engine.publicationOf(entry.message))
     if (publication === undefined) this.#settleLater(sequence)
     else this.#sendInflight(publication, { qos, retain, dup, subscriptionIdentifiers }, sequence)
   }
 
   #isExpired(message: Message): boolean {
-    if (message.expiresAt === undefined || !isExpired(message, this.#engine.clock.now())) return false
-    this.#engine.dropped({ queue: this.clientId, reason: 'expired', count: 1 })
+    if (message.expiresAt === undefined || !isExpired(message, this.engine.clock.now())) return false
+    this.engine.dropped({ queue: this.clientId, reason: 'expired', count: 1 })
     return true
-  }
-
-  /** What `authorizeForward` makes of the message for this client; undefined: it does not get it. */
-  #forwarded(publication: Publication): Publication | undefined {
-    const { authorizeForward } = this.#engine.hooks
-    if (authorizeForward === undefined) return publication
-    const now = this.#engine.clock.now()
-    try {
-      const packet = authorizeForward(this.connection.client, packetOf(publication, false, now))
-      if (!packet) return undefined
-      const forwarded = republish(publication, packet, now)
-      if (forwarded.topic !== publication.topic) parseTopicName(forwarded.topic)
-      return forwarded
-    } catch (error) {
-      this.#engine.broker.reportClientError(this.connection.client, toError(error))
-      return undefined
-    }
   }
 }
 

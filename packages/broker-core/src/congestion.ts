@@ -1,0 +1,70 @@
+import { BrokerError } from './broker-error.ts'
+import type { Connection } from './connection.ts'
+import { ReasonCode } from './reason-code.ts'
+
+/** More has piled up for a client than it takes: its publishers rest for a while, then its QoS 0 messages are dropped, at last it is
+ * closed. Made when that happens first. */
+export class Congestion {
+  readonly #connection: Connection
+  /** ms since the epoch; 0: nothing piles up now. */
+  #since = 0
+  /** The publishers' pause is over, and what had piled up is still there. */
+  graceOver = false
+  /** Publishers that wait. */
+  #waiters: Set<Connection> | undefined
+
+  constructor(connection: Connection) {
+    this.#connection = connection
+  }
+
+  begin(): void {
+    if (this.#since > 0) return
+    const { clock, options, wheel } = this.#connection.engine
+    this.#since = clock.now()
+    wheel.schedule(this.#connection, this.#since + options.publisherPause)
+  }
+
+  end(): void {
+    this.#since = 0
+    this.graceOver = false
+    this.releaseWaiters()
+  }
+
+  /** Whether the publisher is to wait, and did not yet. */
+  addWaiter(publisher: Connection): boolean {
+    if (this.graceOver || this.#waiters?.has(publisher) === true) return false
+    this.begin()
+    this.#waiters ??= new Set()
+    this.#waiters.add(publisher)
+    return true
+  }
+
+  releaseWaiters(): void {
+    const waiters = this.#waiters
+    if (waiters === undefined) return
+    this.#waiters = undefined
+    for (const waiter of waiters) waiter.waitedFor()
+  }
+
+  /** Acts on what is due. Answers when to be asked again (ms since the epoch), or 0 for never. */
+  check(now: number): number {
+    if (this.#since === 0) return 0
+    const { engine, outbox } = this.#connection
+    const { publisherPause, drainTimeout } = engine.options
+    if (!this.graceOver && now < this.#since + publisherPause) return this.#since + publisherPause
+    if (!this.graceOver) {
+      this.graceOver = true
+      this.releaseWaiters()
+    }
+    if (drainTimeout === 0 || !outbox.full) return 0
+    if (now < this.#since + drainTimeout) return this.#since + drainTimeout
+    this.#connection.end({
+      error: new BrokerError('DRAIN_TIMEOUT', {
+        message: 'drain timeout',
+        detail: `${outbox.pending} bytes were not taken within drainTimeout of ${drainTimeout} ms`,
+        reasonCode: ReasonCode.quotaExceeded,
+      }),
+    })
+    return 0
+  }
+}

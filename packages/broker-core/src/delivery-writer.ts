@@ -1,0 +1,95 @@
+import { writeAck } from '@x/packet'
+import type { QoS } from '@x/packet'
+import type { OutgoingAliases } from './outgoing-aliases.ts'
+import type { Envelope, Publication } from './publication.ts'
+import type { Session } from './session.ts'
+
+const pubrelHeader = 0x62
+
+/** How a message goes to one client. */
+export interface DeliveryManner {
+  readonly qos: QoS
+  readonly retain: boolean
+  readonly dup: boolean
+  readonly subscriptionIdentifiers: readonly number[] | undefined
+}
+
+/** Written before each use; a delivery allocates none. */
+const envelope: { -readonly [Key in keyof Envelope]: Envelope[Key] } = {
+  qos: 0,
+  retain: false,
+  dup: false,
+  messageId: 0,
+  subscriptionIdentifiers: undefined,
+  topicAlias: 0,
+  topicKnown: false,
+}
+
+/** Writes a message of QoS 0, or drops it, counted, when the client had its time and is still full. */
+export function writeAtMostOnce(
+  session: Session,
+  publication: Publication,
+  retain: boolean,
+  subscriptionIdentifiers: readonly number[] | undefined,
+): void {
+  if (session.connection.shedsLoad) {
+    session.engine.counters.droppedOutboxFull += 1
+    return
+  }
+  envelope.qos = 0
+  envelope.retain = retain
+  envelope.dup = false
+  envelope.messageId = 0
+  envelope.subscriptionIdentifiers = subscriptionIdentifiers
+  writeEnveloped(session, publication)
+}
+
+/** Writes a message of QoS 1 or 2. False: it exceeds the client's Maximum Packet Size, and was counted. */
+export function writeDelivery(
+  session: Session,
+  publication: Publication,
+  manner: DeliveryManner,
+  messageId: number,
+): boolean {
+  envelope.qos = manner.qos
+  envelope.retain = manner.retain
+  envelope.dup = manner.dup
+  envelope.messageId = messageId
+  envelope.subscriptionIdentifiers = manner.subscriptionIdentifiers
+  return writeEnveloped(session, publication)
+}
+
+export function writePubrel({ outbox, version, engine }: Session, messageId: number, reasonCode: number): void {
+  engine.counters.controlPacketsSent += 1
+  const size = version === 5 && reasonCode !== 0 ? 5 : 4
+  const offset = outbox.reserve(size)
+  writeAck(outbox.buffer, offset, pubrelHeader, messageId, reasonCode, version)
+}
+
+function writeEnveloped(session: Session, publication: Publication): boolean {
+  // Not at QoS 2: clients that keep such a message until PUBREL may have lost its topic by then, as MQTT.js 5 has.
+  if (session.aliases !== undefined && envelope.qos < 2) return writeWithAlias(session, session.aliases, publication)
+  return writePlain(session, publication)
+}
+
+function writeWithAlias(session: Session, aliases: OutgoingAliases, publication: Publication): boolean {
+  const { alias, known } = aliases.use(publication.topic)
+  envelope.topicAlias = alias
+  envelope.topicKnown = known
+  const written = writePlain(session, publication)
+  envelope.topicAlias = 0
+  envelope.topicKnown = false
+  if (!written && !known) aliases.forget(publication.topic, alias)
+  return written
+}
+
+function writePlain(session: Session, publication: Publication): boolean {
+  const { engine } = session
+  const now = publication.expiresAt === undefined ? 0 : engine.clock.now()
+  if (!publication.writeTo(session, envelope, now)) {
+    engine.counters.droppedTooLarge += 1
+    return false
+  }
+  engine.counters.publishesSent += 1
+  return true
+}

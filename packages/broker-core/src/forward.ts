@@ -1,0 +1,23 @@
+import { parseTopicName } from '@x/topic-trie'
+import { toError } from './broker-error.ts'
+import type { Client } from './client.ts'
+import type { Engine } from './engine.ts'
+import { packetOf, republish } from './packet-form.ts'
+import type { Publication } from './publication.ts'
+
+/** What `authorizeForward` makes of a message for this client; undefined: it does not get it. */
+export function forwarded(engine: Engine, client: Client, publication: Publication): Publication | undefined {
+  const { authorizeForward } = engine.hooks
+  if (authorizeForward === undefined) return publication
+  const now = engine.clock.now()
+  try {
+    const packet = authorizeForward(client, packetOf(publication, false, now))
+    if (!packet) return undefined
+    const changed = republish(publication, packet, now)
+    if (changed.topic !== publication.topic) parseTopicName(changed.topic)
+    return changed
+  } catch (error) {
+    engine.broker.reportClientError(client, toError(error))
+    return undefined
+  }
+}
