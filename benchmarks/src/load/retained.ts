@@ -54,12 +54,12 @@ export async function measureRetained(scenario: RetainedScenario, plan: LoadPlan
   const deliveries = new Tally()
   const client = await Client.open({ port: plan.port, clientId: 'subscriber', deliveries })
   const { firstLevels, secondLevels } = scenario
-  const exact = Array.from({ length: 100 }, (_, index) => `a/${index % firstLevels}/${(index * 7) % secondLevels}`)
+  const exact = Array.from({ length: 1000 }, (_, index) => `a/${index % firstLevels}/${(index * 7) % secondLevels}`)
   const some = Array.from({ length: 20 }, (_, index) => `a/+/${(index * 3) % secondLevels}`)
   const all = ['#', '#', '#']
   const warmUp = new RetainedReader(client, deliveries, plan.capSeconds)
-  await warmUp.time(exact, 1)
-  await warmUp.time(some, firstLevels)
+  await forSeconds(plan.warmUpSeconds, () => warmUp.time(exact, 1))
+  await forSeconds(plan.warmUpSeconds, () => warmUp.time(some, firstLevels))
   const reader = new RetainedReader(client, deliveries, plan.capSeconds)
   const meter = new CpuMeter(plan.brokerPid)
   const values = {
@@ -76,6 +76,12 @@ export async function measureRetained(scenario: RetainedScenario, plan: LoadPlan
     brokerRssBytes: residentBytes(plan.brokerPid),
     notes: [],
   }
+}
+
+async function forSeconds(seconds: number, step: () => Promise<unknown>): Promise<void> {
+  const endsAt = performance.now() + seconds * 1000
+  do await step()
+  while (performance.now() < endsAt)
 }
 
 /** Publishes every topic once, `inFlight` at a time, and waits for the acknowledgements. */

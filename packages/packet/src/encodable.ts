@@ -1,10 +1,10 @@
-import type { Packet } from './packet.ts'
+import type { Packet, PublishPacket } from './packet.ts'
 import { PacketError } from './packet-error.ts'
 import { assertWellFormed } from './well-formed.ts'
 
 /** Refuses numbers that would be cut to fit their field, and strings that have no UTF-8 form.
  * @throws PacketError `UNENCODABLE`, `UTF8_INVALID` or `PACKET_ID_ZERO`. */
-export function assertEncodable(packet: Packet): void {
+export function assertEncodable(packet: Exclude<Packet, PublishPacket>): void {
   assertWellFormed(packet)
   if ('messageId' in packet && packet.messageId !== undefined) assertNumber('messageId', packet.messageId, 0xffff)
   if ('reasonCode' in packet && packet.reasonCode !== undefined) assertNumber('reasonCode', packet.reasonCode, 0xff)
@@ -15,10 +15,6 @@ export function assertEncodable(packet: Packet): void {
       return
     case 'connack':
       if (packet.returnCode !== undefined) assertNumber('returnCode', packet.returnCode, 0xff)
-      return
-    case 'publish':
-      assertNumber('qos', packet.qos, 2)
-      if (Buffer.byteLength(packet.topic) > 0xffff) throw unencodable('topic', 'longer than 65535 bytes')
       return
     case 'subscribe':
       for (const { qos, rh = 0 } of packet.subscriptions) {
@@ -32,6 +28,17 @@ export function assertEncodable(packet: Packet): void {
       return
     default:
   }
+}
+
+/** The same for a PUBLISH, but for its properties.
+ * @throws PacketError as {@link assertEncodable}. */
+export function assertPublishEncodable({ topic, qos, messageId }: PublishPacket): void {
+  assertWellFormed(topic)
+  if (messageId !== undefined) assertNumber('messageId', messageId, 0xffff)
+  assertNumber('qos', qos, 2)
+  // No character takes more than three bytes.
+  if (topic.length > 0xffff / 3 && Buffer.byteLength(topic) > 0xffff)
+    throw unencodable('topic', 'longer than 65535 bytes')
 }
 
 function assertNumber(field: string, value: number, maximum: number): void {

@@ -1,15 +1,18 @@
+// The global Buffer is a getter that costs 15 ns.
+import { Buffer } from 'node:buffer'
 import { generate, type Packet as GeneratedPacket, writeToStream } from 'mqtt-packet'
 import { writeAck } from './ack-frame.ts'
 import { checkControl } from './control-check.ts'
 import type { Packet, ProtocolVersion, PublishPacket } from './packet.ts'
-import { assertEncodable } from './encodable.ts'
+import { assertEncodable, assertPublishEncodable } from './encodable.ts'
 import { PacketError } from './packet-error.ts'
 import { packetHeader } from './packet-types.ts'
 import { encodeProperties } from './property-encode.ts'
 import { PublishFrame } from './publish-frame.ts'
-import { publishSize, writePublish } from './publish-writer.ts'
+import { publishBytes } from './publish-writer.ts'
 import { checkUtf8 } from './utf8.ts'
 import { bodyOffset } from './variable-integer.ts'
+import { isPlainText } from './well-formed.ts'
 
 type AnyAck = Extract<Packet, { cmd: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp' }>
 
@@ -20,14 +23,16 @@ const ackHeaders = {
   pubcomp: packetHeader.PUBCOMP,
 }
 
+/** Encoding is synchronous, so one serves all. */
+const check = new PublishFrame()
+
 /** The bytes of any packet, which a decoder of this package accepts. A CONNECT's own `protocolVersion` comes before `version`.
  * @throws PacketError for a packet that has no valid bytes: the caller's fault. Its code is what a decoder would have said, or
  * `UNENCODABLE`, where applicable with mqtt-packet's error as `cause`. */
 export function encode(packet: Packet, version: ProtocolVersion): Buffer {
+  if (packet.cmd === 'publish') return encodePublish(packet, version)
   assertEncodable(packet)
   switch (packet.cmd) {
-    case 'publish':
-      return encodePublish(packet, version)
     case 'puback':
     case 'pubrec':
     case 'pubrel':
@@ -48,6 +53,7 @@ export function encode(packet: Packet, version: ProtocolVersion): Buffer {
 
 function encodePublish(packet: PublishPacket, version: ProtocolVersion): Buffer {
   const { payload, qos, retain, dup, topic, messageId = 0 } = packet
+  assertPublishEncodable(packet)
   const properties = version === 5 && packet.properties ? encodeProperties(packet.properties, 'publish', 0) : undefined
   const outgoing = {
     topic,
@@ -61,17 +67,19 @@ function encodePublish(packet: PublishPacket, version: ProtocolVersion): Buffer 
     subscriptionIdentifiers: undefined,
     topicAlias: undefined,
   }
-  const size = publishSize(outgoing, version)
-  const frame = Buffer.allocUnsafe(size)
-  writePublish(frame, 0, outgoing, version)
-  checkPublish(frame, version)
+  const frame = publishBytes(outgoing, version)
+  if (!isPlain(packet)) checkPublish(frame, version)
   return frame
 }
 
+/** Most packets: what is left to check, properties being encoded, shows without a look at the bytes. */
+function isPlain({ topic, qos, dup, messageId = 0 }: PublishPacket): boolean {
+  return topic.length > 0 && isPlainText(topic) && (qos === 0 ? !dup : messageId > 0)
+}
+
 function checkPublish(frame: Buffer, version: ProtocolVersion): void {
-  const cursor = new PublishFrame()
-  cursor.read(frame, frame[0] as number, 0, bodyOffset(frame, 0), frame.length, version, 'server')
-  checkUtf8(frame, cursor.topicStart, cursor.topicEnd, 0)
+  check.read(frame, frame[0] as number, 0, bodyOffset(frame, 0), frame.length, version, 'server')
+  checkUtf8(frame, check.topicStart, check.topicEnd, 0)
 }
 
 function encodeAck(packet: AnyAck, version: ProtocolVersion): Buffer {

@@ -5,6 +5,8 @@ import { readVariableInteger } from './variable-integer.ts'
 
 type PropertyValue = boolean | number | number[] | string | Buffer | UserProperties
 
+type Decoded = Partial<Record<string, PropertyValue>>
+
 /** Decodes a property list (without its length) after checking it. Binary values are views of `source`.
  * @throws PacketError as for the packet that holds the list; its offset counts from the start of `source`.
  * @see MQTT 5.0 §2.2.2 */
@@ -15,7 +17,12 @@ export function decodeProperties<Kind extends PropertyPacket>(
   packet: Kind,
 ): PropertiesOf[Kind] {
   checkProperties(source, start, end, propertyRules[packet], 0)
-  const decoded: Partial<Record<string, PropertyValue>> = {}
+  return readProperties(source, start, end)
+}
+
+/** As {@link decodeProperties}, of a list that was checked before. */
+export function readProperties(source: Buffer, start: number, end: number): Decoded {
+  const decoded: Decoded = {}
   let position = start
   while (position < end) {
     const property = propertyOf(source[position] as number) as Property
@@ -25,12 +32,7 @@ export function decodeProperties<Kind extends PropertyPacket>(
   return decoded
 }
 
-function addProperty(
-  decoded: Partial<Record<string, PropertyValue>>,
-  property: Property,
-  source: Buffer,
-  position: number,
-): void {
+function addProperty(decoded: Decoded, property: Property, source: Buffer, position: number): void {
   if (property.wire === 'pair') {
     const pairs = (decoded[property.name] ??= Object.create(null) as UserProperties) as UserProperties
     addPair(pairs, source, position)

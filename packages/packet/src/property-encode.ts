@@ -3,10 +3,17 @@ import type { PropertyPacket, PublishProperties, UserProperties } from './packet
 import { checkProperties, propertyRefused, propertyRules } from './property-check.ts'
 import { HOP_PROPERTIES } from './property-copy.ts'
 import { type Property, properties as allProperties } from './property-table.ts'
+import { WireWriter } from './wire-writer.ts'
 import { assertWellFormed } from './well-formed.ts'
-import { MAXIMUM_VARIABLE_INTEGER, variableIntegerSize, writeVariableInteger } from './variable-integer.ts'
+import { MAXIMUM_VARIABLE_INTEGER } from './variable-integer.ts'
 
 const byName: ReadonlyMap<string, Property> = new Map(allProperties.map(property => [property.name, property]))
+
+/** Bytes of a string or of binary data. MQTT 5.0 §1.5.4, §1.5.6 */
+const LONGEST = 0xffff
+
+/** Encoding is synchronous, so one serves all. */
+const writer = new WireWriter()
 
 /** The property list of a PUBLISH in wire form without its length, as `OutgoingPublish.properties` takes it: topic alias,
  * message expiry interval and subscription identifiers are left out. Undefined when nothing is left.
@@ -21,8 +28,9 @@ export function encodePublishProperties(properties: PublishProperties): Uint8Arr
  * bits; undefined when nothing is left. Throws as {@link encodePublishProperties}. */
 export function encodeProperties(properties: object, packet: PropertyPacket, omitted: number): Buffer | undefined {
   const rules = propertyRules[packet]
-  const parts: Buffer[] = []
-  for (const [name, value] of Object.entries(properties)) {
+  writer.clear()
+  for (const name of Object.keys(properties)) {
+    const value = (properties as Readonly<Record<string, unknown>>)[name]
     if (value === undefined || value === null) continue
     const property = byName.get(name)
     if (property === undefined)
@@ -31,10 +39,11 @@ export function encodeProperties(properties: object, packet: PropertyPacket, omi
     const isList = Array.isArray(value)
     if (isList && (property.bit & rules.repeatable) === 0) throw propertyRefused(property.id, rules, 0)
     if ((property.bit & omitted) !== 0) continue
-    for (const item of isList ? value : [value]) parts.push(...encodeProperty(property, item))
+    if (isList) for (const item of value) encodeProperty(property, item)
+    else encodeProperty(property, value)
   }
-  if (parts.length === 0) return undefined
-  const encoded = Buffer.concat(parts)
+  const encoded = writer.take()
+  if (encoded === undefined) return undefined
   checkEncoded(encoded, packet)
   return encoded
 }
@@ -49,66 +58,74 @@ function checkEncoded(encoded: Buffer, packet: PropertyPacket): void {
   }
 }
 
-function encodeProperty(property: Property, value: unknown): Buffer[] {
-  const id = Buffer.of(property.id)
+function encodeProperty(property: Property, value: unknown): void {
   switch (property.wire) {
     case 'boolean':
       if (typeof value !== 'boolean') throw valueRefused(property, value)
-      return [id, Buffer.of(value ? 1 : 0)]
+      writer.byte(property.id)
+      writer.byte(value ? 1 : 0)
+      return
     case 'bit':
-      return [id, encodeNumber(property, value, 1, 1)]
+      encodeNumber(property, value, 1, 1)
+      return
     case 'u16':
-      return [id, encodeNumber(property, value, 0xffff, 2)]
+      encodeNumber(property, value, 0xffff, 2)
+      return
     case 'u32':
-      return [id, encodeNumber(property, value, 0xffff_ffff, 4)]
+      encodeNumber(property, value, 0xffff_ffff, 4)
+      return
     case 'variable':
-      return [id, encodeVariable(property, value)]
+      if (!isWithin(value, property.minimum ?? 0, MAXIMUM_VARIABLE_INTEGER)) throw valueRefused(property, value)
+      writer.byte(property.id)
+      writer.variableInteger(value)
+      return
     case 'binary':
       if (!(value instanceof Uint8Array)) throw valueRefused(property, value)
-      return [id, ...prefixed(property, Buffer.from(value))]
+      if (value.length > LONGEST) throw tooLong(property, value.length)
+      writer.byte(property.id)
+      writer.binary(value)
+      return
     case 'pair':
-      return encodePairs(property, value)
+      encodePairs(property, value)
+      return
     default:
-      return [id, ...encodeString(property, value)]
+      writer.byte(property.id)
+      encodeString(property, value)
   }
 }
 
-function encodeNumber(property: Property, value: unknown, maximum: number, size: number): Buffer {
+function encodeNumber(property: Property, value: unknown, maximum: number, size: number): void {
   if (!isWithin(value, property.minimum ?? 0, maximum)) throw valueRefused(property, value)
-  const encoded = Buffer.alloc(size)
-  encoded.writeUIntBE(value, 0, size)
-  return encoded
+  writer.byte(property.id)
+  writer.number(value, size)
 }
 
-function encodeVariable(property: Property, value: unknown): Buffer {
-  if (!isWithin(value, property.minimum ?? 0, MAXIMUM_VARIABLE_INTEGER)) throw valueRefused(property, value)
-  const encoded = Buffer.alloc(variableIntegerSize(value))
-  writeVariableInteger(encoded, 0, value)
-  return encoded
-}
-
-function encodePairs(property: Property, value: unknown): Buffer[] {
+function encodePairs(property: Property, value: unknown): void {
   if (typeof value !== 'object' || value === null) throw valueRefused(property, value)
-  const parts: Buffer[] = []
-  for (const [name, values] of Object.entries(value as UserProperties)) {
-    for (const item of Array.isArray(values) ? values : [values]) {
-      parts.push(Buffer.of(property.id), ...encodeString(property, name), ...encodeString(property, item))
-    }
+  const pairs = value as UserProperties
+  for (const name of Object.keys(pairs)) {
+    const values = pairs[name]
+    if (Array.isArray(values)) for (const item of values) encodePair(property, name, item)
+    else encodePair(property, name, values)
   }
-  return parts
 }
 
-function encodeString(property: Property, value: unknown): Buffer[] {
+function encodePair(property: Property, name: string, value: unknown): void {
+  writer.byte(property.id)
+  encodeString(property, name)
+  encodeString(property, value)
+}
+
+function encodeString(property: Property, value: unknown): void {
   if (typeof value !== 'string') throw valueRefused(property, value)
-  assertWellFormed(value)
-  return prefixed(property, Buffer.from(value, 'utf8'))
+  const bytes = writer.string(value)
+  // A string of as many bytes as characters is ASCII, and has no surrogates.
+  if (bytes !== value.length) assertWellFormed(value)
+  if (bytes > LONGEST) throw tooLong(property, bytes)
 }
 
-function prefixed(property: Property, bytes: Buffer): Buffer[] {
-  if (bytes.length > 0xffff) throw valueRefused(property, `${bytes.length} bytes, more than 65535`)
-  const length = Buffer.alloc(2)
-  length.writeUInt16BE(bytes.length)
-  return [length, bytes]
+function tooLong(property: Property, length: number): PacketError {
+  return valueRefused(property, `${length} bytes, more than ${LONGEST}`)
 }
 
 function isWithin(value: unknown, minimum: number, maximum: number): value is number {

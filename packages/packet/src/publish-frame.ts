@@ -1,6 +1,6 @@
 import type { ProtocolVersion, PublishPacket, QoS } from './packet.ts'
 import { PacketError, packetIdZero, tooShort } from './packet-error.ts'
-import { decodeProperties } from './properties.ts'
+import { readProperties } from './properties.ts'
 import { copyProperties, HOP_PROPERTIES } from './property-copy.ts'
 import { checkPropertyValue, propertyRefused, propertyRules } from './property-check.ts'
 import { propertyBit } from './property-table.ts'
@@ -115,7 +115,7 @@ export class PublishFrame {
     }
     if (this.qos !== 0) packet.messageId = this.messageId
     if (this.propertiesEnd > this.propertiesStart) {
-      packet.properties = decodeProperties(this.source, this.propertiesStart, this.propertiesEnd, 'publish')
+      packet.properties = readProperties(this.source, this.propertiesStart, this.propertiesEnd)
     }
     return packet
   }

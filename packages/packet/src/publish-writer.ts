@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import type { ProtocolVersion, QoS } from './packet.ts'
 import { bodyOffset, variableIntegerSize, writeVariableInteger } from './variable-integer.ts'
 
@@ -41,10 +42,30 @@ export function writePublish(
   publish: OutgoingPublish,
   version: ProtocolVersion,
 ): number {
+  const topicBytes = topicSize(publish.topic)
+  return write(target, offset, publish, version, topicBytes, remainingLength(publish, version, topicBytes))
+}
+
+/** The packet in memory of its own. Nothing is checked. */
+export function publishBytes(publish: OutgoingPublish, version: ProtocolVersion): Buffer {
+  const topicBytes = topicSize(publish.topic)
+  const remaining = remainingLength(publish, version, topicBytes)
+  const frame = Buffer.allocUnsafe(1 + variableIntegerSize(remaining) + remaining)
+  write(frame, 0, publish, version, topicBytes, remaining)
+  return frame
+}
+
+function write(
+  target: Buffer,
+  offset: number,
+  publish: OutgoingPublish,
+  version: ProtocolVersion,
+  topicBytes: number,
+  remaining: number,
+): number {
   const { topic, qos, messageId } = publish
-  const topicBytes = topicSize(topic)
   target[offset] = 0x30 | (publish.dup ? 8 : 0) | (qos << 1) | (publish.retain ? 1 : 0)
-  let position = writeVariableInteger(target, offset + 1, remainingLength(publish, version, topicBytes))
+  let position = writeVariableInteger(target, offset + 1, remaining)
   target[position] = topicBytes >> 8
   target[position + 1] = topicBytes
   position = writeTopic(target, position + 2, topic, topicBytes)

@@ -94,6 +94,14 @@ test('finds the packet identifier behind a length field of any size', () => {
 })
 
 describe('encodePublishProperties', () => {
+  test('encodes lists of any length, and after them short ones', () => {
+    const value = 'é'.repeat(30_000)
+    const list = encodePublishProperties({ userProperties: { name: [value, value, value] } })
+    const one = Buffer.concat([bytes(0x26, 0, 4, 'name', 60_000 >> 8, 60_000 & 0xff), Buffer.from(value, 'utf8')])
+    expect(Buffer.concat([one, one, one]).equals(list as Uint8Array)).toBe(true)
+    expect(encodePublishProperties({ contentType: 'c' })).toEqual(bytes(0x03, 0, 1, 'c'))
+  })
+
   test('leaves out what belongs to the hop', () => {
     const properties = { topicAlias: 1, messageExpiryInterval: 2, subscriptionIdentifier: [3], contentType: 'c' }
     expect(encodePublishProperties(properties)).toEqual(bytes(0x03, 0, 1, 'c'))

@@ -115,7 +115,7 @@ export class FilterTrie<Value, Result = readonly Value[]> {
     const generation = this.#generation
     const values: Value[] = []
     // No filter in #exact has a wildcard, and so a topic with wildcard characters finds none by them.
-    this.#exact.get(topic as TopicFilter)?.appendTo(values)
+    if (this.#exact.size > 0) this.#exact.get(topic as TopicFilter)?.appendTo(values)
     if (this.#wildcard.size > 0) this.#trie.collect(topic, values)
     for (const [filter, entry] of this.#deep) if (filterMatches(filter, topic)) entry.appendTo(values)
     const { length } = values

@@ -19,8 +19,16 @@ const LONGEST_CACHED_TOPIC = 1024
 /** How many tests of a topic against a filter cost about as much as matching one topic anew. */
 const TESTS_PER_ENTRY = 16
 
+/** Misses after which it is decided anew which of the next results are kept. */
+const MISSES_PER_DECISION = 1024
+/** With less than one hit for so many misses, most topics do not come again, and those are not worth their place: keeping a
+ * result costs as much as the match itself, half a microsecond. */
+const MISSES_PER_HIT = 4
+/** Then one result of so many is kept. That is enough to find out when topics begin to come again, within three rounds. */
+const KEPT_ONE_OF = 8
+
 /** Results by topic, in two generations: when the young one holds half of a limit it becomes the old one, and the old one
- * is dropped. A hit in the old one moves to the young. So what is in use stays, and nothing is sorted or counted per hit. */
+ * is dropped. A hit in the old one moves to the young. So what is in use stays, and nothing is sorted. */
 export class MatchCache<Result> {
   readonly #limits: MatchCacheLimits
   #young = new Map<string, CachedMatch<Result>>()
@@ -31,6 +39,10 @@ export class MatchCache<Result> {
   /** Tests that `deleteMatching` may still make before it clears instead. Every new entry pays in; so a storm of changes
    * costs no more than making the entries did, and an occasional change leaves the entries it does not concern. */
   #testsLeft = 0
+  /** Since the last decision. */
+  #hits = 0
+  #misses = 0
+  #keepOneOf = 1
 
   constructor(limits: MatchCacheLimits) {
     this.#limits = limits
@@ -41,11 +53,17 @@ export class MatchCache<Result> {
   }
 
   get(topic: string): CachedMatch<Result> | undefined {
-    return this.#young.get(topic) ?? this.#promote(topic)
+    const match = this.#young.get(topic) ?? this.#promote(topic)
+    if (match !== undefined) this.#hits += 1
+    return match
   }
 
-  /** Keeps a match, in place of an earlier one. Topics over 1 024 characters and matches over the limit are not kept. */
+  /** Keeps a match, in place of an earlier one. Topics over 1 024 characters and matches over the limit are not kept, and
+   * while few topics come again only a sample is. */
   set(topic: string, match: CachedMatch<Result>): void {
+    this.#misses += 1
+    if (this.#misses % this.#keepOneOf !== 0) return
+    if (this.#misses >= MISSES_PER_DECISION) this.#decide()
     if (topic.length > LONGEST_CACHED_TOPIC || match.length > this.#limits.values || this.#limits.topics < 1) return
     this.delete(topic)
     this.#insert(topic, match)
@@ -83,6 +101,12 @@ export class MatchCache<Result> {
     this.#youngValues = 0
     this.#oldValues = 0
     this.#testsLeft = 0
+  }
+
+  #decide(): void {
+    this.#keepOneOf = this.#hits * MISSES_PER_HIT < this.#misses ? KEPT_ONE_OF : 1
+    this.#hits = 0
+    this.#misses = 0
   }
 
   #promote(topic: string): CachedMatch<Result> | undefined {

@@ -1,38 +1,38 @@
-import { Qlobber } from 'qlobber'
+import { Qlobber, type TrieNode } from 'qlobber'
 import type { FilterEntry } from './filter-entry.ts'
+
+type FilterNode<Value> = TrieNode<FilterEntry<Value>>
 
 /** Levels up to which a filter may be added: qlobber recurses once per level. */
 export const MAXIMUM_TRIE_LEVELS = 100
 
 const DOLLAR = 0x24
+const SEPARATOR = '/'
+const PLUS = '+'
+const HASH = '#'
 
 /** qlobber with MQTT's rules: one entry per wildcard filter, topics of any depth, and no leading wildcard for `$`. */
-export class WildcardTrie<Value> extends Qlobber<FilterEntry<Value>, FilterEntry<Value>, Value[]> {
+export class WildcardTrie<Value> extends Qlobber<FilterEntry<Value>, FilterEntry<Value>> {
   constructor() {
-    super({ separator: '/', wildcard_one: '+', wildcard_some: '#', match_empty_levels: true })
+    super({ separator: SEPARATOR, wildcard_one: PLUS, wildcard_some: HASH, match_empty_levels: true })
   }
 
-  /** Appends the values of every filter that matches the topic. */
+  /** Appends the values of every filter that matches the topic. A walk of our own over qlobber's Maps: cutting off one
+   * level after the other, it makes no list of levels, and `#` being the last level it needs no look ahead (uncached
+   * match among 1 000 filters: 1.9 M/s, by qlobber's own walk 1.4 M/s). */
   collect(topic: string, values: Value[]): void {
-    const levels = this._split(topic)
-    if (topic.charCodeAt(0) !== DOLLAR) {
-      this._match(values, 0, levels, this._trie)
-      return
-    }
-    // Going down the literal first level by hand leaves out the leading wildcards. [MQTT5-4.7.2-1]
-    const node = this._trie.get(levels[0] ?? '')
-    if (node !== undefined) this._match(values, 1, levels, node)
+    // The literal first level alone leaves out the leading wildcards. [MQTT5-4.7.2-1]
+    if (topic.charCodeAt(0) === DOLLAR) collectBelow(this._trie, topic, 0, values)
+    else collectAll(this._trie, topic, 0, values)
   }
 
-  /** The levels of a filter, or of a topic as many as can matter: one level more than any filter here has tells the
-   * filters that end from those that go on with `#`. */
+  /** The levels of a filter. */
   override _split(text: string): string[] {
     // By hand: String.split takes twice as long for a text it has not seen (85 against 186 ns for four levels).
     const levels: string[] = []
     let start = 0
     for (let slash = text.indexOf('/'); slash >= 0; slash = text.indexOf('/', start)) {
       levels.push(text.slice(start, slash))
-      if (levels.length > MAXIMUM_TRIE_LEVELS) return levels
       start = slash + 1
     }
     levels.push(text.slice(start))
@@ -43,12 +43,41 @@ export class WildcardTrie<Value> extends Qlobber<FilterEntry<Value>, FilterEntry
     return entry
   }
 
-  override _add_values(values: Value[], entry: FilterEntry<Value>): void {
-    entry.appendTo(values)
-  }
-
   /** A filter is removed with its whole entry. */
   override _remove_value(): boolean {
     return true
   }
+}
+
+/** Values below a node for the levels of the topic from `start` on; beyond the end of the topic there are none left. */
+function collectAll<Value>(node: FilterNode<Value>, topic: string, start: number, values: Value[]): void {
+  const rest = node.get(HASH) as FilterNode<Value> | undefined
+  if (rest !== undefined) collectHere(rest, values)
+  if (start > topic.length) {
+    collectHere(node, values)
+    return
+  }
+  collectBelow(node, topic, start, values)
+  const any = node.get(PLUS) as FilterNode<Value> | undefined
+  if (any !== undefined) collectAll(any, topic, afterLevel(topic, start), values)
+}
+
+/** As `collectAll`, by the literal level alone. */
+function collectBelow<Value>(node: FilterNode<Value>, topic: string, start: number, values: Value[]): void {
+  const next = afterLevel(topic, start)
+  const level = topic.slice(start, next - 1)
+  if (level === PLUS || level === HASH) return
+  const below = node.get(level) as FilterNode<Value> | undefined
+  if (below !== undefined) collectAll(below, topic, next, values)
+}
+
+/** Where the next level begins; beyond the end of the topic when there is none. */
+function afterLevel(topic: string, start: number): number {
+  const slash = topic.indexOf(SEPARATOR, start)
+  return (slash < 0 ? topic.length : slash) + 1
+}
+
+function collectHere<Value>(node: FilterNode<Value>, values: Value[]): void {
+  const entry = node.get(SEPARATOR) as FilterEntry<Value> | undefined
+  entry?.appendTo(values)
 }

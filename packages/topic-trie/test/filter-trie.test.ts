@@ -170,6 +170,27 @@ test('caches no more topics than allowed, and keeps those in use', () => {
   ).toBe(100)
 })
 
+test('of topics that never come again only some are kept, and all again once they do', () => {
+  let derived = 0
+  const trie = new FilterTrie<number, object>({
+    derive: () => {
+      derived += 1
+      return {}
+    },
+  })
+  const topics = Array.from({ length: 4096 }, (_, i) => `often/${i}`)
+  const again = (): number => {
+    const before = derived
+    for (const name of topics) trie.match(name)
+    return derived - before
+  }
+  for (let i = 0; i < 20_000; i++) trie.match(`once/${i}`)
+  expect(again()).toBe(topics.length)
+  expect(again()).toBeGreaterThan(topics.length / 2)
+  for (let round = 0; round < 3; round++) again()
+  expect(again()).toBe(0)
+})
+
 test('caches no more values than allowed, and no match that alone has more', () => {
   const trie = new FilterTrie<number, object>({ derive: values => ({ values }), maximumCachedValues: 10 })
   for (let i = 0; i < 8; i++) trie.add(f('eight/+'), i, i)
