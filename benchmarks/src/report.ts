@@ -42,7 +42,7 @@ export function report(
     })
     return [scenario as string, `${metric.name} (${metric.unit})`].concat(cells, comparisons)
   })
-  return `${table([header, ...rows])}\n${remarks(summaries)}`
+  return `${table([header, ...rows], 2)}\n${remarks(summaries)}`
 }
 
 function rowsOf(summaries: readonly Summary[]): { scenario: Summary['scenario']; metric: Metric }[] {
@@ -75,11 +75,12 @@ function remarks(summaries: readonly Summary[]): string {
   return lines.length === 0 ? '' : `\n${lines.join('\n')}\n`
 }
 
-function table(rows: readonly (readonly string[])[]): string {
+/** A table in Markdown; the first row is its header. Columns from `texts` on are aligned to the right. */
+export function table(rows: readonly (readonly string[])[], texts: number): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)))
   const line = (row: readonly string[]): string =>
-    `| ${row.map((text, column) => (column < 2 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0))).join(' | ')} |`
-  const rule = `|${widths.map((width, column) => (column < 2 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`
+    `| ${row.map((text, column) => (column < texts ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0))).join(' | ')} |`
+  const rule = `|${widths.map((width, column) => (column < texts ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`
   const [header = [], ...body] = rows
   return [line(header), rule, ...body.map(line)].join('\n')
 }

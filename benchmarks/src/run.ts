@@ -1,17 +1,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { BrokerProcess, type Cores, chooseCores } from './broker-process.ts'
+import { type Cores, chooseCores } from './broker-process.ts'
 import { type BrokerName, brokerNames, brokers, ours } from './brokers.ts'
-import { runLoad } from './load-process.ts'
-import type { LoadPlan } from './load/measure.ts'
+import { type Durations, measureOnce } from './measure-once.ts'
 import { busyness, describeMachine, gitCommit } from './machine.ts'
 import { type BenchOptions, OptionError, helpText, parseOptions } from './options.ts'
 import { progressLine, report } from './report.ts'
 import { type ScenarioName, quickened, scenarios } from './scenarios.ts'
 import { type Run, type Summary, faults, ratiosOf, summarize, underFloor } from './summary.ts'
 
-type Durations = Pick<LoadPlan, 'warmUpSeconds' | 'measureSeconds' | 'capSeconds'>
 const full: Durations = { warmUpSeconds: 0.4, measureSeconds: 2, capSeconds: 15 }
 const short: Durations = { warmUpSeconds: 0.2, measureSeconds: 0.5, capSeconds: 5 }
 
@@ -34,18 +32,9 @@ function runnable(asked: readonly BrokerName[] | undefined): Map<BrokerName, str
 }
 
 async function runOnce(scenario: ScenarioName, name: BrokerName, options: BenchOptions, cores?: Cores): Promise<Run> {
-  let broker: BrokerProcess | undefined
-  try {
-    broker = await BrokerProcess.start(brokers[name], cores?.broker, scenarios[scenario].hook)
-    const plan = { port: broker.port, brokerPid: broker.pid, ...(options.quick ? short : full) }
-    const sized = options.quick ? quickened(scenarios[scenario]) : scenarios[scenario]
-    const result = await runLoad({ scenario: sized, plan }, cores?.load)
-    return broker.running ? { scenario, broker: name, result } : { scenario, broker: name, failure: 'the broker ended' }
-  } catch (error) {
-    return { scenario, broker: name, failure: error instanceof Error ? error.message : String(error) }
-  } finally {
-    await broker?.close()
-  }
+  const sized = options.quick ? quickened(scenarios[scenario]) : scenarios[scenario]
+  const outcome = await measureOnce(brokers[name], sized, options.quick ? short : full, cores)
+  return { scenario, broker: name, ...outcome }
 }
 
 /** Runs everything, brokers taking turns (A B C A B C), so that a change of the machine's mood meets all of them. */

@@ -13,6 +13,8 @@ const blockBytesAlone = 65_536
 const blockBytesTogether = 8192
 /** Different QoS 0 messages per publisher, sent round and round. */
 const ringFrames = 1000
+/** Of larger messages there are fewer. */
+const ringBytes = 32 * 2 ** 20
 
 /** Measures deliveries, or acknowledgements without subscriber, per second. */
 export async function measureThroughput(scenario: ThroughputScenario, plan: LoadPlan): Promise<LoadResult> {
@@ -90,8 +92,9 @@ async function openPublishers(scenario: ThroughputScenario, port: number, acks: 
     (_, index) => [`property-${index}`, `value of property ${index}`] as const,
   )
   const blockBytes = publishers === 1 ? blockBytesAlone : blockBytesTogether
+  const frameCount = qos === 0 ? Math.min(ringFrames, Math.ceil(ringBytes / payloadBytes)) : inFlight
   return clients.map((client, index) => {
-    const frames = Array.from({ length: qos === 0 ? ringFrames : inFlight }, (_, place) => {
+    const frames = Array.from({ length: frameCount }, (_, place) => {
       // No two messages in a ring are the same: a broker must not gain by comparing them.
       const payload = Buffer.alloc(payloadBytes, `${place} of ${index} `)
       const topic = topicOf(scenario, index, place)

@@ -1,0 +1,31 @@
+import { BrokerProcess, type Cores } from './broker-process.ts'
+import type { Broker } from './brokers.ts'
+import { runLoad } from './load-process.ts'
+import type { LoadPlan } from './load/measure.ts'
+import type { LoadResult } from './load/result.ts'
+import type { Scenario } from './scenarios.ts'
+
+export type Durations = Pick<LoadPlan, 'warmUpSeconds' | 'measureSeconds' | 'capSeconds'>
+
+/** What came of one run. */
+export type Outcome = { readonly result: LoadResult } | { readonly failure: string }
+
+/** Runs one scenario on a broker that is started for it, with a load process of its own. Never rejects. */
+export async function measureOnce(
+  broker: Broker,
+  scenario: Scenario,
+  durations: Durations,
+  cores: Cores | undefined,
+): Promise<Outcome> {
+  let started: BrokerProcess | undefined
+  try {
+    started = await BrokerProcess.start(broker, cores?.broker, scenario.hook)
+    const plan = { port: started.port, brokerPid: started.pid, ...durations }
+    const result = await runLoad({ scenario, plan }, cores?.load)
+    return started.running ? { result } : { failure: 'the broker ended' }
+  } catch (error) {
+    return { failure: error instanceof Error ? error.message : String(error) }
+  } finally {
+    await started?.close()
+  }
+}
