@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 /** Tests read the TypeScript sources of every package; only tests that start processes need `dist`. */
-const conditions = ['@x/source', 'node', 'import', 'module', 'default']
+const conditions = ['@x/source', 'node', 'module']
 const project = (name: string, include: string[]) => ({
   ssr: { resolve: { conditions } },
   test: { name, include, testTimeout: 10_000 },

@@ -9,6 +9,9 @@ import { settle } from './client.ts'
 import type { Client, DoneCallback } from './client.ts'
 import { Connection } from './connection.ts'
 import { Engine } from './engine.ts'
+import { makeEntrance } from './entrance.ts'
+import type { Entrance, EntranceOptions } from './entrance.ts'
+import type { ConnectionOrigin } from './events.ts'
 import { Hold } from './hold.ts'
 import type { HookCalls } from './hook-call.ts'
 import { HookedBroker } from './hooked-broker.ts'
@@ -73,9 +76,9 @@ export class Broker extends HookedBroker implements PluggableBroker {
   }
 
   /** Serves MQTT on a stream: a TCP or TLS socket, a WebSocket stream, any Duplex. Bound, so that it can be passed as it is
-   * to `net.createServer`. */
-  readonly handle = (stream: Duplex, request?: unknown): Client => {
-    const connection = new Connection(this.#engine, stream, request)
+   * to `net.createServer`. The request, if any, becomes `client.req`. */
+  readonly handle = (stream: Duplex, request?: unknown, entrance?: Entrance): Client => {
+    const connection = new Connection(this.#engine, stream, request, entrance)
     const handled = stream as HandledStream
     handled[connectionKey] = connection
     handled.client = connection.client
@@ -92,6 +95,12 @@ export class Broker extends HookedBroker implements PluggableBroker {
     stream.on('error', onError)
     stream.on('close', onClose)
     return connection.client
+  }
+
+  /** What a listener of its own rules hands over with each of its streams.
+   * @throws BrokerError `OPTION_INVALID` */
+  entrance(options: EntranceOptions): Entrance {
+    return makeEntrance(options, this, this.hookCalls)
   }
 
   /** Publishes a message of the program's own: stored, routed and reported like a client's, but not asked for permission.
@@ -251,6 +260,12 @@ export class Broker extends HookedBroker implements PluggableBroker {
     if (error instanceof PacketError) this.#engine.counters.malformedPackets += 1
     this.emit(client.id === null ? 'connectionError' : 'clientError', client, error)
     if (client.listenerCount('error') > 0) client.emit('error', error)
+  }
+
+  /** For listeners: a connection that was refused, or failed, before it was handed over. */
+  reportRefusal(error: Error, origin: ConnectionOrigin): void {
+    this.#engine.counters.connectionsRefused += 1
+    this.emit('connectionRefused', error, origin)
   }
 
   protected override get hookCalls(): HookCalls {

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
+import type { PeerCertificate, TLSSocket } from 'node:tls'
 import type { MaybePromise } from '@x/contract'
 import type {
   ConnectPacket,
@@ -78,6 +79,9 @@ export class Client extends EventEmitter {
   /** An error has ended, or is ending, the connection. */
   errored = false
   connDetails: ConnectionDetails | undefined
+  /** Who the transport proved it to be, where its listener takes the user name from there: the Common Name of a certificate, or a
+   * PSK identity. */
+  identity: string | undefined
   readonly #connection: Connection
 
   constructor(broker: Broker, connection: Connection, request: unknown) {
@@ -93,6 +97,20 @@ export class Client extends EventEmitter {
   /** The stream the client talks over. */
   get conn(): Duplex {
     return this.#connection.stream
+  }
+
+  /** Name of the listener it came by; undefined when its stream was handed over without one. */
+  get listener(): string | undefined {
+    return this.#connection.entrance?.name
+  }
+
+  /** The certificate that the client has shown, and the listener has verified; undefined: none. */
+  get certificate(): PeerCertificate | undefined {
+    const { conn } = this
+    const socket = ('socket' in conn ? conn.socket : conn) as Partial<TLSSocket>
+    if (socket.authorized !== true) return undefined
+    const certificate = socket.getPeerCertificate?.()
+    return certificate === undefined || Object.keys(certificate).length === 0 ? undefined : certificate
   }
 
   /** Bytes the client takes in one packet. MQTT 5.0 §3.1.2.11.4 */

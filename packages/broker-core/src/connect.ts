@@ -73,10 +73,17 @@ function checked(connection: Connection, packet: ConnectPacket, wire: Uint8Array
   const { engine, client } = connection
   const agreement = agree(connection, packet)
   client.accept(packet, agreement.clientId)
+  const { entrance } = connection
+  if (entrance?.username !== undefined) {
+    const username = entrance.username(client)
+    if (username === undefined) return refuseConnect(connection, notIdentified(entrance.name))
+    client.identity = username
+    packet.username = username
+  }
   const attempt = { packet, agreement, will: packet.will && makeWill(connection, packet.will, wire) }
   if (packet.properties?.authenticationMethod !== undefined) return beginAuthentication(connection, attempt)
-  const { authenticate } = engine.hooks
-  if (authenticate === undefined) return establish(connection, attempt)
+  const authenticate = entrance?.authenticate === undefined ? engine.hooks.authenticate : entrance.authenticate
+  if (authenticate === undefined || authenticate === null) return establish(connection, attempt)
   const password = packet.password === undefined ? undefined : Buffer.from(packet.password)
   const refuse = (thrown: unknown): void => refuseConnect(connection, toError(thrown), ReasonCode.notAuthorized)
   const proceed = (ok: boolean | undefined): MaybePromise<void> =>
@@ -88,6 +95,14 @@ function checked(connection: Connection, packet: ConnectPacket, wire: Uint8Array
     return refuse(error)
   }
   return isPromise(answer) ? answer.then(proceed, refuse) : proceed(answer)
+}
+
+function notIdentified(listener: string): BrokerError {
+  return new BrokerError('NOT_AUTHENTICATED', {
+    message: 'not authorized',
+    detail: `listener ${listener} takes the user name from the client's certificate, and there is none`,
+    reasonCode: ReasonCode.notAuthorized,
+  })
 }
 
 function notAuthenticated(): BrokerError {

@@ -13,6 +13,7 @@ import { decodeProtocol } from './decode-protocol.ts'
 import type { Deadlined } from './deadline-wheel.ts'
 import { endSession } from './disconnect.ts'
 import type { Engine } from './engine.ts'
+import type { Entrance } from './entrance.ts'
 import { Hold } from './hold.ts'
 import { isPromise } from './maybe-promise.ts'
 import { Outbox } from './outbox.ts'
@@ -52,6 +53,8 @@ export class Connection implements OutboxOwner, Deadlined {
   readonly engine: Engine
   readonly stream: Duplex
   readonly client: Client
+  /** The listener's; undefined when the stream was handed over without one. */
+  readonly entrance: Entrance | undefined
   readonly outbox: Outbox
   readonly #reader: FrameReader
   /** From CONNECT; until then 3.1.1. */
@@ -88,15 +91,16 @@ export class Connection implements OutboxOwner, Deadlined {
   /** Publishes whose acknowledgement waits for something; undefined while there are none. */
   pending: Acceptance | undefined
 
-  constructor(engine: Engine, stream: Duplex, request: unknown) {
+  constructor(engine: Engine, stream: Duplex, request: unknown, entrance: Entrance | undefined) {
     this.engine = engine
     this.stream = stream
+    this.entrance = entrance
     this.#reader = new FrameReader({ maximumPacketSize: engine.options.maximumConnectPacketSize })
     this.outbox = new Outbox(stream, engine.outboxContext, this)
     this.client = new Client(engine.broker, this, request)
     const now = engine.clock.now()
     this.#lastReceived = now
-    this.#deadline = now + engine.options.connectTimeout
+    this.#deadline = now + this.#connectTimeout
     engine.wheel.schedule(this, this.#deadline)
   }
 
@@ -116,7 +120,9 @@ export class Connection implements OutboxOwner, Deadlined {
   receive(chunk: Buffer): void {
     if (this.phase === 'closing' || this.phase === 'closed') return
     if (this.#holds !== 0) {
-      // A stream may deliver one more chunk after pause(); it goes back to where it came from.
+      // A stream that was not stopped yet, or delivers one more chunk all the same: it goes back to where it came from. Into a
+      // stream that flows it would not go, but come again at once.
+      this.stream.pause()
       this.stream.unshift(chunk)
       return
     }
@@ -292,6 +298,10 @@ export class Connection implements OutboxOwner, Deadlined {
     return this.#deadline > 0 ? this.#deadline : next
   }
 
+  get #connectTimeout(): number {
+    return this.entrance?.connectTimeout ?? this.engine.options.connectTimeout
+  }
+
   #isOpen(): boolean {
     return this.phase !== 'closing' && this.phase !== 'closed'
   }
@@ -302,7 +312,7 @@ export class Connection implements OutboxOwner, Deadlined {
       this.stream.destroy()
       return 0
     }
-    const { connectTimeout } = this.engine.options
+    const connectTimeout = this.#connectTimeout
     if (this.phase === 'connecting') {
       // It came; that it isn't answered yet is a hook's or the store's doing, not the client's.
       this.#deadline = now + connectTimeout

@@ -3,6 +3,14 @@ import type { ConnackPacket, Subscription } from '@x/packet'
 import type { Client } from './client.ts'
 import type { BrokerPacket } from './packet-form.ts'
 
+/** Where a connection comes from that never became a client. */
+export interface ConnectionOrigin {
+  /** Name of the listener. */
+  readonly listener: string
+  readonly remoteAddress: string | undefined
+  readonly remotePort: number | undefined
+}
+
 /** The events of a broker, with what their listeners get. */
 export interface BrokerEvents {
   /** Its CONNECT is accepted; CONNACK goes out now. */
@@ -15,6 +23,9 @@ export interface BrokerEvents {
   clientError: [client: Client, error: Error]
   /** What went wrong before an identifier was known. */
   connectionError: [client: Client, error: Error]
+  /** A connection that a listener refused, or that failed, before anything of it reached the broker: by its address, in TLS, in
+   * HTTP. */
+  connectionRefused: [error: Error, origin: ConnectionOrigin]
   /** CONNACK is out, with whatever code. */
   connackSent: [packet: ConnackPacket, client: Client]
   keepaliveTimeout: [client: Client]

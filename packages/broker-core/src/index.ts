@@ -8,7 +8,8 @@ export type {
   SubscribeRequest,
   UnsubscribeRequest,
 } from './client.ts'
-export type { BrokerEvents } from './events.ts'
+export type { Entrance, EntranceOptions } from './entrance.ts'
+export type { BrokerEvents, ConnectionOrigin } from './events.ts'
 export type {
   AuthenticateEnhancedHook,
   AuthenticateHook,

@@ -1,7 +1,7 @@
 import { BrokerError, ReasonCode } from '@x/broker-core'
 import { Broker, createBroker } from './create-broker.ts'
 import type { BrokerOptions } from './create-broker.ts'
-import { ListenError } from './listen-error.ts'
+import { ListenError } from './listener/listen-error.ts'
 
 /** Makes a broker, and has every name that Aedes had for that as a property: what `import aedes from '@x/broker'` and
  * `require('@x/broker')` give. */

@@ -3,11 +3,15 @@ import { readFileSync } from 'node:fs'
 import { pino } from 'pino'
 import type { Logger } from 'pino'
 import pretty from 'pino-pretty'
-import { parseCommandLine, usage } from './command-line.ts'
-import type { Command, LogLevel } from './command-line.ts'
 import { sysTopics } from '@x/sys-topics'
+import { parseCommandLine, usage } from './command/command-line.ts'
+import type { Command, LogLevel } from './command/command-line.ts'
+import { readTlsFiles } from './command/tls-files.ts'
+import type { TlsFiles } from './command/tls-files.ts'
 import { createBroker } from './create-broker.ts'
-import { ListenError } from './listen-error.ts'
+import type { Listening } from './create-broker.ts'
+import { ListenError } from './listener/listen-error.ts'
+import { speaksTls } from './listener/protocols.ts'
 
 const command = parseCommandLine(process.argv.slice(2))
 switch (command.kind) {
@@ -26,20 +30,46 @@ switch (command.kind) {
     break
 }
 
-async function run({ port, host, logLevel, sysInterval }: Extract<Command, { kind: 'run' }>): Promise<void> {
+async function run(wanted: Extract<Command, { kind: 'run' }>): Promise<void> {
+  const { listeners, tls, trustedProxies, logLevel, sysInterval } = wanted
   const logger = createLogger(logLevel)
   const plugins = sysInterval === 0 ? [] : [sysTopics({ interval: sysInterval * 1000 })]
-  const broker = createBroker({ logger, plugins })
+  const broker = createBroker({
+    logger,
+    plugins,
+    ...(trustedProxies !== undefined && { trustProxy: true, trustedProxies }),
+  })
   process.once('SIGINT', () => void stop('SIGINT'))
   process.once('SIGTERM', () => void stop('SIGTERM'))
   try {
     await broker.ready
-    await broker.listen({ port, ...(host !== undefined && { host }) })
+    const secrets = tls && readTlsFiles(tls)
+    const secured: Listening[] = []
+    for (const listener of listeners) {
+      const isSecured = secrets !== undefined && speaksTls(listener.protocols ?? [])
+      const listening = await broker.listen({ ...listener, ...(isSecured && { tls: secrets }) })
+      if (isSecured) secured.push(listening)
+    }
+    if (tls !== undefined) process.on('SIGHUP', () => reload(tls, secured))
   } catch (error) {
-    const advice = error instanceof ListenError ? '; choose another with --port or --host' : ''
+    const advice = error instanceof ListenError ? '; choose another with --port, --host or --listen' : ''
     process.stderr.write(`x-broker: ${error instanceof Error ? error.message : String(error)}${advice}\n`)
     process.exitCode = 1
     await broker.close()
+  }
+
+  /** All listeners take the new files or none does. */
+  function reload(files: TlsFiles, secured: readonly Listening[]): void {
+    try {
+      const secrets = readTlsFiles(files)
+      for (const listening of secured) listening.reloadTls(secrets)
+      logger.info({}, 'SIGHUP: keys and certificates are read again')
+    } catch (error) {
+      logger.error(
+        { err: error },
+        `SIGHUP: the old keys and certificates stay: ${error instanceof Error ? error.message : String(error)}`,
+      )
+    }
   }
 
   async function stop(signal: NodeJS.Signals): Promise<void> {

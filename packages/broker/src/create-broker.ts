@@ -1,11 +1,14 @@
 import { BrokerError, Broker as CoreBroker, ReasonCode } from '@x/broker-core'
 import type { BrokerOptions as CoreOptions } from '@x/broker-core'
 import type { ListenerAddress, Logger } from '@x/contract'
+import { checkListenOptions } from './listener/listen-options.ts'
+import type { ListenOptions } from './listener/listen-options.ts'
+import { Listener } from './listener/listener.ts'
+import type { ListenerHost } from './listener/listener.ts'
+import type { TlsOptions } from './listener/tls-layer.ts'
 import { logEvents } from './log-events.ts'
 import { partsOf } from './parts.ts'
 import type { EmitterOption, PersistenceOption } from './parts.ts'
-import { TcpListener } from './tcp-listener.ts'
-import type { TcpOptions } from './tcp-listener.ts'
 
 /** Everything the engine takes, with a store in memory unless another is given. */
 export interface BrokerOptions extends Omit<CoreOptions, 'persistence' | 'emitter' | 'mq'> {
@@ -17,9 +20,23 @@ export interface BrokerOptions extends Omit<CoreOptions, 'persistence' | 'emitte
   logger?: Logger
 }
 
+/** A listener that accepts connections: where, and what can be done with it. */
+export interface Listening extends ListenerAddress {
+  readonly name: string
+  /** All addresses, when several were given; the first is this one. */
+  readonly addresses: readonly ListenerAddress[]
+  /** Connections that are open now. */
+  readonly connections: number
+  /** Takes new keys and certificates for connections to come; those that are open stay.
+   * @throws BrokerError `OPTION_INVALID` for what cannot be read, and without `tls`; the old ones stay then */
+  reloadTls(options: TlsOptions): void
+  /** Accepts no more; the broker and its connections stay. Idempotent. */
+  close(): void
+}
+
 /** The engine, wired with default parts and able to listen. */
 export class Broker extends CoreBroker {
-  readonly #listeners = new Set<TcpListener>()
+  readonly #listeners = new Set<Listener>()
   readonly #logger: Logger | undefined
 
   /** @throws BrokerError `OPTION_INVALID`, naming the option, its value and what it may be */
@@ -40,36 +57,65 @@ export class Broker extends CoreBroker {
 
   /** Without options opens no port, as in Aedes: settles when streams given to `handle` are served, like `ready`.
    *
-   * With options accepts MQTT on TCP; answers where. May be called several times, for several addresses.
+   * With options accepts connections; answers where. May be called several times, for several ways in.
    * @throws ListenError `ADDRESS_IN_USE`, `ADDRESS_NOT_AVAILABLE`, `PERMISSION_DENIED`, `LISTEN_FAILED`
    * @throws BrokerError `BROKER_CLOSED`; `OPTION_INVALID` */
   listen(): Promise<void>
-  listen(options: TcpOptions): Promise<ListenerAddress>
-  listen(options?: TcpOptions): Promise<ListenerAddress | void> {
+  listen(options: ListenOptions): Promise<Listening>
+  listen(options?: ListenOptions): Promise<Listening | void> {
     return options === undefined ? this.ready : this.#listen(options)
   }
 
-  async #listen(options: TcpOptions): Promise<ListenerAddress> {
-    const listener = new TcpListener(options, error => this.reportError(error))
-    const address = await listener.listen(this.handle)
+  /** Ways in that are open, with their connections. */
+  get entrances(): readonly { readonly name: string; readonly connections: number }[] {
+    return [...this.#listeners].map(({ name, connections }) => ({ name, connections }))
+  }
+
+  async #listen(options: ListenOptions): Promise<Listening> {
+    const listener = new Listener(checkListenOptions(options, this), this.#listenerHost())
+    const addresses = await listener.listen()
     // Looked at afterwards: close() may have come while the operating system was asked.
     if (this.closed) {
-      await listener.close()
+      listener.close()
       const reasonCode = ReasonCode.serverShuttingDown
       throw new BrokerError('BROKER_CLOSED', { message: 'the broker is closed', reasonCode })
     }
     this.#listeners.add(listener)
-    this.#logger?.info({ url: address.url }, `listening on ${address.url}`)
-    return address
+    const [address] = addresses as readonly [ListenerAddress]
+    for (const { url } of addresses) this.#logger?.info({ url, listener: listener.name }, `listening on ${url}`)
+    return {
+      ...address,
+      addresses,
+      name: listener.name,
+      get connections() {
+        return listener.connections
+      },
+      reloadTls: tls => listener.reloadTls(tls),
+      close: () => {
+        listener.close()
+        this.#listeners.delete(listener)
+      },
+    }
+  }
+
+  #listenerHost(): ListenerHost {
+    return {
+      connectTimeout: this.connectTimeout,
+      decodesProtocol: this.decodeProtocol !== null,
+      handle: this.handle,
+      entrance: options => this.entrance(options),
+      reportRefusal: (error, origin) => this.reportRefusal(error, origin),
+      reportError: error => this.reportError(error),
+    }
   }
 
   /** Stops accepting, then ends connections and closes the store. Idempotent. */
   override close(): Promise<void>
   override close(done: (error?: Error) => void): void
   override close(done?: (error?: Error) => void): Promise<void> | void {
-    const stopped = Promise.all([...this.#listeners].map(listener => listener.close()))
+    for (const listener of this.#listeners) listener.close()
     this.#listeners.clear()
-    const closed = Promise.all([stopped, super.close()]).then(() => undefined)
+    const closed = super.close()
     if (done === undefined) return closed
     closed.then(
       () => done(),

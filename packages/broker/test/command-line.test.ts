@@ -1,20 +1,105 @@
 import { expect, test } from 'vitest'
-import { logLevels, parseCommandLine } from '../src/command-line.ts'
+import { logLevels, parseCommandLine } from '../src/command/command-line.ts'
 
-const defaults = { kind: 'run', port: 1883, host: undefined, logLevel: 'info', sysInterval: 10 }
+const mqtt = { protocols: ['mqtt'], port: 1883 }
+const defaults = {
+  kind: 'run',
+  listeners: [mqtt],
+  tls: undefined,
+  trustedProxies: undefined,
+  logLevel: 'info',
+  sysInterval: 10,
+}
+const files = {
+  cert: 'c.pem',
+  key: 'k.pem',
+  ca: undefined,
+  clientCertificates: 'none',
+  identityAsUsername: false,
+  psk: undefined,
+  servers: [],
+}
+const tlsFiles = ['--tls-cert', 'c.pem', '--tls-key', 'k.pem']
 
 test.for<[string[], object]>([
   [[], defaults],
-  [['--port', '2883'], { ...defaults, port: 2883 }],
-  [['--port=0'], { ...defaults, port: 0 }],
-  [['-p', '65535'], { ...defaults, port: 65_535 }],
-  [['-p', '1', '-p', '2'], { ...defaults, port: 2 }],
-  [['--host', '127.0.0.1'], { ...defaults, host: '127.0.0.1' }],
-  [['-H', '::1'], { ...defaults, host: '::1' }],
+  [['--port', '2883'], { ...defaults, listeners: [{ ...mqtt, port: 2883 }] }],
+  [['--port=0'], { ...defaults, listeners: [{ ...mqtt, port: 0 }] }],
+  [['-p', '65535'], { ...defaults, listeners: [{ ...mqtt, port: 65_535 }] }],
+  [['-p', '1', '-p', '2'], { ...defaults, listeners: [{ ...mqtt, port: 2 }] }],
+  [['--host', '127.0.0.1'], { ...defaults, listeners: [{ ...mqtt, host: '127.0.0.1' }] }],
+  [['-H', '::1'], { ...defaults, listeners: [{ ...mqtt, host: '::1' }] }],
   [['--log-level', 'silent'], { ...defaults, logLevel: 'silent' }],
   [['-l', 'debug'], { ...defaults, logLevel: 'debug' }],
   [['--sys-interval', '0'], { ...defaults, sysInterval: 0 }],
   [['-s', '3600'], { ...defaults, sysInterval: 3600 }],
+  [['--trust-proxy', 'all'], { ...defaults, trustedProxies: [] }],
+  [['--trust-proxy', '10.0.0.0/8,::1'], { ...defaults, trustedProxies: ['10.0.0.0/8', '::1'] }],
+  [tlsFiles, { ...defaults, listeners: [{ protocols: ['mqtts'], port: 8883 }], tls: files }],
+  [
+    [...tlsFiles, '-p', '1', '--tls-ca', 'ca.pem', '--tls-identity-as-username', '--tls-server', 'a.org=a.pem,a.key'],
+    {
+      ...defaults,
+      listeners: [{ protocols: ['mqtts'], port: 1 }],
+      tls: {
+        ...files,
+        ca: 'ca.pem',
+        clientCertificates: 'required',
+        identityAsUsername: true,
+        servers: [{ name: 'a.org', cert: 'a.pem', key: 'a.key' }],
+      },
+    },
+  ],
+  [
+    ['--tls-psk', 'keys', '-p', '1'],
+    {
+      ...defaults,
+      listeners: [{ protocols: ['mqtts'], port: 1 }],
+      tls: { ...files, cert: undefined, key: undefined, psk: 'keys' },
+    },
+  ],
+  [['-L', 'mqtt://127.0.0.1:1'], { ...defaults, listeners: [{ protocols: ['mqtt'], host: '127.0.0.1', port: 1 }] }],
+  [['-L', 'mqtt://:0'], { ...defaults, listeners: [{ protocols: ['mqtt'], port: 0 }] }],
+  [['-L', 'mqtt://[::1]:1'], { ...defaults, listeners: [{ protocols: ['mqtt'], host: '::1', port: 1 }] }],
+  [['-L', 'ws://localhost'], { ...defaults, listeners: [{ protocols: ['ws'], host: 'localhost' }] }],
+  [['-L', 'ws://:80/mqtt'], { ...defaults, listeners: [{ protocols: ['ws'], port: 80, path: '/mqtt' }] }],
+  [
+    ['-L', 'mqtt+unix:/run/x.sock', '-L', 'mqtt+ws://:1'],
+    {
+      ...defaults,
+      listeners: [
+        { protocols: ['mqtt'], socketPath: '/run/x.sock' },
+        { protocols: ['mqtt', 'ws'], port: 1 },
+      ],
+    },
+  ],
+  [
+    ['-L', 'mqtt+mqtts+ws+wss://:1', ...tlsFiles],
+    { ...defaults, listeners: [{ protocols: ['mqtt', 'mqtts', 'ws', 'wss'], port: 1 }], tls: files },
+  ],
+  [
+    [
+      '-L',
+      'ws://:1?name=web&origins=https://a.org,https://b.org&allow=10.0.0.0/8&deny=::1&max-connections=9&max-rate=8&max-payload=1000&connect-timeout=7',
+    ],
+    {
+      ...defaults,
+      listeners: [
+        {
+          protocols: ['ws'],
+          port: 1,
+          name: 'web',
+          origins: ['https://a.org', 'https://b.org'],
+          allow: ['10.0.0.0/8'],
+          deny: ['::1'],
+          maximumConnections: 9,
+          maximumConnectionRate: 8,
+          maximumPayload: 1000,
+          connectTimeout: 7,
+        },
+      ],
+    },
+  ],
   [['--help'], { kind: 'help' }],
   [['-h', '--port', 'none'], { kind: 'help' }],
   [['--version'], { kind: 'version' }],
@@ -38,6 +123,28 @@ test.for<[string[], string]>([
   [['--sys-interval', '3601'], "--sys-interval is '3601', it must be a whole number from 0 to 3600"],
   [['--sys-interval', 'often'], "--sys-interval is 'often', it must be a whole number from 0 to 3600"],
   [['--host='], "--host is '', it must be an address or a host name"],
+  [['--trust-proxy='], "--trust-proxy is '', it must be addresses, networks, or 'all'"],
+  [['--tls-cert', 'c.pem'], '--tls-cert and --tls-key must be given together'],
+  [['--tls-ca', 'ca.pem'], '--tls-… needs --tls-cert and --tls-key, or --tls-psk'],
+  [[...tlsFiles, '--tls-client-cert', 'maybe'], "--tls-client-cert is 'maybe', it must be none, optional or required"],
+  [[...tlsFiles, '--tls-server', 'a.org'], "--tls-server is 'a.org', it must be NAME=CERT,KEY"],
+  [[...tlsFiles, '-L', 'mqtt://:1'], '--tls-… is given, but --listen has neither mqtts nor wss'],
+  [['-L', 'wss://:1'], '--listen with mqtts or wss needs --tls-cert and --tls-key, or --tls-psk'],
+  [['-L', 'mqtt://:1', '-p', '1'], '--listen takes the place of --port and --host'],
+  [['-L', 'http://:1'], "--listen 'http://:1' begins with 'http', it must begin with one or more of mqtt+mqtts+ws+wss"],
+  [['-L', '1883'], "--listen '1883' begins with '1883', it must begin with one or more of mqtt+mqtts+ws+wss"],
+  [['-L', 'mqtt://:99999'], "--listen 'mqtt://:99999' is no URL such as mqtt://0.0.0.0:1883"],
+  [['-L', 'mqtt://:1/path'], "--listen 'mqtt://:1/path' has a path, which is for ws and wss"],
+  [['-L', 'mqtt://me:secret@a:1'], "--listen 'mqtt://me:secret@a:1' has a user or a fragment, which mean nothing here"],
+  [['-L', 'mqtt+unix://host/x'], "--listen 'mqtt+unix://host/x' is no file such as mqtt+unix:/run/mqtt.sock"],
+  [
+    ['-L', 'mqtt://:1?max-rate=fast'],
+    "--listen 'mqtt://:1?max-rate=fast' has max-rate 'fast', it must be a whole number",
+  ],
+  [
+    ['-L', 'mqtt://:1?color=red'],
+    "--listen 'mqtt://:1?color=red' has the parameter 'color'; known: name, max-connections, max-rate, max-payload, connect-timeout, allow, deny, origins",
+  ],
   [['--log-level', 'loud'], `--log-level is 'loud', it must be one of ${logLevels.join(', ')}`],
   [['--log-level', 'INFO'], `--log-level is 'INFO', it must be one of ${logLevels.join(', ')}`],
 ])('refuses %j', ([parameters, message]) => {

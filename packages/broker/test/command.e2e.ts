@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { connectAsync } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
-import { usage } from '../src/command-line.ts'
+import { usage } from '../src/command/command-line.ts'
 import { clientEvent } from './client-event.ts'
 import { connectWhenListening } from './connect-when-listening.ts'
 import { StartedProcess, anyPort, commandFile, listeningUrl, portOf, startCommand } from './started-command.ts'
@@ -60,7 +60,7 @@ test('a port that is taken ends with exit code 1 and one line that names the add
   const second = start(['--port', `${port}`, '--host', '127.0.0.1'])
   expect(await second.exited).toEqual({ code: 1, signal: null })
   expect(second.stderr).toBe(
-    `x-broker: 127.0.0.1:${port} is in use by another program; choose another with --port or --host\n`,
+    `x-broker: 127.0.0.1:${port} is in use by another program; choose another with --port, --host or --listen\n`,
   )
 })
 

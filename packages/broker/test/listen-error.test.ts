@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { ListenError, createBroker } from '../src/index.ts'
-import { listenError } from '../src/listen-error.ts'
+import { listenError } from '../src/listener/listen-error.ts'
 
 test.for([
   ['EADDRINUSE', '127.0.0.1', 'ADDRESS_IN_USE', '127.0.0.1:1883 is in use by another program'],
@@ -12,7 +12,7 @@ test.for([
   ['EINVAL', '0.0.0.0', 'LISTEN_FAILED', '0.0.0.0:1883: listen EINVAL'],
 ] as const)('names %s on %s: %s', ([systemCode, host, code, message]) => {
   const cause = Object.assign(new Error(`listen ${systemCode}`), { code: systemCode })
-  const error = listenError(cause, host, 1883)
+  const error = listenError(cause, { host, port: 1883 })
   expect(error).toBeInstanceOf(ListenError)
   expect(error).toMatchObject({ name: 'ListenError', code, message, cause })
 })

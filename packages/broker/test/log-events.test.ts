@@ -21,7 +21,7 @@ beforeEach(async () => {
 afterEach(() => broker.close())
 
 test('logs where the broker listens', () => {
-  expect(logger.entries).toEqual([{ level: 'info', fields: { url }, text: `listening on ${url}` }])
+  expect(logger.entries).toEqual([{ level: 'info', fields: { url, listener: 'mqtt:0' }, text: `listening on ${url}` }])
 })
 
 test('logs who connects, with version, keep alive and clean start, and who disconnects', async () => {
@@ -29,7 +29,7 @@ test('logs who connects, with version, keep alive and clean start, and who disco
   const address: unknown = expect.stringMatching(/^127\.0\.0\.1:\d+$/)
   expect(await logger.entry(/connected$/)).toEqual({
     level: 'info',
-    fields: { client: 'kitchen', address, version: 5, keepalive: 30, clean: true },
+    fields: { client: 'kitchen', address, listener: 'mqtt:0', version: 5, keepalive: 30, clean: true },
     text: 'client kitchen connected',
   })
   await client.endAsync()
@@ -46,6 +46,17 @@ test('logs a connection that does not begin with CONNECT as refused, with code a
   const { level, fields } = await logger.entry(/^connection refused: /)
   expect(level).toBe('warn')
   expect(fields).toMatchObject({ code: 'FIRST_PACKET_NOT_CONNECT', reasonCode: 0x82 })
+})
+
+test('logs a connection that never became a client, with listener, address and code', async () => {
+  await broker.listen({ name: 'web', port: 0, host: '127.0.0.1', websocket: true }).then(({ port: webPort }) => {
+    connect(webPort ?? 0, '127.0.0.1').end('nonsense\r\n\r\n')
+  })
+  const { level, fields, text } = await logger.entry(/^connection refused: HTTP/)
+  expect(level).toBe('warn')
+  const address: unknown = expect.stringMatching(/^127\.0\.0\.1:\d+$/)
+  expect(fields).toEqual({ listener: 'web', address, code: 'HTTP_INVALID' })
+  expect(text).toContain('Parse Error')
 })
 
 test('logs a refused client without its password', async () => {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { logLevels, usage } from '../src/command-line.ts'
+import { logLevels, usage } from '../src/command/command-line.ts'
 import { readmeFiles, repositoryFile, tableCodes } from './readme-blocks.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
@@ -28,7 +28,7 @@ test('the front page lists exactly the packages there are', () => {
 })
 
 test('the README lists exactly the error codes of ListenError', () => {
-  const declared = repositoryFile('packages/broker/src/listen-error.ts')
+  const declared = repositoryFile('packages/broker/src/listener/listen-error.ts')
     .split('\n')
     .find(line => line.includes('type ListenErrorCode'))
   const codes = [...(declared ?? '').matchAll(/'([A-Z_]+)'/g)].map(([, code]) => code)
@@ -40,5 +40,7 @@ test('README and --help list the same command-line options and log levels', () =
   const offered = [...usage.matchAll(/^ {2}(-\w), (--[\w-]+)/gm)].map(([, short, long]) => [long, short])
   const listed = [...repositoryFile('packages/broker/README.md').matchAll(/^\| `(--[\w-]+)`, `(-\w)`/gm)]
   expect(listed.map(([, long, short]) => [long, short])).toEqual(offered)
+  const documented = repositoryFile('packages/broker/README.md') + repositoryFile('packages/broker/LISTENING.md')
+  for (const [name] of usage.matchAll(/--[a-z][\w-]+/g)) expect(documented).toContain(name)
   expect(repositoryFile('packages/broker/README.md')).toContain(logLevels.map(level => `\`${level}\``).join(', '))
 })

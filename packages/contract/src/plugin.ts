@@ -12,6 +12,8 @@ export interface PluggableBroker extends Pick<EventEmitter, 'on' | 'off' | 'once
   readonly id: string
   readonly version: string
   readonly counters: Readonly<Counters>
+  /** Listeners by their names, and their open connections; undefined: the program hands streams over by itself. */
+  readonly entrances?: readonly { readonly name: string; readonly connections: number }[]
   /** What there is now; asks the store, so it is not for hot paths. */
   counts(): Promise<BrokerCounts>
   publish(packet: { topic: string; payload?: string | Buffer; qos?: 0 | 1 | 2; retain?: boolean }): Promise<void>

@@ -42,5 +42,12 @@ function loadRows(name: string): [string, Value][] {
 }
 
 export function brokerTree(sample: Sample): [topic: string, payload: string][] {
-  return Object.entries(table).map(([name, value]) => [`$SYS/broker/${name}`, String(value(sample))])
+  const listeners = sample.listeners.map(({ name, connections }): [string, string] => [
+    `$SYS/broker/listeners/${name}/connections`,
+    String(connections),
+  ])
+  return [
+    ...Object.entries(table).map(([name, value]): [string, string] => [`$SYS/broker/${name}`, String(value(sample))]),
+    ...listeners,
+  ]
 }

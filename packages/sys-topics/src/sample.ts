@@ -11,6 +11,7 @@ export interface Sample {
   readonly counters: Readonly<Counters>
   readonly counts: BrokerCounts
   readonly maximumClients: number
+  readonly listeners: readonly { readonly name: string; readonly connections: number }[]
   /** Bytes. */
   readonly heap: number
   readonly maximumHeap: number

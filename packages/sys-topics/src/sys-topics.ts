@@ -124,6 +124,7 @@ class Reporter {
       counters,
       counts,
       maximumClients: this.#maximumClients,
+      listeners: this.#broker.entrances ?? [],
       heap: heapUsed,
       maximumHeap: this.#maximumHeap,
       processor,

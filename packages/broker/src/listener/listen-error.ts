@@ -11,9 +11,16 @@ export class ListenError extends Error {
   }
 }
 
+/** Where somebody wants to listen. */
+export interface Place {
+  readonly host: string | undefined
+  readonly port: number
+  readonly socketPath?: string | undefined
+}
+
 /** The operating system's refusal as a code and a sentence. */
-export function listenError(cause: NodeJS.ErrnoException, host: string | undefined, port: number): ListenError {
-  const place = host === undefined ? `port ${port}` : `${host.includes(':') ? `[${host}]` : host}:${port}`
+export function listenError(cause: NodeJS.ErrnoException, { host, port, socketPath }: Place): ListenError {
+  const place = socketPath ?? (host === undefined ? `port ${port}` : `${bracketed(host)}:${port}`)
   switch (cause.code) {
     case 'EADDRINUSE':
       return new ListenError('ADDRESS_IN_USE', { message: `${place} is in use by another program`, cause })
@@ -31,4 +38,9 @@ export function listenError(cause: NodeJS.ErrnoException, host: string | undefin
     default:
       return new ListenError('LISTEN_FAILED', { message: `${place}: ${cause.message}`, cause })
   }
+}
+
+/** The host as it stands before a port. */
+export function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
 }

@@ -1,0 +1,55 @@
+import { BrokerError } from './broker-error.ts'
+import type { Broker } from './broker.ts'
+import type { Client } from './client.ts'
+import type { HookCalls } from './hook-call.ts'
+import { normaliseHook } from './hooks.ts'
+import type { AuthenticateHook, NormalisedHooks } from './hooks.ts'
+import { ReasonCode } from './reason-code.ts'
+
+/** What the streams of one listener have in common. */
+export interface EntranceOptions {
+  /** Shown in logs and statistics, and as `client.listener`. */
+  readonly name: string
+  /** ms until CONNECT must have come; the broker's `connectTimeout` unless given. */
+  readonly connectTimeout?: number
+  /** In place of the broker's hook; null lets everybody in. */
+  readonly authenticate?: AuthenticateHook | null
+  /** The user name that the transport answers for, a certificate's for instance, in place of the one in CONNECT. When it knows
+   * none, the client is refused. */
+  readonly username?: (client: Client) => string | undefined
+}
+
+/** The same as the engine takes it: made by `broker.entrance`, given to `broker.handle`. */
+export interface Entrance {
+  readonly name: string
+  readonly connectTimeout: number
+  /** Undefined: the broker's own. */
+  readonly authenticate: NormalisedHooks['authenticate'] | null
+  readonly username: ((client: Client) => string | undefined) | undefined
+}
+
+const longestTimeout = 3_600_000
+
+/** @throws BrokerError `OPTION_INVALID` */
+export function makeEntrance(options: EntranceOptions, broker: Broker, calls: HookCalls): Entrance {
+  const { name, connectTimeout = broker.connectTimeout, authenticate, username } = options
+  if (!Number.isInteger(connectTimeout) || connectTimeout < 1 || connectTimeout > longestTimeout) {
+    throw new BrokerError('OPTION_INVALID', {
+      message: `option connectTimeout of ${name} is ${connectTimeout}, it must be a whole number from 1 to ${longestTimeout}`,
+      reasonCode: ReasonCode.implementationSpecificError,
+    })
+  }
+  if (authenticate !== undefined && authenticate !== null && typeof authenticate !== 'function') {
+    throw new BrokerError('OPTION_INVALID', {
+      message: `option authenticate of ${name} is a ${typeof authenticate}, it must be a function`,
+      reasonCode: ReasonCode.implementationSpecificError,
+    })
+  }
+  const hook = authenticate && { name: 'authenticate' as const, call: authenticate, parameters: 3 }
+  return {
+    name,
+    connectTimeout,
+    authenticate: hook && (normaliseHook(hook, broker, calls) as NonNullable<Entrance['authenticate']>),
+    username,
+  }
+}

@@ -1,0 +1,171 @@
+import { parseArgs } from 'node:util'
+import type { ListenOptions } from '../listener/listen-options.ts'
+import { ListenUrlError, parseListenUrl } from './listen-url.ts'
+import type { TlsFiles } from './tls-files.ts'
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+const greatestPort = 65_535
+/** Seconds: an hour. */
+const greatestSysInterval = 3600
+
+/** What a command line asks for. */
+export type Command =
+  | {
+      readonly kind: 'run'
+      /** Without `tls`, which comes from the files. At least one. */
+      readonly listeners: readonly ListenOptions[]
+      readonly tls: TlsFiles | undefined
+      /** Undefined: no proxy is trusted; empty: all are. */
+      readonly trustedProxies: readonly string[] | undefined
+      readonly logLevel: LogLevel
+      /** Seconds; 0: no statistics. */
+      readonly sysInterval: number
+    }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'version' }
+  | { readonly kind: 'refuse'; readonly message: string }
+
+export const usage: string = `x-broker: an MQTT broker (3.1, 3.1.1, 5.0)
+
+  x-broker [options]
+
+  -p, --port NUMBER      port for MQTT; 0: any free one (default 1883, with TLS 8883)
+  -H, --host ADDRESS     address to bind (default: all)
+  -L, --listen URL       instead of the two, and as often as you like: mqtt, mqtts, ws, wss, or several of them on one
+                         port, at an address or a file
+                           mqtt://127.0.0.1:1883       wss://:8084/mqtt?origins=https://example.org
+                           mqtt+mqtts+ws+wss://:1883   mqtt+unix:/run/mqtt.sock
+                         ?name= ?allow=10.0.0.0/8,::1 ?deny= ?origins= ?max-connections= ?max-rate= (a second)
+                         ?max-payload= (bytes) ?connect-timeout= (ms)
+      --tls-cert FILE, --tls-key FILE      certificate and key (PEM) for mqtts and wss; read again on SIGHUP
+      --tls-server NAME=CERT,KEY           files for a further server name (SNI); may be repeated
+      --tls-ca FILE                        who signs the clients' certificates
+      --tls-client-cert WHEN               none, optional or required (default: required with --tls-ca)
+      --tls-identity-as-username           the certificate's Common Name, or the PSK identity, is the user name
+      --tls-psk FILE                       pre-shared keys, lines identity:hexadecimal
+      --trust-proxy LIST                   believe PROXY headers and X-Forwarded-For of these addresses, or 'all'
+  -l, --log-level LEVEL  ${logLevels.join(', ')} (default info)
+  -s, --sys-interval S   seconds between two looks at the $SYS statistics; 0: none (default 10)
+  -h, --help             this text
+  -v, --version          the version
+
+Logs go to standard output: readable in a terminal, JSON lines otherwise. SIGINT and SIGTERM close gracefully; a second
+one ends at once. Exit codes: 0 closed, 1 could not start or closed by an error, 2 wrong command line.
+`
+
+const options = {
+  port: { type: 'string', short: 'p' },
+  host: { type: 'string', short: 'H' },
+  listen: { type: 'string', short: 'L', multiple: true },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
+  'tls-ca': { type: 'string' },
+  'tls-client-cert': { type: 'string' },
+  'tls-identity-as-username': { type: 'boolean' },
+  'tls-psk': { type: 'string' },
+  'tls-server': { type: 'string', multiple: true },
+  'trust-proxy': { type: 'string' },
+  'log-level': { type: 'string', short: 'l' },
+  'sys-interval': { type: 'string', short: 's' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'v' },
+} as const
+
+type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values']
+
+/** What is wrong with the command line. */
+class Refusal extends Error {}
+
+/** Understands a command line; never throws. */
+export function parseCommandLine(parameters: readonly string[]): Command {
+  try {
+    const { values } = parseArgs({ args: [...parameters], strict: true, allowPositionals: false, options })
+    if (values.help === true) return { kind: 'help' }
+    if (values.version === true) return { kind: 'version' }
+    return commandOf(values)
+  } catch (error) {
+    // Node's further lines are advice on its parser, not on this command.
+    const [message = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+    return { kind: 'refuse', message }
+  }
+}
+
+function commandOf(values: Values): Command {
+  const tls = tlsOf(values)
+  return {
+    kind: 'run',
+    listeners: listenersOf(values, tls !== undefined),
+    tls,
+    trustedProxies: trustedOf(values['trust-proxy']),
+    logLevel: logLevelOf(values['log-level'] ?? 'info'),
+    sysInterval: whole('sys-interval', values['sys-interval'] ?? '10', greatestSysInterval),
+  }
+}
+
+function listenersOf({ port, host, listen }: Values, hasTls: boolean): ListenOptions[] {
+  if (listen === undefined) {
+    if (host === '') throw new Refusal("--host is '', it must be an address or a host name")
+    const number = whole('port', port ?? (hasTls ? '8883' : '1883'), greatestPort)
+    return [{ protocols: [hasTls ? 'mqtts' : 'mqtt'], port: number, ...(host !== undefined && { host }) }]
+  }
+  if (port !== undefined || host !== undefined) throw new Refusal('--listen takes the place of --port and --host')
+  const listeners = listen.map(url => {
+    try {
+      return parseListenUrl(url)
+    } catch (error) {
+      if (!(error instanceof ListenUrlError)) throw error
+      throw new Refusal(`--listen ${error.message}`, { cause: error })
+    }
+  })
+  const secured = listeners.some(({ protocols }) => protocols?.some(one => one === 'mqtts' || one === 'wss'))
+  if (secured && !hasTls) throw new Refusal('--listen with mqtts or wss needs --tls-cert and --tls-key, or --tls-psk')
+  if (!secured && hasTls) throw new Refusal('--tls-… is given, but --listen has neither mqtts nor wss')
+  return listeners
+}
+
+function tlsOf(values: Values): TlsFiles | undefined {
+  const { 'tls-cert': cert, 'tls-key': key, 'tls-ca': ca, 'tls-psk': psk } = values
+  const clientCertificates = values['tls-client-cert'] ?? (ca === undefined ? 'none' : 'required')
+  if (clientCertificates !== 'none' && clientCertificates !== 'optional' && clientCertificates !== 'required') {
+    throw new Refusal(`--tls-client-cert is '${clientCertificates}', it must be none, optional or required`)
+  }
+  if ((cert === undefined) !== (key === undefined)) throw new Refusal('--tls-cert and --tls-key must be given together')
+  const identityAsUsername = values['tls-identity-as-username'] === true
+  if (cert === undefined && psk === undefined) {
+    const others =
+      ca !== undefined || identityAsUsername || clientCertificates !== 'none' || values['tls-server'] !== undefined
+    if (others) throw new Refusal('--tls-… needs --tls-cert and --tls-key, or --tls-psk')
+    return undefined
+  }
+  const servers = (values['tls-server'] ?? []).map(serverOf)
+  return { cert, key, ca, clientCertificates, identityAsUsername, psk, servers }
+}
+
+function serverOf(text: string): TlsFiles['servers'][number] {
+  const [name = '', files = ''] = text.split('=')
+  const [cert = '', key = '', ...rest] = files.split(',')
+  if (name === '' || cert === '' || key === '' || rest.length > 0) {
+    throw new Refusal(`--tls-server is '${text}', it must be NAME=CERT,KEY`)
+  }
+  return { name, cert, key }
+}
+
+function trustedOf(text: string | undefined): readonly string[] | undefined {
+  if (text === undefined) return undefined
+  if (text === '') throw new Refusal("--trust-proxy is '', it must be addresses, networks, or 'all'")
+  return text === 'all' ? [] : text.split(',')
+}
+
+function logLevelOf(text: string): LogLevel {
+  const found = logLevels.find(level => level === text)
+  if (found !== undefined) return found
+  throw new Refusal(`--log-level is '${text}', it must be one of ${logLevels.join(', ')}`)
+}
+
+function whole(name: string, text: string, greatest: number): number {
+  const number = Number(text)
+  if (/^\d{1,5}$/.test(text) && number <= greatest) return number
+  throw new Refusal(`--${name} is '${text}', it must be a whole number from 0 to ${greatest}`)
+}

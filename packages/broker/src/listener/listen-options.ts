@@ -1,0 +1,176 @@
+import { BrokerError, ReasonCode } from '@x/broker-core'
+import type { AuthenticateHook } from '@x/broker-core'
+import { protocols as knownProtocols } from './protocols.ts'
+import type { Protocol } from './protocols.ts'
+import type { TlsOptions } from './tls-layer.ts'
+
+/** Where to listen, what to speak there, and for whom. */
+export interface ListenOptions {
+  /** Shown in logs and statistics, and as `client.listener`. The protocols and the port unless given. */
+  name?: string
+  /** 0: any free one. 1883 by default; 8883 with TLS, 8083 for WebSocket, 8084 for both. */
+  port?: number
+  /** Addresses or host names to bind; all addresses, IPv6 and IPv4, by default. */
+  host?: string | readonly string[]
+  /** File of a Unix socket, or name of a Windows pipe (`\\.\pipe\…`), in place of a port. */
+  socketPath?: string
+  /** Connections the operating system keeps until they are accepted. Storms of 10 000 devices need more than Node's 511. */
+  backlog?: number
+
+  /** What is spoken here. Of several, each connection is recognised by its first bytes. By default what `tls` and `websocket`
+   * say. */
+  protocols?: readonly Protocol[]
+  /** WebSocket in place of plain MQTT. */
+  websocket?: boolean
+  /** Paths of the URL that are MQTT over WebSocket; every path by default. */
+  path?: string | readonly string[]
+  /** Origins of web pages that may connect; every page by default. */
+  origins?: readonly string[]
+  /** Bytes of a WebSocket message. */
+  maximumPayload?: number
+  /** Compresses WebSocket messages. */
+  perMessageDeflate?: boolean
+  tls?: TlsOptions
+
+  /** PROXY protocol headers (versions 1 and 2) and X-Forwarded-For of trusted proxies are believed. The broker's `trustProxy`
+   * unless given. */
+  trustProxy?: boolean
+  /** Addresses and networks (`10.0.0.0/8`) of proxies; the broker's `trustedProxies` unless given; none: all are trusted. */
+  trustedProxies?: readonly string[]
+
+  /** Open connections at a time; more are closed at once. */
+  maximumConnections?: number
+  /** New connections in a second; more are closed at once. 0: no limit. */
+  maximumConnectionRate?: number
+  /** ms for each step until the client is known: PROXY header, TLS, HTTP, CONNECT. The broker's unless given. */
+  connectTimeout?: number
+  /** Addresses and networks that may connect; all unless given. */
+  allow?: readonly string[]
+  /** Addresses and networks that may not. */
+  deny?: readonly string[]
+  /** In place of the broker's hook; null lets everybody in. */
+  authenticate?: AuthenticateHook | null
+}
+
+/** The same, complete and valid. */
+export interface CheckedListenOptions extends ListenOptions {
+  readonly port: number
+  readonly hosts: readonly (string | undefined)[]
+  readonly backlog: number
+  readonly protocols: readonly Protocol[]
+  readonly trustProxy: boolean
+  readonly trustedProxies: readonly string[]
+  readonly maximumConnections: number
+  readonly maximumConnectionRate: number
+  readonly deny: readonly string[]
+}
+
+const known: ReadonlySet<string> = new Set<keyof ListenOptions>([
+  'name',
+  'port',
+  'host',
+  'socketPath',
+  'backlog',
+  'protocols',
+  'websocket',
+  'path',
+  'origins',
+  'maximumPayload',
+  'perMessageDeflate',
+  'tls',
+  'trustProxy',
+  'trustedProxies',
+  'maximumConnections',
+  'maximumConnectionRate',
+  'connectTimeout',
+  'allow',
+  'deny',
+  'authenticate',
+])
+
+const defaultPorts: Readonly<Record<Protocol, number>> = { mqtt: 1883, mqtts: 8883, ws: 8083, wss: 8084 }
+
+/** A name is part of a `$SYS` topic. */
+const longestName = 256
+
+/** Default, least and greatest value. */
+const numbers = {
+  port: [0, 0, 65_535],
+  backlog: [4096, 1, 65_535],
+  maximumConnections: [1_000_000, 1, 100_000_000],
+  maximumConnectionRate: [0, 0, 1_000_000],
+} as const
+
+/** @throws BrokerError `OPTION_INVALID`, naming the option, its value and what it may be */
+export function checkListenOptions(
+  options: ListenOptions,
+  broker: { readonly trustProxy: boolean; readonly trustedProxies: readonly string[] },
+): CheckedListenOptions {
+  for (const name of Object.keys(options)) {
+    if (!known.has(name)) throw invalid(`option ${name} of listen is unknown; known: ${[...known].join(', ')}`)
+  }
+  const spoken = protocolsOf(options)
+  const [first] = spoken as readonly [Protocol]
+  const {
+    host,
+    socketPath,
+    trustProxy = broker.trustProxy,
+    trustedProxies = broker.trustedProxies,
+    deny = [],
+  } = options
+  const { name } = options
+  if (name !== undefined && (name === '' || name.length > longestName || /[+#\0]/.test(name))) {
+    throw invalid(`option name is ${JSON.stringify(name)}, it must have 1 to ${longestName} characters, and no + or #`)
+  }
+  const hosts = host === undefined ? [undefined] : [host].flat()
+  if (hosts.length === 0 || hosts.some(one => one === '')) {
+    throw invalid(`option host is ${JSON.stringify(host)}, it must name at least one address`)
+  }
+  if (socketPath !== undefined && (options.port !== undefined || host !== undefined)) {
+    throw invalid('option socketPath takes the place of port and host: only one of them may be given')
+  }
+  return {
+    ...options,
+    port: whole(options, 'port', defaultPorts[first]),
+    hosts,
+    backlog: whole(options, 'backlog'),
+    protocols: spoken,
+    trustProxy,
+    trustedProxies,
+    maximumConnections: whole(options, 'maximumConnections'),
+    maximumConnectionRate: whole(options, 'maximumConnectionRate'),
+    deny,
+  }
+}
+
+function protocolsOf({ protocols, websocket, tls, path, origins }: ListenOptions): readonly Protocol[] {
+  if (protocols !== undefined && websocket !== undefined) {
+    throw invalid('options protocols and websocket say the same: only one of them may be given')
+  }
+  const secure = tls === undefined ? '' : 's'
+  const spoken = protocols ?? [websocket === true ? (`ws${secure}` as const) : (`mqtt${secure}` as const)]
+  const unknown = spoken.find(one => !knownProtocols.includes(one))
+  if (unknown !== undefined || spoken.length === 0) {
+    throw invalid(`option protocols is ${JSON.stringify(protocols)}, it must hold some of ${knownProtocols.join(', ')}`)
+  }
+  const secured = spoken.filter(one => one === 'mqtts' || one === 'wss')
+  if (secured.length > 0 && tls === undefined)
+    throw invalid(`option tls is missing: ${secured.join(' and ')} need a key and a certificate`)
+  if (secured.length === 0 && tls !== undefined)
+    throw invalid(`option tls is given, but protocols (${spoken.join(', ')}) has neither mqtts nor wss`)
+  if (!spoken.some(one => one === 'ws' || one === 'wss') && (path ?? origins) !== undefined) {
+    throw invalid('options path and origins are for WebSocket: websocket: true, or protocols with ws or wss')
+  }
+  return [...new Set(spoken)]
+}
+
+function whole(options: ListenOptions, name: keyof typeof numbers, otherwise?: number): number {
+  const [standard, least, greatest] = numbers[name]
+  const value = options[name] ?? otherwise ?? standard
+  if (Number.isInteger(value) && value >= least && value <= greatest) return value
+  throw invalid(`option ${name} is ${String(value)}, it must be a whole number from ${least} to ${greatest}`)
+}
+
+export function invalid(message: string, cause?: unknown): BrokerError {
+  return new BrokerError('OPTION_INVALID', { message, reasonCode: ReasonCode.implementationSpecificError, cause })
+}

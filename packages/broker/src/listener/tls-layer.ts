@@ -1,0 +1,105 @@
+import { DEFAULT_CIPHERS, createServer } from 'node:tls'
+import type { SecureContextOptions, Server, TLSSocket, TlsOptions as NodeTlsOptions } from 'node:tls'
+import type { Duplex } from 'node:stream'
+import { ConnectionRefused } from './refused.ts'
+
+/** Node's options of `tls.createServer` (`key`, `cert`, `ca`, `requestCert`, `pskCallback`, `minVersion`, …), and: */
+export interface TlsOptions extends NodeTlsOptions {
+  /** Certificates of further server names, for clients that name theirs (SNI); `*.example.org` fits one level. */
+  readonly servers?: Readonly<Record<string, SecureContextOptions>>
+  /** The Common Name of the client's certificate, or its PSK identity, takes the place of the user name; a client with neither is
+   * refused. */
+  readonly identityAsUsername?: boolean
+}
+
+/** What the TLS of a listener tells the listener. */
+export interface TlsHost {
+  secured(socket: TLSSocket): void
+  refused(error: Error, socket: Duplex): void
+}
+
+const names = ['mqtt', 'http/1.1']
+
+/** TLS on connections that are given to it. */
+export class TlsLayer {
+  readonly #server: Server
+  #options: TlsOptions
+  /** By which pre-shared key a client came. */
+  readonly #identities = new WeakMap<TLSSocket, string>()
+
+  /** @throws Error of Node for a key or certificate that cannot be read */
+  constructor(host: TlsHost, options: TlsOptions, handshakeTimeout: number) {
+    this.#options = options
+    this.#server = createServer({ handshakeTimeout, ...this.#settings(options) }, socket => host.secured(socket))
+    this.#addServers(options)
+    this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+      host.refused(problemOf(error, socket), socket)
+      socket.destroy()
+    })
+  }
+
+  serve(socket: Duplex): void {
+    this.#server.emit('connection', socket)
+  }
+
+  /** Takes new keys and certificates for connections to come; those that are open stay.
+   * @throws Error of Node for what cannot be read; the old ones stay then */
+  reload(options: TlsOptions): void {
+    const merged = { ...this.#options, ...options }
+    // Read by a server that is thrown away: a bad file must not leave this one with half of the new ones.
+    for (const one of [merged, ...Object.values(merged.servers ?? {})]) createServer(this.#settings(one)).close()
+    this.#server.setSecureContext(this.#settings(merged))
+    this.#addServers(merged)
+    this.#options = merged
+  }
+
+  /** What the client proved to be: the Common Name of its certificate, or its PSK identity. */
+  identityOf(socket: TLSSocket): string | undefined {
+    const identity = this.#identities.get(socket)
+    if (identity !== undefined) return identity
+    if (!socket.authorized) return undefined
+    const { subject } = socket.getPeerCertificate() as { subject?: { CN?: string | string[] } }
+    const [name] = [subject?.CN ?? []].flat()
+    return name
+  }
+
+  get usesIdentities(): boolean {
+    return this.#options.identityAsUsername === true
+  }
+
+  #addServers({ servers = {} }: TlsOptions): void {
+    for (const [name, context] of Object.entries(servers)) this.#server.addContext(name, context)
+  }
+
+  #settings(options: TlsOptions): NodeTlsOptions {
+    const { pskCallback, ciphers, servers: _servers, identityAsUsername: _identity, ...rest } = options
+    if (pskCallback === undefined) return { ALPNProtocols: names, ...rest, ...(ciphers !== undefined && { ciphers }) }
+    return {
+      ALPNProtocols: names,
+      ...rest,
+      // Node leaves the suites of pre-shared keys out unless asked for.
+      ciphers: ciphers ?? `${DEFAULT_CIPHERS}:PSK`,
+      pskCallback: (socket, identity) => {
+        // Of the options as they are now: keys may have been read again.
+        const key = this.#options.pskCallback?.(socket, identity) ?? null
+        if (key !== null) this.#identities.set(socket, identity)
+        return key
+      },
+    }
+  }
+}
+
+/** Node ends a connection whose certificate it does not accept without saying so in the error. */
+function problemOf(error: NodeJS.ErrnoException, socket: TLSSocket): ConnectionRefused {
+  const { authorizationError } = socket as { authorizationError?: Error | string | null }
+  if (authorizationError) {
+    const reason = typeof authorizationError === 'string' ? authorizationError : authorizationError.message
+    return new ConnectionRefused('CERTIFICATE_REFUSED', `the client's certificate: ${reason}`, error)
+  }
+  if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') {
+    return new ConnectionRefused('HANDSHAKE_TIMEOUT', 'the TLS handshake took longer than connectTimeout', error)
+  }
+  // OpenSSL's own message is a line of numbers and file names around this.
+  const { reason = error.message } = error as { reason?: string }
+  return new ConnectionRefused('TLS_FAILED', `TLS: ${reason}`, error)
+}

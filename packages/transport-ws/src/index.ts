@@ -1,0 +1,5 @@
+export type { WebSocketOptions } from './options.ts'
+export { WebSocketError } from './websocket-error.ts'
+export type { WebSocketErrorCode } from './websocket-error.ts'
+export { WebSocketTransport } from './websocket-transport.ts'
+export type { Accept } from './websocket-transport.ts'

@@ -1,0 +1,121 @@
+import { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
+import type { WebSocket } from 'ws'
+import { WebSocketError } from './websocket-error.ts'
+
+/** RFC 6455 §7.4.1 */
+const normalClosure = 1000
+const unsupportedData = 1003
+const messageTooBig = 1009
+const protocolError = 1002
+
+/** What may wait for a slow reader, in bytes: one read of a socket. */
+const highWaterMark = 65_536
+
+const isOpen = 1
+
+/** The bytes of one WebSocket as a stream: what is written in one piece goes out as one binary message, and packets may be split
+ * and merged over messages as they like ([MQTT5-6.0.0-2]). */
+export class WebSocketStream extends Duplex {
+  /** What the WebSocket runs on: a TLSSocket for wss. */
+  readonly socket: Socket
+  readonly #webSocket: WebSocket
+
+  constructor(webSocket: WebSocket, socket: Socket) {
+    super({ highWaterMark })
+    this.#webSocket = webSocket
+    this.socket = socket
+    webSocket.on('message', (data: Buffer, isBinary: boolean) => this.#receive(data, isBinary))
+    webSocket.on('error', (cause: Error) => this.destroy(frameError(cause)))
+    webSocket.on('close', () => this.#closed())
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.socket.remoteAddress
+  }
+
+  get remotePort(): number | undefined {
+    return this.socket.remotePort
+  }
+
+  /** Ends the WebSocket with a close code, and the stream with the error. */
+  fail(error: WebSocketError): void {
+    if (this.destroyed) return
+    this.#webSocket.close(error.closeCode)
+    this.destroy(error)
+  }
+
+  override _read(): void {
+    this.#webSocket.resume()
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+    // A callback with an error means that the socket is gone; 'close' follows, and tells it once.
+    this.#webSocket.send(chunk, () => done())
+  }
+
+  override _final(done: () => void): void {
+    if (this.#webSocket.readyState > isOpen) {
+      done()
+      return
+    }
+    this.#webSocket.once('close', done)
+    this.#webSocket.close(normalClosure)
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    // With a close frame on its way, the WebSocket waits for the peer's and then ends by itself.
+    if (this.#webSocket.readyState <= isOpen) this.#webSocket.terminate()
+    // Its close frame must be read.
+    else this.#webSocket.resume()
+    done(error)
+  }
+
+  #receive(data: Buffer, isBinary: boolean): void {
+    if (this.destroyed || this.readableEnded) return
+    if (!isBinary) {
+      // [MQTT5-6.0.0-1]
+      const message = 'text frame: MQTT travels in binary ones'
+      this.fail(new WebSocketError('TEXT_FRAME', { message, closeCode: unsupportedData }))
+      return
+    }
+    if (data.length > 0 && !this.push(data)) this.#webSocket.pause()
+  }
+
+  #closed(): void {
+    if (this.destroyed) return
+    this.push(null)
+  }
+}
+
+/** What `ws` found wrong, and has answered with a close frame already. */
+function frameError(cause: Error): WebSocketError {
+  const tooLarge = 'code' in cause && cause.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
+  return new WebSocketError(tooLarge ? 'PAYLOAD_TOO_LARGE' : 'FRAME_INVALID', {
+    message: tooLarge ? 'WebSocket message longer than maximumPayload' : `WebSocket frame: ${cause.message}`,
+    closeCode: tooLarge ? messageTooBig : protocolError,
+    cause,
+  })
+}
+
+/** Ends a stream that brings more than it may before its client is known. */
+export function limitBytesBeforeConnect(stream: WebSocketStream, isConnected: () => boolean, limit: number): void {
+  const { socket } = stream
+  let received = 0
+  const count = (chunk: Buffer): void => {
+    if (isConnected()) {
+      socket.off('data', count)
+      return
+    }
+    received += chunk.length
+    if (received <= limit) return
+    socket.off('data', count)
+    stream.fail(
+      new WebSocketError('TOO_MUCH_BEFORE_CONNECT', {
+        message: `${received} bytes before CONNECT was accepted, the limit is ${limit}`,
+        closeCode: messageTooBig,
+      }),
+    )
+  }
+  socket.on('data', count)
+}
