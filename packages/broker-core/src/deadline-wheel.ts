@@ -18,7 +18,7 @@ export class DeadlineWheel {
   /** Time of the last tick: up to a tick (plus what the event loop lags) in the past. What hot paths read. */
   now: number
   readonly #clock: Clock
-  readonly #buckets = new Map<number, Deadlined[]>()
+  readonly #buckets = new Map<number, Set<Deadlined>>()
   #tick: number
   #timer: unknown
   /** A timer is set, or the wheel is turning and will set it. */
@@ -36,16 +36,23 @@ export class DeadlineWheel {
     if (!this.#running) this.#start()
     const tick = Math.max(Math.ceil(at / DeadlineWheel.tickMilliseconds), this.#tick + 1)
     if (item.wheelTick !== 0 && item.wheelTick <= tick) return
+    this.cancel(item)
     item.wheelTick = tick
     this.#population += 1
     const bucket = this.#buckets.get(tick)
-    if (bucket === undefined) this.#buckets.set(tick, [item])
-    else bucket.push(item)
+    if (bucket === undefined) this.#buckets.set(tick, new Set([item]))
+    else bucket.add(item)
   }
 
-  /** Forgets the item's appointment. */
+  /** Forgets the item, so that a connection that has gone is not kept until a deadline which may be hours away. */
   cancel(item: Deadlined): void {
+    const { wheelTick } = item
+    if (wheelTick === 0) return
     item.wheelTick = 0
+    const bucket = this.#buckets.get(wheelTick)
+    if (bucket?.delete(item) !== true) return
+    this.#population -= 1
+    if (bucket.size === 0) this.#buckets.delete(wheelTick)
   }
 
   close(): void {
@@ -90,8 +97,9 @@ export class DeadlineWheel {
     const bucket = this.#buckets.get(tick)
     if (bucket === undefined) return
     this.#buckets.delete(tick)
-    this.#population -= bucket.length
+    this.#population -= bucket.size
     for (const item of bucket) {
+      // One before it may have cancelled it, or moved it.
       if (item.wheelTick !== tick) continue
       item.wheelTick = 0
       const next = item.checkDeadlines(this.now)
