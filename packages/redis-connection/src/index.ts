@@ -1,0 +1,8 @@
+export { FunctionLibrary } from './function-library.ts'
+export type { ChannelListener, RedisConnectionOptions } from './redis-connection.ts'
+export { RedisConnection } from './redis-connection.ts'
+export type { RedisErrorCode } from './redis-error.ts'
+export { RedisError } from './redis-error.ts'
+export type { RedisClient, RedisTarget } from './redis-target.ts'
+export type { ServerFacts } from './server-checks.ts'
+export type { RedisArgument } from './turn-pipeline.ts'

@@ -1,0 +1,272 @@
+import type { Redis } from 'ioredis'
+import type { FunctionLibrary } from './function-library.ts'
+import { RedisError, redisErrorOf } from './redis-error.ts'
+import { clientOf, isCluster } from './redis-target.ts'
+import type { RedisClient, RedisTarget } from './redis-target.ts'
+import { checkServer } from './server-checks.ts'
+import type { ServerFacts } from './server-checks.ts'
+import { TurnPipeline } from './turn-pipeline.ts'
+import type { RedisArgument } from './turn-pipeline.ts'
+
+export interface RedisConnectionOptions {
+  readonly redis: RedisTarget
+  /** Milliseconds until the first connection must stand, and each later attempt. Default 5000. */
+  readonly connectTimeout?: number
+  /** Milliseconds until a call without an answer fails with `REDIS_TIMEOUT` and the connection is made anew. Default 5000. */
+  readonly commandTimeout?: number
+  /** Replicas that must have confirmed a write before it is answered (`WAIT`). Default 0. */
+  readonly replicas?: number
+  /** `scripts` uses EVALSHA also where Redis has functions. Default: functions from Redis 7.0 on. */
+  readonly scripting?: 'functions' | 'scripts' | undefined
+  /** Told once when the connection is lost, or calls begin to fail for a reason of the server's. */
+  readonly onError?: ((error: RedisError) => void) | undefined
+}
+
+export interface ChannelListener {
+  message(channel: string, payload: Buffer): void
+  /** The channels are heard again; what was said meanwhile is lost. */
+  resumed(): void
+}
+
+/** Longest wait between two attempts to connect, in milliseconds. */
+const greatestRetryDelay = 1000
+
+/** One connection to Redis (single, Sentinel or Cluster) with its pipelining, function libraries and channels.
+ *
+ * After {@link open} it comes back by itself whenever Redis does; calls made meanwhile fail at once with
+ * `REDIS_UNREACHABLE`. */
+export class RedisConnection {
+  readonly #options: RedisConnectionOptions
+  readonly #owned: boolean
+  readonly #client: RedisClient
+  readonly #pipeline: TurnPipeline
+  readonly #libraries: FunctionLibrary[] = []
+  #subscriber: RedisClient | undefined
+  #useFunctions = true
+  #opened = false
+  #closed = false
+  #loading: Promise<void> | undefined
+  #lastError: unknown
+  /** What was reported and has not ended yet: one report for each trouble, not for each call. */
+  #trouble: string | undefined
+
+  /** @throws RedisError `REDIS_URL_INVALID` */
+  constructor(options: RedisConnectionOptions) {
+    this.#options = options
+    this.#owned = typeof options.redis === 'string'
+    const { connectTimeout = 5000, commandTimeout = 5000, replicas = 0 } = options
+    this.#client = clientOf(options.redis, { connectTimeout, retryDelay: attempt => this.#retryDelay(attempt) })
+    this.#pipeline = new TurnPipeline({
+      client: this.#client,
+      commandTimeout,
+      replicas,
+      stalled: () => this.#reconnect(),
+    })
+    this.#client.on('error', this.#onError)
+    this.#client.on('ready', this.#onReady)
+    this.#client.on('close', this.#onClose)
+  }
+
+  get isCluster(): boolean {
+    return this.#client.isCluster
+  }
+
+  /** Connects, and checks that the server is one to rely on. Afterwards the connection restores itself.
+   * @throws RedisError `REDIS_UNREACHABLE`, `REDIS_AUTH_FAILED`, `REDIS_VERSION_UNSUPPORTED`, `REDIS_EVICTION_POLICY`,
+   * `REDIS_READ_ONLY`, `REDIS_NO_PERMISSION` */
+  async open(): Promise<ServerFacts> {
+    try {
+      await this.#connect()
+      const facts = await Promise.all(
+        this.#masters().map(async node => checkServer(await node.info(), addressOf(node))),
+      )
+      const [first] = facts
+      if (first === undefined) throw new RedisError('REDIS_UNREACHABLE', { message: 'the cluster has no primary' })
+      this.#useFunctions = this.#options.scripting !== 'scripts' && facts.every(({ functions }) => functions)
+      this.#opened = true
+      return first
+    } catch (error) {
+      const cause = this.#lastError !== undefined && !(error instanceof RedisError) ? this.#lastError : error
+      this.close()
+      throw redisErrorOf(cause)
+    }
+  }
+
+  /** Makes a library known to every primary; also after each restart of one. */
+  async load(library: FunctionLibrary): Promise<void> {
+    this.#libraries.push(library)
+    await this.#load()
+  }
+
+  /** Calls a function of a loaded library on the keys that begin with `key`, whose hash tag decides the node. Sent at the
+   * end of this turn, with all other calls of it. Strings in the answer are buffers.
+   * @throws RedisError with the code of what went wrong; nothing is known about whether it took effect, except for
+   * `REDIS_OUT_OF_MEMORY`, `REDIS_READ_ONLY`, `REDIS_NO_PERMISSION`: it did not */
+  async call(library: FunctionLibrary, name: string, key: string, ...parameters: RedisArgument[]): Promise<unknown> {
+    try {
+      const answer = await this.#send(library, name, key, parameters)
+      this.#trouble = undefined
+      return answer
+    } catch (error) {
+      if (!isUnknownFunction(error)) throw this.#report(error)
+      // Redis was restarted without its data, or a failover came before the library had reached the replica.
+      try {
+        await (this.#loading ??= this.#load())
+        return await this.#send(library, name, key, parameters)
+      } catch (again) {
+        throw this.#report(again)
+      }
+    }
+  }
+
+  /** Sends a plain command; `key` decides the node. */
+  async command(key: string, ...command: readonly [string, ...RedisArgument[]]): Promise<unknown> {
+    try {
+      return await this.#pipeline.send(key, command)
+    } catch (error) {
+      throw this.#report(error)
+    }
+  }
+
+  /** Hears the channels from the answer on. Once per connection. */
+  async subscribe(channels: readonly string[], listener: ChannelListener): Promise<void> {
+    const subscriber: RedisClient = isCluster(this.#client)
+      ? this.#client
+      : this.#client.duplicate({ enableOfflineQueue: true, lazyConnect: true })
+    this.#subscriber = subscriber
+    if (subscriber !== this.#client) {
+      subscriber.on('error', this.#onError)
+      // Set before the channels are: the first time there is nothing to resume.
+      await subscriber.connect()
+    }
+    await subscriber.subscribe(...channels)
+    subscriber.on('messageBuffer', (channel: Buffer, payload: Buffer) => listener.message(channel.toString(), payload))
+    subscriber.on('ready', () => listener.resumed())
+  }
+
+  /** Waits for what was called, as long as Redis answers. */
+  async drain(): Promise<void> {
+    await this.#pipeline.drain()
+  }
+
+  /** Idempotent. A client that was passed in stays open. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#pipeline.close()
+    this.#client.off('error', this.#onError)
+    this.#client.off('ready', this.#onReady)
+    this.#client.off('close', this.#onClose)
+    for (const client of [this.#subscriber, this.#client]) {
+      if (client === undefined || (client === this.#client && !this.#owned)) continue
+      client.removeAllListeners('messageBuffer')
+      // What a dying connection still says is of no interest.
+      client.on('error', () => undefined)
+      client.disconnect()
+    }
+  }
+
+  readonly #onError = (error: unknown): void => {
+    this.#lastError = lastNodeErrorOf(error)
+    if (this.#opened) this.#report(error)
+  }
+
+  readonly #onReady = (): void => {
+    this.#lastError = undefined
+    this.#trouble = undefined
+  }
+
+  readonly #onClose = (): void => {
+    if (this.#opened && !this.#closed) this.#report(this.#lastError ?? new Error('Connection is closed.'))
+  }
+
+  async #connect(): Promise<void> {
+    if (this.#client.status === 'ready') return
+    if (this.#client.status === 'wait') {
+      await this.#client.connect()
+      return
+    }
+    const { connectTimeout = 5000 } = this.#options
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(
+        () =>
+          reject(new RedisError('REDIS_UNREACHABLE', { message: `Redis was not ready within ${connectTimeout} ms` })),
+        connectTimeout,
+      )
+      this.#client.once('ready', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
+  #retryDelay(attempt: number): number | null {
+    return this.#opened && !this.#closed ? Math.min(attempt * 50, greatestRetryDelay) : null
+  }
+
+  #reconnect(): void {
+    if (!this.#owned || this.#closed) return
+    for (const node of this.#masters()) node.disconnect(true)
+    if (!isCluster(this.#client)) this.#subscriber?.disconnect(true)
+  }
+
+  #send(library: FunctionLibrary, name: string, key: string, parameters: readonly RedisArgument[]): Promise<unknown> {
+    return this.#pipeline.send(
+      key,
+      this.#useFunctions
+        ? ['FCALL', library.functionName(name), 1, key, ...parameters]
+        : ['EVALSHA', library.sha, 1, key, name, ...parameters],
+    )
+  }
+
+  async #load(): Promise<void> {
+    try {
+      await Promise.all(this.#masters().map(async node => this.#loadOn(node)))
+    } catch (error) {
+      throw redisErrorOf(error)
+    } finally {
+      this.#loading = undefined
+    }
+  }
+
+  async #loadOn(node: Redis): Promise<void> {
+    for (const library of this.#libraries) {
+      if (this.#useFunctions) {
+        try {
+          await node.call('FUNCTION', 'LOAD', library.library)
+        } catch (error) {
+          // The name has a digest of the source: what is there already is the same.
+          if (!(error instanceof Error) || !error.message.includes('already exists')) throw error
+        }
+      } else await node.call('SCRIPT', 'LOAD', library.script)
+    }
+  }
+
+  #masters(): Redis[] {
+    return isCluster(this.#client) ? this.#client.nodes('master') : [this.#client]
+  }
+
+  #report(error: unknown): RedisError {
+    const coded = redisErrorOf(error)
+    if (this.#closed || !this.#opened) return coded
+    // A lost connection is one trouble, by whatever words it shows.
+    const trouble = coded.code === 'REDIS_TIMEOUT' ? 'REDIS_UNREACHABLE' : coded.code
+    if (this.#trouble !== trouble) {
+      this.#trouble = trouble
+      this.#options.onError?.(coded)
+    }
+    return coded
+  }
+}
+
+function isUnknownFunction(error: unknown): boolean {
+  return error instanceof Error && /^(ERR Function not found|NOSCRIPT)/.test(error.message)
+}
+
+function lastNodeErrorOf(error: unknown): unknown {
+  return (typeof error === 'object' && error !== null && Reflect.get(error, 'lastNodeError')) || error
+}
+
+function addressOf({ options }: Redis): string {
+  return options.path ?? `${options.host}:${options.port}`
+}

@@ -1,0 +1,161 @@
+import calculateSlot from 'cluster-key-slot'
+import type { ChainableCommander } from 'ioredis'
+import { isCluster } from './redis-target.ts'
+import type { RedisClient } from './redis-target.ts'
+import { RedisError } from './redis-error.ts'
+
+export type RedisArgument = string | number | Buffer
+
+/** One command on its way. */
+interface Call {
+  /** Decides the node; all keys of the command have its hash tag. */
+  readonly key: string
+  readonly command: readonly [name: string, ...parameters: RedisArgument[]]
+  resolve(answer: unknown): void
+  reject(error: unknown): void
+}
+
+interface Flight {
+  readonly sentAt: number
+  calls: readonly Call[]
+}
+
+/** What the pipeline asks of its owner. */
+export interface PipelineHost {
+  readonly client: RedisClient
+  /** Milliseconds until a call without an answer fails with `REDIS_TIMEOUT`. */
+  readonly commandTimeout: number
+  /** Replicas that must have confirmed what a flush has written, before it is answered; 0: none. */
+  readonly replicas: number
+  /** Redis has stopped answering. */
+  stalled(): void
+}
+
+/** Sends all calls of one event-loop turn together: one flush for each node. Answers come in the order of the calls. */
+export class TurnPipeline {
+  readonly #host: PipelineHost
+  #calls: Call[] = []
+  readonly #flights = new Set<Flight>()
+  #timer: NodeJS.Timeout | undefined
+  #closed = false
+
+  constructor(host: PipelineHost) {
+    this.#host = host
+  }
+
+  send(key: string, command: readonly [string, ...RedisArgument[]]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(new RedisError('REDIS_CLOSED', { message: 'the connection to Redis is closed' }))
+        return
+      }
+      if (this.#calls.length === 0) setImmediate(() => this.#flush())
+      this.#calls.push({ key, command, resolve, reject })
+    })
+  }
+
+  /** Sends what is there at once, and answers when everything on its way is answered. */
+  async drain(): Promise<void> {
+    this.#flush()
+    const outstanding = [...this.#flights].flatMap(({ calls }) => calls)
+    if (outstanding.length === 0) return
+    await new Promise<void>(resolve => {
+      const check = (): void => void (this.#flights.size === 0 ? resolve() : setTimeout(check, 2))
+      check()
+    })
+  }
+
+  close(): void {
+    this.#closed = true
+    if (this.#timer !== undefined) clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#failAll(new RedisError('REDIS_CLOSED', { message: 'the connection to Redis is closed' }))
+  }
+
+  #flush(): void {
+    const calls = this.#calls
+    if (calls.length === 0) return
+    this.#calls = []
+    const { client } = this.#host
+    if (!isCluster(client)) {
+      this.#launch(calls)
+      return
+    }
+    const byNode = new Map<string, Call[]>()
+    for (const call of calls) {
+      const node = (client.slots[calculateSlot(call.key)] ?? []).join()
+      const ofNode = byNode.get(node)
+      if (ofNode === undefined) byNode.set(node, [call])
+      else ofNode.push(call)
+    }
+    for (const ofNode of byNode.values()) this.#launch(ofNode)
+  }
+
+  #launch(calls: readonly Call[]): void {
+    const flight: Flight = { sentAt: Date.now(), calls }
+    this.#flights.add(flight)
+    this.#watch()
+    void this.#fly(flight)
+  }
+
+  async #fly(flight: Flight): Promise<void> {
+    const { client, replicas, commandTimeout } = this.#host
+    try {
+      const pipeline: ChainableCommander = client.pipeline()
+      for (const { command } of flight.calls) append(pipeline, command)
+      if (replicas > 0) append(pipeline, ['WAIT', replicas, Math.ceil(commandTimeout / 2)])
+      const results = (await pipeline.exec()) ?? []
+      const confirmed = replicas === 0 ? 0 : Number(results.at(-1)?.[1] ?? 0)
+      flight.calls.forEach((call, index) => {
+        const [error, answer] = results[index] ?? [new Error('Connection is closed.'), undefined]
+        if (error !== null && error !== undefined) call.reject(error)
+        else if (confirmed < replicas) call.reject(notReplicated(confirmed, replicas))
+        else call.resolve(answer)
+      })
+    } catch (error) {
+      for (const call of flight.calls) call.reject(error)
+    } finally {
+      this.#flights.delete(flight)
+    }
+  }
+
+  /** One coarse timer for all calls, and only while some are on their way. */
+  #watch(): void {
+    if (this.#timer !== undefined) return
+    this.#timer = setInterval(() => this.#checkAge(), Math.max(10, this.#host.commandTimeout / 4))
+    this.#timer.unref()
+  }
+
+  #checkAge(): void {
+    const [oldest] = this.#flights
+    if (oldest === undefined) {
+      clearInterval(this.#timer)
+      this.#timer = undefined
+      return
+    }
+    const { commandTimeout } = this.#host
+    if (Date.now() - oldest.sentAt < commandTimeout) return
+    this.#failAll(new RedisError('REDIS_TIMEOUT', { message: `Redis has not answered for ${commandTimeout} ms` }))
+    this.#host.stalled()
+  }
+
+  #failAll(error: RedisError): void {
+    for (const call of this.#calls) call.reject(error)
+    this.#calls = []
+    for (const flight of this.#flights) {
+      for (const call of flight.calls) call.reject(error)
+      flight.calls = []
+    }
+    this.#flights.clear()
+  }
+}
+
+function append(pipeline: ChainableCommander, [name, ...parameters]: Call['command']): void {
+  pipeline.callBuffer(name, ...parameters)
+}
+
+function notReplicated(confirmed: number, replicas: number): RedisError {
+  return new RedisError('REDIS_NOT_REPLICATED', {
+    message: `${confirmed} replica(s) have confirmed the write, ${replicas} are needed`,
+  })
+}

@@ -1,0 +1,189 @@
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { FunctionLibrary, RedisConnection, RedisError } from '../src/index.ts'
+import type { RedisConnectionOptions } from '../src/index.ts'
+import { hasRedisServer, spawnCluster, spawnRedis } from '../src/testing/index.ts'
+import type { SpawnedRedis } from '../src/testing/index.ts'
+
+const library = new FunctionLibrary(
+  'test',
+  `F.add = function(keys, args) return redis.call('INCRBY', keys[1], args[1]) end
+F.get = function(keys) return redis.call('GET', keys[1]) end`,
+  { add: [], get: ['no-writes'] },
+)
+
+async function refusal(opening: Promise<unknown>): Promise<RedisError> {
+  const error: unknown = await opening.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  expect(error).toBeInstanceOf(RedisError)
+  return error as RedisError
+}
+
+const opening = async (options: RedisConnectionOptions): Promise<RedisError> =>
+  refusal(new RedisConnection(options).open())
+
+describe('addresses', () => {
+  test.each([
+    'http://x',
+    'redis://',
+    'redis://h:0',
+    'redis://h:99999',
+    'redis://a,b',
+    'redis://h/x',
+    'redis-sentinel://h',
+    'redis://%zz@h',
+    'localhost:6379',
+  ])('refuses %s as REDIS_URL_INVALID, naming it', url => {
+    expect(() => new RedisConnection({ redis: url })).toThrow(expect.objectContaining({ code: 'REDIS_URL_INVALID' }))
+  })
+
+  test('keeps passwords out of what it says', () => {
+    expect(() => new RedisConnection({ redis: 'redis://me:secret@h:0' })).toThrow(/^(?!.*secret)/)
+  })
+})
+
+describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-server)', () => {
+  let server: SpawnedRedis
+  beforeAll(async () => {
+    server = await spawnRedis()
+  })
+  afterAll(async () => server.stop())
+
+  for (const scripting of ['functions', 'scripts'] as const) {
+    test(`calls ${scripting}, in order, and loads them again when Redis has lost them`, async () => {
+      const connection = new RedisConnection({ redis: server.url, scripting })
+      await connection.open()
+      await connection.load(library)
+      const key = `{${scripting}}`
+      const sums = await Promise.all([1, 2, 3].map(async step => connection.call(library, 'add', key, step)))
+      expect(sums).toEqual([1, 3, 6])
+      const other = new Redis(server.url)
+      await other.call('FUNCTION', 'FLUSH')
+      await other.call('SCRIPT', 'FLUSH')
+      const again = await Promise.all([4, 5].map(async step => connection.call(library, 'add', key, step)))
+      expect(again).toEqual([10, 15])
+      other.disconnect()
+      connection.close()
+    })
+  }
+
+  test('sends the calls of one turn in one write', async () => {
+    const connection = new RedisConnection({ redis: server.url })
+    await connection.open()
+    await connection.load(library)
+    const other = new Redis(server.url)
+    const reads = async (): Promise<number> =>
+      Number(/total_reads_processed:(\d+)/.exec(await other.info('stats'))?.[1])
+    const before = await reads()
+    await Promise.all(Array.from({ length: 100 }, async () => connection.call(library, 'add', '{turn}', 1)))
+    expect((await reads()) - before).toBeLessThanOrEqual(3)
+    other.disconnect()
+    connection.close()
+  })
+
+  test('uses a client of the program and leaves it open', async () => {
+    const client = new Redis(server.url)
+    const connection = new RedisConnection({ redis: client })
+    await connection.open()
+    await connection.load(library)
+    expect(await connection.call(library, 'add', '{given}', 2)).toBe(2)
+    connection.close()
+    expect(await client.get('{given}')).toBe('2')
+    client.disconnect()
+  })
+
+  test('hears channels', async () => {
+    const connection = new RedisConnection({ redis: server.url })
+    await connection.open()
+    const heard: string[] = []
+    await connection.subscribe(['one'], {
+      message: (channel, payload) => void heard.push(`${channel}: ${payload.toString()}`),
+      resumed: () => undefined,
+    })
+    await connection.command('one', 'PUBLISH', 'one', 'text')
+    await expect.poll(() => heard).toEqual(['one: text'])
+    connection.close()
+  })
+
+  test('refuses a port where nobody listens as REDIS_UNREACHABLE', async () => {
+    const gone = await spawnRedis()
+    await gone.stop()
+    expect((await opening({ redis: gone.url })).code).toBe('REDIS_UNREACHABLE')
+  })
+
+  test('refuses an eviction policy, naming it', async () => {
+    const evicting = await spawnRedis(['--maxmemory-policy', 'allkeys-lru'])
+    const error = await opening({ redis: evicting.url })
+    expect(error.code).toBe('REDIS_EVICTION_POLICY')
+    expect(error.message).toContain('allkeys-lru')
+    await evicting.stop()
+  })
+
+  test('refuses a wrong password, none, and takes the right one', async () => {
+    const locked = await spawnRedis(['--requirepass', 'right'])
+    expect((await opening({ redis: locked.url.replace('//', '//:wrong@') })).code).toBe('REDIS_AUTH_FAILED')
+    expect((await opening({ redis: locked.url })).code).toBe('REDIS_AUTH_FAILED')
+    const connection = new RedisConnection({ redis: locked.url.replace('//', '//:right@') })
+    await connection.open()
+    connection.close()
+    await locked.stop()
+  })
+
+  test('refuses a replica as REDIS_READ_ONLY', async () => {
+    const replica = await spawnRedis(['--replicaof', '127.0.0.1', String(server.port)])
+    expect((await opening({ redis: replica.url })).code).toBe('REDIS_READ_ONLY')
+    await replica.stop()
+  })
+
+  test('fails calls of a Redis that stops answering, says so once, and recovers', async () => {
+    const frozen = await spawnRedis()
+    const errors: string[] = []
+    const connection = new RedisConnection({
+      redis: frozen.url,
+      commandTimeout: 100,
+      connectTimeout: 200,
+      onError: error => void errors.push(error.code),
+    })
+    await connection.open()
+    await connection.load(library)
+    frozen.process.kill('SIGSTOP')
+    const calls = [1, 2].map(async () => refusal(connection.call(library, 'add', '{x}', 1)))
+    expect((await Promise.all(calls)).map(({ code }) => code)).toEqual(['REDIS_TIMEOUT', 'REDIS_TIMEOUT'])
+    expect((await refusal(connection.call(library, 'add', '{x}', 1))).code).toBe('REDIS_UNREACHABLE')
+    frozen.process.kill('SIGCONT')
+    await expect
+      .poll(async () => connection.call(library, 'get', '{y}').catch(() => 'failed'), { timeout: 5000 })
+      .toBe(null)
+    expect(errors).toEqual(['REDIS_TIMEOUT'])
+    connection.close()
+    await frozen.stop()
+  })
+
+  test('asks for replicas and does not answer without them', async () => {
+    const connection = new RedisConnection({ redis: server.url, replicas: 1, commandTimeout: 200 })
+    await connection.open()
+    await connection.load(library)
+    expect((await refusal(connection.call(library, 'add', '{x}', 1))).code).toBe('REDIS_NOT_REPLICATED')
+    const replica = await spawnRedis(['--replicaof', '127.0.0.1', String(server.port)])
+    await expect
+      .poll(async () => connection.call(library, 'add', '{r}', 1).catch(() => 0), { timeout: 5000 })
+      .toBeTruthy()
+    connection.close()
+    await replica.stop()
+  })
+
+  test('reaches every node of a cluster', async () => {
+    const cluster = await spawnCluster(3)
+    const connection = new RedisConnection({ redis: cluster.url })
+    await connection.open()
+    await connection.load(library)
+    const sums = await Promise.all(
+      Array.from({ length: 40 }, async (_, index) => connection.call(library, 'add', `{${index % 20}}`, 1)),
+    )
+    expect(sums.slice(20)).toEqual(Array.from({ length: 20 }, () => 2))
+    connection.close()
+    await cluster.stop()
+  }, 20_000)
+})
