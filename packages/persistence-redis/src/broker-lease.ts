@@ -1,0 +1,72 @@
+/** Milliseconds between two renewals. */
+const renewalInterval = 1000
+/** Milliseconds after which a broker that did not renew is taken for dead, its sessions for closed. */
+export const leaseDuration = 10_000
+
+export interface LeaseHost {
+  /** Renews; answers whether the lease had been lost, and how often this broker was told something. */
+  renew(hadLease: boolean): Promise<{ readonly lost: boolean; readonly told: number }>
+  /** What this broker has heard so far. */
+  readonly heard: number
+  /** Other brokers may own the sessions of this one. */
+  lost(): void
+  /** News were lost on the way. */
+  missed(): void
+}
+
+/** Tells the other brokers that this one lives, and notices when they must think otherwise. */
+export class BrokerLease {
+  readonly #host: LeaseHost
+  #timer: NodeJS.Timeout | undefined
+  #renewedAt = 0
+  #held = false
+  /** What had been told when it was asked last: by the next time it has arrived, or never will. */
+  #told = 0
+  #ended = false
+
+  constructor(host: LeaseHost) {
+    this.#host = host
+  }
+
+  async begin(): Promise<void> {
+    await this.#renew()
+    this.#schedule()
+  }
+
+  end(): void {
+    this.#ended = true
+    if (this.#timer !== undefined) clearTimeout(this.#timer)
+  }
+
+  #schedule(): void {
+    if (this.#ended) return
+    this.#timer = setTimeout(() => void this.#tick(), renewalInterval)
+    this.#timer.unref()
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      await this.#renew()
+    } catch {
+      // The connection has reported it.
+      if (this.#held && Date.now() - this.#renewedAt >= leaseDuration) this.#lose()
+    }
+    this.#schedule()
+  }
+
+  async #renew(): Promise<void> {
+    const sentAt = Date.now()
+    const { lost, told } = await this.#host.renew(this.#held)
+    if (this.#ended) return
+    if (lost && this.#held) this.#lose()
+    if (this.#told > this.#host.heard) this.#host.missed()
+    this.#told = told
+    this.#held = true
+    this.#renewedAt = sentAt
+  }
+
+  #lose(): void {
+    this.#held = false
+    this.#host.lost()
+  }
+}

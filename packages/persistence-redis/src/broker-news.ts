@@ -1,0 +1,38 @@
+/** What one broker is told by the functions that others call; each with a number that ascends by one. */
+export type News =
+  | { readonly kind: 'delivered'; readonly number: number; readonly record: Buffer; readonly offers: readonly Buffer[] }
+  | { readonly kind: 'fenced'; readonly number: number; readonly epoch: string }
+  | {
+      readonly kind: 'groups'
+      readonly number: number
+      readonly publisher: string | undefined
+      readonly groups: readonly string[]
+    }
+
+/** Undefined: a kind that a later release has brought. */
+export function decodeNews(payload: Buffer): News | undefined {
+  const [numberText, kind, first = Buffer.alloc(0), ...rest] = fieldsOf(payload)
+  const number = Number(numberText?.toString() ?? 0)
+  switch (kind?.toString()) {
+    case 'd':
+      return { kind: 'delivered', number, record: first, offers: rest }
+    case 'f':
+      return { kind: 'fenced', number, epoch: rest[0]?.toString() ?? '' }
+    case 'g': {
+      const publisher = first[0] === 0x31 ? first.toString('utf8', 1) : undefined
+      return { kind: 'groups', number, publisher, groups: rest.map(name => name.toString()) }
+    }
+    default:
+      return undefined
+  }
+}
+
+function fieldsOf(payload: Buffer): Buffer[] {
+  const fields: Buffer[] = []
+  for (let offset = 0; offset + 4 <= payload.length;) {
+    const start = offset + 4
+    offset = start + payload.readUInt32BE(offset)
+    fields.push(payload.subarray(start, offset))
+  }
+  return fields
+}

@@ -1,0 +1,37 @@
+import { FunctionLibrary } from '@x/redis-connection'
+import { context } from './context.ts'
+import { groups } from './groups.ts'
+import { publish } from './publish.ts'
+import { queue } from './queue.ts'
+import { retained } from './retained.ts'
+import { sessions } from './sessions.ts'
+import { subscriptions } from './subscriptions.ts'
+
+/** What frees memory, or must not fail for want of it, goes on when `maxmemory` is reached. */
+const freeing = ['allow-oom']
+const reading = ['no-writes']
+
+/** Every change of the store, each a function. The order matters: a part uses those before it. */
+export const library: FunctionLibrary = new FunctionLibrary(
+  'x_persistence',
+  [context, queue, subscriptions, groups, retained, sessions, publish].join('\n'),
+  {
+    open: [],
+    close: freeing,
+    due: freeing,
+    lease: freeing,
+    leave: freeing,
+    schema: freeing,
+    counts: reading,
+    subscribe: [],
+    unsubscribe: freeing,
+    publish: [],
+    enqueue: [],
+    behind: freeing,
+    read: freeing,
+    missed: reading,
+    settle: freeing,
+    claim: freeing,
+    retained: reading,
+  },
+)

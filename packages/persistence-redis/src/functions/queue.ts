@@ -1,0 +1,256 @@
+/** The queue of a session: a stream whose ids are the sequences, with what waits counted in the session's hash.
+ *
+ * An entry waits when its sequence is above `taken` and it was not claimed from a group. */
+export const queue: string = String.raw`
+local unlimited = 4294967295
+
+local function entryOf(fields)
+  -- In the order of 'add'.
+  return { record = fields[2], delivery = fields[4], bytes = tonumber(fields[6]), expires = fields[8] }
+end
+
+local function add(c, client, sequence, entry)
+  call('XADD', c.base .. 'q:' .. client, sequence .. '-0', 'm', entry.record, 'd', entry.delivery, 'b', entry.bytes,
+    'x', entry.expires)
+  c.queued = c.queued + 1
+end
+
+local function remove(c, client, sequence)
+  local removed = call('XDEL', c.base .. 'q:' .. client, sequence .. '-0')
+  c.queued = c.queued - removed
+  return removed
+end
+
+local function sequenceOf(id)
+  return tonumber(string.match(id, '^%d+'))
+end
+
+local function isClaimed(c, client, sequence)
+  return call('HEXISTS', c.base .. 'g:' .. client, sequence) == 1
+end
+
+-- Drops the oldest waiting entries until there is room for one more of that size. Whether there is.
+local function makeRoom(c, client, state, bytes, limits, places)
+  if state.waiting + places <= limits.messages and state.waitingBytes + bytes <= limits.bytes then return true end
+  local possible = limits.messages > 0 and bytes <= limits.bytes and limits.oldest
+  local dropped, after = 0, state.taken
+  while possible and (state.waiting + places > limits.messages or state.waitingBytes + bytes > limits.bytes) do
+    local found = call('XRANGE', c.base .. 'q:' .. client, '(' .. after .. '-0', '+', 'COUNT', 1)[1]
+    if not found then break end
+    after = sequenceOf(found[1])
+    if not isClaimed(c, client, after) then
+      remove(c, client, after)
+      state.waiting = state.waiting - 1
+      state.waitingBytes = state.waitingBytes - entryOf(found[2]).bytes
+      dropped = dropped + 1
+    end
+  end
+  local room = state.waiting + places <= limits.messages and state.waitingBytes + bytes <= limits.bytes
+  if not room then dropped = dropped + places end
+  drop(c, client, 'queueFull', dropped)
+  return room
+end
+
+local function loadState(c, client)
+  local s = call('HMGET', c.base .. 's:' .. client, 'last', 'taken', 'sent', 'behind', 'waiting', 'waitingBytes', 'owner', 'epoch')
+  return {
+    last = tonumber(s[1] or 0), taken = tonumber(s[2] or 0), sent = tonumber(s[3] or 0), behind = s[4] == '1',
+    waiting = tonumber(s[5] or 0), waitingBytes = tonumber(s[6] or 0), owner = s[7], epoch = s[8],
+  }
+end
+
+local function saveState(c, client, state)
+  call('HSET', c.base .. 's:' .. client, 'last', state.last, 'taken', state.taken, 'sent', state.sent, 'behind',
+    state.behind and '1' or '0', 'waiting', state.waiting, 'waitingBytes', state.waitingBytes)
+end
+
+-- An owner that is not behind is offered the entry and taken to take it; when it does not, it says so ('behind').
+local function append(c, client, entry, limits)
+  local state = loadState(c, client)
+  if state.owner and not state.behind then
+    local sequence = state.last + 1
+    add(c, client, sequence, entry)
+    call('HSET', c.base .. 's:' .. client, 'last', sequence, 'taken', sequence)
+    local offers = c.own
+    if state.owner ~= c.instance then
+      c.remote[state.owner] = c.remote[state.owner] or {}
+      offers = c.remote[state.owner]
+    end
+    local size = #offers
+    offers[size + 1], offers[size + 2], offers[size + 3], offers[size + 4] = client, state.epoch, sequence, entry.delivery
+    return
+  end
+  if not makeRoom(c, client, state, entry.bytes, limits, 1) then
+    saveState(c, client, state)
+    return
+  end
+  state.last = state.last + 1
+  add(c, client, state.last, entry)
+  state.waiting = state.waiting + 1
+  state.waitingBytes = state.waitingBytes + entry.bytes
+  saveState(c, client, state)
+end
+
+local function limitsOf(messages, bytes, overflow)
+  return { messages = tonumber(messages), bytes = tonumber(bytes), oldest = overflow == 'dropOldest' }
+end
+
+-- Counts again what waits above 'taken'.
+local function recount(c, client, state)
+  state.waiting, state.waitingBytes = 0, 0
+  local after = state.taken
+  while true do
+    local page = call('XRANGE', c.base .. 'q:' .. client, '(' .. after .. '-0', '+', 'COUNT', 256)
+    for _, item in ipairs(page) do
+      after = sequenceOf(item[1])
+      if not isClaimed(c, client, after) then
+        state.waiting = state.waiting + 1
+        state.waitingBytes = state.waitingBytes + entryOf(item[2]).bytes
+      end
+    end
+    if #page < 256 then return end
+  end
+end
+
+-- now, instance, client, epoch, messages, bytes, overflow, then record, delivery, bytes, expires for each
+F.enqueue = function(keys, args)
+  local c = begin(keys, args[1], args[2])
+  local client, epoch = args[3], args[4]
+  if not owns(c, client, epoch) then return fenced(client, epoch) end
+  local limits = limitsOf(args[5], args[6], args[7])
+  for index = 8, #args, 4 do
+    append(c, client, { record = args[index], delivery = args[index + 1], bytes = tonumber(args[index + 2]),
+      expires = args[index + 3] }, limits)
+  end
+  finish(c)
+  return { c.own, c.drops }
+end
+
+-- now, instance, client, epoch, taken, messages, bytes, overflow: the owner has no room for what comes after 'taken'
+F.behind = function(keys, args)
+  local c = begin(keys, args[1], args[2])
+  local client, epoch = args[3], args[4]
+  if not owns(c, client, epoch) then return fenced(client, epoch) end
+  local state = loadState(c, client)
+  state.behind = true
+  state.taken = tonumber(args[5])
+  recount(c, client, state)
+  local limits = limitsOf(args[6], args[7], args[8])
+  if limits.oldest then
+    makeRoom(c, client, state, 0, limits, 0)
+  else
+    -- The newest, from the end.
+    local dropped = 0
+    while state.waiting > limits.messages or state.waitingBytes > limits.bytes do
+      local found = call('XREVRANGE', c.base .. 'q:' .. client, '+', '(' .. state.taken .. '-0', 'COUNT', 1)[1]
+      if not found then break end
+      remove(c, client, sequenceOf(found[1]))
+      state.waiting = state.waiting - 1
+      state.waitingBytes = state.waitingBytes - entryOf(found[2]).bytes
+      dropped = dropped + 1
+    end
+    drop(c, client, 'queueFull', dropped)
+  end
+  saveState(c, client, state)
+  finish(c)
+  return { {}, c.drops }
+end
+
+-- now, instance, client, epoch, after, limit: entries, whether the owner has caught up, the newest sequence, expired
+F.read = function(keys, args)
+  local c = begin(keys, args[1], args[2])
+  local client, epoch, after, limit = args[3], args[4], tonumber(args[5]), tonumber(args[6])
+  if not owns(c, client, epoch) then return fenced(client, epoch) end
+  local state = loadState(c, client)
+  local entries, expired, ended, started = {}, 0, false, state.taken
+  local highest = state.taken
+  while not ended and #entries < limit * 4 do
+    local asked = math.min(limit - #entries / 4, 256)
+    local page = call('XRANGE', c.base .. 'q:' .. client, '(' .. after .. '-0', '+', 'COUNT', asked)
+    ended = #page < asked
+    for _, item in ipairs(page) do
+      local entry = entryOf(item[2])
+      after = sequenceOf(item[1])
+      local waits = after > started and not isClaimed(c, client, after)
+      if waits then
+        state.waiting = state.waiting - 1
+        state.waitingBytes = state.waitingBytes - entry.bytes
+      end
+      if waits and entry.expires ~= '' and tonumber(entry.expires) <= c.now then
+        remove(c, client, after)
+        expired = expired + 1
+      else
+        local size = #entries
+        entries[size + 1], entries[size + 2], entries[size + 4] = after, entry.delivery, entry.record
+        entries[size + 3] = call('HEXISTS', c.base .. 'r:' .. client, after)
+        if after > highest then highest = after end
+      end
+    end
+  end
+  if not ended then ended = #call('XRANGE', c.base .. 'q:' .. client, '(' .. after .. '-0', '+', 'COUNT', 1) == 0 end
+  -- Read from below: what lies between is not taken by this, and goes on waiting.
+  state.taken = highest
+  if ended then state.behind = false end
+  if state.waiting < 0 then recount(c, client, state) end
+  drop(c, client, 'expired', expired)
+  saveState(c, client, state)
+  finish(c)
+  return { entries, ended and 1 or 0, state.last, c.drops }
+end
+
+-- client, epoch, from: entries that were offered and may not have arrived, and the newest sequence
+F.missed = function(keys, args)
+  local c = begin(keys, '0', '')
+  local client, epoch = args[1], args[2]
+  if not owns(c, client, epoch) then return fenced(client, epoch) end
+  local state = loadState(c, client)
+  local entries = {}
+  for _, item in ipairs(call('XRANGE', c.base .. 'q:' .. client, args[3] .. '-0', '+', 'COUNT', 1000)) do
+    local entry, sequence = entryOf(item[2]), sequenceOf(item[1])
+    if not isClaimed(c, client, sequence) then
+      local size = #entries
+      entries[size + 1], entries[size + 2], entries[size + 3], entries[size + 4] = sequence, entry.delivery, 0, entry.record
+    end
+  end
+  return { entries, state.last }
+end
+
+local function acknowledge(c, client, sequence)
+  local stream = c.base .. 'q:' .. client
+  local taken = tonumber(call('HGET', c.base .. 's:' .. client, 'taken') or 0)
+  if tonumber(sequence) > taken and not isClaimed(c, client, sequence) then
+    local found = call('XRANGE', stream, sequence .. '-0', sequence .. '-0')[1]
+    if found then
+      call('HINCRBY', c.base .. 's:' .. client, 'waiting', -1)
+      call('HINCRBY', c.base .. 's:' .. client, 'waitingBytes', -entryOf(found[2]).bytes)
+    end
+  end
+  if remove(c, client, sequence) == 0 then return end
+  call('HDEL', c.base .. 'r:' .. client, sequence)
+  call('HDEL', c.base .. 'g:' .. client, sequence)
+  -- An empty stream would stay.
+  if call('XLEN', stream) == 0 then call('DEL', stream) end
+end
+
+-- now, instance, then client, epoch, kind, number for each: acknowledge, release or complete. 0 for those that are fenced.
+F.settle = function(keys, args)
+  local c = begin(keys, args[1], args[2])
+  local answers, owned = {}, {}
+  for index = 3, #args, 4 do
+    local client, epoch, kind, number = args[index], args[index + 1], args[index + 2], args[index + 3]
+    if owned[epoch] == nil then owned[epoch] = owns(c, client, epoch) end
+    answers[#answers + 1] = owned[epoch] and 1 or 0
+    if owned[epoch] then
+      if kind == 'a' then
+        acknowledge(c, client, number)
+      elseif kind == 'c' then
+        call('HDEL', c.base .. 'i:' .. client, number)
+      elseif #call('XRANGE', c.base .. 'q:' .. client, number .. '-0', number .. '-0') == 1 then
+        call('HSET', c.base .. 'r:' .. client, number, 1)
+      end
+    end
+  end
+  finish(c)
+  return answers
+end
+`

@@ -1,0 +1,211 @@
+/** Sessions: who owns them, when they end, and the wills that go with them. */
+export const sessions: string = String.raw`
+-- At the same moment a will is due before its session ends: members are ordered by their text then.
+local function willMember(client) return '1' .. client end
+local function expiryMember(client) return '2' .. client end
+
+local function setInterval(c, client, interval)
+  local key = c.base .. 's:' .. client
+  local was = (call('HGET', key, 'interval') or '0') ~= '0'
+  local is = interval ~= '0'
+  call('HSET', key, 'interval', interval)
+  if was == is then return end
+  count(c, 'sessions', is and 1 or -1)
+  reroute(c, client, is)
+end
+
+local function clearDeadlines(c, client)
+  call('ZREM', c.base .. 't', willMember(client), expiryMember(client))
+end
+
+local function disown(c, client)
+  local owner = call('HGET', c.base .. 's:' .. client, 'owner')
+  if owner then call('SREM', c.base .. 'on:' .. owner, client) end
+  call('HDEL', c.base .. 's:' .. client, 'owner')
+end
+
+local function endSession(c, client, sent)
+  returnClaims(c, client, sent)
+  for _, filter in ipairs(call('HKEYS', c.base .. 'u:' .. client)) do removeSubscription(c, client, filter) end
+  setInterval(c, client, '0')
+  c.queued = c.queued - call('XLEN', c.base .. 'q:' .. client)
+  disown(c, client)
+  clearDeadlines(c, client)
+  call('DEL', c.base .. 's:' .. client, c.base .. 'q:' .. client, c.base .. 'i:' .. client, c.base .. 'r:' .. client,
+    c.base .. 'g:' .. client)
+end
+
+-- Nothing is delivered any more; what was taken and not sent waits again.
+local function detach(c, client, sent)
+  local state = loadState(c, client)
+  returnClaims(c, client, sent)
+  if sent > state.sent then state.sent = sent end
+  local waitsDiffer = state.taken ~= state.sent
+  state.taken = state.sent
+  if waitsDiffer then recount(c, client, state) end
+  state.behind = false
+  saveState(c, client, state)
+  disown(c, client)
+end
+
+local function setDeadlines(c, client, interval, willDelay)
+  if willDelay then
+    call('ZADD', c.base .. 't', c.now + math.min(willDelay, interval) * 1000, willMember(client))
+  end
+  if interval ~= unlimited then call('ZADD', c.base .. 't', c.now + interval * 1000, expiryMember(client)) end
+end
+
+-- The will of a previous connection that is due now: its delay has passed, or does not count since the session ends.
+local function takeDueWill(c, client, goesOn, wasOpen)
+  local key = c.base .. 's:' .. client
+  local will = call('HMGET', key, 'will', 'willDelay')
+  if not will[1] then return '' end
+  call('HDEL', key, 'will', 'willDelay')
+  if not goesOn then return will[1] end
+  if wasOpen then return tonumber(will[2]) == 0 and will[1] or '' end
+  local at = call('ZSCORE', c.base .. 't', willMember(client))
+  return at and tonumber(at) <= c.now and will[1] or ''
+end
+
+-- now, instance, client, epoch, cleanStart, interval, will, willDelay, maximumSessions
+F.open = function(keys, args)
+  local c = begin(keys, args[1], args[2])
+  local client, epoch, cleanStart, interval = args[3], args[4], args[5] == '1', args[6]
+  local key = c.base .. 's:' .. client
+  local previous = call('HMGET', key, 'epoch', 'owner', 'interval', 'taken')
+  local wasOpen, wasStored = previous[2], (previous[3] or '0') ~= '0'
+  if interval ~= '0' and not wasStored then
+    local stored = tonumber(call('HGET', c.base .. 'counts', 'sessions') or 0)
+    if stored >= tonumber(args[9]) then
+      return redis.error_reply('QUOTA ' .. stored .. ' sessions are stored, the limit is maximumSessions of ' .. args[9])
+    end
+  end
+  local goesOn = false
+  if previous[1] and not cleanStart and wasStored then
+    local expiry = call('ZSCORE', c.base .. 't', expiryMember(client))
+    goesOn = not expiry or tonumber(expiry) > c.now
+  end
+  local dueWill = ''
+  if previous[1] then
+    dueWill = takeDueWill(c, client, goesOn, wasOpen)
+    if not goesOn then endSession(c, client, tonumber(previous[4] or 0)) end
+  end
+  if wasOpen and wasOpen ~= c.instance then tell(c, wasOpen, { 'f', client, previous[1] }) end
+  clearDeadlines(c, client)
+  if wasOpen then call('SREM', c.base .. 'on:' .. wasOpen, client) end
+  call('SADD', c.base .. 'on:' .. c.instance, client)
+  local state = loadState(c, client)
+  -- A previous owner that was cut off could not say what it had sent: all it had taken may have been.
+  if state.taken > state.sent then state.sent = state.taken end
+  state.behind = call('EXISTS', c.base .. 'q:' .. client) == 1
+  saveState(c, client, state)
+  call('HSET', key, 'epoch', epoch, 'owner', c.instance)
+  setInterval(c, client, interval)
+  if args[7] ~= '' then call('HSET', key, 'will', args[7], 'willDelay', args[8]) end
+  finish(c)
+  return { goesOn and 1 or 0, call('HGETALL', c.base .. 'u:' .. client), call('HKEYS', c.base .. 'i:' .. client), state.sent,
+    state.last, state.behind and 1 or 0, dueWill, wasOpen and previous[1] or '', c.ready }
+end
+
+-- now, instance, client, epoch, interval, publishWill, sent: the will to be published now
+F.close = function(keys, args)
+  local c = begin(keys, args[1], args[2])
+  local client, epoch, interval, sent = args[3], args[4], tonumber(args[5]), tonumber(args[7])
+  if not owns(c, client, epoch) then return fenced(client, epoch) end
+  local key = c.base .. 's:' .. client
+  local will = args[6] == '1' and call('HMGET', key, 'will', 'willDelay') or { false, false }
+  if interval == 0 then
+    endSession(c, client, sent)
+    finish(c)
+    return { will[1] or '', c.ready }
+  end
+  detach(c, client, sent)
+  setInterval(c, client, args[5])
+  local waits = will[1] and tonumber(will[2]) > 0
+  if not waits then call('HDEL', key, 'will', 'willDelay') end
+  setDeadlines(c, client, interval, waits and tonumber(will[2]))
+  finish(c)
+  return { not waits and will[1] or '', c.ready }
+end
+
+-- now, instance, limit: wills and sessions whose time has come, each to one caller
+F.due = function(keys, args)
+  local c = begin(keys, args[1], args[2])
+  dropExpiredRetained(c, tonumber(args[3]))
+  local due = {}
+  for _, member in ipairs(call('ZRANGEBYSCORE', c.base .. 't', '-inf', c.now, 'LIMIT', 0, args[3])) do
+    local client = string.sub(member, 2)
+    if string.sub(member, 1, 1) == '1' then
+      local will = call('HGET', c.base .. 's:' .. client, 'will')
+      call('HDEL', c.base .. 's:' .. client, 'will', 'willDelay')
+      call('ZREM', c.base .. 't', member)
+      due[#due + 1], due[#due + 2] = 'w', will or ''
+    else
+      endSession(c, client, tonumber(call('HGET', c.base .. 's:' .. client, 'taken') or 0))
+      due[#due + 1], due[#due + 2] = 'e', client
+    end
+  end
+  finish(c)
+  return { due, c.ready }
+end
+
+-- As if the connections of a broker that is gone had ended now. At most so many; how many were left.
+local function sweep(c, broker, limit)
+  local key = c.base .. 'on:' .. broker
+  for _, client in ipairs(call('SRANDMEMBER', key, limit)) do
+    local state = call('HMGET', c.base .. 's:' .. client, 'interval', 'taken', 'will', 'willDelay', 'owner')
+    call('SREM', key, client)
+    if state[5] == broker then
+      local interval, taken = tonumber(state[1]), tonumber(state[2] or 0)
+      if interval == 0 and not state[3] then
+        endSession(c, client, taken)
+      else
+        detach(c, client, taken)
+        setDeadlines(c, client, interval, state[3] and tonumber(state[4]))
+      end
+    end
+  end
+  local left = call('SCARD', key)
+  if left == 0 then
+    call('SREM', c.base .. 'brokers', broker)
+    call('HDEL', c.base .. 'told', broker)
+  end
+  return left
+end
+
+-- now, instance, milliseconds: renews the lease and takes care of brokers that did not.
+-- Answers whether the lease was lost meanwhile, how much is left to sweep, and how often this broker was told something.
+F.lease = function(keys, args)
+  local c = begin(keys, args[1], args[2])
+  local known = call('SADD', c.base .. 'brokers', c.instance) == 0
+  local lost = not known and args[4] == '1'
+  call('SET', c.base .. 'l:' .. c.instance, 1, 'PX', args[3])
+  local left = 0
+  for _, broker in ipairs(call('SMEMBERS', c.base .. 'brokers')) do
+    if call('EXISTS', c.base .. 'l:' .. broker) == 0 then left = left + sweep(c, broker, 500) end
+  end
+  finish(c)
+  return { lost and 1 or 0, left, tonumber(call('HGET', c.base .. 'told', c.instance) or 0), c.ready }
+end
+
+-- now, instance: the broker goes
+F.leave = function(keys, args)
+  local c = begin(keys, args[1], args[2])
+  call('DEL', c.base .. 'l:' .. c.instance)
+  local left = sweep(c, c.instance, 500)
+  finish(c)
+  return left
+end
+
+-- schema: what the data were written with
+F.schema = function(keys, args)
+  call('SETNX', keys[1] .. 'schema', args[1])
+  return call('GET', keys[1] .. 'schema')
+end
+
+F.counts = function(keys)
+  local base = keys[1]
+  local counts = call('HMGET', base .. 'counts', 'sessions', 'subscriptions', 'queued')
+  return { tonumber(counts[1] or 0), tonumber(counts[2] or 0), tonumber(counts[3] or 0), call('ZCARD', base .. 'rx') }
+end
+`

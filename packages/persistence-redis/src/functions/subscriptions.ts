@@ -1,0 +1,137 @@
+/** Who subscribes to what: per client, per filter, and a tree of levels in one hash, so that a topic meets its filters without
+ * a look at the others. MQTT 5.0 §4.7
+ *
+ * A node of the tree is the path of levels, each with `/` before it; its value counts the filters that lead through it. */
+export const subscriptions: string = String.raw`
+local function walk(c, filter, by)
+  local path = ''
+  for level in string.gmatch(filter .. '/', '([^/]*)/') do
+    path = path .. '/' .. level
+    if call('HINCRBY', c.base .. 'n', path, by) <= 0 then call('HDEL', c.base .. 'n', path) end
+  end
+end
+
+-- The filter has its first taker, or has lost its last one.
+local function isRouted(c, filter)
+  return call('EXISTS', c.base .. 'f:' .. filter, c.base .. 'h:' .. filter) > 0
+end
+
+local function route(c, filter, client, options)
+  if not isRouted(c, filter) then walk(c, filter, 1) end
+  call('HSET', c.base .. 'f:' .. filter, client, options)
+end
+
+local function unroute(c, filter, client)
+  if call('HDEL', c.base .. 'f:' .. filter, client) == 1 and not isRouted(c, filter) then walk(c, filter, -1) end
+end
+
+local function plainOf(filter)
+  return string.match(filter, '^%$share/[^/]+/(.*)$')
+end
+
+local function leaveGroup(c, name, client)
+  local members = c.base .. 'm:' .. name
+  call('HDEL', members, client)
+  if call('EXISTS', members) == 1 then return end
+  local filter = plainOf(name)
+  c.queued = c.queued - call('ZCARD', c.base .. 'gz:' .. name)
+  call('DEL', c.base .. 'gz:' .. name, c.base .. 'gm:' .. name, c.base .. 'gs:' .. name)
+  call('SREM', c.base .. 'h:' .. filter, name)
+  if not isRouted(c, filter) then walk(c, filter, -1) end
+end
+
+local function joinGroup(c, name, client, options)
+  if call('EXISTS', c.base .. 'm:' .. name) == 0 then
+    local filter = plainOf(name)
+    if not isRouted(c, filter) then walk(c, filter, 1) end
+    call('SADD', c.base .. 'h:' .. filter, name)
+    -- Tells a group from a later one of the same name.
+    call('HSET', c.base .. 'gs:' .. name, 'birth', call('INCR', c.base .. 'births'))
+  end
+  call('HSET', c.base .. 'm:' .. name, client, options)
+end
+
+local function removeSubscription(c, client, filter)
+  if call('HDEL', c.base .. 'u:' .. client, filter) == 0 then return 0 end
+  if plainOf(filter) then leaveGroup(c, filter, client) else unroute(c, filter, client) end
+  count(c, 'subscriptions', -1)
+  return 1
+end
+
+-- The session has become a stored one, or ceased to be: only then do its plain subscriptions attract messages.
+local function reroute(c, client, stored)
+  local all = call('HGETALL', c.base .. 'u:' .. client)
+  for index = 1, #all, 2 do
+    if not plainOf(all[index]) then
+      if stored then route(c, all[index], client, all[index + 1]) else unroute(c, all[index], client) end
+    end
+  end
+end
+
+-- The filters that match, as paths of the tree.
+local function matching(c, topic)
+  local nodes, frontier, found = c.base .. 'n', { '' }, {}
+  local reserved = string.sub(topic, 1, 1) == '$'
+  for level in string.gmatch(topic .. '/', '([^/]*)/') do
+    local paths = {}
+    for _, path in ipairs(frontier) do
+      paths[#paths + 1] = path .. '/' .. level
+      if not reserved then
+        paths[#paths + 1] = path .. '/+'
+        paths[#paths + 1] = path .. '/#'
+      end
+    end
+    reserved = false
+    frontier = {}
+    local there = call('HMGET', nodes, unpack(paths))
+    for index, path in ipairs(paths) do
+      if there[index] then
+        if string.sub(path, -2) == '/#' then found[#found + 1] = path else frontier[#frontier + 1] = path end
+      end
+    end
+    if #frontier == 0 then return found end
+  end
+  local paths = {}
+  for _, path in ipairs(frontier) do
+    found[#found + 1] = path
+    paths[#paths + 1] = path .. '/#'
+  end
+  local there = call('HMGET', nodes, unpack(paths))
+  for index, path in ipairs(paths) do
+    if there[index] then found[#found + 1] = path end
+  end
+  return found
+end
+
+-- now, instance, client, epoch, then filter and options for each: whether each was there
+F.subscribe = function(keys, args)
+  local c = begin(keys, args[1], args[2])
+  local client, epoch = args[3], args[4]
+  if not owns(c, client, epoch) then return fenced(client, epoch) end
+  local stored = call('HGET', c.base .. 's:' .. client, 'interval') ~= '0'
+  local answers = {}
+  for index = 5, #args, 2 do
+    local filter, options = args[index], args[index + 1]
+    local before = call('HGET', c.base .. 'u:' .. client, filter)
+    -- One that is replaced keeps its place in the order of subscribing.
+    local ordinal = before and string.match(before, '%d+$') or call('HINCRBY', c.base .. 's:' .. client, 'ordinal', 1)
+    options = options .. ',' .. ordinal
+    call('HSET', c.base .. 'u:' .. client, filter, options)
+    if not before then count(c, 'subscriptions', 1) end
+    if plainOf(filter) then joinGroup(c, filter, client, options) elseif stored then route(c, filter, client, options) end
+    answers[#answers + 1] = before and 1 or 0
+  end
+  return answers
+end
+
+-- now, instance, client, epoch, filters: whether each was there
+F.unsubscribe = function(keys, args)
+  local c = begin(keys, args[1], args[2])
+  local client, epoch = args[3], args[4]
+  if not owns(c, client, epoch) then return fenced(client, epoch) end
+  local answers = {}
+  for index = 5, #args do answers[#answers + 1] = removeSubscription(c, client, args[index]) end
+  finish(c)
+  return answers
+end
+`

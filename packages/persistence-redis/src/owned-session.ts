@@ -1,0 +1,125 @@
+import type { QueueEntry, SessionOwner } from '@x/contract'
+
+/** What a session of this broker needs from the store. */
+export interface OwnedSessionHost {
+  /** The owner has no room for what comes after `takenThrough`. */
+  refused(session: OwnedSession, takenThrough: number): void
+  /** News of an entry is missing. */
+  missing(session: OwnedSession): void
+}
+
+/** A session that is open at this broker: offers its owner new entries in the order of their sequences, by whichever way
+ * and in whichever order their news arrives. */
+export class OwnedSession {
+  readonly clientId: string
+  readonly epoch: string
+  readonly owner: SessionOwner
+  readonly #host: OwnedSessionHost
+  /** Sequence of the next entry to offer. */
+  #next = 0
+  /** The owner has not seen the newest entry: it reads, and Redis offers nothing. Also until the session is open. */
+  #behind = true
+  /** Reads on their way: news that come meanwhile may be of what they don't see. */
+  #reading = 1
+  #refusals = 0
+  /** News that came before those of lower sequence; undefined: an entry that needs no offer. */
+  readonly #early = new Map<number, QueueEntry | undefined>()
+
+  constructor(clientId: string, epoch: string, owner: SessionOwner, host: OwnedSessionHost) {
+    this.clientId = clientId
+    this.epoch = epoch
+    this.owner = owner
+    this.#host = host
+  }
+
+  get next(): number {
+    return this.#next
+  }
+
+  get isBehind(): boolean {
+    return this.#behind
+  }
+
+  opened(lastSequence: number, behind: boolean): void {
+    this.#reading -= 1
+    this.#next = lastSequence + 1
+    this.#behind = behind
+    this.#drain()
+  }
+
+  offer(entry: QueueEntry): void {
+    this.#arrived(entry.sequence, entry)
+  }
+
+  /** The entry is the owner's by another way. */
+  skip(sequence: number): void {
+    this.#arrived(sequence, undefined)
+  }
+
+  /** A read goes out; what it answers is to be given to the function this answers. */
+  readBegins(): (lastSequence: number | undefined) => void {
+    const refusals = this.#refusals
+    this.#reading += 1
+    return lastSequence => {
+      this.#reading -= 1
+      if (lastSequence === undefined || !this.#behind || refusals !== this.#refusals) return
+      this.#behind = false
+      this.#next = lastSequence + 1
+      this.#drain()
+    }
+  }
+
+  /** Everything up to here has been offered, or needs no offer. */
+  caughtUp(lastSequence: number): void {
+    if (this.#behind || lastSequence < this.#next) return
+    this.#next = lastSequence + 1
+    this.#drain()
+  }
+
+  /** Entries of a look at the queue, in order; those between them are gone. */
+  offerFound(entries: readonly QueueEntry[]): void {
+    for (const entry of entries) {
+      if (this.#behind) return
+      if (entry.sequence < this.#next) continue
+      this.#next = entry.sequence
+      this.#early.delete(entry.sequence)
+      this.#deliver(entry)
+    }
+  }
+
+  #arrived(sequence: number, entry: QueueEntry | undefined): void {
+    if (this.#behind) {
+      if (this.#reading > 0) this.#early.set(sequence, entry)
+      return
+    }
+    if (sequence < this.#next) return
+    this.#early.set(sequence, entry)
+    this.#drain()
+  }
+
+  #drain(): void {
+    if (this.#early.size === 0) return
+    if (this.#behind) {
+      if (this.#reading === 0) this.#early.clear()
+      return
+    }
+    for (const sequence of this.#early.keys()) if (sequence < this.#next) this.#early.delete(sequence)
+    while (this.#early.has(this.#next)) {
+      const entry = this.#early.get(this.#next)
+      this.#early.delete(this.#next)
+      if (entry === undefined) this.#next += 1
+      else this.#deliver(entry)
+      if (this.#behind) return
+    }
+    if (this.#early.size > 0) this.#host.missing(this)
+  }
+
+  #deliver(entry: QueueEntry): void {
+    this.#next = entry.sequence + 1
+    if (this.owner.deliver(entry)) return
+    this.#behind = true
+    this.#refusals += 1
+    this.#early.clear()
+    this.#host.refused(this, entry.sequence - 1)
+  }
+}

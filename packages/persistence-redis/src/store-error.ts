@@ -1,0 +1,20 @@
+import { PersistenceError } from '@x/contract'
+import type { SessionHandle } from '@x/contract'
+import { RedisError } from '@x/redis-connection'
+
+/** What a call failed with, as the contract says it. */
+export function storeErrorOf(error: unknown): PersistenceError {
+  if (error instanceof PersistenceError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  const said = message.replace(/^Redis: /, '')
+  if (said.startsWith('FENCED ')) return new PersistenceError('FENCED', { message: said.slice(7) })
+  if (said.startsWith('QUOTA ')) return new PersistenceError('QUOTA_EXCEEDED', { message: said.slice(6) })
+  const full = error instanceof RedisError && error.code === 'REDIS_OUT_OF_MEMORY'
+  return new PersistenceError(full ? 'QUOTA_EXCEEDED' : 'UNAVAILABLE', { message, cause: error })
+}
+
+export function fencedError({ clientId, epoch }: SessionHandle): PersistenceError {
+  return new PersistenceError('FENCED', {
+    message: `session of client '${clientId}' is not open with epoch ${epoch}`,
+  })
+}
