@@ -9,7 +9,7 @@ import type { Command, LogLevel } from './command/command-line.ts'
 import { readTlsFiles } from './command/tls-files.ts'
 import type { TlsFiles } from './command/tls-files.ts'
 import { createBroker } from './create-broker.ts'
-import type { Listening } from './create-broker.ts'
+import type { Broker, BrokerOptions, Listening } from './create-broker.ts'
 import { ListenError } from './listener/listen-error.ts'
 import { speaksTls } from './listener/protocols.ts'
 
@@ -31,14 +31,17 @@ switch (command.kind) {
 }
 
 async function run(wanted: Extract<Command, { kind: 'run' }>): Promise<void> {
-  const { listeners, tls, trustedProxies, logLevel, sysInterval } = wanted
+  const { listeners, tls, trustedProxies, redis, logLevel, sysInterval } = wanted
   const logger = createLogger(logLevel)
   const plugins = sysInterval === 0 ? [] : [sysTopics({ interval: sysInterval * 1000 })]
-  const broker = createBroker({
+  const made = brokerOf({
     logger,
     plugins,
+    ...(redis !== undefined && { redis }),
     ...(trustedProxies !== undefined && { trustProxy: true, trustedProxies }),
   })
+  if (made === undefined) return
+  const broker: Broker = made
   process.once('SIGINT', () => void stop('SIGINT'))
   process.once('SIGTERM', () => void stop('SIGTERM'))
   try {
@@ -79,6 +82,17 @@ async function run(wanted: Extract<Command, { kind: 'run' }>): Promise<void> {
     await broker.close()
     logger.info({}, 'closed')
     process.exit()
+  }
+}
+
+/** Undefined: the options can't be, and it was said why. */
+function brokerOf(options: BrokerOptions): Broker | undefined {
+  try {
+    return createBroker(options)
+  } catch (error) {
+    process.stderr.write(`x-broker: ${error instanceof Error ? error.message : String(error)}\nTry x-broker --help.\n`)
+    process.exitCode = 2
+    return undefined
   }
 }
 

@@ -8,11 +8,14 @@ import type { ListenerHost } from './listener/listener.ts'
 import type { TlsOptions } from './listener/tls-layer.ts'
 import { logEvents } from './log-events.ts'
 import { partsOf } from './parts.ts'
-import type { EmitterOption, PersistenceOption } from './parts.ts'
+import type { EmitterOption, PersistenceOption, RedisOption } from './parts.ts'
 
 /** Everything the engine takes, with a store in memory unless another is given. */
 export interface BrokerOptions extends Omit<CoreOptions, 'persistence' | 'emitter' | 'mq'> {
   persistence?: PersistenceOption
+  /** Instead of `persistence`: sessions, retained messages and wills are kept in Redis, shared by all brokers that name it.
+   * A URL (`redis://`, `redis-sentinel://`, `redis-cluster://`, `rediss…://`), or the options of `@x/persistence-redis`. */
+  redis?: RedisOption
   emitter?: EmitterOption
   /** What Aedes calls `emitter`. */
   mq?: EmitterOption
@@ -41,9 +44,14 @@ export class Broker extends CoreBroker {
 
   /** @throws BrokerError `OPTION_INVALID`, naming the option, its value and what it may be */
   constructor(options: BrokerOptions = {}) {
-    const { persistence: store, mq, emitter: given = mq, logger, ...rest } = options
-    const { persistence, emitter } = partsOf(store, given)
+    const { persistence: store, mq, emitter: given = mq, redis, logger, ...rest } = options
+    // The store is made before the broker that can report what befalls it.
+    const trouble: { report?: (error: Error) => void } = {}
+    const redisFailed = (error: Error): void => trouble.report?.(error)
+    const { persistence, emitter } = partsOf({ persistence: store, mq: given, redis, redisFailed })
     super({ ...rest, persistence, ...(emitter !== undefined && { emitter }) })
+    // Redis comes back by itself: where nobody listens, losing it must not end the process.
+    trouble.report = error => void (this.listenerCount('error') > 0 && this.reportError(error))
     this.#logger = logger
     if (logger !== undefined) logEvents(this, logger)
   }

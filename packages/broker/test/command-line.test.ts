@@ -7,6 +7,7 @@ const defaults = {
   listeners: [mqtt],
   tls: undefined,
   trustedProxies: undefined,
+  redis: undefined,
   logLevel: 'info',
   sysInterval: 10,
 }
@@ -30,6 +31,7 @@ test.for<[string[], object]>([
   [['--host', '127.0.0.1'], { ...defaults, listeners: [{ ...mqtt, host: '127.0.0.1' }] }],
   [['-H', '::1'], { ...defaults, listeners: [{ ...mqtt, host: '::1' }] }],
   [['--log-level', 'silent'], { ...defaults, logLevel: 'silent' }],
+  [['--redis', 'redis://h'], { ...defaults, redis: 'redis://h' }],
   [['-l', 'debug'], { ...defaults, logLevel: 'debug' }],
   [['--sys-interval', '0'], { ...defaults, sysInterval: 0 }],
   [['-s', '3600'], { ...defaults, sysInterval: 3600 }],

@@ -16,7 +16,6 @@ import type {
 import { keepMessage, messageBytes, systemClock } from '@x/contract'
 import type { RedisArgument, RedisConnection } from '@x/redis-connection'
 import { RedisError } from '@x/redis-connection'
-import { parseSharedFilter } from '@x/topic-trie'
 import { BrokerLease, leaseDuration } from './broker-lease.ts'
 import { decodeNews } from './broker-news.ts'
 import { library } from './functions/library.ts'
@@ -381,7 +380,7 @@ export class OpenStore {
   }
 
   #fenceAll(): void {
-    for (const epoch of [...this.#sessions.keys()]) this.#fence(epoch)
+    for (const epoch of this.#sessions.keys()) this.#fence(epoch)
   }
 
   /** News may have been lost: what they were about is in the queues. */

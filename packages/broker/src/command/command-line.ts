@@ -19,6 +19,8 @@ export type Command =
       readonly tls: TlsFiles | undefined
       /** Undefined: no proxy is trusted; empty: all are. */
       readonly trustedProxies: readonly string[] | undefined
+      /** Where the store is; undefined: in memory. */
+      readonly redis: string | undefined
       readonly logLevel: LogLevel
       /** Seconds; 0: no statistics. */
       readonly sysInterval: number
@@ -46,6 +48,8 @@ export const usage: string = `x-broker: an MQTT broker (3.1, 3.1.1, 5.0)
       --tls-identity-as-username           the certificate's Common Name, or the PSK identity, is the user name
       --tls-psk FILE                       pre-shared keys, lines identity:hexadecimal
       --trust-proxy LIST                   believe PROXY headers and X-Forwarded-For of these addresses, or 'all'
+  -r, --redis URL        keep sessions, retained messages and wills in Redis, shared by all brokers that name it:
+                         redis://user:password@host:6379/0, redis-sentinel://host,host/master, redis-cluster://host,host
   -l, --log-level LEVEL  ${logLevels.join(', ')} (default info)
   -s, --sys-interval S   seconds between two looks at the $SYS statistics; 0: none (default 10)
   -h, --help             this text
@@ -67,6 +71,7 @@ const options = {
   'tls-psk': { type: 'string' },
   'tls-server': { type: 'string', multiple: true },
   'trust-proxy': { type: 'string' },
+  redis: { type: 'string', short: 'r' },
   'log-level': { type: 'string', short: 'l' },
   'sys-interval': { type: 'string', short: 's' },
   help: { type: 'boolean', short: 'h' },
@@ -99,6 +104,7 @@ function commandOf(values: Values): Command {
     listeners: listenersOf(values, tls !== undefined),
     tls,
     trustedProxies: trustedOf(values['trust-proxy']),
+    redis: values.redis,
     logLevel: logLevelOf(values['log-level'] ?? 'info'),
     sysInterval: whole('sys-interval', values['sys-interval'] ?? '10', greatestSysInterval),
   }
