@@ -14,7 +14,7 @@ const persistent = { protocolVersion: 5, clean: false, properties: { sessionExpi
 const closing: (() => Promise<unknown>)[] = []
 
 afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close()
+  for (const close of closing.splice(0).toReversed()) await close()
 })
 
 async function redisServer(...parameters: string[]): Promise<SpawnedRedis> {
