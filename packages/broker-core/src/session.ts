@@ -28,6 +28,8 @@ import { WaitingQueue } from './waiting-queue.ts'
 
 /** Entries asked of the store at a time. */
 const pageSize = 256
+/** Milliseconds after a read that has failed. */
+const readRetryDelay = 1000
 
 /** The session of a connected client: what it subscribes to, and its outgoing QoS 1 and 2 flows. It lives as long as the
  * connection; what outlives that is in the store. MQTT 5.0 §4.1
@@ -372,6 +374,8 @@ export class Session implements SessionOwner, Recipient {
       this.engine.watch(
         taken.catch((error: unknown) => {
           this.#reading = false
+          // A store that can't be reached now may be later, and nothing else need ever ask again.
+          this.engine.clock.setTimeout(() => this.#readOn(), readRetryDelay)
           throw error
         }),
         'read',

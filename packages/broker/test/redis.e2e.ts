@@ -220,13 +220,14 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
       const { url, errors } = await serve(redis.url)
       const publisher = await connected(url)
       const admin = new Redis(redis.url)
+      closing.push(async () => void admin.disconnect())
       // An empty path leads to the key that is in the way.
       await admin.hset('{x1.p0}:n', '/a', 1)
+      await admin.set('{x1.p0}:nv', 1)
       await admin.call(...hurt)
       await expect(answered(publisher)).resolves.toBe('closed')
       await expect.poll(() => errors).toContain(code)
       await admin.call(...heal)
-      admin.disconnect()
       await expect.poll(async () => answered(client(url)), { timeout: 5000 }).toBe('acknowledged')
     })
   }

@@ -88,6 +88,17 @@ export function entryOf(sequence: number, delivery: Buffer, released: boolean, m
   }
 }
 
+/** Sequence, delivery, released and record of each. */
+export function decodeEntries(fields: readonly (Buffer | number)[]): QueueEntry[] {
+  const entries: QueueEntry[] = []
+  for (let index = 0; index + 3 < fields.length; index += 4) {
+    const message = decodeMessage(fields[index + 3] as Buffer)
+    const delivery = fields[index + 1] as Buffer
+    entries.push(entryOf(Number(fields[index]), delivery, Number(fields[index + 2]) === 1, message))
+  }
+  return entries
+}
+
 export function encodeWill(will: Will): Buffer {
   const { clientId, messageExpiryInterval, delayInterval } = will
   const head = Buffer.from(JSON.stringify({ clientId, messageExpiryInterval, delayInterval }))

@@ -8,6 +8,9 @@ const longestWait = 10
 /** Settlements that are sent without waiting for more. */
 const largestBatch = 64
 
+/** Milliseconds until what could not be sent is tried again. */
+const retryDelay = 250
+
 /** What the settlements of one session in one batch are answered with. */
 interface Waiting {
   readonly promise: Promise<void>
@@ -19,15 +22,21 @@ export interface SettlementsHost {
   /** Answers 1 for each that was carried out, 0 for each that was fenced. */
   settle(parameters: readonly (string | number)[]): Promise<readonly number[]>
   fenced(handle: SessionHandle): Error
+  /** Whether the same call may succeed later. */
+  mayRetry(error: unknown): boolean
 }
 
-/** Acknowledgements of clients on their way to Redis: nobody waits for one, so they travel together. */
+/** Acknowledgements of clients on their way to Redis: nobody waits for one, so they travel together.
+ *
+ * What Redis could not be told is told later: a client does not say it twice, and a QoS 2 message whose end was forgotten
+ * would be sent again. All of it may be repeated. */
 export class Settlements {
   readonly #host: SettlementsHost
   #parameters: (string | number)[] = []
   #handles: SessionHandle[] = []
   #waiting = new Map<string, Waiting>()
   #timer: NodeJS.Timeout | undefined
+  #closed = false
 
   constructor(host: SettlementsHost) {
     this.#host = host
@@ -59,13 +68,30 @@ export class Settlements {
     void this.#send(parameters, handles, waiting)
   }
 
+  /** Sends the rest, and tries nothing again. */
+  close(): void {
+    this.flush()
+    this.#closed = true
+  }
+
+  async #settle(parameters: readonly (string | number)[]): Promise<readonly number[]> {
+    for (;;) {
+      try {
+        return await this.#host.settle(parameters)
+      } catch (error) {
+        if (this.#closed || !this.#host.mayRetry(error)) throw error
+        await new Promise(resolve => void setTimeout(resolve, retryDelay).unref())
+      }
+    }
+  }
+
   async #send(
     parameters: readonly (string | number)[],
     handles: readonly SessionHandle[],
     waiting: ReadonlyMap<string, Waiting>,
   ): Promise<void> {
     try {
-      const answers = await this.#host.settle(parameters)
+      const answers = await this.#settle(parameters)
       handles.forEach((handle, index) => {
         if (answers[index] === 0) waiting.get(handle.epoch)?.reject(this.#host.fenced(handle))
       })

@@ -23,7 +23,8 @@ local function takeFrom(c, name, place)
 end
 
 -- Whether the message now waits in the group; otherwise the limits have dropped it. 'delivery' is QoS and RETAIN as published.
-local function join(c, name, entry, limits)
+local function join(c, name, entry, limitsText)
+  local limits = limitsOf(limitsText)
   local state = call('HMGET', c.base .. 'gs:' .. name, 'bytes', 'last', 'claimed')
   local bytes, claimed = tonumber(state[1] or 0), state[3] or 0
   local size = call('ZCARD', c.base .. 'gz:' .. name)
@@ -89,7 +90,7 @@ F.claim = function(keys, args)
     if tonumber(place) > tonumber(call('HGET', c.base .. 'gs:' .. name, 'claimed') or 0) then
       call('HSET', c.base .. 'gs:' .. name, 'claimed', place)
     end
-    if entry.expires ~= '' and tonumber(entry.expires) <= c.now then
+    if entry.expires ~= '' and tonumber(entry.expires) <= timeOf(c) then
       expired = expired + 1
     else
       local published = entry.delivery

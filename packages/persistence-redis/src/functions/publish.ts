@@ -1,15 +1,17 @@
 /** One message: retained, stored for every matching session and group, its packet id recorded; all or nothing. */
 export const publish: string = String.raw`
--- Each session once, by its subscriptions together: highest QoS, every identifier in the order of subscribing.
+-- Each session once, by its subscriptions together: highest QoS, every identifier in the order of subscribing. And the groups.
 local function receptions(c, filters, publisher)
-  local byClient, order = {}, {}
+  local byClient, order, groups = {}, {}, {}
   for _, path in ipairs(filters) do
     local takers = call('HGETALL', c.base .. 'f:' .. string.sub(path, 2))
     for index = 1, #takers, 2 do
-      local client = takers[index]
+      local client = string.sub(takers[index], 2)
       local qos, noLocal, asPublished, _, identifier, ordinal =
         string.match(takers[index + 1], '^(%d),(%d),(%d),(%d),(%d+),(%d+)$')
-      if noLocal == '0' or publisher ~= client then
+      if not qos then
+        groups[#groups + 1] = takers[index]
+      elseif noLocal == '0' or publisher ~= client then
         local reception = byClient[client]
         if not reception then
           reception = { client = client, qos = '0', retain = '0', identifiers = {} }
@@ -24,7 +26,7 @@ local function receptions(c, filters, publisher)
       end
     end
   end
-  return order
+  return order, groups
 end
 
 local function identifiersOf(reception)
@@ -40,12 +42,12 @@ local function identifiersOf(reception)
 end
 
 -- now, instance, topic, qos, retain ('': no, 's': set, 'd': delete), publisher ('0': none, or '1' and the client), expires, bytes,
--- record, messages, bytes, overflow, client, epoch and packet id of the receipt ('' without one)
+-- record, limits; with a receipt its client, epoch and packet id
 F.publish = function(keys, args)
   local c = begin(keys, args[1], args[2])
   local topic, qos, record = args[3], args[4], args[9]
-  local client, epoch, packetId = args[13], args[14], args[15]
-  if packetId ~= '' then
+  local client, epoch, packetId, limits = args[11], args[12], args[13], args[10]
+  if packetId then
     if not owns(c, client, epoch) then return fenced(client, epoch) end
     -- Stored with its id before: this is the repetition of a call whose answer got lost.
     if call('HSETNX', c.base .. 'i:' .. client, packetId, 1) == 0 then return { 0, {}, {}, {} } end
@@ -54,10 +56,9 @@ F.publish = function(keys, args)
   if qos == '0' then return { 0, {}, {}, {} } end
   local publisher = string.sub(args[6], 1, 1) == '1' and string.sub(args[6], 2) or nil
   local flag = args[5] == '' and '0' or '1'
-  local limits = limitsOf(args[10], args[11], args[12])
-  local filters = matching(c, topic)
-  local reached, joined = 0, {}
-  for _, reception in ipairs(receptions(c, filters, publisher)) do
+  local order, groups = receptions(c, matching(c, topic), publisher)
+  local reached, joined = #groups, {}
+  for _, reception in ipairs(order) do
     if reception.qos ~= '0' then
       reached = reached + 1
       local lower = reception.qos < qos and reception.qos or qos
@@ -65,12 +66,9 @@ F.publish = function(keys, args)
       append(c, reception.client, { record = record, delivery = delivery, bytes = tonumber(args[8]), expires = args[7] }, limits)
     end
   end
-  for _, path in ipairs(filters) do
-    for _, name in ipairs(call('SMEMBERS', c.base .. 'h:' .. string.sub(path, 2))) do
-      reached = reached + 1
-      local entry = { record = record, delivery = qos .. ',' .. flag, bytes = tonumber(args[8]), expires = args[7] }
-      if join(c, name, entry, limits) then joined[#joined + 1] = name end
-    end
+  for _, name in ipairs(groups) do
+    local entry = { record = record, delivery = qos .. ',' .. flag, bytes = tonumber(args[8]), expires = args[7] }
+    if join(c, name, entry, limits) then joined[#joined + 1] = name end
   end
   announceGroups(c, joined, args[6])
   finish(c, record)

@@ -29,8 +29,15 @@ local function isClaimed(c, client, sequence)
   return call('HEXISTS', c.base .. 'g:' .. client, sequence) == 1
 end
 
+-- Of 'messages,bytes,overflow'.
+local function limitsOf(text)
+  local messages, bytes, overflow = string.match(text, '^(%d+),(%d+),(%a+)$')
+  return { messages = tonumber(messages), bytes = tonumber(bytes), oldest = overflow == 'dropOldest' }
+end
+
 -- Drops the oldest waiting entries until there is room for one more of that size. Whether there is.
-local function makeRoom(c, client, state, bytes, limits, places)
+local function makeRoom(c, client, state, bytes, limitsText, places)
+  local limits = limitsOf(limitsText)
   if state.waiting + places <= limits.messages and state.waitingBytes + bytes <= limits.bytes then return true end
   local possible = limits.messages > 0 and bytes <= limits.bytes and limits.oldest
   local dropped, after = 0, state.taken
@@ -91,10 +98,6 @@ local function append(c, client, entry, limits)
   saveState(c, client, state)
 end
 
-local function limitsOf(messages, bytes, overflow)
-  return { messages = tonumber(messages), bytes = tonumber(bytes), oldest = overflow == 'dropOldest' }
-end
-
 -- Counts again what waits above 'taken'.
 local function recount(c, client, state)
   state.waiting, state.waitingBytes = 0, 0
@@ -112,13 +115,13 @@ local function recount(c, client, state)
   end
 end
 
--- now, instance, client, epoch, messages, bytes, overflow, then record, delivery, bytes, expires for each
+-- now, instance, client, epoch, limits, then record, delivery, bytes, expires for each
 F.enqueue = function(keys, args)
   local c = begin(keys, args[1], args[2])
   local client, epoch = args[3], args[4]
   if not owns(c, client, epoch) then return fenced(client, epoch) end
-  local limits = limitsOf(args[5], args[6], args[7])
-  for index = 8, #args, 4 do
+  local limits = args[5]
+  for index = 6, #args, 4 do
     append(c, client, { record = args[index], delivery = args[index + 1], bytes = tonumber(args[index + 2]),
       expires = args[index + 3] }, limits)
   end
@@ -126,7 +129,7 @@ F.enqueue = function(keys, args)
   return { c.own, c.drops }
 end
 
--- now, instance, client, epoch, taken, messages, bytes, overflow: the owner has no room for what comes after 'taken'
+-- now, instance, client, epoch, taken, limits: the owner has no room for what comes after 'taken'
 F.behind = function(keys, args)
   local c = begin(keys, args[1], args[2])
   local client, epoch = args[3], args[4]
@@ -135,9 +138,9 @@ F.behind = function(keys, args)
   state.behind = true
   state.taken = tonumber(args[5])
   recount(c, client, state)
-  local limits = limitsOf(args[6], args[7], args[8])
+  local limits = limitsOf(args[6])
   if limits.oldest then
-    makeRoom(c, client, state, 0, limits, 0)
+    makeRoom(c, client, state, 0, args[6], 0)
   else
     -- The newest, from the end.
     local dropped = 0
@@ -176,7 +179,7 @@ F.read = function(keys, args)
         state.waiting = state.waiting - 1
         state.waitingBytes = state.waitingBytes - entry.bytes
       end
-      if waits and entry.expires ~= '' and tonumber(entry.expires) <= c.now then
+      if waits and entry.expires ~= '' and tonumber(entry.expires) <= timeOf(c) then
         remove(c, client, after)
         expired = expired + 1
       else
@@ -198,14 +201,14 @@ F.read = function(keys, args)
   return { entries, ended and 1 or 0, state.last, c.drops }
 end
 
--- client, epoch, from: entries that were offered and may not have arrived, and the newest sequence
+-- now, instance, client, epoch, from: entries that were offered and may not have arrived, and the newest sequence
 F.missed = function(keys, args)
-  local c = begin(keys, '0', '')
-  local client, epoch = args[1], args[2]
+  local c = begin(keys, args[1], args[2])
+  local client, epoch = args[3], args[4]
   if not owns(c, client, epoch) then return fenced(client, epoch) end
   local state = loadState(c, client)
   local entries = {}
-  for _, item in ipairs(call('XRANGE', c.base .. 'q:' .. client, args[3] .. '-0', '+', 'COUNT', 1000)) do
+  for _, item in ipairs(call('XRANGE', c.base .. 'q:' .. client, args[5] .. '-0', '+', 'COUNT', 1000)) do
     local entry, sequence = entryOf(item[2]), sequenceOf(item[1])
     if not isClaimed(c, client, sequence) then
       local size = #entries

@@ -13,7 +13,7 @@ local function retain(c, topic, record, expires)
 end
 
 local function dropExpiredRetained(c, limit)
-  for _, topic in ipairs(call('ZRANGEBYSCORE', c.base .. 're', '-inf', c.now, 'LIMIT', 0, limit)) do
+  for _, topic in ipairs(call('ZRANGEBYSCORE', c.base .. 're', '-inf', timeOf(c), 'LIMIT', 0, limit)) do
     removeRetained(c, topic)
   end
 end
@@ -36,7 +36,7 @@ end
 local function live(c, value)
   if not value then return nil end
   local expires = struct.unpack('>d', value)
-  if expires ~= 0 and expires <= c.now then return nil end
+  if expires ~= 0 and expires <= timeOf(c) then return nil end
   return string.sub(value, 9)
 end
 

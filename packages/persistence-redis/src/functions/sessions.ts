@@ -50,9 +50,9 @@ end
 
 local function setDeadlines(c, client, interval, willDelay)
   if willDelay then
-    call('ZADD', c.base .. 't', c.now + math.min(willDelay, interval) * 1000, willMember(client))
+    call('ZADD', c.base .. 't', timeOf(c) + math.min(willDelay, interval) * 1000, willMember(client))
   end
-  if interval ~= unlimited then call('ZADD', c.base .. 't', c.now + interval * 1000, expiryMember(client)) end
+  if interval ~= unlimited then call('ZADD', c.base .. 't', timeOf(c) + interval * 1000, expiryMember(client)) end
 end
 
 -- The will of a previous connection that is due now: its delay has passed, or does not count since the session ends.
@@ -64,7 +64,7 @@ local function takeDueWill(c, client, goesOn, wasOpen)
   if not goesOn then return will[1] end
   if wasOpen then return tonumber(will[2]) == 0 and will[1] or '' end
   local at = call('ZSCORE', c.base .. 't', willMember(client))
-  return at and tonumber(at) <= c.now and will[1] or ''
+  return at and tonumber(at) <= timeOf(c) and will[1] or ''
 end
 
 -- now, instance, client, epoch, cleanStart, interval, will, willDelay, maximumSessions
@@ -83,7 +83,7 @@ F.open = function(keys, args)
   local goesOn = false
   if previous[1] and not cleanStart and wasStored then
     local expiry = call('ZSCORE', c.base .. 't', expiryMember(client))
-    goesOn = not expiry or tonumber(expiry) > c.now
+    goesOn = not expiry or tonumber(expiry) > timeOf(c)
   end
   local dueWill = ''
   if previous[1] then
@@ -133,7 +133,7 @@ F.due = function(keys, args)
   local c = begin(keys, args[1], args[2])
   dropExpiredRetained(c, tonumber(args[3]))
   local due = {}
-  for _, member in ipairs(call('ZRANGEBYSCORE', c.base .. 't', '-inf', c.now, 'LIMIT', 0, args[3])) do
+  for _, member in ipairs(call('ZRANGEBYSCORE', c.base .. 't', '-inf', timeOf(c), 'LIMIT', 0, args[3])) do
     local client = string.sub(member, 2)
     if string.sub(member, 1, 1) == '1' then
       local will = call('HGET', c.base .. 's:' .. client, 'will')
@@ -197,9 +197,9 @@ F.leave = function(keys, args)
   return left
 end
 
--- schema: what the data were written with
+-- now, instance, schema: what the data were written with
 F.schema = function(keys, args)
-  call('SETNX', keys[1] .. 'schema', args[1])
+  call('SETNX', keys[1] .. 'schema', args[3])
   return call('GET', keys[1] .. 'schema')
 end
 

@@ -4,25 +4,28 @@
  * A node of the tree is the path of levels, each with `/` before it; its value counts the filters that lead through it. */
 export const subscriptions: string = String.raw`
 local function walk(c, filter, by)
+  -- Begins with the time, so that the numbers of a tree that was lost don't come again.
+  if call('INCR', c.base .. 'nv') == 1 then call('SET', c.base .. 'nv', string.format('%.0f', microseconds())) end
   local path = ''
   for level in string.gmatch(filter .. '/', '([^/]*)/') do
     path = path .. '/' .. level
     if call('HINCRBY', c.base .. 'n', path, by) <= 0 then call('HDEL', c.base .. 'n', path) end
   end
+  if call('EXISTS', c.base .. 'n') == 0 then call('DEL', c.base .. 'nv') end
 end
 
 -- The filter has its first taker, or has lost its last one.
 local function isRouted(c, filter)
-  return call('EXISTS', c.base .. 'f:' .. filter, c.base .. 'h:' .. filter) > 0
+  return call('EXISTS', c.base .. 'f:' .. filter) == 1
 end
 
 local function route(c, filter, client, options)
   if not isRouted(c, filter) then walk(c, filter, 1) end
-  call('HSET', c.base .. 'f:' .. filter, client, options)
+  call('HSET', c.base .. 'f:' .. filter, '>' .. client, options)
 end
 
 local function unroute(c, filter, client)
-  if call('HDEL', c.base .. 'f:' .. filter, client) == 1 and not isRouted(c, filter) then walk(c, filter, -1) end
+  if call('HDEL', c.base .. 'f:' .. filter, '>' .. client) == 1 and not isRouted(c, filter) then walk(c, filter, -1) end
 end
 
 local function plainOf(filter)
@@ -36,7 +39,7 @@ local function leaveGroup(c, name, client)
   local filter = plainOf(name)
   c.queued = c.queued - call('ZCARD', c.base .. 'gz:' .. name)
   call('DEL', c.base .. 'gz:' .. name, c.base .. 'gm:' .. name, c.base .. 'gs:' .. name)
-  call('SREM', c.base .. 'h:' .. filter, name)
+  call('HDEL', c.base .. 'f:' .. filter, name)
   if not isRouted(c, filter) then walk(c, filter, -1) end
 end
 
@@ -44,7 +47,7 @@ local function joinGroup(c, name, client, options)
   if call('EXISTS', c.base .. 'm:' .. name) == 0 then
     local filter = plainOf(name)
     if not isRouted(c, filter) then walk(c, filter, 1) end
-    call('SADD', c.base .. 'h:' .. filter, name)
+    call('HSET', c.base .. 'f:' .. filter, name, '')
     -- Tells a group from a later one of the same name.
     call('HSET', c.base .. 'gs:' .. name, 'birth', call('INCR', c.base .. 'births'))
   end
@@ -68,8 +71,7 @@ local function reroute(c, client, stored)
   end
 end
 
--- The filters that match, as paths of the tree.
-local function matching(c, topic)
+local function search(c, topic)
   local nodes, frontier, found = c.base .. 'n', { '' }, {}
   local reserved = string.sub(topic, 1, 1) == '$'
   for level in string.gmatch(topic .. '/', '([^/]*)/') do
@@ -99,6 +101,29 @@ local function matching(c, topic)
   local there = call('HMGET', nodes, unpack(paths))
   for index, path in ipairs(paths) do
     if there[index] then found[#found + 1] = path end
+  end
+  return found
+end
+
+-- What topics have matched, as long as the tree stays as it is. For each base: a library serves several stores.
+local known = {}
+local knownBytes = 4 * 1024 * 1024
+
+-- The filters that match, as paths of the tree.
+local function matching(c, topic)
+  local version = call('GET', c.base .. 'nv')
+  if not version then return {} end
+  local cache = known[c.base]
+  if not cache or cache.version ~= version or cache.bytes > knownBytes then
+    cache = { version = version, topics = {}, bytes = 0 }
+    known[c.base] = cache
+  end
+  local found = cache.topics[topic]
+  if not found then
+    found = search(c, topic)
+    cache.topics[topic] = found
+    cache.bytes = cache.bytes + #topic + 100
+    for _, path in ipairs(found) do cache.bytes = cache.bytes + #path end
   end
   return found
 end

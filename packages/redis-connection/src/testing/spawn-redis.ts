@@ -3,7 +3,6 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
@@ -18,8 +17,10 @@ export interface SpawnedRedis {
   stop(): Promise<void>
 }
 
-/** A node of a cluster listens at its port plus 10 000 too. */
-const greatestPort = 55_000
+/** A node of a cluster listens at its port plus this too. */
+const busOffset = 10_000
+/** Both below the ports that systems give to outgoing connections. */
+const [leastPort, greatestPort] = [10_000, 20_000]
 const slots = 16_384
 
 /** Whether `redis-server` is on the PATH. */
@@ -36,6 +37,17 @@ export function hasRedisServer(): boolean {
  * @param parameters of its command line, after ours
  * @param port where it must listen, to start one again; default: a free one */
 export async function spawnRedis(parameters: readonly string[] = [], port?: number): Promise<SpawnedRedis> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await start(parameters, port)
+    } catch (error) {
+      // Between the look for a free port and its use another test may have taken it.
+      if (attempt === 5 || !String(error).includes('Address already in use')) throw error
+    }
+  }
+}
+
+async function start(parameters: readonly string[], port: number | undefined): Promise<SpawnedRedis> {
   const directory = mkdtempSync(join(tmpdir(), 'redis-'))
   const used = port ?? (await freePort())
   const child = spawn(
@@ -118,14 +130,17 @@ async function listening(child: ChildProcess, exited: Promise<unknown>): Promise
 
 async function freePort(): Promise<number> {
   for (;;) {
-    const server = createServer()
-    const wished = 20_000 + Math.floor(Math.random() * (greatestPort - 20_000))
-    const port = await new Promise<number | undefined>(resolve => {
-      server.once('error', () => resolve(undefined))
-      server.listen(wished, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
-    })
-    if (port === undefined) continue
-    await new Promise(resolve => void server.close(resolve))
-    return port
+    const port = leastPort + Math.floor(Math.random() * (greatestPort - leastPort))
+    if ((await isFree(port)) && (await isFree(port + busOffset))) return port
   }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer()
+  const listens = await new Promise<boolean>(resolve => {
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => resolve(true))
+  })
+  if (listens) await new Promise(resolve => void server.close(resolve))
+  return listens
 }

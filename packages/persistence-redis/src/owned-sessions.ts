@@ -1,0 +1,143 @@
+import type { Message, PersistenceHost, SessionOwner } from '@x/contract'
+import { decodeNews } from './broker-news.ts'
+import { decodeEntries, decodeMessage, entryOf } from './message-record.ts'
+import { OwnedSession } from './owned-session.ts'
+import type { StoreCalls } from './store-calls.ts'
+import { storeErrorOf } from './store-error.ts'
+
+/** What functions answer, one after the other. */
+export type Fields = readonly (Buffer | number)[]
+
+/** What `F.missed` answers at most. */
+const missedPage = 1000
+
+/** The sessions that are open at this broker, and the news that reach them. */
+export class OwnedSessions {
+  readonly #calls: StoreCalls
+  readonly #host: PersistenceHost
+  /** From before the call that opens a session to the call that closes it. */
+  readonly #byEpoch = new Map<string, OwnedSession>()
+  /** Epochs of sessions whose queue is being looked at. */
+  readonly #looking = new Set<string>()
+  /** Number of the last news. */
+  #heard = 0
+  #closed = false
+
+  constructor(calls: StoreCalls, host: PersistenceHost) {
+    this.#calls = calls
+    this.#host = host
+  }
+
+  get size(): number {
+    return this.#byEpoch.size
+  }
+
+  get heard(): number {
+    return this.#heard
+  }
+
+  add(clientId: string, epoch: string, owner: SessionOwner): OwnedSession {
+    const session = new OwnedSession(clientId, epoch, owner, this.#sessionHost)
+    this.#byEpoch.set(epoch, session)
+    return session
+  }
+
+  get(epoch: string): OwnedSession | undefined {
+    return this.#byEpoch.get(epoch)
+  }
+
+  remove(epoch: string): void {
+    this.#byEpoch.delete(epoch)
+  }
+
+  /** Tells nobody anything any more. */
+  close(): void {
+    this.#closed = true
+    this.#byEpoch.clear()
+  }
+
+  fence(epoch: string): void {
+    const session = this.#byEpoch.get(epoch)
+    if (session === undefined) return
+    this.#byEpoch.delete(epoch)
+    session.owner.fenced()
+  }
+
+  fenceAll(): void {
+    for (const epoch of this.#byEpoch.keys()) this.fence(epoch)
+  }
+
+  /** Takes what another broker's call has told this one. */
+  hear(payload: Buffer): void {
+    const news = decodeNews(payload)
+    if (this.#closed || news === undefined) return
+    const expected = this.#heard + 1
+    this.#heard = news.number
+    if (news.kind === 'delivered') this.offer(news.offers, decodeMessage(news.record))
+    else if (news.kind === 'fenced') this.fence(news.epoch)
+    else for (const group of news.groups) this.#host.groupReady(group, news.publisher)
+    if (news.number > expected) this.lookAgain()
+  }
+
+  /** Client, epoch, sequence and delivery of each. */
+  offer(offers: Fields, message: Message): void {
+    for (let index = 0; index + 3 < offers.length; index += 4) {
+      const session = this.#byEpoch.get(String(offers[index + 1]))
+      session?.offer(entryOf(Number(offers[index + 2]), offers[index + 3] as Buffer, false, message))
+    }
+  }
+
+  announce(groups: readonly Buffer[], publisher: string | undefined): void {
+    if (this.#closed) return
+    for (const group of groups) this.#host.groupReady(group.toString(), publisher)
+  }
+
+  reportDrops(drops: Fields): void {
+    for (let index = 0; index + 2 < drops.length; index += 3) {
+      const reason = String(drops[index + 1]) === 'expired' ? 'expired' : 'queueFull'
+      this.#host.dropped({ queue: String(drops[index]), reason, count: Number(drops[index + 2]) })
+    }
+  }
+
+  /** News may have been lost: what they were about is in the queues. */
+  lookAgain(): void {
+    for (const session of this.#byEpoch.values()) void this.#look(session)
+  }
+
+  readonly #sessionHost = {
+    refused: (session: OwnedSession, takenThrough: number): void => void this.#refuse(session, takenThrough),
+    missing: (session: OwnedSession): void => void this.#look(session),
+  }
+
+  async #refuse({ clientId, epoch }: OwnedSession, takenThrough: number): Promise<void> {
+    try {
+      const answer = await this.#calls.call('behind', clientId, epoch, takenThrough, this.#calls.limits())
+      this.reportDrops((answer as [unknown, Fields])[1])
+    } catch {
+      // Fenced: there is a new owner. Unavailable: reported by the connection; the owner reads before it is offered more.
+    }
+  }
+
+  async #look(session: OwnedSession): Promise<void> {
+    const { clientId, epoch } = session
+    if (session.isBehind || this.#looking.has(epoch)) return
+    this.#looking.add(epoch)
+    try {
+      for (;;) {
+        const answer = await this.#calls.call('missed', clientId, epoch, session.next)
+        const [found, lastSequence] = answer as [Fields, number]
+        const entries = decodeEntries(found)
+        session.offerFound(entries)
+        if (session.isBehind) return
+        if (entries.length < missedPage) {
+          session.caughtUp(lastSequence)
+          return
+        }
+      }
+    } catch (error) {
+      if (storeErrorOf(error).code === 'FENCED') this.fence(epoch)
+    } finally {
+      this.#looking.delete(epoch)
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import type { PersistenceHost } from '@x/contract'
+import { systemClock } from '@x/contract'
+import type { RedisArgument, RedisConnection } from '@x/redis-connection'
+import { library } from './functions/library.ts'
+import { Settlements } from './settlements.ts'
+import { fencedError, storeErrorOf } from './store-error.ts'
+
+/** Calls of the functions in Redis, by one broker. */
+export class StoreCalls {
+  readonly settlements: Settlements
+  readonly #connection: RedisConnection
+  readonly #base: string
+  readonly #instance: string
+  readonly #host: PersistenceHost
+  #uncertain = false
+
+  /** @param base what every key begins with; its hash tag makes every change atomic, also in a cluster */
+  constructor(connection: RedisConnection, base: string, instance: string, host: PersistenceHost) {
+    this.#connection = connection
+    this.#base = base
+    this.#instance = instance
+    this.#host = host
+    this.settlements = new Settlements({
+      settle: async parameters => (await this.#send('settle', parameters)) as number[],
+      fenced: fencedError,
+      mayRetry: error => storeErrorOf(error).code === 'UNAVAILABLE',
+    })
+  }
+
+  /** Whether a call has failed since the last look that may have taken effect: news of it went to nobody. */
+  takeUncertain(): boolean {
+    const uncertain = this.#uncertain
+    this.#uncertain = false
+    return uncertain
+  }
+
+  /** Calls a function, after everything that was settled before.
+   * @throws PersistenceError */
+  async call(name: string, ...parameters: readonly RedisArgument[]): Promise<unknown> {
+    this.settlements.flush()
+    return this.#send(name, parameters)
+  }
+
+  /** The limits of queues as the functions take them. */
+  limits(): string {
+    const { maximumQueuedMessages, maximumQueuedBytes, overflow } = this.#host.limits
+    const [messages, bytes] = [maximumQueuedMessages, maximumQueuedBytes].map(one =>
+      Math.min(one, Number.MAX_SAFE_INTEGER),
+    )
+    return `${messages},${bytes},${overflow}`
+  }
+
+  async #send(name: string, parameters: readonly RedisArgument[]): Promise<unknown> {
+    const { clock } = this.#host
+    // Redis' own time, so that brokers need not agree on theirs; a clock that is held by hand is the time itself.
+    const now = clock === systemClock ? '' : clock.now()
+    try {
+      return await this.#connection.call(library, name, this.#base, now, this.#instance, ...parameters)
+    } catch (error) {
+      const coded = storeErrorOf(error)
+      if (coded.code === 'UNAVAILABLE') this.#uncertain = true
+      throw coded
+    }
+  }
+}
