@@ -220,7 +220,7 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
       const { url, errors } = await serve(redis.url)
       const publisher = await connected(url)
       const admin = new Redis(redis.url)
-      closing.push(async () => void admin.disconnect())
+      closing.push(async () => admin.disconnect())
       // An empty path leads to the key that is in the way.
       await admin.hset('{x1.p0}:n', '/a', 1)
       await admin.set('{x1.p0}:nv', 1)

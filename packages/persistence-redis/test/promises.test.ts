@@ -1,0 +1,231 @@
+import { readFile } from 'node:fs/promises'
+import type { Message, Persistence, PersistenceHost, QueueEntry, SessionHandle } from '@x/contract'
+import { PersistenceError, systemClock } from '@x/contract'
+import { RedisConnection } from '@x/redis-connection'
+import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'
+import type { SpawnedRedis } from '@x/redis-connection/testing'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { RedisPersistence } from '../src/index.ts'
+import type { RedisPersistenceOptions } from '../src/index.ts'
+
+class Owner {
+  readonly taken: QueueEntry[] = []
+  fencedCount = 0
+  deliver(entry: QueueEntry): boolean {
+    this.taken.push(entry)
+    return true
+  }
+  fenced(): void {
+    this.fencedCount += 1
+  }
+  get texts(): string[] {
+    return this.taken.map(({ message }) => message.payload.toString())
+  }
+}
+
+let brokers = 0
+const host = (): PersistenceHost => ({
+  brokerId: `broker-${(brokers += 1)}`,
+  clock: systemClock,
+  limits: { maximumQueuedMessages: 1000, maximumQueuedBytes: 1e6, overflow: 'dropOldest' },
+  groupReady: () => undefined,
+  dropped: () => undefined,
+})
+
+function messageOf(text: string, topic = 'a'): Message {
+  return {
+    topic,
+    payload: Buffer.from(text),
+    qos: 2,
+    retain: false,
+    properties: undefined,
+    expiresAt: undefined,
+    publisher: 'publisher',
+    brokerId: 'broker',
+    brokerCounter: 1,
+  }
+}
+
+async function session(store: Persistence, clientId: string, owner = new Owner()): Promise<[SessionHandle, Owner]> {
+  const { handle } = await store.openSession({
+    clientId,
+    cleanStart: false,
+    sessionExpiryInterval: 1000,
+    will: undefined,
+    owner,
+  })
+  const options = { qos: 2, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
+  await store.subscribe(handle, [{ filter: 'a', ...options, subscriptionIdentifier: undefined }])
+  return [handle, owner]
+}
+
+describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-server)', () => {
+  let redis: SpawnedRedis
+  let admin: RedisConnection
+  const closing: (() => Promise<void>)[] = []
+  let prefixes = 0
+  let prefix = ''
+
+  beforeAll(async () => {
+    redis = await spawnRedis()
+    admin = new RedisConnection({ redis: redis.url })
+    await admin.open()
+  })
+  afterEach(async () => {
+    for (const close of closing.splice(0)) await close()
+  })
+  afterAll(async () => {
+    admin.close()
+    await redis.stop()
+  })
+
+  const fresh = (): void => void (prefix = `p${(prefixes += 1)}`)
+  async function opened(options: Partial<RedisPersistenceOptions> = {}): Promise<RedisPersistence> {
+    const store = new RedisPersistence({ redis: redis.url, prefix, ...options })
+    await store.open(host())
+    closing.push(async () => store.close())
+    return store
+  }
+  const key = (name: string): string => `{${prefix}1.p0}:${name}`
+  const calls = async (): Promise<number> =>
+    Number(/cmdstat_fcall:calls=(\d+)/.exec(String(await admin.command('', 'INFO', 'commandstats')))?.[1] ?? 0)
+
+  test('offers an entry whose news were lost, within 2 s', async () => {
+    fresh()
+    const [here, there] = [await opened(), await opened()]
+    const [, owner] = await session(here, 'client')
+    await admin.command('', 'CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await there.publish(messageOf('one'))
+    await expect.poll(() => owner.texts, { timeout: 3000 }).toEqual(['one'])
+    await there.publish(messageOf('two'))
+    await expect.poll(() => owner.texts, { timeout: 3000 }).toEqual(['one', 'two'])
+  })
+
+  test('fences what a broker had whose lease was lost, and lets another one go on', async () => {
+    fresh()
+    const here = await opened()
+    const [handle, owner] = await session(here, 'client')
+    await here.publish(messageOf('one'))
+    const holder = String(await admin.command('', 'HGET', key('s:client'), 'owner'))
+    // As if it had been silent for as long as a lease lasts.
+    await admin.command('', 'DEL', key(`l:${holder}`))
+    const there = await opened()
+    await there.publish(messageOf('two'))
+    await expect.poll(() => owner.fencedCount, { timeout: 4000 }).toBe(1)
+    await expect(here.read(handle, 0, 10)).rejects.toMatchObject({ code: 'FENCED' })
+    const [resumed] = await session(there, 'client')
+    expect((await there.read(resumed, 0, 10)).map(({ message: found }) => found.payload.toString())).toEqual([
+      'one',
+      'two',
+    ])
+  })
+
+  test('tells Redis later what was acknowledged while it did not answer', async () => {
+    fresh()
+    const own = await spawnRedis()
+    closing.push(async () => own.stop())
+    const store = new RedisPersistence({ redis: own.url, commandTimeout: 100, connectTimeout: 200 })
+    await store.open(host())
+    closing.unshift(async () => store.close())
+    const [handle] = await session(store, 'client')
+    for (const text of ['one', 'two']) await store.publish(messageOf(text))
+    own.process.kill('SIGSTOP')
+    const settled = Promise.all([store.acknowledge(handle, 1), store.release(handle, 2)])
+    await expect(store.publish(messageOf('three'))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    own.process.kill('SIGCONT')
+    await settled
+    const entries = await store.read(handle, 0, 1)
+    expect(entries.map(({ sequence, released }) => [sequence, released])).toEqual([[2, true]])
+  })
+
+  test('waits for a replica at durability replicated, and refuses without one', async () => {
+    fresh()
+    const lonely = new RedisPersistence({ redis: redis.url, prefix, durability: 'replicated', commandTimeout: 300 })
+    await expect(lonely.open(host())).rejects.toBeInstanceOf(PersistenceError)
+    const replica = await spawnRedis(['--replicaof', '127.0.0.1', String(redis.port)])
+    closing.push(async () => replica.stop())
+    await expect
+      .poll(async () => String(await admin.command('', 'INFO', 'replication')), { timeout: 5000 })
+      .toMatch(/state=online/)
+    const store = await opened({ durability: 'replicated' })
+    await session(store, 'client')
+    expect(await store.publish(messageOf('one'))).toBe(1)
+  })
+
+  test('refuses data of another schema, naming both', async () => {
+    fresh()
+    await admin.command('', 'SET', key('schema'), '9')
+    const store = new RedisPersistence({ redis: redis.url, prefix })
+    await expect(store.open(host())).rejects.toMatchObject({
+      code: 'REDIS_SCHEMA_MISMATCH',
+      message: expect.stringMatching(/schema 9.*schema 1/),
+    })
+  })
+
+  test.each([{ prefix: '{x}' }, { prefix: '' }, { durability: 'always' as 'redis' }])(
+    'refuses the option %o',
+    options => {
+      expect(() => new RedisPersistence({ redis: redis.url, ...options })).toThrow(PersistenceError)
+    },
+  )
+
+  test('asks Redis once for each step', async () => {
+    fresh()
+    const store = await opened()
+    const counted = async (step: () => Promise<unknown>): Promise<number> => {
+      const before = await calls()
+      await step()
+      return (await calls()) - before
+    }
+    const owner = new Owner()
+    let handle: SessionHandle = { clientId: '', epoch: '' }
+    const steps: Record<string, () => Promise<unknown>> = {
+      'connect and subscribe': async () => {
+        ;[handle] = await session(store, 'client', owner)
+      },
+      publish: async () => store.publish({ ...messageOf('one'), retain: true }),
+      'publish QoS 2': async () => store.publish(messageOf('two'), { session: handle, packetId: 1 }),
+      '64 acknowledgements': async () =>
+        Promise.all(Array.from({ length: 64 }, async (_, index) => store.acknowledge(handle, index + 1))),
+      'take over': async () =>
+        store.openSession({ clientId: 'client', cleanStart: false, sessionExpiryInterval: 9, will: undefined, owner }),
+    }
+    const found: Record<string, number> = {}
+    for (const [name, step] of Object.entries(steps)) found[name] = await counted(step)
+    // The lease is renewed every second, beside what is counted here.
+    const expected = {
+      'connect and subscribe': 2,
+      publish: 1,
+      'publish QoS 2': 1,
+      '64 acknowledgements': 1,
+      'take over': 1,
+    }
+    for (const [name, count] of Object.entries(expected)) {
+      expect(found[name], name).toBeGreaterThanOrEqual(count)
+      expect(found[name], name).toBeLessThanOrEqual(count + 1)
+    }
+    expect(owner.texts).toEqual(['one', 'two'])
+  })
+
+  test('passes on to every session of a topic with many subscriptions, whatever was matched before', async () => {
+    fresh()
+    const store = await opened()
+    const owners: Owner[] = []
+    for (let index = 0; index < 50; index += 1) {
+      expect(await store.publish(messageOf(`${index}`))).toBe(index)
+      owners.push((await session(store, `client ${index}`))[1])
+    }
+    await expect.poll(() => owners.map(({ taken }) => taken.length)).toEqual(owners.map((_, index) => 49 - index))
+  })
+})
+
+test('the README names the keys that the functions write', async () => {
+  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
+  const names = new Set<string>()
+  for (const file of ['context', 'groups', 'publish', 'queue', 'retained', 'sessions', 'subscriptions']) {
+    const source = await readFile(new URL(`../src/functions/${file}.ts`, import.meta.url), 'utf8')
+    for (const [, name = ''] of source.matchAll(/base \.\. '([a-z]+:?)'/g)) names.add(name)
+  }
+  expect(names.size).toBeGreaterThan(15)
+  expect([...names].filter(name => !readme.includes(`\`${name}`))).toEqual([])
+})
