@@ -77,6 +77,14 @@ let seconds = await inRows(numbers(sessions), 1000, async index => {
 report('a closed session with one subscription', ((await used()) - before) / sessions, 'bytes')
 report('sessions opened, subscribed and closed', sessions / seconds, 'a second')
 
+before = await used()
+await inRows(numbers(20_000), 500, async index => {
+  const handle = await open(store, `client-${index}`)
+  await subscribe(store, handle, `devices/${index}/out`)
+  await store.closeSession(handle, closing)
+})
+report('a further subscription', ((await used()) - before) / 20_000, 'bytes')
+
 const other = new RedisPersistence({ redis: redis.url })
 let start = performance.now()
 await other.open({ ...host, brokerId: 'other' })
