@@ -7,6 +7,8 @@ import { sharedStrategies } from './shared-strategy.ts'
 
 /** Beyond this backlog `sticky` no longer knows whose messages wait. */
 const rememberedPublishers = 1024
+/** Milliseconds after a claim that has failed. */
+const claimRetryDelay = 1000
 
 /** The members of one shared subscription that are connected here. MQTT 5.0 §4.8.2
  *
@@ -29,6 +31,8 @@ export class SharedGroup {
   #publishers: (string | undefined)[] = []
   /** A claim on an asynchronous store is on its way. */
   #claiming = false
+  /** Messages have come since that claim was made: that it found nothing says nothing of them. */
+  #readySinceClaim = false
 
   constructor(name: string, filter: string, engine: Engine) {
     this.name = name
@@ -68,6 +72,7 @@ export class SharedGroup {
   /** A message waits in the store; of which publisher, as far as it is known. */
   ready(publisher: string | undefined): void {
     this.#backlog = true
+    this.#readySinceClaim = true
     const { sharedSubscriptionStrategy } = this.#engine.options
     if (sharedSubscriptionStrategy === 'sticky' && this.#publishers.length < rememberedPublishers) {
       this.#publishers.push(publisher)
@@ -85,6 +90,7 @@ export class SharedGroup {
     while (this.#backlog && !this.#claiming) {
       const member = this.#next(this.#publishers[0], session => session.hasRoom)
       if (member === undefined) return
+      this.#readySinceClaim = false
       const claimed = this.#engine.persistence.claim(member.handle, this.name, 1)
       if (isPromise(claimed)) {
         this.#claiming = true
@@ -98,8 +104,8 @@ export class SharedGroup {
   #deal(member: Session, claimed: readonly QueueEntry[]): void {
     if (claimed.length > 0) this.#cursor = this.#picked + 1
     if (claimed.length === 0) {
-      this.#backlog = false
-      this.#publishers = []
+      this.#backlog = this.#readySinceClaim
+      if (!this.#backlog) this.#publishers = []
     } else this.#publishers.splice(0, claimed.length)
     for (const entry of claimed) member.sendClaimed(entry)
   }
@@ -107,6 +113,10 @@ export class SharedGroup {
   async #finishClaim(member: Session, claim: Promise<readonly QueueEntry[]>): Promise<void> {
     try {
       this.#deal(member, await claim)
+    } catch (error) {
+      // A store that can't be reached now may be later, and nothing else need ever ask again.
+      this.#engine.clock.setTimeout(() => this.#claim(), claimRetryDelay)
+      throw error
     } finally {
       this.#claiming = false
     }

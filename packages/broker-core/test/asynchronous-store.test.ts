@@ -1,3 +1,4 @@
+import { ManualClock } from '@x/contract/testing'
 import { describe, expect, test } from 'vitest'
 import { DelayedPersistence } from './support/delayed-persistence.ts'
 import { eachVersion } from './support/each-version.ts'
@@ -201,3 +202,37 @@ test('shared messages reach the members, each once, over a store that answers la
     }
   }
 })
+
+test('a shared message that comes while the answer "nothing" is on its way is claimed all the same', async () => {
+  const store = delayed(7)
+  const server = await startBroker({ persistence: store })
+  const member = await server.connect({ clientId: 'm' })
+  store.hold('claim')
+  // A new member looks whether anything waits; nothing does.
+  await member.subscribe(['$share/g/a', 1])
+  while (store.held('claim') < 1) await new Promise(setImmediate)
+  await server.broker.publish({ topic: 'a', qos: 1, payload: 'one' })
+  store.letGo('claim')
+  expect((await member.nextPublish()).payload).toBe('one')
+})
+
+for (const method of ['read', 'claim'] as const) {
+  test(`a ${method} that failed is made again`, async () => {
+    const store = delayed(7)
+    const clock = new ManualClock(Date.now())
+    const server = await startBroker({ persistence: store, clock })
+    const lasting = { clientId: 'c', properties: property.sessionExpiryInterval(1000) }
+    const first = await server.connect(lasting)
+    await first.subscribe([method === 'read' ? 'a' : '$share/g/a', 1])
+    await server.drop(first)
+    await server.broker.publish({ topic: 'a', qos: 1, payload: 'one' })
+    store.fail(method, new Error('out of reach'))
+    const second = await server.connect({ ...lasting, cleanStart: false })
+    while (server.errors.length === 0) await new Promise(setImmediate)
+    store.fail(method, undefined)
+    await second.expectNothing()
+    clock.advance(1000)
+    expect((await second.nextPublish()).payload).toBe('one')
+    server.errors.length = 0
+  })
+}
