@@ -85,8 +85,14 @@ async function start(parameters: readonly string[], port: number | undefined): P
 /** A Redis Cluster of that many primaries, with all slots served. */
 export async function spawnCluster(size = 3): Promise<SpawnedRedis> {
   const nodes: SpawnedRedis[] = []
-  for (let index = 0; index < size; index += 1) {
-    nodes.push(await spawnRedis(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000']))
+  const stop = async (): Promise<void> => void (await Promise.all(nodes.map(async node => node.stop())))
+  try {
+    for (let index = 0; index < size; index += 1) {
+      nodes.push(await spawnRedis(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000']))
+    }
+  } catch (error) {
+    await stop()
+    throw error
   }
   const clients = nodes.map(({ port }) => new Redis({ port, host: '127.0.0.1' }))
   const [first] = nodes
@@ -112,7 +118,7 @@ export async function spawnCluster(size = 3): Promise<SpawnedRedis> {
     url: `redis-cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join()}`,
     port: first.port,
     process: first.process,
-    stop: async () => void (await Promise.all(nodes.map(async node => node.stop()))),
+    stop,
   }
 }
 
