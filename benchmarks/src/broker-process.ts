@@ -4,8 +4,7 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Broker } from './brokers.ts'
-import type { HookStyle } from './scenarios.ts'
+import type { Broker, Served } from './brokers.ts'
 
 /** One core for the broker and another one for the load; undefined where that is not possible. */
 export interface Cores {
@@ -69,10 +68,10 @@ export class BrokerProcess {
   }
 
   /** Starts the broker on a free port. Throws when it does not listen within 5 s. */
-  static async start(broker: Broker, core: number | undefined, hook?: HookStyle): Promise<BrokerProcess> {
+  static async start(broker: Broker, core: number | undefined, served: Served = {}): Promise<BrokerProcess> {
     const port = await freePort()
     const directory = mkdtempSync(join(tmpdir(), 'bench-'))
-    const [file, ...args] = pinned(core, broker.command(port, directory, hook))
+    const [file, ...args] = pinned(core, broker.command(port, directory, served))
     const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'] })
     endWithUs(child)
     const started = new BrokerProcess(port, child, directory)

@@ -1,12 +1,16 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { HookStyle, ScenarioName } from './scenarios.ts'
+import { makeCertificate } from './certificate.ts'
+import type { Scenario, ScenarioName } from './scenarios.ts'
 
 /** A name that `--brokers` takes. */
 export type BrokerName = 'x' | 'aedes' | 'mosquitto'
+
+/** What a scenario asks of the broker beside MQTT on TCP. */
+export type Served = Pick<Scenario, 'hook' | 'transport'>
 
 /** How to run one broker. */
 export interface Broker {
@@ -15,7 +19,7 @@ export interface Broker {
   /** What to do to be able to run it. */
   readonly whenMissing: string
   /** Command line that serves MQTT on 127.0.0.1 at `port`; files it needs go to `directory`. */
-  readonly command: (port: number, directory: string, hook?: HookStyle) => readonly [string, ...string[]]
+  readonly command: (port: number, directory: string, served: Served) => readonly [string, ...string[]]
   /** Scenarios it cannot take part in, because it lacks the feature. */
   readonly lacks: readonly ScenarioName[]
 }
@@ -24,16 +28,20 @@ const here = fileURLToPath(new URL('.', import.meta.url))
 const ourPackage = join(here, '../../packages/broker')
 const ourCommand = join(ourPackage, 'dist/command.js')
 /** Statistics are off, as the others have them. */
-const ourOptions = ['--host', '127.0.0.1', '--log-level', 'silent', '--sys-interval', '0']
+const ourOptions = ['--log-level', 'silent', '--sys-interval', '0']
 
 function manifestVersion(file: string): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 
 /** Lossless and unlimited, without persistence and logs: the same work as the others do. */
-function mosquittoConfiguration(port: number): string {
+function mosquittoConfiguration(port: number, directory: string, { transport }: Served): string {
   return [
-    `listener ${port} 127.0.0.1`,
+    // By itself a listener for WebSockets is none to it, and then it ends.
+    ...(transport === 'ws' ? [`listener ${port + 1} 127.0.0.1`] : []),
+    `listener ${port} ${transport === 'ws' ? 'lo' : '127.0.0.1'}`,
+    ...(transport === 'ws' ? ['protocol websockets'] : []),
+    ...(transport === 'tls' ? tlsConfiguration(directory) : []),
     'allow_anonymous true',
     'persistence false',
     'log_dest none',
@@ -45,32 +53,46 @@ function mosquittoConfiguration(port: number): string {
   ].join('\n')
 }
 
+function tlsConfiguration(directory: string): string[] {
+  const { cert, key } = makeCertificate(directory)
+  // It gives its rights away before it reads them.
+  chmodSync(directory, 0o755)
+  chmodSync(key, 0o644)
+  return [`certfile ${cert}`, `keyfile ${key}`]
+}
+
 /** Every broker by the name that `--brokers` takes; the first is ours. */
 export const brokers: Readonly<Record<BrokerName, Broker>> = {
   x: {
     version: () => (existsSync(ourCommand) ? manifestVersion(join(ourPackage, 'package.json')) : undefined),
     whenMissing: 'build it with `npx tsc -b`',
-    command: (port, _directory, hook) =>
-      hook === undefined
-        ? [process.execPath, ourCommand, ...ourOptions, '--port', `${port}`]
-        : [process.execPath, join(here, 'brokers/hooked-server.js'), 'x', hook, `${port}`],
+    command: (port, directory, { hook, transport }) => {
+      if (hook !== undefined) return [process.execPath, join(here, 'brokers/hooked-server.js'), 'x', hook, `${port}`]
+      const command = [process.execPath, ourCommand, ...ourOptions] as const
+      if (transport === undefined) return [...command, '--listen', `mqtt://127.0.0.1:${port}`]
+      if (transport === 'ws') return [...command, '--listen', `ws://127.0.0.1:${port}`]
+      const { cert, key } = makeCertificate(directory)
+      return [...command, '--listen', `mqtts://127.0.0.1:${port}`, '--tls-cert', cert, '--tls-key', key]
+    },
     lacks: [],
   },
   aedes: {
     version: () => manifestVersion(join(dirname(createRequire(import.meta.url).resolve('aedes')), 'package.json')),
     whenMissing: 'install the dependencies with `npm run setup`',
-    command: (port, _directory, hook) =>
-      hook === undefined
-        ? [process.execPath, join(here, 'brokers/aedes-server.js'), `${port}`]
-        : [process.execPath, join(here, 'brokers/hooked-server.js'), 'aedes', hook, `${port}`],
+    command: (port, directory, { hook, transport = 'tcp' }) => {
+      if (hook !== undefined)
+        return [process.execPath, join(here, 'brokers/hooked-server.js'), 'aedes', hook, `${port}`]
+      const files = transport === 'tls' ? Object.values(makeCertificate(directory)) : []
+      return [process.execPath, join(here, 'brokers/aedes-server.js'), `${port}`, transport, ...files]
+    },
     lacks: ['shared-fanin', 'qos0-1-1-v5-properties'], // neither shared subscriptions nor MQTT 5
   },
   mosquitto: {
     version: () => /version ([\d.]+)/.exec(spawnSync('mosquitto', ['-h'], { encoding: 'utf8' }).stdout ?? '')?.[1],
     whenMissing: 'install it, for instance with `apt-get install mosquitto`',
-    command: (port, directory) => {
+    command: (port, directory, served) => {
       const file = join(directory, 'mosquitto.conf')
-      writeFileSync(file, mosquittoConfiguration(port))
+      writeFileSync(file, mosquittoConfiguration(port, directory, served))
       return ['mosquitto', '-c', file]
     },
     lacks: ['hook-sync', 'hook-callback', 'hook-async'],

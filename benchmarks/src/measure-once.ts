@@ -19,7 +19,7 @@ export async function measureOnce(
 ): Promise<Outcome> {
   let started: BrokerProcess | undefined
   try {
-    started = await BrokerProcess.start(broker, cores?.broker, scenario.hook)
+    started = await BrokerProcess.start(broker, cores?.broker, scenario)
     const plan = { port: started.port, brokerPid: started.pid, ...durations }
     const result = await runLoad({ scenario, plan }, cores?.load)
     return started.running ? { result } : { failure: 'the broker ended' }

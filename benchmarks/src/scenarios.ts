@@ -9,7 +9,11 @@ interface Described {
   readonly quick: boolean
   /** The broker has an `authorizePublish` that lets everything pass, and answers so. */
   readonly hook?: HookStyle
+  /** Plain TCP unless given. */
+  readonly transport?: Transport
 }
+
+export type Transport = 'tls' | 'ws'
 
 /** - `sync`: at once; by its return value where the broker knows that, otherwise by its callback
  * - `callback`: by its callback, at once
@@ -110,6 +114,10 @@ export type ScenarioName =
   | 'fanin-100-1'
   | 'pairs-100'
   | 'publishers-1000'
+  | 'ws-1-1'
+  | 'ws-fanout-1000'
+  | 'tls-1-1'
+  | 'tls-fanout-1000'
   | 'shared-fanin'
   | 'emqx-fanout'
   | 'latency-1-1'
@@ -200,6 +208,24 @@ export const scenarios: Readonly<Record<ScenarioName, Scenario>> = {
     topics: 'each',
     deliveriesPerMessage: 0,
     about: '1000 publishers, QoS 1, one at a time, 100 B, no subscriber',
+  },
+  'ws-1-1': { ...oneToOne, transport: 'ws', quick: false, about: '1 publisher, 1 subscriber, QoS 0, over WebSocket' },
+  'ws-fanout-1000': {
+    ...oneToOne,
+    transport: 'ws',
+    subscribers: 1000,
+    deliveriesPerMessage: 1000,
+    quick: false,
+    about: '1 publisher, 1000 subscribers, QoS 0, over WebSocket',
+  },
+  'tls-1-1': { ...oneToOne, transport: 'tls', quick: false, about: '1 publisher, 1 subscriber, QoS 0, over TLS 1.3' },
+  'tls-fanout-1000': {
+    ...oneToOne,
+    transport: 'tls',
+    subscribers: 1000,
+    deliveriesPerMessage: 1000,
+    quick: false,
+    about: '1 publisher, 1000 subscribers, QoS 0, over TLS 1.3',
   },
   'shared-fanin': {
     ...oneToOne,

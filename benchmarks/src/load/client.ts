@@ -1,8 +1,9 @@
-import { connect, type Socket } from 'node:net'
+import type { Transport } from '../scenarios.ts'
 import { type ProtocolVersion, connectFrame, disconnectFrame, firstByte } from './frames.ts'
 import { type FrameSink, FrameWalker } from './frame-walker.ts'
 import { Replies } from './replies.ts'
 import type { Tally } from './tally.ts'
+import { type Wire, openWire } from './wire.ts'
 
 /** Looks into messages; the buffer is valid during the call only. */
 export interface MessageReader {
@@ -24,10 +25,9 @@ export interface ClientOptions {
   /** Counts the PUBLISH frames that arrive. */
   readonly deliveries?: Tally
   readonly reader?: MessageReader
+  readonly transport?: Transport | undefined
 }
 
-/** Read by every socket in turn: its content is consumed within the read callback. */
-const readBuffer = Buffer.allocUnsafeSlow(262_144)
 const replies = new Replies()
 
 /**
@@ -38,7 +38,7 @@ const replies = new Replies()
 export class Client implements FrameSink {
   /** Set for publishers of QoS 1 and 2. */
   source: AcknowledgedSource | undefined
-  readonly #socket: Socket
+  readonly #wire: Wire
   readonly #walker: FrameWalker
   readonly #deliveries: Tally | undefined
   readonly #reader: MessageReader | undefined
@@ -49,20 +49,17 @@ export class Client implements FrameSink {
   /** Waits for CONNACK, SUBACK or UNSUBACK: one at a time. */
   #answered: (() => void) | undefined
 
-  constructor({ port, clientId, deliveries, reader }: ClientOptions) {
+  constructor({ port, clientId, deliveries, reader, transport }: ClientOptions) {
     this.#name = clientId
     this.#deliveries = deliveries
     this.#reader = reader
     this.#walker = new FrameWalker(this, reader === undefined)
-    const callback = (length: number): boolean => {
-      this.#read(length)
-      return true
-    }
-    this.#socket = connect({ port, host: '127.0.0.1', onread: { buffer: readBuffer, callback } })
-    this.#socket.setNoDelay(true)
-    this.#socket.on('error', error => this.#fail(error.message))
-    this.#socket.on('close', () => {
-      if (!this.#closing) this.#fail('connection closed by the broker')
+    this.#wire = openWire(transport, port, {
+      read: (bytes, length) => this.#read(bytes, length),
+      failed: error => this.#fail(error.message),
+      closed: () => {
+        if (!this.#closing) this.#fail('connection closed by the broker')
+      },
     })
   }
 
@@ -78,28 +75,29 @@ export class Client implements FrameSink {
   request(frame: Buffer): Promise<void> {
     return new Promise(resolve => {
       this.#answered = resolve
-      this.#socket.write(frame)
+      this.#wire.write(frame)
     })
   }
 
   /** Writes whole frames; false asks the caller to wait for `drained`. */
   write(frames: Buffer): boolean {
-    return this.#socket.write(frames)
+    return this.#wire.write(frames)
   }
 
   /** Calls back once the kernel has taken what was written. */
   drained(callback: () => void): void {
-    this.#socket.once('drain', callback)
+    this.#wire.socket.once('drain', callback)
   }
 
   /** Sends DISCONNECT and waits until the broker has closed the connection. */
   async disconnect(): Promise<void> {
     this.#closing = true
     const closed = new Promise<void>(resolve => {
-      this.#socket.once('close', () => resolve())
+      this.#wire.socket.once('close', () => resolve())
     })
-    this.#socket.end(disconnectFrame())
-    this.#socket.resume()
+    this.#wire.write(disconnectFrame())
+    this.#wire.socket.end()
+    this.#wire.socket.resume()
     await closed
   }
 
@@ -136,17 +134,17 @@ export class Client implements FrameSink {
     this.#reader?.message(buffer, end)
   }
 
-  #read(length: number): void {
-    this.#walker.feed(readBuffer, length)
+  #read(bytes: Uint8Array, length: number): void {
+    this.#walker.feed(bytes, length)
     const delivered = this.#seen + this.#walker.counted
     this.#seen = 0
     this.#walker.counted = 0
     if (delivered > 0) this.#deliveries?.add(delivered)
     const answer = replies.take()
     const next = this.source?.next()
-    if (answer !== undefined && next !== undefined) this.#socket.write(Buffer.concat([answer, next]))
-    else if (answer !== undefined) this.#socket.write(answer)
-    else if (next !== undefined) this.#socket.write(next)
+    if (answer !== undefined && next !== undefined) this.#wire.write(Buffer.concat([answer, next]))
+    else if (answer !== undefined) this.#wire.write(answer)
+    else if (next !== undefined) this.#wire.write(next)
   }
 
   #answer(request: string, code: number): void {

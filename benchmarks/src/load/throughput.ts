@@ -67,10 +67,11 @@ function topicOf(scenario: ThroughputScenario, index: number, message = 0): stri
 }
 
 async function openSubscribers(scenario: ThroughputScenario, port: number, deliveries: Tally): Promise<void> {
-  const { subscribers, version, qos, filter } = scenario
+  const { subscribers, version, qos, filter, transport } = scenario
   const clients = await openClients(subscribers, openConcurrency, index => ({
     port,
     version,
+    transport,
     clientId: `subscriber-${index}`,
     deliveries,
   }))
@@ -81,10 +82,11 @@ async function openSubscribers(scenario: ThroughputScenario, port: number, deliv
 }
 
 async function openPublishers(scenario: ThroughputScenario, port: number, acks: Tally): Promise<Publisher[]> {
-  const { publishers, version, qos, payloadBytes, inFlight } = scenario
+  const { publishers, version, qos, payloadBytes, inFlight, transport } = scenario
   const clients = await openClients(publishers, openConcurrency, index => ({
     port,
     version,
+    transport,
     clientId: `publisher-${index}`,
   }))
   const userProperties = Array.from(
