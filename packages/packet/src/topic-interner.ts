@@ -23,6 +23,13 @@ const LONGEST_CHAIN = 12
 
 const SMALLEST_TABLE = 64
 
+/** Look-ups after which it is decided anew which of the next topics are remembered. */
+const LOOKUPS_PER_DECISION = 4096
+/** With less than one topic found of so many, remembering costs more than it saves: a third of the time of a message. */
+const LOOKUPS_PER_FIND = 8
+/** Then one topic of so many is remembered, which is enough to find out when topics begin to come again. */
+const REMEMBERED_ONE_OF = 8
+
 /** Hash table with chains; grows until it holds `capacity` topics. */
 class Generation {
   readonly #capacity: number
@@ -82,7 +89,7 @@ class Generation {
 /** Turns topic bytes into strings, the same bytes into the same string object, which is decoded and checked once.
  *
  * Memory is bounded: topics are remembered in two generations of half the maximum each. A full young one becomes the old
- * one; what is used again moves back, the rest is forgotten.
+ * one; what is used again moves back, the rest is forgotten. While few topics come again, only a sample of them is remembered.
  * @see MQTT 5.0 §1.5.4 */
 export class TopicInterner {
   readonly #generationSize: number
@@ -92,6 +99,10 @@ export class TopicInterner {
   #old: Generation
   /** The topic of the previous call: a publisher often repeats its topic. */
   #latest: Entry | undefined
+  /** Since the last decision. */
+  #lookups = 0
+  #found = 0
+  #rememberOneOf = 1
 
   constructor(options: TopicInternerOptions = {}) {
     this.#generationSize = Math.max(1, Math.floor((options.maximumTopics ?? 16_384) / 2))
@@ -116,16 +127,30 @@ export class TopicInterner {
       return latest.text
     if (length > this.#maximumTopicBytes) return this.#decode(source, start, end, frameStart)
     const hash = hashOf(source, start, end)
-    const entry = this.#young.find(hash, source, start, length) ?? this.#find(hash, source, start, end, frameStart)
+    this.#lookups++
+    if (this.#lookups === LOOKUPS_PER_DECISION) this.#decide()
+    const entry = this.#young.find(hash, source, start, length) ?? this.#findEarlier(hash, source, start, length)
+    if (entry === undefined) return this.#learn(hash, source, start, end, frameStart)
+    this.#found++
     this.#latest = entry
     return entry.text
   }
 
-  /** The entry from the old generation, or a new one. */
-  #find(hash: number, source: Buffer, start: number, end: number, frameStart: number): Entry {
-    const earlier = this.#old.find(hash, source, start, end - start)
-    const text = earlier?.text ?? this.#decode(source, start, end, frameStart)
-    const bytes = earlier?.bytes ?? Uint8Array.prototype.slice.call(source, start, end)
+  /** The entry from the old generation, which becomes one of the young. */
+  #findEarlier(hash: number, source: Buffer, start: number, length: number): Entry | undefined {
+    const earlier = this.#old.find(hash, source, start, length)
+    return earlier === undefined ? undefined : this.#remember(hash, earlier.bytes, earlier.text)
+  }
+
+  #learn(hash: number, source: Buffer, start: number, end: number, frameStart: number): string {
+    const text = this.#decode(source, start, end, frameStart)
+    if (this.#lookups % this.#rememberOneOf === 0) {
+      this.#latest = this.#remember(hash, Uint8Array.prototype.slice.call(source, start, end), text)
+    }
+    return text
+  }
+
+  #remember(hash: number, bytes: Uint8Array, text: string): Entry {
     const entry: Entry = { hash, bytes, text, next: undefined }
     if (this.#young.full) {
       this.#old = this.#young
@@ -133,6 +158,12 @@ export class TopicInterner {
     }
     this.#young.add(entry)
     return entry
+  }
+
+  #decide(): void {
+    this.#rememberOneOf = this.#found * LOOKUPS_PER_FIND < this.#lookups ? REMEMBERED_ONE_OF : 1
+    this.#lookups = 0
+    this.#found = 0
   }
 
   #decode(source: Buffer, start: number, end: number, frameStart: number): string {

@@ -115,6 +115,21 @@ describe('memory', () => {
     expect(seen.get('t/0')).toBe(2)
   })
 
+  test('topics that never come again take little of it', () => {
+    const { topics } = counting(100_000)
+    for (let index = 0; index < 40_000; index++) intern(topics, `once/${index}`)
+    expect(topics.size).toBeLessThan(10_000)
+  })
+
+  test('topics that begin to come again are soon remembered, all of them', () => {
+    const { topics, seen } = counting(100_000)
+    for (let index = 0; index < 40_000; index++) intern(topics, `once/${index}`)
+    for (let round = 0; round < 20; round++) for (let index = 0; index < 2000; index++) intern(topics, `t/${index}`)
+    const before = new Map(seen)
+    for (let index = 0; index < 2000; index++) intern(topics, `t/${index}`)
+    expect(seen).toEqual(before)
+  })
+
   test('all topics up to half the maximum stay remembered', () => {
     const { topics, seen } = counting(4096)
     for (let round = 0; round < 3; round++) for (let index = 0; index < 2048; index++) intern(topics, `t/${index}`)
