@@ -397,7 +397,8 @@ export class Connection implements OutboxOwner, Deadlined {
   streamEnded(): void {
     if (this.#isOpen()) this.#leave({})
     this.outbox.close()
-    this.stream.end()
+    // A second end makes an error with its stack: 25 µs.
+    if (!this.stream.writableEnded) this.stream.end()
     this.stream.destroy()
   }
 

@@ -7,6 +7,8 @@ import type { Deadlined } from './deadline-wheel.ts'
 /** Heartbeats of another broker that may be missed before it is forgotten. */
 const missedHeartbeats = 3
 
+type News = 'birth' | 'heartbeat' | 'new/clients' | 'disconnect/clients' | 'new/subscribes' | 'new/unsubscribes'
+
 /** What brokers tell each other, and whoever subscribes to it, under `$SYS/<id>/`: that they are there, and who comes, goes and
  * subscribes. A message that nobody would get is not made. */
 export class Presence implements Deadlined {
@@ -14,11 +16,19 @@ export class Presence implements Deadlined {
   /** ms since the epoch of the last heartbeat of each other broker that is there, by id. */
   readonly brokers: Record<string, number> = Object.create(null) as Record<string, number>
   readonly #engine: Engine
-  readonly #prefix: string
+  readonly #topics: Readonly<Record<News, string>>
 
   constructor(engine: Engine) {
     this.#engine = engine
-    this.#prefix = `$SYS/${engine.options.id}/`
+    const topicOf = (news: News): string => `$SYS/${engine.options.id}/${news}`
+    this.#topics = {
+      birth: topicOf('birth'),
+      heartbeat: topicOf('heartbeat'),
+      'new/clients': topicOf('new/clients'),
+      'disconnect/clients': topicOf('disconnect/clients'),
+      'new/subscribes': topicOf('new/subscribes'),
+      'new/unsubscribes': topicOf('new/unsubscribes'),
+    }
   }
 
   /** This broker is there, and will say so each `heartbeatInterval`. */
@@ -65,9 +75,9 @@ export class Presence implements Deadlined {
     if (sender !== id) this.brokers[sender] = this.#engine.clock.now()
   }
 
-  #tell(kind: string, payload: string | (() => string)): void {
+  #tell(news: News, payload: string | (() => string)): void {
     const engine = this.#engine
-    const topic = this.#prefix + kind
+    const topic = this.#topics[news]
     if (engine.passThrough && engine.router.plan(topic).size === 0) return
     const text = typeof payload === 'string' ? payload : payload()
     const publication = new Publication(

@@ -1,6 +1,7 @@
 import type { Message, Subscription } from '@x/contract'
 import type { Engine } from './engine.ts'
 import { isPromise } from './maybe-promise.ts'
+import { Publication } from './publication.ts'
 import type { Session } from './session.ts'
 
 interface Feed {
@@ -64,7 +65,7 @@ export class RetainedFeeds {
     const { subscriptionIdentifier } = subscription
     const subscriptionIdentifiers = subscriptionIdentifier === undefined ? undefined : [subscriptionIdentifier]
     if (qos === 0 || !session.stored) {
-      session.send(this.#engine.publicationOf(message), qos, true, subscriptionIdentifiers)
+      session.send(Publication.of(message), qos, true, subscriptionIdentifiers)
       return
     }
     const delivery = { message, qos, retain: true, subscriptionIdentifiers }

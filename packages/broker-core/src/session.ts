@@ -388,13 +388,13 @@ export class Session implements SessionOwner, Recipient {
     for (const entry of entries) {
       if (this.#phase !== 'open') return false
       if (this.#window !== undefined && !this.#window.hasRoom(this.#inflightLimit, entry.sequence)) return false
-      this.#takeEntry(entry)
+      this.#takeEntry(entry, true)
     }
     if (entries.length < asked) this.#behind = false
     return true
   }
 
-  #takeEntry(entry: QueueEntry): void {
+  #takeEntry(entry: QueueEntry, wasRead = false): void {
     const { sequence, qos, retain, subscriptionIdentifiers } = entry
     this.#takenThrough = Math.max(this.#takenThrough, sequence)
     if (entry.released) {
@@ -409,7 +409,8 @@ export class Session implements SessionOwner, Recipient {
       this.#settleLater(sequence)
       return
     }
-    const publication = forwarded(this.engine, this.connection.client, this.engine.publicationOf(entry.message))
+    const stored = wasRead ? this.engine.recall(entry.message) : this.engine.publicationOf(entry.message)
+    const publication = forwarded(this.engine, this.connection.client, stored)
     if (publication === undefined) this.#settleLater(sequence)
     else this.#sendInflight(publication, { qos, retain, dup, subscriptionIdentifiers }, sequence)
   }

@@ -6,12 +6,14 @@ import type { Logger } from '@x/contract'
 /** Logs who comes, who goes, and what goes wrong. */
 export function logEvents(broker: Broker, logger: Logger): void {
   broker.on('clientReady', (client: Client) => {
+    if (!isLogged(logger, 'info')) return
     const { id, version, keepalive, clean } = client
     const { listener } = client
     const fields = { client: id, address: addressOf(client), listener, version, keepalive, clean }
     logger.info(fields, `client ${id} connected`)
   })
   broker.on('clientDisconnect', (client: Client) => {
+    if (!isLogged(logger, 'info')) return
     logger.info({ client: client.id, address: addressOf(client) }, `client ${client.id} disconnected`)
   })
   broker.on('clientError', (client: Client, error: Error) => {
@@ -31,6 +33,11 @@ export function logEvents(broker: Broker, logger: Logger): void {
   broker.on('error', (error: Error) => {
     logger.error({ err: error, ...codesOf(error) }, sentenceOf(error))
   })
+}
+
+/** Asked where it may happen thousands of times a second: an address alone is a system call. */
+function isLogged(logger: Logger, level: 'info'): boolean {
+  return logger.isLevelEnabled === undefined || logger.isLevelEnabled(level)
 }
 
 function codesOf(error: Error): { code?: unknown; reasonCode?: unknown } {

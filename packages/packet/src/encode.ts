@@ -8,6 +8,7 @@ import { assertEncodable, assertPublishEncodable } from './encodable.ts'
 import { PacketError } from './packet-error.ts'
 import { packetHeader } from './packet-types.ts'
 import { encodeProperties } from './property-encode.ts'
+import { plainAnswer } from './plain-answer.ts'
 import { PublishFrame } from './publish-frame.ts'
 import { publishBytes } from './publish-writer.ts'
 import { checkUtf8 } from './utf8.ts'
@@ -92,7 +93,7 @@ function encodeAck(packet: AnyAck, version: ProtocolVersion): Buffer {
 
 function encodeControl(packet: Exclude<Packet, PublishPacket>, version: ProtocolVersion): Buffer {
   if (version === 5) checkPropertyValues(packet)
-  const frame = generated(packet, version)
+  const frame = version === 5 ? generated(packet, version) : (plainAnswer(packet) ?? generated(packet, version))
   checkControl(frame, version)
   return frame
 }
