@@ -88,13 +88,14 @@ export class BrokerProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
 
-  /** Kills it: it has nothing to save, and closing ten thousand connections politely measures nothing. */
-  async close(): Promise<void> {
+  /** Kills it: it has nothing to save, and closing ten thousand connections politely measures nothing. With `SIGTERM` it may
+   * end by itself. */
+  async close(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
     if (this.running) {
       const exited = new Promise<void>(resolve => {
         this.#child.once('exit', () => resolve())
       })
-      this.#child.kill('SIGKILL')
+      this.#child.kill(signal)
       await exited
     }
     rmSync(this.#directory, { recursive: true, force: true })
