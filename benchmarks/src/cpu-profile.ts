@@ -33,11 +33,11 @@ const placesByAddress: readonly (readonly [string, Place])[] = [
 
 /** The share of each place in the time that the process was busy with connections: idling and start-up are left out. */
 export function sharesOf({ nodes, samples, timeDeltas }: CpuProfile): Map<Place, number> {
-  const placeOf = placesOfNodes(nodes)
+  const placeOfNode = placesOfNodes(nodes)
   const times = new Map<Place, number>(places.map(place => [place, 0]))
   let total = 0
   for (const [index, id] of samples.entries()) {
-    const place = placeOf.get(id)
+    const place = placeOfNode.get(id)
     const time = timeDeltas[index] ?? 0
     if (place === undefined) continue
     times.set(place, (times.get(place) ?? 0) + time)

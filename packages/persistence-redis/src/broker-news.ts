@@ -1,6 +1,6 @@
 /** What one broker is told by the functions that others call; each with a number that ascends by one. */
 export type News =
-  | { readonly kind: 'delivered'; readonly number: number; readonly record: Buffer; readonly offers: readonly Buffer[] }
+  | { readonly kind: 'delivered'; readonly number: number; readonly messages: readonly DeliveredMessage[] }
   | { readonly kind: 'fenced'; readonly number: number; readonly epoch: string }
   | {
       readonly kind: 'groups'
@@ -9,13 +9,23 @@ export type News =
       readonly groups: readonly string[]
     }
 
+/** A message, and for each session that has it in its queue the epoch, the sequence and the delivery. */
+export interface DeliveredMessage {
+  readonly record: Buffer
+  readonly offers: readonly Buffer[]
+}
+
+/** Fields of one offer. */
+export const offerSize = 3
+
 /** Undefined: a kind that a later release has brought. */
 export function decodeNews(payload: Buffer): News | undefined {
-  const [numberText, kind, first = Buffer.alloc(0), ...rest] = fieldsOf(payload)
+  const [numberText, kind, ...fields] = fieldsOf(payload)
+  const [first = Buffer.alloc(0), ...rest] = fields
   const number = Number(numberText?.toString() ?? 0)
   switch (kind?.toString()) {
     case 'd':
-      return { kind: 'delivered', number, record: first, offers: rest }
+      return { kind: 'delivered', number, messages: messagesOf(fields) }
     case 'f':
       return { kind: 'fenced', number, epoch: rest[0]?.toString() ?? '' }
     case 'g': {
@@ -25,6 +35,17 @@ export function decodeNews(payload: Buffer): News | undefined {
     default:
       return undefined
   }
+}
+
+function messagesOf(fields: readonly Buffer[]): DeliveredMessage[] {
+  const messages: DeliveredMessage[] = []
+  for (let index = 0; index + 1 < fields.length;) {
+    const offers = index + 2
+    const next = offers + offerSize * Number(fields[index + 1])
+    messages.push({ record: fields[index] as Buffer, offers: fields.slice(offers, next) })
+    index = next
+  }
+  return messages
 }
 
 function fieldsOf(payload: Buffer): Buffer[] {

@@ -17,6 +17,7 @@ import { keepMessage, messageBytes, PersistenceError } from '@x/contract'
 import type { RedisConnection } from '@x/redis-connection'
 import { RedisError } from '@x/redis-connection'
 import { BrokerLease, leaseDuration } from './broker-lease.ts'
+import { offerSize } from './broker-news.ts'
 import { library } from './functions/library.ts'
 import {
   decodeEntries,
@@ -28,6 +29,7 @@ import {
 } from './message-record.ts'
 import { OwnedSessions } from './owned-sessions.ts'
 import type { Fields } from './owned-sessions.ts'
+import { PublishBatch } from './publish-batch.ts'
 import { retainedRange } from './retained-range.ts'
 import type { Settlements } from './settlements.ts'
 import { StoreCalls } from './store-calls.ts'
@@ -50,6 +52,7 @@ export class OpenStore {
   readonly #parts: OpenStoreParts
   readonly #calls: StoreCalls
   readonly #sessions: OwnedSessions
+  readonly #publishes: PublishBatch
   readonly #lease: BrokerLease
   #openings = 0
   #closed = false
@@ -57,8 +60,9 @@ export class OpenStore {
   private constructor(parts: OpenStoreParts, base: string) {
     const { connection, instance, host } = parts
     this.#parts = parts
-    this.#calls = new StoreCalls(connection, base, instance, host)
+    this.#calls = new StoreCalls(connection, { base, instance, host }, () => this.#publishes.flush())
     const sessions = new OwnedSessions(this.#calls, host)
+    this.#publishes = new PublishBatch(this.#calls, sessions)
     this.#sessions = sessions
     this.#lease = new BrokerLease({
       renew: async hadLease => this.#renew(hadLease),
@@ -191,27 +195,8 @@ export class OpenStore {
     return answers.map(answer => answer === 1)
   }
 
-  async publish(message: Message, receipt?: Receipt): Promise<number> {
-    const { topic, qos, retain, payload, publisher, expiresAt } = message
-    const answering = this.#calls.call(
-      'publish',
-      topic,
-      qos,
-      retain ? (payload.length === 0 ? 'd' : 's') : '',
-      publisher === undefined ? '0' : `1${publisher}`,
-      expiresAt ?? '',
-      messageBytes(message),
-      encodeMessage(message),
-      this.#calls.limits(),
-      ...(receipt === undefined ? [] : [receipt.session.clientId, receipt.session.epoch, receipt.packetId]),
-    )
-    // The publisher's bytes are its own again once this returns.
-    const kept = qos > 0 && this.#sessions.size > 0 ? keepMessage(message) : undefined
-    const [reached, offers, drops, groups] = (await answering) as [number, (Buffer | number)[], Fields, Buffer[]]
-    if (kept !== undefined) this.#sessions.offer(offers, kept)
-    this.#sessions.reportDrops(drops)
-    this.#sessions.announce(groups, publisher)
-    return reached
+  publish(message: Message, receipt?: Receipt): Promise<number> {
+    return this.#publishes.add(message, receipt)
   }
 
   async enqueue({ clientId, epoch }: SessionHandle, deliveries: readonly Delivery[]): Promise<void> {
@@ -223,10 +208,14 @@ export class OpenStore {
       messageBytes(delivery.message),
       delivery.message.expiresAt ?? '',
     ])
-    const answer = await this.#calls.call('enqueue', clientId, epoch, this.#calls.limits(), ...parameters)
+    const answer = await this.#calls.call('enqueue', this.#calls.limits(), clientId, epoch, ...parameters)
     const [offers, drops] = answer as [(Buffer | number)[], Fields]
     // All or none of them are offered.
-    kept.forEach((message, index) => this.#sessions.offer(offers.slice(index * 4, index * 4 + 4), message))
+    if (offers.length > 0) {
+      kept.forEach((message, index) =>
+        this.#sessions.offer(offers.slice(index * offerSize, (index + 1) * offerSize), message),
+      )
+    }
     this.#sessions.reportDrops(drops)
   }
 

@@ -93,6 +93,10 @@ export class OwnedSession {
       return
     }
     if (sequence < this.#next) return
+    if (sequence === this.#next && this.#early.size === 0 && entry !== undefined) {
+      this.#deliver(entry)
+      return
+    }
     this.#early.set(sequence, entry)
     this.#drain()
   }

@@ -1,5 +1,5 @@
 import type { Message, PersistenceHost, SessionOwner } from '@x/contract'
-import { decodeNews } from './broker-news.ts'
+import { decodeNews, offerSize } from './broker-news.ts'
 import { decodeEntries, decodeMessage, entryOf } from './message-record.ts'
 import { OwnedSession } from './owned-session.ts'
 import type { StoreCalls } from './store-calls.ts'
@@ -73,17 +73,18 @@ export class OwnedSessions {
     if (this.#closed || news === undefined) return
     const expected = this.#heard + 1
     this.#heard = news.number
-    if (news.kind === 'delivered') this.offer(news.offers, decodeMessage(news.record))
-    else if (news.kind === 'fenced') this.fence(news.epoch)
+    if (news.kind === 'delivered') {
+      for (const { record, offers } of news.messages) this.offer(offers, decodeMessage(record))
+    } else if (news.kind === 'fenced') this.fence(news.epoch)
     else for (const group of news.groups) this.#host.groupReady(group, news.publisher)
     if (news.number > expected) this.lookAgain()
   }
 
-  /** Client, epoch, sequence and delivery of each. */
-  offer(offers: Fields, message: Message): void {
-    for (let index = 0; index + 3 < offers.length; index += 4) {
-      const session = this.#byEpoch.get(String(offers[index + 1]))
-      session?.offer(entryOf(Number(offers[index + 2]), offers[index + 3] as Buffer, false, message))
+  /** Epoch, sequence and delivery of each, from the index on. */
+  offer(offers: Fields, message: Message, from = 0): void {
+    for (let index = from; index + 2 < offers.length; index += offerSize) {
+      const session = this.#byEpoch.get(String(offers[index]))
+      session?.offer(entryOf(Number(offers[index + 1]), offers[index + 2] as Buffer, false, message))
     }
   }
 

@@ -11,16 +11,19 @@ const largestBatch = 64
 /** Milliseconds until what could not be sent is tried again. */
 const retryDelay = 250
 
-/** What the settlements of one session in one batch are answered with. */
+/** The settlements of one session in one batch, which share their answer. */
 interface Waiting {
+  readonly handle: SessionHandle
+  /** Kind and number of each, one after the other. */
+  text: string
   readonly promise: Promise<void>
   resolve(): void
   reject(error: unknown): void
 }
 
 export interface SettlementsHost {
-  /** Answers 1 for each that was carried out, 0 for each that was fenced. */
-  settle(parameters: readonly (string | number)[]): Promise<readonly number[]>
+  /** Takes client, epoch and settlements of each session; answers 1 for each, and 0 for one that is fenced. */
+  settle(parameters: readonly string[]): Promise<readonly number[]>
   fenced(handle: SessionHandle): Error
   /** Whether the same call may succeed later. */
   mayRetry(error: unknown): boolean
@@ -32,9 +35,8 @@ export interface SettlementsHost {
  * would be sent again. All of it may be repeated. */
 export class Settlements {
   readonly #host: SettlementsHost
-  #parameters: (string | number)[] = []
-  #handles: SessionHandle[] = []
   #waiting = new Map<string, Waiting>()
+  #size = 0
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
@@ -42,16 +44,15 @@ export class Settlements {
     this.#host = host
   }
 
-  /** Settlements of one session in one batch share their answer. */
   add(handle: SessionHandle, kind: SettlementKind, number: number): Promise<void> {
-    this.#parameters.push(handle.clientId, handle.epoch, kind, number)
-    this.#handles.push(handle)
     let waiting = this.#waiting.get(handle.epoch)
     if (waiting === undefined) {
-      waiting = deferred()
+      waiting = waitingOf(handle)
       this.#waiting.set(handle.epoch, waiting)
     }
-    if (this.#handles.length >= largestBatch) this.flush()
+    waiting.text += kind + number
+    this.#size += 1
+    if (this.#size >= largestBatch) this.flush()
     else this.#timer ??= setTimeout(() => this.flush(), longestWait)
     return waiting.promise
   }
@@ -60,12 +61,11 @@ export class Settlements {
   flush(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer)
     this.#timer = undefined
-    if (this.#handles.length === 0) return
-    const [parameters, handles, waiting] = [this.#parameters, this.#handles, this.#waiting]
-    this.#parameters = []
-    this.#handles = []
+    if (this.#size === 0) return
+    const waiting = [...this.#waiting.values()]
     this.#waiting = new Map()
-    void this.#send(parameters, handles, waiting)
+    this.#size = 0
+    void this.#send(waiting)
   }
 
   /** Sends the rest, and tries nothing again. */
@@ -74,7 +74,7 @@ export class Settlements {
     this.#closed = true
   }
 
-  async #settle(parameters: readonly (string | number)[]): Promise<readonly number[]> {
+  async #settle(parameters: readonly string[]): Promise<readonly number[]> {
     for (;;) {
       try {
         return await this.#host.settle(parameters)
@@ -85,27 +85,23 @@ export class Settlements {
     }
   }
 
-  async #send(
-    parameters: readonly (string | number)[],
-    handles: readonly SessionHandle[],
-    waiting: ReadonlyMap<string, Waiting>,
-  ): Promise<void> {
+  async #send(waiting: readonly Waiting[]): Promise<void> {
     try {
-      const answers = await this.#settle(parameters)
-      handles.forEach((handle, index) => {
-        if (answers[index] === 0) waiting.get(handle.epoch)?.reject(this.#host.fenced(handle))
+      const answers = await this.#settle(waiting.flatMap(({ handle, text }) => [handle.clientId, handle.epoch, text]))
+      waiting.forEach((one, index) => {
+        if (answers[index] === 0) one.reject(this.#host.fenced(one.handle))
+        else one.resolve()
       })
-      for (const one of waiting.values()) one.resolve()
     } catch (error) {
-      for (const one of waiting.values()) one.reject(error)
+      for (const one of waiting) one.reject(error)
     }
   }
 }
 
-function deferred(): Waiting {
-  let settle: Omit<Waiting, 'promise'> | undefined
+function waitingOf(handle: SessionHandle): Waiting {
+  let settle: Pick<Waiting, 'resolve' | 'reject'> | undefined
   const promise = new Promise<void>((resolve, reject) => {
     settle = { resolve, reject }
   })
-  return { promise, resolve: () => settle?.resolve(), reject: error => settle?.reject(error) }
+  return { handle, text: '', promise, resolve: () => settle?.resolve(), reject: error => settle?.reject(error) }
 }

@@ -1,5 +1,6 @@
-import type { PersistenceHost } from '@x/contract'
+import type { PersistenceError, PersistenceHost, Receipt } from '@x/contract'
 import { systemClock } from '@x/contract'
+import { redisErrorOf } from '@x/redis-connection'
 import type { RedisArgument, RedisConnection } from '@x/redis-connection'
 import { library } from './functions/library.ts'
 import { Settlements } from './settlements.ts'
@@ -12,11 +13,20 @@ export class StoreCalls {
   readonly #base: string
   readonly #instance: string
   readonly #host: PersistenceHost
+  readonly #before: () => void
   #uncertain = false
+  /** Code of what messages fail with, which is reported once. */
+  #failing: string | undefined
 
-  /** @param base what every key begins with; its hash tag makes every change atomic, also in a cluster */
-  constructor(connection: RedisConnection, base: string, instance: string, host: PersistenceHost) {
+  /** @param base what every key begins with; its hash tag makes every change atomic, also in a cluster
+   * @param before sends the messages that were published before a call */
+  constructor(
+    connection: RedisConnection,
+    { base, instance, host }: { base: string; instance: string; host: PersistenceHost },
+    before: () => void,
+  ) {
     this.#connection = connection
+    this.#before = before
     this.#base = base
     this.#instance = instance
     this.#host = host
@@ -34,11 +44,37 @@ export class StoreCalls {
     return uncertain
   }
 
-  /** Calls a function, after everything that was settled before.
+  /** Calls a function, after everything that was published and settled before.
    * @throws PersistenceError */
   async call(name: string, ...parameters: readonly RedisArgument[]): Promise<unknown> {
+    this.#before()
     this.settlements.flush()
     return this.#send(name, parameters)
+  }
+
+  /** Runs the task at the end of this turn, before its calls are sent. */
+  atTurnEnd(task: () => void): void {
+    this.#connection.atTurnEnd(task)
+  }
+
+  /** @throws PersistenceError when none of the messages was stored, as far as is known */
+  publish(messages: readonly RedisArgument[]): Promise<unknown> {
+    return this.#send('publish', [this.limits(), ...messages])
+  }
+
+  /** What one message of several has failed with. */
+  publishError(answer: string, receipt: Receipt | undefined): PersistenceError {
+    if (answer === 'FENCED' && receipt !== undefined) return fencedError(receipt.session)
+    this.#uncertain = true
+    const coded = redisErrorOf(new Error(answer))
+    if (this.#failing !== coded.code) this.#connection.report(coded)
+    this.#failing = coded.code
+    return storeErrorOf(coded)
+  }
+
+  /** All messages of a call were stored: what single ones failed with before is over. */
+  recovered(): void {
+    this.#failing = undefined
   }
 
   /** The limits of queues as the functions take them. */

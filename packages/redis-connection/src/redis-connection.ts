@@ -108,15 +108,20 @@ export class RedisConnection {
       this.#trouble = undefined
       return answer
     } catch (error) {
-      if (!isUnknownFunction(error)) throw this.#report(error)
+      if (!isUnknownFunction(error)) throw this.report(error)
       // Redis was restarted without its data, or a failover came before the library had reached the replica.
       try {
         await (this.#loading ??= this.#load())
         return await this.#send(library, name, key, parameters)
       } catch (again) {
-        throw this.#report(again)
+        throw this.report(again)
       }
     }
+  }
+
+  /** Runs the task at the end of this turn, before its calls are sent: what the task calls goes with them. */
+  atTurnEnd(task: () => void): void {
+    this.#pipeline.atTurnEnd(task)
   }
 
   /** Sends a plain command; `key` decides the node. */
@@ -124,7 +129,7 @@ export class RedisConnection {
     try {
       return await this.#pipeline.send(key, command)
     } catch (error) {
-      throw this.#report(error)
+      throw this.report(error)
     }
   }
 
@@ -168,7 +173,7 @@ export class RedisConnection {
 
   readonly #onError = (error: unknown): void => {
     this.#lastError = lastNodeErrorOf(error)
-    if (this.#opened) this.#report(error)
+    if (this.#opened) this.report(error)
   }
 
   readonly #onReady = (): void => {
@@ -177,7 +182,7 @@ export class RedisConnection {
   }
 
   readonly #onClose = (): void => {
-    if (this.#opened && !this.#closed) this.#report(this.#lastError ?? new Error('Connection is closed.'))
+    if (this.#opened && !this.#closed) this.report(this.#lastError ?? new Error('Connection is closed.'))
   }
 
   async #connect(): Promise<void> {
@@ -246,7 +251,8 @@ export class RedisConnection {
     return isCluster(this.#client) ? this.#client.nodes('master') : [this.#client]
   }
 
-  #report(error: unknown): RedisError {
+  /** Tells `onError` unless it knows of the same trouble; answers the error with its code. */
+  report(error: unknown): RedisError {
     const coded = redisErrorOf(error)
     if (this.#closed || !this.#opened) return coded
     // A lost connection is one trouble, by whatever words it shows.

@@ -35,6 +35,9 @@ export interface PipelineHost {
 export class TurnPipeline {
   readonly #host: PipelineHost
   #calls: Call[] = []
+  /** What is to be done before they are sent. */
+  #tasks: (() => void)[] = []
+  #scheduled = false
   readonly #flights = new Set<Flight>()
   #timer: NodeJS.Timeout | undefined
   #closed = false
@@ -49,9 +52,15 @@ export class TurnPipeline {
         reject(new RedisError('REDIS_CLOSED', { message: 'the connection to Redis is closed' }))
         return
       }
-      if (this.#calls.length === 0) setImmediate(() => this.#flush())
+      this.#schedule()
       this.#calls.push({ key, command, resolve, reject })
     })
+  }
+
+  /** Runs the task at the end of this turn; what it sends goes out with the rest. */
+  atTurnEnd(task: () => void): void {
+    this.#schedule()
+    this.#tasks.push(task)
   }
 
   /** Sends what is there at once, and answers when everything on its way is answered. */
@@ -72,7 +81,15 @@ export class TurnPipeline {
     this.#failAll(new RedisError('REDIS_CLOSED', { message: 'the connection to Redis is closed' }))
   }
 
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => this.#flush())
+  }
+
   #flush(): void {
+    for (const task of this.#tasks.splice(0)) task()
+    this.#scheduled = false
     const calls = this.#calls
     if (calls.length === 0) return
     this.#calls = []

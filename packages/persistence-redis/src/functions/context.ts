@@ -1,13 +1,19 @@
 /** What all functions share: time, frames, counts, and what is told to brokers when a function ends.
  *
- * A context `c` lives for one call. `c.deliveries[owner]` and `c.ready` are collected on the way and told at the end, so that a
- * broker gets one message for each call. */
+ * A context `c` lives for one call. What other brokers are to be told is collected on the way and told at the end, so that each gets
+ * one message for each call; so are the states of sessions that get messages (`c.states`). */
 export const context: string = String.raw`
 -- While a library is loaded, redis.call is not there yet.
 local function call(...) return redis.call(...) end
 
-local function begin(keys, now, instance)
-  return { base = keys[1], instance = instance, given = now, queued = 0, drops = {}, ready = {}, remote = {}, own = {} }
+local function begin(keys, now, instance, limits)
+  return {
+    base = keys[1], instance = instance, given = now, limitsText = limits, queued = 0, drops = {}, ready = {}, states = {}, appended = {},
+    -- Of the message at hand: offers to this broker, and to others.
+    own = {}, remote = {},
+    -- Of all messages so far: what is told to the others.
+    news = {}, announced = {},
+  }
 end
 
 local function microseconds()
@@ -64,26 +70,52 @@ local function tell(c, instance, fields)
   call('PUBLISH', c.base .. 'c:' .. instance, frame(fields))
 end
 
-local function announceGroups(c, groups, publisher)
-  if #groups == 0 then return end
-  for _, other in ipairs(call('SMEMBERS', c.base .. 'brokers')) do
-    if other ~= c.instance then
-      local fields = { 'g', publisher }
-      for _, group in ipairs(groups) do fields[#fields + 1] = group end
-      tell(c, other, fields)
-    end
+-- A message of this publisher ('': unknown) waits in a group.
+local function announce(c, group, publisher)
+  local groups = c.announced[publisher]
+  if not groups then
+    groups = {}
+    c.announced[publisher] = groups
   end
+  groups[group] = true
 end
 
--- To be called last: 'record' is the message that was delivered, if any.
-local function finish(c, record)
-  count(c, 'queued', c.queued)
-  for owner, fields in pairs(c.remote) do
-    table.insert(fields, 1, record)
-    table.insert(fields, 1, 'd')
-    tell(c, owner, fields)
+-- Other brokers will be told that their sessions have this message, for which 'c.remote' was collected.
+local function offer(c, record)
+  if not next(c.remote) then return end
+  for owner, offers in pairs(c.remote) do
+    local fields = c.news[owner]
+    if not fields then
+      fields = { 'd' }
+      c.news[owner] = fields
+    end
+    fields[#fields + 1] = record
+    fields[#fields + 1] = #offers / 3
+    for _, field in ipairs(offers) do fields[#fields + 1] = field end
   end
-  announceGroups(c, c.ready, '')
+  c.remote = {}
+end
+
+-- To be called last.
+local function finish(c)
+  count(c, 'queued', c.queued)
+  for _, client in ipairs(c.appended) do
+    local state = c.states[client]
+    call('HSET', c.base .. 's:' .. client, 'last', state.last, 'taken', state.taken, 'waiting', state.waiting,
+      'waitingBytes', state.waitingBytes)
+  end
+  for owner, fields in pairs(c.news) do tell(c, owner, fields) end
+  for _, group in ipairs(c.ready) do announce(c, group, '') end
+  if not next(c.announced) then return end
+  for _, other in ipairs(call('SMEMBERS', c.base .. 'brokers')) do
+    if other ~= c.instance then
+      for publisher, groups in pairs(c.announced) do
+        local fields = { 'g', publisher }
+        for group in pairs(groups) do fields[#fields + 1] = group end
+        tell(c, other, fields)
+      end
+    end
+  end
 end
 
 local function fenced(client, epoch)

@@ -23,8 +23,8 @@ local function takeFrom(c, name, place)
 end
 
 -- Whether the message now waits in the group; otherwise the limits have dropped it. 'delivery' is QoS and RETAIN as published.
-local function join(c, name, entry, limitsText)
-  local limits = limitsOf(limitsText)
+local function join(c, name, entry)
+  local limits = limitsOf(c.limitsText)
   local state = call('HMGET', c.base .. 'gs:' .. name, 'bytes', 'last', 'claimed')
   local bytes, claimed = tonumber(state[1] or 0), state[3] or 0
   local size = call('ZCARD', c.base .. 'gz:' .. name)

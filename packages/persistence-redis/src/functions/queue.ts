@@ -5,13 +5,14 @@ export const queue: string = String.raw`
 local unlimited = 4294967295
 
 local function entryOf(fields)
-  -- In the order of 'add'.
-  return { record = fields[2], delivery = fields[4], bytes = tonumber(fields[6]), expires = fields[8] }
+  -- As 'add' writes it.
+  local bytes, expires, delivery = string.match(fields[4], '^(%d+);(%d*);(.*)$')
+  return { record = fields[2], delivery = delivery, bytes = tonumber(bytes), expires = expires }
 end
 
 local function add(c, client, sequence, entry)
-  call('XADD', c.base .. 'q:' .. client, sequence .. '-0', 'm', entry.record, 'd', entry.delivery, 'b', entry.bytes,
-    'x', entry.expires)
+  call('XADD', c.base .. 'q:' .. client, sequence .. '-0', 'm', entry.record,
+    'd', entry.bytes .. ';' .. entry.expires .. ';' .. entry.delivery)
   c.queued = c.queued + 1
 end
 
@@ -71,31 +72,36 @@ local function saveState(c, client, state)
     state.behind and '1' or '0', 'waiting', state.waiting, 'waitingBytes', state.waitingBytes)
 end
 
--- An owner that is not behind is offered the entry and taken to take it; when it does not, it says so ('behind').
-local function append(c, client, entry, limits)
-  local state = loadState(c, client)
+-- An owner that is not behind is offered the entry and taken to take it; when it does not, it says so ('behind'). The state is written
+-- by 'finish'.
+local function append(c, client, entry)
+  local state = c.states[client]
+  if not state then
+    state = loadState(c, client)
+    c.states[client] = state
+    c.appended[#c.appended + 1] = client
+  end
   if state.owner and not state.behind then
     local sequence = state.last + 1
     add(c, client, sequence, entry)
-    call('HSET', c.base .. 's:' .. client, 'last', sequence, 'taken', sequence)
+    state.last, state.taken = sequence, sequence
     local offers = c.own
     if state.owner ~= c.instance then
-      c.remote[state.owner] = c.remote[state.owner] or {}
       offers = c.remote[state.owner]
+      if not offers then
+        offers = {}
+        c.remote[state.owner] = offers
+      end
     end
     local size = #offers
-    offers[size + 1], offers[size + 2], offers[size + 3], offers[size + 4] = client, state.epoch, sequence, entry.delivery
+    offers[size + 1], offers[size + 2], offers[size + 3] = state.epoch, sequence, entry.delivery
     return
   end
-  if not makeRoom(c, client, state, entry.bytes, limits, 1) then
-    saveState(c, client, state)
-    return
-  end
+  if not makeRoom(c, client, state, entry.bytes, c.limitsText, 1) then return end
+  add(c, client, state.last + 1, entry)
   state.last = state.last + 1
-  add(c, client, state.last, entry)
   state.waiting = state.waiting + 1
   state.waitingBytes = state.waitingBytes + entry.bytes
-  saveState(c, client, state)
 end
 
 -- Counts again what waits above 'taken'.
@@ -115,15 +121,14 @@ local function recount(c, client, state)
   end
 end
 
--- now, instance, client, epoch, limits, then record, delivery, bytes, expires for each
+-- now, instance, limits, client, epoch, then record, delivery, bytes, expires for each
 F.enqueue = function(keys, args)
-  local c = begin(keys, args[1], args[2])
-  local client, epoch = args[3], args[4]
+  local c = begin(keys, args[1], args[2], args[3])
+  local client, epoch = args[4], args[5]
   if not owns(c, client, epoch) then return fenced(client, epoch) end
-  local limits = args[5]
   for index = 6, #args, 4 do
     append(c, client, { record = args[index], delivery = args[index + 1], bytes = tonumber(args[index + 2]),
-      expires = args[index + 3] }, limits)
+      expires = args[index + 3] })
   end
   finish(c)
   return { c.own, c.drops }
@@ -218,39 +223,52 @@ F.missed = function(keys, args)
   return { entries, state.last }
 end
 
-local function acknowledge(c, client, sequence)
-  local stream = c.base .. 'q:' .. client
+-- An entry that waits, which its owner has not taken, is counted no more.
+local function stopWaiting(c, client, sequence)
+  if isClaimed(c, client, sequence) then return end
+  local found = call('XRANGE', c.base .. 'q:' .. client, sequence .. '-0', sequence .. '-0')[1]
+  if not found then return end
+  call('HINCRBY', c.base .. 's:' .. client, 'waiting', -1)
+  call('HINCRBY', c.base .. 's:' .. client, 'waitingBytes', -entryOf(found[2]).bytes)
+end
+
+local function acknowledge(c, client, sequences)
+  local stream, ids = c.base .. 'q:' .. client, {}
   local taken = tonumber(call('HGET', c.base .. 's:' .. client, 'taken') or 0)
-  if tonumber(sequence) > taken and not isClaimed(c, client, sequence) then
-    local found = call('XRANGE', stream, sequence .. '-0', sequence .. '-0')[1]
-    if found then
-      call('HINCRBY', c.base .. 's:' .. client, 'waiting', -1)
-      call('HINCRBY', c.base .. 's:' .. client, 'waitingBytes', -entryOf(found[2]).bytes)
-    end
+  for index, sequence in ipairs(sequences) do
+    if tonumber(sequence) > taken then stopWaiting(c, client, sequence) end
+    ids[index] = sequence .. '-0'
   end
-  if remove(c, client, sequence) == 0 then return end
-  call('HDEL', c.base .. 'r:' .. client, sequence)
-  call('HDEL', c.base .. 'g:' .. client, sequence)
+  local removed = call('XDEL', stream, unpack(ids))
+  if removed == 0 then return end
+  c.queued = c.queued - removed
+  call('HDEL', c.base .. 'r:' .. client, unpack(sequences))
+  call('HDEL', c.base .. 'g:' .. client, unpack(sequences))
   -- An empty stream would stay.
   if call('XLEN', stream) == 0 then call('DEL', stream) end
 end
 
--- now, instance, then client, epoch, kind, number for each: acknowledge, release or complete. 0 for those that are fenced.
+-- now, instance, then client, epoch and what is settled for each session: 'a' (acknowledge), 'r' (release) or 'c' (complete), each
+-- with its number. 1 for each session, 0 for those that are fenced.
 F.settle = function(keys, args)
   local c = begin(keys, args[1], args[2])
-  local answers, owned = {}, {}
-  for index = 3, #args, 4 do
-    local client, epoch, kind, number = args[index], args[index + 1], args[index + 2], args[index + 3]
-    if owned[epoch] == nil then owned[epoch] = owns(c, client, epoch) end
-    answers[#answers + 1] = owned[epoch] and 1 or 0
-    if owned[epoch] then
-      if kind == 'a' then
-        acknowledge(c, client, number)
-      elseif kind == 'c' then
-        call('HDEL', c.base .. 'i:' .. client, number)
-      elseif #call('XRANGE', c.base .. 'q:' .. client, number .. '-0', number .. '-0') == 1 then
-        call('HSET', c.base .. 'r:' .. client, number, 1)
+  local answers = {}
+  for index = 3, #args, 3 do
+    local client, epoch = args[index], args[index + 1]
+    local isOwner = owns(c, client, epoch)
+    answers[#answers + 1] = isOwner and 1 or 0
+    if isOwner then
+      local acknowledged = {}
+      for kind, number in string.gmatch(args[index + 2], '(%a)(%d+)') do
+        if kind == 'a' then
+          acknowledged[#acknowledged + 1] = number
+        elseif kind == 'c' then
+          call('HDEL', c.base .. 'i:' .. client, number)
+        elseif #call('XRANGE', c.base .. 'q:' .. client, number .. '-0', number .. '-0') == 1 then
+          call('HSET', c.base .. 'r:' .. client, number, 1)
+        end
       end
+      if #acknowledged > 0 then acknowledge(c, client, acknowledged) end
     end
   end
   finish(c)

@@ -3,9 +3,13 @@
  *
  * A node of the tree is the path of levels, each with `/` before it; its value counts the filters that lead through it. */
 export const subscriptions: string = String.raw`
-local function walk(c, filter, by)
+-- What was found out about the takers of a topic holds no longer.
+local function changed(c)
   -- Begins with the time, so that the numbers of a tree that was lost don't come again.
   if call('INCR', c.base .. 'nv') == 1 then call('SET', c.base .. 'nv', string.format('%.0f', microseconds())) end
+end
+
+local function walk(c, filter, by)
   local path = ''
   for level in string.gmatch(filter .. '/', '([^/]*)/') do
     path = path .. '/' .. level
@@ -20,12 +24,15 @@ local function isRouted(c, filter)
 end
 
 local function route(c, filter, client, options)
+  changed(c)
   if not isRouted(c, filter) then walk(c, filter, 1) end
   call('HSET', c.base .. 'f:' .. filter, '>' .. client, options)
 end
 
 local function unroute(c, filter, client)
-  if call('HDEL', c.base .. 'f:' .. filter, '>' .. client) == 1 and not isRouted(c, filter) then walk(c, filter, -1) end
+  if call('HDEL', c.base .. 'f:' .. filter, '>' .. client) == 0 then return end
+  changed(c)
+  if not isRouted(c, filter) then walk(c, filter, -1) end
 end
 
 local function plainOf(filter)
@@ -36,6 +43,7 @@ local function leaveGroup(c, name, client)
   local members = c.base .. 'm:' .. name
   call('HDEL', members, client)
   if call('EXISTS', members) == 1 then return end
+  changed(c)
   local filter = plainOf(name)
   c.queued = c.queued - call('ZCARD', c.base .. 'gz:' .. name)
   call('DEL', c.base .. 'gz:' .. name, c.base .. 'gm:' .. name, c.base .. 'gs:' .. name)
@@ -45,6 +53,7 @@ end
 
 local function joinGroup(c, name, client, options)
   if call('EXISTS', c.base .. 'm:' .. name) == 0 then
+    changed(c)
     local filter = plainOf(name)
     if not isRouted(c, filter) then walk(c, filter, 1) end
     call('HSET', c.base .. 'f:' .. filter, name, '')
@@ -101,29 +110,6 @@ local function search(c, topic)
   local there = call('HMGET', nodes, unpack(paths))
   for index, path in ipairs(paths) do
     if there[index] then found[#found + 1] = path end
-  end
-  return found
-end
-
--- What topics have matched, as long as the tree stays as it is. For each base: a library serves several stores.
-local known = {}
-local knownBytes = 4 * 1024 * 1024
-
--- The filters that match, as paths of the tree.
-local function matching(c, topic)
-  local version = call('GET', c.base .. 'nv')
-  if not version then return {} end
-  local cache = known[c.base]
-  if not cache or cache.version ~= version or cache.bytes > knownBytes then
-    cache = { version = version, topics = {}, bytes = 0 }
-    known[c.base] = cache
-  end
-  local found = cache.topics[topic]
-  if not found then
-    found = search(c, topic)
-    cache.topics[topic] = found
-    cache.bytes = cache.bytes + #topic + 100
-    for _, path in ipairs(found) do cache.bytes = cache.bytes + #path end
   end
   return found
 end
