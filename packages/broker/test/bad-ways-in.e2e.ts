@@ -85,6 +85,29 @@ describe.skipIf(!authority.works)('on a port for everything', () => {
     await expect.poll(() => way.broker.entrances[0]?.connections).toBe(0)
   })
 
+  test('a denied peer is closed before it has said anything', async () => {
+    const way = await openWay({ protocols: all, tls: server, deny: ['127.0.0.1'], maximumConnectionRate: 1 })
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      expect(await readAll(openSocket({ port: way.port, host: '127.0.0.1' }))).toBe('')
+    }
+    // Nor does it use up the rate of those who may come.
+    expect(way.refusals.map(({ code }) => code)).toEqual(['ADDRESS_DENIED', 'ADDRESS_DENIED', 'ADDRESS_DENIED'])
+  })
+
+  test.for<[string, string]>([
+    ['TLS handshake', '\x16\x03\x01\x02\x00\x01'],
+    ['HTTP request', 'GET / HTTP/1.1\r\n'],
+    ['PROXY header', 'PROXY TCP4 203.0.113'],
+  ])('a broker that closes does not wait for half a %s', async ([, bytes]) => {
+    const way = await open()
+    const socket = openSocket({ port: way.port, host: '127.0.0.1' })
+    socket.write(Buffer.from(bytes, 'latin1'))
+    await expect.poll(() => way.broker.entrances[0]?.connections).toBe(1)
+    const ended = readAll(socket)
+    await way.broker.close()
+    expect(await ended).toBe('')
+  })
+
   test(`${tries} broken connections of every kind leave nothing behind`, { timeout: 120_000 }, async () => {
     const way = await open()
     const kinds: readonly ((done: () => void) => void)[] = [

@@ -61,6 +61,8 @@ export class Listener {
   readonly #http: HttpLayer | undefined
   readonly #entrance: Entrance
   readonly #isPlain: boolean
+  /** In a TLS handshake, for which the TLS layer has a deadline. */
+  readonly #securing = new Set<Duplex>()
   /** What may be spoken without TLS, and within it. */
   readonly #layers: readonly Layer[]
   readonly #secureLayers: readonly Layer[]
@@ -126,6 +128,7 @@ export class Listener {
     for (const server of this.#servers) server.close()
     this.#servers.length = 0
     this.#handshakes.close()
+    for (const socket of this.#securing) socket.destroy()
     this.#http?.close()
   }
 
@@ -188,7 +191,7 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
-    const problem = this.#admission.problemOfNumber(performance.now())
+    const problem = this.#problemOfPeer(socket) ?? this.#admission.problemOfNumber(performance.now())
     if (problem !== undefined) {
       this.#refuse(socket, problem)
       return
@@ -204,6 +207,12 @@ export class Listener {
     // Asked for now, it is still known when the connection has gone.
     void socket.remoteAddress
     this.#recognise(socket, this.#layers, this.#trusted)
+  }
+
+  /** Before a denied peer has cost a handshake. Behind a proxy the peer is not the client, whose address is known later. */
+  #problemOfPeer(socket: Socket): ConnectionRefused | undefined {
+    if (this.#trusted !== undefined || !this.#admission.filtersAddresses) return undefined
+    return this.#admission.problemOfAddress(socket.remoteAddress)
   }
 
   /** What is spoken next, behind a PROXY header where one may stand. */
@@ -252,6 +261,7 @@ export class Listener {
   #beginTls(socket: Socket): void {
     // The TLS layer has a deadline of its own.
     this.#handshakes.end(socket)
+    this.#securing.add(socket)
     // Who ends its side within the handshake has gone.
     socket.allowHalfOpen = false
     this.#tls?.serve(socket)
@@ -259,7 +269,9 @@ export class Listener {
 
   #secured(socket: TLSSocket): void {
     socket.on('error', ignore)
-    const { connDetails } = beneath(socket) as Described
+    const raw: Described = beneath(socket)
+    this.#securing.delete(raw)
+    const { connDetails } = raw
     if (connDetails !== undefined) (socket as Described).connDetails = { ...connDetails, isTls: true }
     this.#handshakes.begin(socket)
     this.#recognise(socket, this.#secureLayers, undefined)
@@ -271,14 +283,14 @@ export class Listener {
     const said = (socket as Described).connDetails ?? detailsOfSocket(socket as Socket)
     const peer = (socket as Socket).remoteAddress
     const details = this.#trusted === undefined ? said : detailsOfRequest(said, request.headers, this.#trusted, peer)
-    const problem = this.#admission.problemOfAddress(details.ipAddress)
+    const problem = this.#trusted && this.#admission.problemOfAddress(details.ipAddress)
     if (problem !== undefined) throw problem
     Object.assign(request, { connDetails: { ...details, isWebsocket: true } })
   }
 
   #handOver(socket: Described): void {
     const { connDetails } = socket
-    if (this.#admission.filtersAddresses) {
+    if (this.#trusted !== undefined && this.#admission.filtersAddresses) {
       const problem = this.#admission.problemOfAddress(connDetails?.ipAddress ?? (socket as Socket).remoteAddress)
       if (problem !== undefined) {
         this.#refuse(socket, problem)
@@ -302,7 +314,9 @@ export class Listener {
 
   #refuse(socket: Duplex, error: Error): void {
     this.#handshakes.end(socket)
-    const { connDetails, remoteAddress, remotePort } = beneath(socket) as Described & Partial<Socket>
+    const raw = beneath(socket) as Described & Partial<Socket>
+    this.#securing.delete(raw)
+    const { connDetails, remoteAddress, remotePort } = raw
     const origin = {
       listener: this.name,
       remoteAddress: connDetails?.ipAddress ?? remoteAddress,
