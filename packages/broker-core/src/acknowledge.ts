@@ -2,7 +2,7 @@ import type { QueueEntry } from '@x/contract'
 import type { FrameReader } from '@x/packet'
 import { writeAck } from '@x/packet'
 import type { Connection } from './connection.ts'
-import { after } from './maybe-promise.ts'
+import { after, isPromise } from './maybe-promise.ts'
 import { packetOf } from './packet-form.ts'
 import type { BrokerPacket } from './packet-form.ts'
 import { ReasonCode } from './reason-code.ts'
@@ -32,12 +32,36 @@ export function receiveAck(connection: Connection, reader: FrameReader): void {
   }
 }
 
-/** The client may use the packet id again; it is told so even if we did not know it ([MQTT5-4.3.3-11]). */
+/** The client may use the packet id again; it is told so even if we did not know it ([MQTT5-4.3.3-11]), and not before the
+ * store has forgotten the id: a new message under it would be taken for the old one. */
 function receivePubrel(connection: Connection, session: Session, messageId: number): void {
-  const known = session.removeReceived(messageId)
   const { engine } = connection
-  if (known && session.stored) engine.watch(engine.persistence.complete(session.handle, messageId), 'complete')
-  sendAck(connection, 'pubcomp', messageId, known ? ReasonCode.success : ReasonCode.packetIdentifierNotFound)
+  if (!session.received.has(messageId)) {
+    sendAck(connection, 'pubcomp', messageId, ReasonCode.packetIdentifierNotFound)
+    return
+  }
+  const completed = session.stored ? engine.persistence.complete(session.handle, messageId) : undefined
+  if (isPromise(completed)) void completeLater(connection, session, messageId, completed)
+  else sendPubcomp(connection, session, messageId)
+}
+
+async function completeLater(
+  connection: Connection,
+  session: Session,
+  messageId: number,
+  completed: Promise<void>,
+): Promise<void> {
+  try {
+    await completed
+    sendPubcomp(connection, session, messageId)
+  } catch (error) {
+    connection.fail(error)
+  }
+}
+
+function sendPubcomp(connection: Connection, session: Session, messageId: number): void {
+  session.removeReceived(messageId)
+  sendAck(connection, 'pubcomp', messageId, ReasonCode.success)
 }
 
 export function sendAck(

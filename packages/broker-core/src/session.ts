@@ -53,6 +53,8 @@ export class Session implements SessionOwner, Recipient {
   #subscriptions: Map<string, Subscription> | undefined
   /** Packet ids of QoS 2 messages from the client that await PUBREL. Undefined until the first. */
   #received: Set<number> | undefined
+  /** The last PUBREL that waits for a store which answers later: they go out in the order of their PUBRECs (MQTT 5.0 §4.6). */
+  #releasing: Promise<void> | undefined
   #handle: SessionHandle | undefined
   /** Undefined until the first QoS 1 or 2 message is sent. */
   #window: InflightWindow | undefined
@@ -267,8 +269,22 @@ export class Session implements SessionOwner, Recipient {
     }
     window.release(sequence)
     const stored = this.#storedSequence(sequence)
-    if (stored !== undefined) this.engine.watch(this.engine.persistence.release(this.handle, stored), 'release')
-    writePubrel(this, messageId, 0)
+    // PUBREL ends the client's memory of the id: if the store could still forget the PUBREC, the message would come twice.
+    const released = stored === undefined ? undefined : this.engine.persistence.release(this.handle, stored)
+    if (!isPromise(released)) {
+      writePubrel(this, messageId, 0)
+      return
+    }
+    this.#releasing = this.#pubrelAfter(Promise.all([this.#releasing, released]), messageId)
+  }
+
+  async #pubrelAfter(stored: Promise<unknown>, messageId: number): Promise<void> {
+    try {
+      await stored
+    } catch (error) {
+      this.connection.fail(error)
+    }
+    if (this.#phase !== 'closed') writePubrel(this, messageId, 0)
   }
 
   /** PUBCOMP: the QoS 2 flow is over. */

@@ -7,7 +7,7 @@ import { property } from './support/property.ts'
 import { sessionSuite } from './support/session-suite.ts'
 import { startBroker } from './support/start-broker.ts'
 import type { TestBroker } from './support/start-broker.ts'
-import { connect, pingreq, publish, puback, subscribe } from './support/wire.ts'
+import { connect, pingreq, publish, puback, pubrec, pubrel, subscribe } from './support/wire.ts'
 
 function delayed(seed: number): DelayedPersistence {
   return new DelayedPersistence(new MemoryPersistence(), seed)
@@ -24,9 +24,13 @@ async function held(): Promise<{ server: TestBroker; store: DelayedPersistence }
   return { server: await startBroker({ persistence: store }), store }
 }
 
-/** Until so many answers of `publish` are kept back. */
-async function untilHeld(store: DelayedPersistence, count: number): Promise<void> {
-  while (store.held('publish') < count) await new Promise(setImmediate)
+/** Until so many answers of a method are kept back. */
+async function untilHeld(
+  store: DelayedPersistence,
+  count: number,
+  method: 'publish' | 'release' | 'complete' = 'publish',
+): Promise<void> {
+  while (store.held(method) < count) await new Promise(setImmediate)
 }
 
 eachVersion(({ version, lasting, test: versionTest }) => {
@@ -57,6 +61,45 @@ eachVersion(({ version, lasting, test: versionTest }) => {
       await client.nextAck('pubrec', 7)
     },
   )
+
+  versionTest('PUBREL and PUBCOMP wait until the store knows; PUBRELs keep their order (MQTT 5.0 §4.6)', async () => {
+    const { server, store } = await held()
+    const client = await server.connect({ ...lasting, clientId: 'c' })
+    await client.subscribe(['a', 2])
+    store.hold('release')
+    store.hold('complete')
+    client.publish({ topic: 'b', qos: 2, id: 1, payload: 'x' })
+    await client.nextAck('pubrec', 1)
+    const ids: number[] = []
+    for (const payload of ['1', '2', '3']) {
+      await server.broker.publish({ topic: 'a', qos: 2, payload })
+      ids.push((await client.nextPublish()).id)
+    }
+    client.send(...ids.map(id => pubrec(id)), pubrel(1))
+    await untilHeld(store, 3, 'release')
+    await untilHeld(store, 1, 'complete')
+    await client.expectNothing()
+    store.letGo('complete')
+    await client.nextAck('pubcomp', 1)
+    store.letGo('release')
+    for (const id of ids) await client.nextAck('pubrel', id)
+  })
+
+  versionTest('a store that cannot note PUBREC or PUBREL: the connection ends unanswered', async () => {
+    for (const method of ['release', 'complete'] as const) {
+      const { server, store } = await held()
+      const client = await server.connect({ ...lasting, clientId: 'c' })
+      await client.subscribe(['a', 2])
+      client.publish({ topic: 'b', qos: 2, id: 9, payload: 'x' })
+      await client.nextAck('pubrec', 9)
+      await server.broker.publish({ topic: 'a', qos: 2, payload: 'x' })
+      const { id } = await client.nextPublish()
+      store.fail(method, new Error('disk full'))
+      client.send(method === 'release' ? pubrec(id) : pubrel(9))
+      const frames = await client.closed()
+      expect(frames.some(({ type }) => type === 'pubrel' || type === 'pubcomp')).toBe(false)
+    }
+  })
 
   versionTest('QoS 0 messages do not wait for a store that need not know them', async () => {
     const { server, store } = await held()

@@ -85,9 +85,9 @@ export interface Persistence {
    * Unknown sequences are ignored, so it may be repeated. */
   acknowledge(session: SessionHandle, sequence: number): MaybePromise<void>
   /** PUBREC arrived: the message is no longer needed, the PUBREL is ([MQTT5-4.3.3-6]). Later reads show the entry with
-   * `released: true`. May be repeated. */
+   * `released: true`. PUBREL goes out after the answer. May be repeated. */
   release(session: SessionHandle, sequence: number): MaybePromise<void>
-  /** PUBREL arrived: the packet id of a receipt is free again. May be repeated. */
+  /** PUBREL arrived: the packet id of a receipt is free again. PUBCOMP goes out after the answer. May be repeated. */
   complete(session: SessionHandle, packetId: number): MaybePromise<void>
 
   /** Gives up to `limit` waiting messages of a shared group to this session, which must be a member. They become

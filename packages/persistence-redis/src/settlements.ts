@@ -3,7 +3,7 @@ import type { SessionHandle } from '@x/contract'
 /** `a`: acknowledge, `r`: release, `c`: complete. */
 export type SettlementKind = 'a' | 'r' | 'c'
 
-/** Milliseconds that a settlement may wait for others. */
+/** Milliseconds that an acknowledgement may wait for others. The rest goes out with its turn: clients wait for it. */
 const longestWait = 10
 /** Settlements that are sent without waiting for more. */
 const largestBatch = 64
@@ -29,7 +29,7 @@ export interface SettlementsHost {
   mayRetry(error: unknown): boolean
 }
 
-/** Acknowledgements of clients on their way to Redis: nobody waits for one, so they travel together.
+/** Acknowledgements of clients on their way to Redis: they travel together.
  *
  * What Redis could not be told is told later: a client does not say it twice, and a QoS 2 message whose end was forgotten
  * would be sent again. All of it may be repeated. */
@@ -38,6 +38,7 @@ export class Settlements {
   #waiting = new Map<string, Waiting>()
   #size = 0
   #timer: NodeJS.Timeout | undefined
+  #soon: NodeJS.Immediate | undefined
   #closed = false
 
   constructor(host: SettlementsHost) {
@@ -53,14 +54,17 @@ export class Settlements {
     waiting.text += kind + number
     this.#size += 1
     if (this.#size >= largestBatch) this.flush()
+    else if (kind !== 'a') this.#soon ??= setImmediate(() => this.flush())
     else this.#timer ??= setTimeout(() => this.flush(), longestWait)
     return waiting.promise
   }
 
   /** Sends what waits: before anything else that a session asks for. */
   flush(): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer)
+    clearTimeout(this.#timer)
+    clearImmediate(this.#soon)
     this.#timer = undefined
+    this.#soon = undefined
     if (this.#size === 0) return
     const waiting = [...this.#waiting.values()]
     this.#waiting = new Map()
