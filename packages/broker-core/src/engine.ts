@@ -251,11 +251,27 @@ export class Engine implements Deadlined, PersistenceHost {
         expiresAt: messageExpiryInterval === undefined ? undefined : now + messageExpiryInterval * 1000,
       },
     )
-    if (this.hooks.authorizePublish === undefined) return this.publish(publication, connection)
+    if (this.hooks.authorizePublish === undefined) {
+      return after(this.publish(publication, connection), () => this.#confirmWill(will))
+    }
+    return this.#publishAuthorized(will, publication, connection)
+  }
+
+  async #publishAuthorized(will: Will, publication: Publication, connection: Connection | undefined): Promise<void> {
+    const now = this.clock.now()
     const packet = packetOf(publication, false, now)
-    return after(this.hooks.authorizePublish(connection?.client ?? null, packet), () =>
-      this.publish(republish(publication, packet, now), connection),
-    )
+    try {
+      await this.hooks.authorizePublish?.(connection?.client ?? null, packet)
+    } catch (error) {
+      this.#confirmWill(will)
+      throw error
+    }
+    await this.publish(republish(publication, packet, now), connection)
+    this.#confirmWill(will)
+  }
+
+  #confirmWill(will: Will): void {
+    if (!this.closed) this.watch(this.persistence.confirmWill?.(will), 'confirmWill')
   }
 
   /** Looks after an answer nobody waits for: a failure becomes the broker's `error` event. */
@@ -296,12 +312,21 @@ export class Engine implements Deadlined, PersistenceHost {
       do {
         due = await this.persistence.claimDue(sweepBatch)
         for (const item of due) {
-          if (item.kind === 'will') await this.publishWill(item.will)
-          else this.counters.sessionsExpired += 1
+          if (item.kind === 'sessionExpired') this.counters.sessionsExpired += 1
+          else await this.#publishDue(item.will)
         }
       } while (due.length === sweepBatch)
     } finally {
       this.#sweeping = false
+    }
+  }
+
+  /** One that can't be published does not keep back the others. */
+  async #publishDue(will: Will): Promise<void> {
+    try {
+      await this.publishWill(will)
+    } catch (error) {
+      this.fail(error, 'publishWill')
     }
   }
 

@@ -103,6 +103,11 @@ export interface Persistence {
    * is over, sessions that have expired. What it answers is already carried out in the store. */
   claimDue(limit: number): MaybePromise<readonly Due[]>
 
+  /** A will that `openSession`, `closeSession` or `claimDue` has answered was published, or a hook has refused it. May be
+   * repeated. A store that several brokers share has this method, and keeps the will until then: since its broker may
+   * have died, `claimDue` answers it again 30 s after each time it was answered. */
+  confirmWill?(will: Will): MaybePromise<void>
+
   /** What is stored now; may be a moment old. */
   counts(): MaybePromise<PersistenceCounts>
 }

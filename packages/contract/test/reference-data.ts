@@ -37,6 +37,8 @@ export interface ReferenceSession {
 /** What several reference stores share: a database, as it were. Everything is a scan; nothing is clever. */
 export class ReferenceData {
   readonly hosts: Set<PersistenceHost> = new Set()
+  /** Wills that were answered and not confirmed, with the time to answer them again. */
+  readonly claimedWills: Map<Will, number> = new Map()
   readonly sessions: Map<string, ReferenceSession> = new Map()
   readonly retained: Map<string, Message> = new Map()
   readonly groups: Map<string, Waiting[]> = new Map()

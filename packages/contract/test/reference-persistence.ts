@@ -76,7 +76,7 @@ export class ReferencePersistence implements Persistence {
       received: [...session.received],
       sentThrough: session.sentThrough,
       lastSequence: session.lastSequence,
-      dueWill,
+      dueWill: this.#answered(dueWill),
     }
   }
 
@@ -92,11 +92,11 @@ export class ReferencePersistence implements Persistence {
     session.takenThrough = session.sentThrough
     if (interval === 0) {
       this.data.end(session, closing.sentThrough)
-      return will
+      return this.#answered(will)
     }
     this.data.putBack(session, closing.sentThrough)
     session.endsAt = interval === SESSION_NEVER_EXPIRES ? undefined : now + interval * 1000
-    if (will === undefined || will.delayInterval === 0) return will
+    if (will === undefined || will.delayInterval === 0) return this.#answered(will)
     session.will = will
     session.willAt = now + Math.min(will.delayInterval, interval) * 1000
     return undefined
@@ -193,10 +193,16 @@ export class ReferencePersistence implements Persistence {
   async claimDue(limit: number): Promise<readonly Due[]> {
     const now = this.opened().clock.now()
     const due: Due[] = []
+    for (const [will, again] of this.data.claimedWills) {
+      if (again > now || due.length === limit) continue
+      due.push({ kind: 'will', will })
+      this.#answered(will)
+    }
     for (const session of this.data.sessions.values()) {
       if (session.open !== undefined) continue
       if (due.length < limit && session.will !== undefined && (session.willAt ?? Infinity) <= now) {
         due.push({ kind: 'will', will: session.will })
+        this.#answered(session.will)
         session.will = undefined
       }
       if (due.length < limit && (session.endsAt ?? Infinity) <= now) {
@@ -205,6 +211,11 @@ export class ReferencePersistence implements Persistence {
       }
     }
     return due
+  }
+
+  async confirmWill(will: Will): Promise<void> {
+    this.opened()
+    this.data.claimedWills.delete(will)
   }
 
   async counts(): Promise<PersistenceCounts> {
@@ -217,6 +228,12 @@ export class ReferencePersistence implements Persistence {
       queuedMessages: sessions.reduce((sum, { entries }) => sum + entries.length, waiting),
       retainedMessages: this.data.retained.size,
     }
+  }
+
+  /** Its broker may die before it has published it. */
+  #answered(will: Will | undefined): Will | undefined {
+    if (will !== undefined) this.data.claimedWills.set(will, this.opened().clock.now() + 30_000)
+    return will
   }
 
   protected opened(): PersistenceHost {

@@ -22,8 +22,8 @@ export function journalPersistence(file: string): Persistence {
     if (method !== 'retained' && method !== 'counts') appendFileSync(file, `${entry.toString('base64')}\n`)
     return Reflect.apply(Reflect.get(open.memory, method), open.memory, values)
   }
-  const find = (name: string) => Reflect.get(own, name) ?? ((...values: unknown[]) => call(name, values))
-  return new Proxy(own, { get: (_own, name) => (name === 'then' ? undefined : find(String(name))) }) as never
+  const find = (name: string) => [name, (...values: unknown[]) => call(name, values)]
+  return { ...Object.fromEntries(Object.getOwnPropertyNames(MemoryPersistence.prototype).map(find)), ...own } as never
 }
 
 function restore(file: string, host: PersistenceHost) {

@@ -17,16 +17,10 @@ import { keepMessage, messageBytes, PersistenceError } from '@x/contract'
 import type { RedisConnection } from '@x/redis-connection'
 import { RedisError } from '@x/redis-connection'
 import { BrokerLease, leaseDuration } from './broker-lease.ts'
+import { ClaimedWills } from './claimed-wills.ts'
 import { offerSize } from './broker-news.ts'
 import { library } from './functions/library.ts'
-import {
-  decodeEntries,
-  decodeMessage,
-  decodeWill,
-  encodeDelivery,
-  encodeMessage,
-  encodeWill,
-} from './message-record.ts'
+import { decodeEntries, decodeMessage, encodeDelivery, encodeMessage, encodeWill } from './message-record.ts'
 import { OwnedSessions } from './owned-sessions.ts'
 import type { Fields } from './owned-sessions.ts'
 import { PublishBatch } from './publish-batch.ts'
@@ -54,6 +48,7 @@ export class OpenStore {
   readonly #sessions: OwnedSessions
   readonly #publishes: PublishBatch
   readonly #lease: BrokerLease
+  readonly #wills: ClaimedWills
   #openings = 0
   #closed = false
 
@@ -64,6 +59,7 @@ export class OpenStore {
     const sessions = new OwnedSessions(this.#calls, host)
     this.#publishes = new PublishBatch(this.#calls, sessions)
     this.#sessions = sessions
+    this.#wills = new ClaimedWills(this.#calls)
     this.#lease = new BrokerLease({
       renew: async hadLease => this.#renew(hadLease),
       get heard() {
@@ -161,7 +157,7 @@ export class OpenStore {
       received: received.map(Number),
       sentThrough,
       lastSequence,
-      dueWill: dueWill.length === 0 ? undefined : decodeWill(dueWill),
+      dueWill: this.#wills.claimed(previous.toString(), dueWill),
     }
   }
 
@@ -178,7 +174,7 @@ export class OpenStore {
     this.#sessions.remove(epoch)
     const [due, groups] = (await answering) as [Buffer, Buffer[]]
     this.#sessions.announce(groups, undefined)
-    return due.length === 0 ? undefined : decodeWill(due)
+    return this.#wills.claimed(epoch, due)
   }
 
   async subscribe(
@@ -262,13 +258,18 @@ export class OpenStore {
   async claimDue(limit: number): Promise<readonly Due[]> {
     const [found, groups] = (await this.#calls.call('due', limit)) as [Buffer[], Buffer[]]
     const due: Due[] = []
-    for (let index = 0; index + 1 < found.length; index += 2) {
-      const value = found[index + 1] as Buffer
-      if (found[index]?.toString() === 'e') due.push({ kind: 'sessionExpired', clientId: value.toString() })
-      else if (value.length > 0) due.push({ kind: 'will', will: decodeWill(value) })
+    for (let index = 0; index + 2 < found.length; index += 3) {
+      const name = String(found[index + 1])
+      const will = this.#wills.claimed(name, found[index + 2] as Buffer)
+      if (will !== undefined) due.push({ kind: 'will', will })
+      else if (found[index]?.toString() === 'e') due.push({ kind: 'sessionExpired', clientId: name })
     }
     this.#sessions.announce(groups, undefined)
     return due
+  }
+
+  confirmWill(will: Will): Promise<void> {
+    return this.#wills.confirm(will)
   }
 
   async counts(): Promise<PersistenceCounts> {
@@ -295,6 +296,7 @@ export class OpenStore {
       Buffer[],
     ]
     this.#sessions.announce(groups, undefined)
+    await this.#wills.sayAgain()
     if (this.#calls.takeUncertain()) this.#sessions.lookAgain()
     return left > 0 && !this.#closed ? this.#renew(hadLease) : { lost: lost === 1, told }
   }

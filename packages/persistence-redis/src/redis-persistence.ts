@@ -142,6 +142,10 @@ export class RedisPersistence implements Persistence {
     return this.#opened().claimDue(limit)
   }
 
+  confirmWill(will: Will): Promise<void> {
+    return this.#opened().confirmWill(will)
+  }
+
   counts(): Promise<PersistenceCounts> {
     return this.#opened().counts()
   }

@@ -113,6 +113,9 @@ export class DelayedPersistence implements Persistence {
   claimDue(limit: number): Promise<readonly Due[]> {
     return this.#later('claimDue', () => this.#inner.claimDue(limit))
   }
+  confirmWill(will: Will): MaybePromise<void> {
+    return this.#inner.confirmWill?.(will)
+  }
   counts(): MaybePromise<PersistenceCounts> {
     return this.#inner.counts()
   }

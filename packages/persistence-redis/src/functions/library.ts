@@ -19,6 +19,7 @@ export const library: FunctionLibrary = new FunctionLibrary(
     open: [],
     close: freeing,
     due: freeing,
+    confirm: freeing,
     lease: freeing,
     leave: freeing,
     schema: freeing,

@@ -3,6 +3,18 @@ export const sessions: string = String.raw`
 -- At the same moment a will is due before its session ends: members are ordered by their text then.
 local function willMember(client) return '1' .. client end
 local function expiryMember(client) return '2' .. client end
+local function claimMember(epoch) return '3' .. epoch end
+
+-- A broker gets a will to publish: it comes back when that broker has not confirmed it by then, since it may have died. A will is
+-- named by the epoch it was set with.
+local willClaimDuration = 30000
+
+local function handOut(c, epoch, will)
+  if not will or will == '' then return '' end
+  call('HSET', c.base .. 'w', epoch, will)
+  call('ZADD', c.base .. 't', timeOf(c) + willClaimDuration, claimMember(epoch))
+  return will
+end
 
 local function setInterval(c, client, interval)
   local key = c.base .. 's:' .. client
@@ -87,7 +99,7 @@ F.open = function(keys, args)
   end
   local dueWill = ''
   if previous[1] then
-    dueWill = takeDueWill(c, client, goesOn, wasOpen)
+    dueWill = handOut(c, previous[1], takeDueWill(c, client, goesOn, wasOpen))
     if not goesOn then endSession(c, client, tonumber(previous[4] or 0)) end
   end
   if wasOpen and wasOpen ~= c.instance then tell(c, wasOpen, { 'f', client, previous[1] }) end
@@ -104,7 +116,7 @@ F.open = function(keys, args)
   if args[7] ~= '' then call('HSET', key, 'will', args[7], 'willDelay', args[8]) end
   finish(c)
   return { goesOn and 1 or 0, call('HGETALL', c.base .. 'u:' .. client), call('HKEYS', c.base .. 'i:' .. client), state.sent,
-    state.last, state.behind and 1 or 0, dueWill, wasOpen and previous[1] or '', c.ready }
+    state.last, state.behind and 1 or 0, dueWill, previous[1] or '', c.ready }
 end
 
 -- now, instance, client, epoch, interval, publishWill, sent: the will to be published now
@@ -117,7 +129,7 @@ F.close = function(keys, args)
   if interval == 0 then
     endSession(c, client, sent)
     finish(c)
-    return { will[1] or '', c.ready }
+    return { handOut(c, epoch, will[1]), c.ready }
   end
   detach(c, client, sent)
   setInterval(c, client, args[5])
@@ -125,28 +137,39 @@ F.close = function(keys, args)
   if not waits then call('HDEL', key, 'will', 'willDelay') end
   setDeadlines(c, client, interval, waits and tonumber(will[2]))
   finish(c)
-  return { not waits and will[1] or '', c.ready }
+  return { handOut(c, epoch, not waits and will[1]), c.ready }
 end
 
--- now, instance, limit: wills and sessions whose time has come, each to one caller
+-- now, instance, limit: wills with their epochs and sessions whose time has come, each to one caller
 F.due = function(keys, args)
   local c = begin(keys, args[1], args[2])
   dropExpiredRetained(c, tonumber(args[3]))
   local due = {}
   for _, member in ipairs(call('ZRANGEBYSCORE', c.base .. 't', '-inf', timeOf(c), 'LIMIT', 0, args[3])) do
-    local client = string.sub(member, 2)
-    if string.sub(member, 1, 1) == '1' then
-      local will = call('HGET', c.base .. 's:' .. client, 'will')
-      call('HDEL', c.base .. 's:' .. client, 'will', 'willDelay')
+    local kind, name, size = string.sub(member, 1, 1), string.sub(member, 2), #due
+    if kind == '1' then
+      local state = call('HMGET', c.base .. 's:' .. name, 'will', 'epoch')
+      call('HDEL', c.base .. 's:' .. name, 'will', 'willDelay')
       call('ZREM', c.base .. 't', member)
-      due[#due + 1], due[#due + 2] = 'w', will or ''
+      due[size + 1], due[size + 2], due[size + 3] = 'w', state[2] or '', handOut(c, state[2], state[1])
+    elseif kind == '2' then
+      endSession(c, name, tonumber(call('HGET', c.base .. 's:' .. name, 'taken') or 0))
+      due[size + 1], due[size + 2], due[size + 3] = 'e', name, ''
     else
-      endSession(c, client, tonumber(call('HGET', c.base .. 's:' .. client, 'taken') or 0))
-      due[#due + 1], due[#due + 2] = 'e', client
+      due[size + 1], due[size + 2], due[size + 3] = 'w', name, handOut(c, name, call('HGET', c.base .. 'w', name))
     end
   end
   finish(c)
   return { due, c.ready }
+end
+
+-- now, instance, epochs: their wills are published
+F.confirm = function(keys, args)
+  local base = keys[1]
+  for index = 3, #args do
+    call('HDEL', base .. 'w', args[index])
+    call('ZREM', base .. 't', claimMember(args[index]))
+  end
 end
 
 -- As if the connections of a broker that is gone had ended now. At most so many; how many were left.

@@ -4,6 +4,7 @@ import { PersistenceError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
 import type {
   Drop,
+  Due,
   MaybePromise,
   OpenedSession,
   Persistence,
@@ -75,13 +76,20 @@ export class Connection {
     return this.store.read(this.handle, after, limit)
   }
 
-  async close(closing: Partial<SessionClosing> = {}): Promise<Will | undefined> {
+  /** Leaves the will that is due to a broker that may die before it has published it. */
+  async closeUnconfirmed(closing: Partial<SessionClosing> = {}): Promise<Will | undefined> {
     return this.store.closeSession(this.handle, {
       sessionExpiryInterval: 100,
       will: 'publish',
       sentThrough: 0,
       ...closing,
     })
+  }
+
+  async close(closing: Partial<SessionClosing> = {}): Promise<Will | undefined> {
+    const will = await this.closeUnconfirmed(closing)
+    if (will !== undefined) await this.store.confirmWill?.(will)
+    return will
   }
 }
 
@@ -157,7 +165,15 @@ export class Bench {
       will: options.will,
       owner,
     })
+    if (opened.dueWill !== undefined) await store.confirmWill?.(opened.dueWill)
     return new Connection(store, opened, owner)
+  }
+
+  /** What is due, with its wills confirmed. */
+  async claimDue(limit: number): Promise<readonly Due[]> {
+    const due = await this.#store.claimDue(limit)
+    for (const one of due) if (one.kind === 'will') await this.#store.confirmWill?.(one.will)
+    return due
   }
 
   /** A message of QoS 1 on `a` from a client without a session. */

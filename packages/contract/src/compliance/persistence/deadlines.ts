@@ -4,11 +4,11 @@ import type { DefineStoreTest } from './bench.ts'
 /** Tests of `claimDue`. */
 export function deadlineTests(define: DefineStoreTest): void {
   define('answers nothing when nothing is due', async bench => {
-    assert.deepEqual(await bench.store.claimDue(10), [])
+    assert.deepEqual(await bench.claimDue(10), [])
     const client = await bench.connect('client')
     await client.close({ sessionExpiryInterval: 10 })
     bench.clock.advance(9_999)
-    assert.deepEqual(await bench.store.claimDue(10), [])
+    assert.deepEqual(await bench.claimDue(10), [])
   })
 
   define('answers an expired session once, with everything of it gone', async bench => {
@@ -17,8 +17,8 @@ export function deadlineTests(define: DefineStoreTest): void {
     await bench.publish('one')
     await client.close({ sessionExpiryInterval: 10 })
     bench.clock.advance(10_000)
-    assert.deepEqual(await bench.store.claimDue(10), [{ kind: 'sessionExpired', clientId: 'client' }])
-    assert.deepEqual(await bench.store.claimDue(10), [])
+    assert.deepEqual(await bench.claimDue(10), [{ kind: 'sessionExpired', clientId: 'client' }])
+    assert.deepEqual(await bench.claimDue(10), [])
     const second = await bench.connect('client')
     assert.equal(second.opened.present, false)
     assert.deepEqual([...second.opened.subscriptions], [])
@@ -35,7 +35,7 @@ export function deadlineTests(define: DefineStoreTest): void {
     bench.clock.advance(20_000)
     const found: string[] = []
     for (;;) {
-      const due = await bench.store.claimDue(3)
+      const due = await bench.claimDue(3)
       assert.ok(due.length <= 3)
       if (due.length === 0) break
       for (const one of due) found.push(one.kind === 'will' ? `will of ${one.will.clientId}` : one.clientId)
@@ -48,12 +48,12 @@ export function deadlineTests(define: DefineStoreTest): void {
     await first.close({ sessionExpiryInterval: 10 })
     const second = await bench.connect('client')
     bench.clock.advance(10_000)
-    assert.deepEqual(await bench.store.claimDue(10), [])
+    assert.deepEqual(await bench.claimDue(10), [])
     await second.close({ sessionExpiryInterval: 100 })
     bench.clock.advance(99_999)
-    assert.deepEqual(await bench.store.claimDue(10), [])
+    assert.deepEqual(await bench.claimDue(10), [])
     bench.clock.advance(1)
-    assert.equal((await bench.store.claimDue(10)).length, 1)
+    assert.equal((await bench.claimDue(10)).length, 1)
   })
 
   define('does not answer the expiry of a session that was replaced unnoticed', async bench => {
@@ -62,7 +62,7 @@ export function deadlineTests(define: DefineStoreTest): void {
     bench.clock.advance(10_000)
     const second = await bench.connect('client')
     assert.equal(second.opened.present, false)
-    assert.deepEqual(await bench.store.claimDue(10), [])
+    assert.deepEqual(await bench.claimDue(10), [])
     assert.deepEqual(await second.read(), [])
   })
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { PersistenceSupports } from '../../persistence.ts'
 import type { DefineStoreTest } from './bench.ts'
-import { refused, texts } from './bench.ts'
+import { RecordingOwner, refused, texts } from './bench.ts'
 
 /** Tests of two brokers on the same data. */
 export function secondBrokerTests(define: DefineStoreTest, supports: PersistenceSupports): void {
@@ -43,6 +43,40 @@ export function secondBrokerTests(define: DefineStoreTest, supports: Persistence
     assert.equal(
       claimed.reduce((sum, count) => sum + count, 0),
       20,
+    )
+  })
+
+  define('answers a will again whose broker does not confirm it, to any broker, until one does', async bench => {
+    const other = await bench.second()
+    assert.ok(other.confirmWill !== undefined)
+    const wait = { clientId: 'delayed', delayInterval: 10 }
+    await (await bench.connect('delayed', { will: bench.will(wait) })).close()
+    await (await bench.connect('ended', { will: bench.will({ clientId: 'ended' }) })).closeUnconfirmed()
+    await bench.connect('taken over', { will: bench.will({ clientId: 'taken over' }) })
+    const { dueWill } = await bench.store.openSession({
+      clientId: 'taken over',
+      cleanStart: false,
+      sessionExpiryInterval: 100,
+      will: undefined,
+      owner: new RecordingOwner(),
+    })
+    assert.equal(dueWill?.clientId, 'taken over')
+    bench.clock.advance(10_000)
+    assert.equal((await bench.store.claimDue(10)).length, 1)
+    bench.clock.advance(19_999)
+    assert.deepEqual(await other.claimDue(10), [])
+    for (const store of [other, bench.store]) {
+      bench.clock.advance(30_000)
+      const found = (await store.claimDue(10)).flatMap(one => (one.kind === 'will' ? [one.will.clientId] : []))
+      assert.deepEqual(found.sort(), ['delayed', 'ended', 'taken over'])
+    }
+    bench.clock.advance(30_000)
+    for (const one of await other.claimDue(10)) if (one.kind === 'will') await other.confirmWill(one.will)
+    bench.clock.advance(1_000_000)
+    const due = [...(await other.claimDue(10)), ...(await bench.store.claimDue(10))]
+    assert.deepEqual(
+      due.filter(({ kind }) => kind === 'will'),
+      [],
     )
   })
 

@@ -4,7 +4,7 @@ import type { Bench, DefineStoreTest } from './bench.ts'
 
 /** The clients of the wills that are due now. */
 async function dueWills(bench: Bench): Promise<string[]> {
-  const due = await bench.store.claimDue(100)
+  const due = await bench.claimDue(100)
   return due.flatMap(one => (one.kind === 'will' ? [one.will.clientId] : []))
 }
 
@@ -49,12 +49,12 @@ export function willTests(define: DefineStoreTest): void {
     const client = await bench.connect(clientId, { will })
     assert.equal(await client.close(), undefined)
     bench.clock.advance(9_999)
-    assert.deepEqual(await bench.store.claimDue(10), [])
+    assert.deepEqual(await bench.claimDue(10), [])
     bench.clock.advance(1)
-    const [due] = await bench.store.claimDue(10)
+    const [due] = await bench.claimDue(10)
     assert.equal(due?.kind, 'will')
     assertSame(due.will, will)
-    assert.deepEqual(await bench.store.claimDue(10), [])
+    assert.deepEqual(await bench.claimDue(10), [])
     assert.equal((await bench.connect(clientId)).opened.dueWill, undefined)
   })
 
@@ -72,7 +72,7 @@ export function willTests(define: DefineStoreTest): void {
     const client = await bench.connect(clientId, { will: bench.will({ clientId, delayInterval: 1000 }) })
     assert.equal(await client.close({ sessionExpiryInterval: 10 }), undefined)
     bench.clock.advance(10_000)
-    const due = await bench.store.claimDue(10)
+    const due = await bench.claimDue(10)
     assert.deepEqual(
       due.map(({ kind }) => kind),
       ['will', 'sessionExpired'],
