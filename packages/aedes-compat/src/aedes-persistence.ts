@@ -57,7 +57,7 @@ export function fromAedesPersistence(store: object, options: FromAedesPersistenc
  *
  * All calls are carried out one after the other: an old store promises no order of its own. */
 export class AedesPersistence implements Persistence {
-  readonly supports: PersistenceSupports = { durable: 'partly', sharedSubscriptions: true }
+  readonly supports: PersistenceSupports = { durable: 'partly', shared: true, sharedSubscriptions: true }
 
   readonly #given: object
   readonly #mq: Mqemitter | undefined

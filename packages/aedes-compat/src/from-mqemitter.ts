@@ -1,5 +1,6 @@
 import type { Emitter, EmitterHost, Message } from '@x/contract'
-import { filterMatches } from '@x/topic-trie'
+import { filterMatches, parseSharedFilter } from '@x/topic-trie'
+import type { TopicFilter } from '@x/topic-trie'
 import type { AedesPacket } from './aedes-packet.ts'
 import { messageOf, packetOf } from './aedes-packet.ts'
 import { CompatError } from './compat-error.ts'
@@ -51,7 +52,9 @@ export class MqemitterEmitter implements Emitter {
     await answered(done => this.#mq.close(done))
   }
 
-  async addRoute(filter: string): Promise<void> {
+  /** Of shared filters, what everybody who subscribes to the filter gets: mqemitters know no groups. */
+  async addRoute(routed: string): Promise<void> {
+    const filter = unshared(routed)
     const known = this.#routes.get(filter)
     if (known !== undefined) {
       known.count += 1
@@ -66,13 +69,18 @@ export class MqemitterEmitter implements Emitter {
     await this.#listen(filter, listener)
   }
 
-  async removeRoute(filter: string): Promise<void> {
+  async removeRoute(routed: string): Promise<void> {
+    const filter = unshared(routed)
     const route = this.#routes.get(filter)
     if (route === undefined) return
     route.count -= 1
     if (route.count > 0) return
     this.#routes.delete(filter)
     await answered(done => this.#mq.removeListener(filter, route.listener, done))
+  }
+
+  takesTurn(): boolean {
+    return true
   }
 
   /** Answers when the emitter says so: that of mqemitter-redis when Redis has the message. */
@@ -134,6 +142,10 @@ export class MqemitterEmitter implements Emitter {
       })
     this.#underWay.set(brokerId, settled)
   }
+}
+
+function unshared(filter: string): string {
+  return parseSharedFilter(filter as TopicFilter)?.filter ?? filter
 }
 
 function answered(call: (done: (error?: Error | null) => void) => unknown): Promise<void> {

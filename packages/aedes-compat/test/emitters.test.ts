@@ -23,6 +23,7 @@ describe('mqemitter', () => {
   emitterCompliance({
     test,
     reportsPresence: false,
+    takesTurns: false,
     settleMilliseconds: 5,
     factory: () => {
       const mq = (mqemitter as Make)({ matchEmptyLevels: true })
@@ -38,6 +39,7 @@ describe.skipIf(redisMissing !== undefined)('mqemitter-redis', async () => {
   emitterCompliance({
     test,
     reportsPresence: false,
+    takesTurns: false,
     settleMilliseconds: 50,
     factory: () => ({
       emitter: () =>

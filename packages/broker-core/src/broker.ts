@@ -316,7 +316,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
     return this.#engine.publish(publication, (client?.conn as HandledStream | undefined)?.[connectionKey])
   }
 
-  #subscribe(filter: string, deliver: DeliverFunction): void {
+  #subscribe(filter: string, deliver: DeliverFunction): MaybePromise<void> {
     if (this.#closing !== undefined) throw brokerClosed()
     parseTopicFilter(filter, { maximumLevels: this.#engine.options.maxTopicLevels })
     let subscribers = this.#subscribers.get(filter)
@@ -324,10 +324,10 @@ export class Broker extends HookedBroker implements PluggableBroker {
       subscribers = new Map()
       this.#subscribers.set(filter, subscribers)
     }
-    if (subscribers.has(deliver)) return
+    if (subscribers.has(deliver)) return undefined
     const subscriber = { filter, deliver }
     subscribers.set(deliver, subscriber)
-    this.#engine.router.addLocal(filter, subscriber)
+    return this.#engine.router.addLocal(filter, subscriber)
   }
 
   #unsubscribe(filter: string, deliver: DeliverFunction): void {
@@ -336,7 +336,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
     if (subscribers === undefined || subscriber === undefined) return
     subscribers.delete(deliver)
     if (subscribers.size === 0) this.#subscribers.delete(filter)
-    this.#engine.router.remove(filter, subscriber)
+    this.#engine.router.removeLocal(filter, subscriber)
   }
 }
 

@@ -4,7 +4,7 @@ import type { Publication } from './publication.ts'
 import type { Plan, Target } from './router.ts'
 
 /** Sends a message to every connected session of the plan, except what the store delivers: QoS 1 and 2 to sessions with
- * a stored queue, and to shared groups. `from` is the publisher's connection; it is paused for receivers that can't keep up. */
+ * a stored queue. `from` is the publisher's connection; it is paused for receivers that can't keep up. */
 export function deliver(plan: Plan, publication: Publication, from: Connection | undefined): void {
   const { publisher } = publication
   for (const target of plan.targets) {
@@ -14,7 +14,6 @@ export function deliver(plan: Plan, publication: Publication, from: Connection |
     deliverTo(target, reception, publication)
     if (from !== undefined && session.congested) from.slowDownFor(session.connection)
   }
-  if (publication.qos === 0) for (const group of plan.groups) group.send(publication)
 }
 
 function deliverTo(target: Target, reception: Reception, publication: Publication): void {

@@ -45,7 +45,7 @@ export function endSession(connection: Connection, before: Phase, ending: Ending
 function closeSession(connection: Connection, session: Session, wantsWill: boolean): void {
   const { engine, sessionExpiryInterval } = connection
   session.close()
-  for (const subscription of session.subscriptions.values()) engine.router.remove(subscription.filter, session)
+  for (const subscription of session.subscriptions.values()) engine.router.removeSession(subscription.filter, session)
   for (const group of session.groups ?? []) {
     group.remove(session)
     engine.removeGroupIfEmpty(group)

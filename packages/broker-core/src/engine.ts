@@ -36,6 +36,7 @@ import { Publication } from './publication.ts'
 import { PublishRun } from './publish-run.ts'
 import { ReasonCode } from './reason-code.ts'
 import { Router } from './router.ts'
+import { Routes } from './routes.ts'
 import type { Plan } from './router.ts'
 import { SharedGroup } from './shared-group.ts'
 
@@ -54,6 +55,7 @@ export class Engine implements Deadlined, PersistenceHost {
   readonly clock: Clock
   readonly wheel: DeadlineWheel
   readonly router: Router
+  readonly routes: Routes
   readonly hooks: NormalisedHooks = {}
   readonly locals: LocalSubscribers
   readonly counters: Counters = createCounters()
@@ -108,10 +110,12 @@ export class Engine implements Deadlined, PersistenceHost {
     }
     const levels = { maximumLevels: options.maxTopicLevels }
     this.interner = new TopicInterner({ check: topic => void parseTopicName(topic, levels) })
-    this.router = new Router({
-      routeAdded: filter => this.watch(this.emitter?.addRoute(filter), 'addRoute'),
-      routeRemoved: filter => this.watch(this.emitter?.removeRoute(filter), 'removeRoute'),
+    this.routes = new Routes({
+      emitter: this.emitter,
+      storeIsShared: this.persistence.supports.shared,
+      failed: error => this.failNews(error, 'removeRoute'),
     })
+    this.router = new Router(this.routes)
     this.run = new PublishRun(this)
     this.presence = new Presence(this)
     this.hookCalls = new HookCalls(this.wheel, this.clock, options.hookTimeout)
@@ -144,10 +148,11 @@ export class Engine implements Deadlined, PersistenceHost {
     await this.persistence.open(this)
     await this.emitter?.open({
       brokerId: this.options.id,
-      deliver: message => this.#route(this.router.plan(message.topic), Publication.of(message), undefined),
+      deliver: (message, groups) => this.#deliverOfOther(message, groups),
       takenOver: clientId => this.clients.get(clientId)?.sessionTakenOver(),
-      presence: () => undefined,
+      presence: (brokerId, present) => this.presence.seen(brokerId, present),
     })
+    await this.routes.open()
     this.wheel.schedule(this, this.clock.now() + sweepInterval)
     this.presence.begin()
   }
@@ -178,6 +183,7 @@ export class Engine implements Deadlined, PersistenceHost {
     const plan = this.router.plan(publication.topic)
     const reached = stored > 0 || plan.size > 0 || this.emitter !== undefined
     const routed = this.#route(plan, publication, from)
+    if (publication.qos === 0 && plan.groups.length > 0) this.#dealHere(plan.groups, publication)
     const emitted = this.emitter?.publish(publication)
     if (!isPromise(routed) && !isPromise(emitted)) {
       return after(this.#report(publication, from), () => reached)
@@ -214,7 +220,7 @@ export class Engine implements Deadlined, PersistenceHost {
     if (group === undefined) {
       group = new SharedGroup(name, filter, this)
       this.groups.set(name, group)
-      this.router.addGroup(filter, group)
+      group.routed = this.router.addGroup(filter, group)
     }
     return group
   }
@@ -223,7 +229,7 @@ export class Engine implements Deadlined, PersistenceHost {
   removeGroupIfEmpty(group: SharedGroup): void {
     if (group.size > 0) return
     this.groups.delete(group.name)
-    this.router.remove(group.filter, group)
+    this.router.removeGroup(group.filter, group)
   }
 
   groupReady(name: string, publisher: string | undefined): void {
@@ -280,6 +286,16 @@ export class Engine implements Deadlined, PersistenceHost {
     answer.catch((error: unknown) => this.fail(error, step))
   }
 
+  /** The same for what other brokers are told: nothing is lost but the news, so this is no reason to end a process that does not
+   * listen. */
+  watchNews(answer: unknown, step: string): void {
+    if (isPromise(answer)) answer.catch((error: unknown) => this.failNews(error, step))
+  }
+
+  failNews(error: unknown, step: string): void {
+    if (this.broker.listenerCount('error') > 0) this.fail(error, step)
+  }
+
   /** Reports a failure that is nobody's in particular. */
   fail(error: unknown, step: string): void {
     const cause = toError(error)
@@ -328,6 +344,40 @@ export class Engine implements Deadlined, PersistenceHost {
     } catch (error) {
       this.fail(error, 'publishWill')
     }
+  }
+
+  /** A message that came in by another broker. It has nobody who could be told what goes wrong with it. */
+  #deliverOfOther(message: Message, groups: readonly string[] | undefined): MaybePromise<void> {
+    try {
+      const stored = this.#storeOfOther(message)
+      const delivered = after(stored, () => this.#routeOfOther(message, groups))
+      return isPromise(delivered) ? delivered.catch((error: unknown) => this.fail(error, 'deliver')) : delivered
+    } catch (error) {
+      this.fail(error, 'deliver')
+      return undefined
+    }
+  }
+
+  /** A store of this broker's own hears of it here alone. What is retained belongs to the broker it came in by: this one would
+   * not hear of its end. */
+  #storeOfOther(message: Message): MaybePromise<unknown> {
+    if (message.qos === 0 || this.persistence.supports.shared) return undefined
+    return this.persistence.publish(message.retain ? { ...message, retain: false } : message)
+  }
+
+  #routeOfOther(message: Message, groups: readonly string[] | undefined): MaybePromise<void> {
+    const plan = this.router.plan(message.topic)
+    const publication = Publication.of(message)
+    if (publication.qos === 0 && !isExpired(publication, this.wheel.now)) {
+      for (const group of plan.groups) if (groups?.includes(group.name) !== false) group.send(publication)
+    }
+    return this.#route(plan, publication, undefined)
+  }
+
+  /** Groups with members at other brokers take turns with them. */
+  #dealHere(groups: readonly SharedGroup[], publication: Publication): void {
+    if (isExpired(publication, this.wheel.now)) return
+    for (const group of groups) if (this.emitter?.takesTurn(group.name) !== false) group.send(publication)
   }
 
   #route(plan: Plan, publication: Publication, from: Connection | undefined): MaybePromise<void> {

@@ -69,7 +69,7 @@ function welcome(connection: Connection, session: Session, present: boolean, agr
   connection.keepAlive = agreement.keepAliveSeconds * 1500
   const connack = makeConnack(connection, present, agreement)
   if (!connection.sendPacket(connack)) return
-  engine.watch(emitter?.announce(session.clientId), 'announce')
+  engine.watchNews(emitter?.announce(session.clientId), 'announce')
   counters.connectionsAccepted += 1
   counters.clientsConnected += 1
   connection.accepted(engine.options.maximumPacketSize)

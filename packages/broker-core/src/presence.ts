@@ -36,11 +36,18 @@ export class Presence implements Deadlined {
     const { emitter, router, wheel, clock, options } = this.#engine
     if (emitter !== undefined) {
       const deliver = (packet: BrokerPacket): void => this.#heard(packet)
-      for (const kind of ['heartbeat', 'birth'])
-        router.addLocal(`$SYS/+/${kind}`, { filter: `$SYS/+/${kind}`, deliver })
+      for (const kind of ['heartbeat', 'birth']) {
+        const filter = `$SYS/+/${kind}`
+        this.#engine.watchNews(router.addLocal(filter, { filter, deliver }), 'addRoute')
+      }
     }
     this.#tell('birth', options.id)
     wheel.schedule(this, clock.now() + options.heartbeatInterval)
+  }
+
+  /** The emitter knows earlier than a heartbeat that is missed. */
+  seen(brokerId: string, present: boolean): void {
+    if (!present) delete this.brokers[brokerId]
   }
 
   clientConnected(clientId: string): void {
@@ -93,8 +100,8 @@ export class Presence implements Deadlined {
     }
   }
 
-  /** A hook did not like it. Nothing is lost but the news, so this is no reason to end a process that does not listen. */
+  /** A hook did not like it. */
   #failed(error: unknown): void {
-    if (this.#engine.broker.listenerCount('error') > 0) this.#engine.fail(error, 'presence')
+    this.#engine.failNews(error, 'presence')
   }
 }

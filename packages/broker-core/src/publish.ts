@@ -235,12 +235,23 @@ function complete(request: Request, stored: number): MaybePromise<void> {
     acknowledge(request, done)
     return undefined
   }
-  const acknowledged = done.then(reached => acknowledge(request, reached))
+  const acknowledged = done.then(
+    reached => acknowledge(request, reached),
+    (error: unknown) => notFinished(request, error),
+  )
   if (connection.pending !== undefined) return acknowledged
   // What comes next is not acted on, or not acknowledged, before this.
   connection.pending = new Acceptance(connection)
   connection.pending.add(undefined, () => acknowledged)
   return undefined
+}
+
+/** Another broker could not get it: not acknowledged, so that the client sends it again. That id is free then. */
+function notFinished({ connection, session, messageId, qos }: Request, error: unknown): void {
+  if (!isQuotaExceeded(error) || connection.version !== 5 || qos === 0) throw error
+  if (session.removeReceived(messageId) && session.stored)
+    connection.engine.watch(connection.engine.persistence.complete(session.handle, messageId), 'complete')
+  refuseWith(connection, { messageId, qos }, toError(error), ReasonCode.quotaExceeded)
 }
 
 function acknowledge({ connection, messageId, qos }: Request, reached: boolean): void {
@@ -252,10 +263,13 @@ function acknowledge({ connection, messageId, qos }: Request, reached: boolean):
 /** Not stored, so not acknowledged: the client keeps the message. A full store is something 5.0 clients can be told. */
 function notStored({ connection, session, messageId, qos }: Request, error: unknown): void {
   session.removeReceived(messageId)
-  const quota = typeof error === 'object' && error !== null && 'code' in error && error.code === 'QUOTA_EXCEEDED'
-  if (quota && connection.version === 5 && qos > 0) {
+  if (isQuotaExceeded(error) && connection.version === 5 && qos > 0) {
     refuseWith(connection, { messageId, qos }, toError(error), ReasonCode.quotaExceeded)
     return
   }
   connection.fail(error)
+}
+
+function isQuotaExceeded(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'QUOTA_EXCEEDED'
 }

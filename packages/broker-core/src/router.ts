@@ -1,8 +1,9 @@
 import { mergeSubscriptions } from '@x/contract'
-import type { Reception, Subscription } from '@x/contract'
+import type { MaybePromise, Reception, Subscription } from '@x/contract'
 import { FilterTrie } from '@x/topic-trie'
 import type { TopicFilter } from '@x/topic-trie'
 import type { LocalSubscriber } from './local-subscriber.ts'
+import type { Routes } from './routes.ts'
 import type { Session } from './session.ts'
 import type { SharedGroup } from './shared-group.ts'
 
@@ -39,12 +40,6 @@ export interface Plan {
   readonly verbatim: boolean
 }
 
-/** Told about the first and the last route of a filter: what other brokers must know. */
-export interface RouteObserver {
-  routeAdded(filter: string): void
-  routeRemoved(filter: string): void
-}
-
 const DOLLAR = 0x24
 
 function isWildcard(character: number): boolean {
@@ -54,13 +49,13 @@ function isWildcard(character: number): boolean {
 /** Who, of the sessions connected here and the program's own functions, receives a topic. */
 export class Router {
   readonly #trie: FilterTrie<Route, Plan>
-  readonly #observer: RouteObserver
+  readonly #routes: Routes
   /** The program's subscribers whose filters begin with a wildcard; undefined while there are none. */
   #locals: FilterTrie<LocalSubscriber> | undefined
 
-  constructor(observer: RouteObserver) {
+  constructor(routes: Routes) {
     this.#trie = new FilterTrie<Route, Plan>({ derive: makePlan })
-    this.#observer = observer
+    this.#routes = routes
   }
 
   /** Changes when any plan may have. */
@@ -87,34 +82,43 @@ export class Router {
     return { ...plan, locals: [...plan.locals, ...more], size: plan.size + more.length, verbatim: false }
   }
 
-  addSession(session: Session, subscription: Subscription): void {
-    this.#add(subscription.filter, session, { kind: 'session', session, subscription, alone: undefined })
+  /** Answers when other brokers know that somebody here subscribes to the filter; so do the next two. */
+  addSession(session: Session, subscription: Subscription): MaybePromise<void> {
+    const isNew = this.#trie.add(subscription.filter as TopicFilter, session, {
+      kind: 'session',
+      session,
+      subscription,
+      alone: undefined,
+    })
+    return isNew ? this.#routes.addSession(subscription.filter, session.stored) : undefined
   }
 
-  addGroup(filter: string, group: SharedGroup): void {
-    this.#add(filter, group, { kind: 'group', group })
+  addGroup(filter: string, group: SharedGroup): MaybePromise<void> {
+    this.#trie.add(filter as TopicFilter, group, { kind: 'group', group })
+    return this.#routes.addGroup(filter, group.name)
   }
 
-  addLocal(filter: string, subscriber: LocalSubscriber): void {
+  addLocal(filter: string, subscriber: LocalSubscriber): MaybePromise<void> {
     if (isWildcard(filter.charCodeAt(0))) {
       this.#locals ??= new FilterTrie()
       this.#locals.add(filter as TopicFilter, subscriber, subscriber)
     }
-    this.#add(filter, subscriber, { kind: 'local', subscriber })
+    this.#trie.add(filter as TopicFilter, subscriber, { kind: 'local', subscriber })
+    return this.#routes.addLocal(filter)
   }
 
-  remove(filter: string, key: Session | SharedGroup | LocalSubscriber): boolean {
-    this.#locals?.remove(filter as TopicFilter, key)
+  removeSession(filter: string, session: Session): void {
+    if (this.#trie.remove(filter as TopicFilter, session)) this.#routes.removeSession(filter, session.stored)
+  }
+
+  removeGroup(filter: string, group: SharedGroup): void {
+    if (this.#trie.remove(filter as TopicFilter, group)) this.#routes.removeGroup(filter, group.name)
+  }
+
+  removeLocal(filter: string, subscriber: LocalSubscriber): void {
+    this.#locals?.remove(filter as TopicFilter, subscriber)
     if (this.#locals?.size === 0) this.#locals = undefined
-    const removed = this.#trie.remove(filter as TopicFilter, key)
-    if (removed && !this.#trie.has(filter as TopicFilter)) this.#observer.routeRemoved(filter)
-    return removed
-  }
-
-  #add(filter: string, key: object, route: Route): void {
-    const first = !this.#trie.has(filter as TopicFilter)
-    this.#trie.add(filter as TopicFilter, key, route)
-    if (first) this.#observer.routeAdded(filter)
+    if (this.#trie.remove(filter as TopicFilter, subscriber)) this.#routes.removeLocal(filter)
   }
 }
 

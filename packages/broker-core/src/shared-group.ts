@@ -1,4 +1,4 @@
-import type { QueueEntry, Subscription } from '@x/contract'
+import type { MaybePromise, QueueEntry, Subscription } from '@x/contract'
 import type { Engine } from './engine.ts'
 import { isPromise } from './maybe-promise.ts'
 import type { Publication } from './publication.ts'
@@ -18,6 +18,8 @@ export class SharedGroup {
   /** `$share/{ShareName}/{filter}`. */
   readonly name: string
   readonly filter: string
+  /** Settles when other brokers know of it. */
+  routed: MaybePromise<void> = undefined
   readonly #engine: Engine
   readonly #members = new Map<Session, Subscription>()
   #order: Session[] = []

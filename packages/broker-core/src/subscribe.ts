@@ -143,22 +143,27 @@ function store(connection: Connection, outcomes: readonly Outcome[]): MaybePromi
       session.addSubscription(subscription)
       return { ...outcome, existed }
     })
-    for (const subscription of granted) addRoute(connection, session, subscription)
-    return stored
+    return after(all(granted.map(subscription => addRoute(connection, session, subscription))), () => stored)
   })
 }
 
-function addRoute(connection: Connection, session: Session, subscription: Subscription): void {
+/** Answers when other brokers know of it as well. */
+function addRoute(connection: Connection, session: Session, subscription: Subscription): MaybePromise<void> {
   const { engine } = connection
-  if (connection.phase === 'closing' || connection.phase === 'closed') return
+  if (connection.phase === 'closing' || connection.phase === 'closed') return undefined
   const sharedFilter = shared(subscription.filter)
-  if (sharedFilter === undefined) {
-    engine.router.addSession(session, subscription)
-    return
-  }
+  if (sharedFilter === undefined) return engine.router.addSession(session, subscription)
   const group = engine.group(subscription.filter, sharedFilter)
   group.add(session, subscription)
   session.pump()
+  return group.routed
+}
+
+/** Nobody waits for the routes of a session that goes on: QoS 1 and 2 messages are in its queue. */
+function addRoutes(connection: Connection, session: Session, subscriptions: Iterable<Subscription>): void {
+  for (const subscription of subscriptions) {
+    connection.engine.watchNews(addRoute(connection, session, subscription), 'addRoute')
+  }
 }
 
 function shared(filter: string): string | undefined {
@@ -227,7 +232,7 @@ export function restoreSubscriptions(connection: Connection, session: Session): 
   if (session.subscriptions.size === 0) return undefined
   const { authorizeSubscribe } = connection.engine.hooks
   if (authorizeSubscribe === undefined) {
-    for (const subscription of session.subscriptions.values()) addRoute(connection, session, subscription)
+    addRoutes(connection, session, session.subscriptions.values())
     return undefined
   }
   const restored = [...session.subscriptions.values()].map(subscription => {
@@ -247,8 +252,8 @@ function keepAllowed(connection: Connection, session: Session, outcomes: readonl
   const { persistence } = connection.engine
   const removed = denied.length === 0 ? undefined : persistence.unsubscribe(session.handle, denied)
   return after(removed, () =>
-    after(granted.length === 0 ? undefined : persistence.subscribe(session.handle, granted), () => {
-      for (const subscription of granted) addRoute(connection, session, subscription)
-    }),
+    after(granted.length === 0 ? undefined : persistence.subscribe(session.handle, granted), () =>
+      addRoutes(connection, session, granted),
+    ),
   )
 }

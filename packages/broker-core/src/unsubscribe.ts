@@ -45,7 +45,7 @@ export function unsubscribe(connection: Connection, filters: readonly string[]):
       if (!session.subscriptions.has(filter)) return ReasonCode.noSubscriptionExisted
       session.removeSubscription(filter)
       const group = engine.groups.get(filter)
-      if (group === undefined) engine.router.remove(filter, session)
+      if (group === undefined) engine.router.removeSession(filter, session)
       else {
         group.remove(session)
         engine.removeGroupIfEmpty(group)

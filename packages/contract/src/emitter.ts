@@ -10,9 +10,17 @@ export interface Emitter {
   /** Idempotent. Routes of this broker are gone for the others. */
   close(): MaybePromise<void>
   /** From the answer on, messages of other brokers that match the filter arrive here. Counted: each `addRoute` needs its
-   * `removeRoute`. Brokers call it once for each distinct filter, not for each client. */
-  addRoute(filter: string): MaybePromise<void>
-  removeRoute(filter: string): MaybePromise<void>
+   * `removeRoute` with the same parameters; one that is rejected was not added. Brokers call it once for each distinct filter, not
+   * for each client.
+   *
+   * Messages above `maximumQoS` (default 2) need not be brought for this route: something else brings them. With a shared filter
+   * (`$share/NAME/FILTER`) only QoS 0 is asked for: see {@link takesTurn}. */
+  addRoute(filter: string, maximumQoS?: 0 | 2): MaybePromise<void>
+  removeRoute(filter: string, maximumQoS?: 0 | 2): MaybePromise<void>
+  /** Whether it is the turn of this broker, which has a route of this shared filter, to serve the group with the QoS 0 message that
+   * it publishes next. If not, `publish` brings the message to the broker whose turn it is. An emitter that can't do that always
+   * answers true and delivers without `groups`. */
+  takesTurn(group: string): boolean
   /** Brings the message to all brokers with a matching route; one copy each. An answer means, for QoS 1 and 2, that it
    * can't get lost any more by the end of this process. */
   publish(message: Message): MaybePromise<void>
@@ -22,8 +30,10 @@ export interface Emitter {
 
 export interface EmitterHost {
   readonly brokerId: string
-  /** A message of another broker. An answer that is a promise holds back further messages of that broker. */
-  deliver(message: Message): MaybePromise<void>
+  /** A message of another broker. An answer that is a promise holds back further messages of that broker.
+   *
+   * `groups`: the shared filters that this broker serves with it, a QoS 0 message; undefined: all that match. */
+  deliver(message: Message, groups?: readonly string[]): MaybePromise<void>
   /** The client has connected to another broker. */
   takenOver(clientId: string): void
   /** Another broker can no longer be reached, or can be again. */

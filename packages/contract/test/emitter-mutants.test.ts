@@ -5,13 +5,16 @@ import { Collector } from './collect.ts'
 import { Hub, ReferenceEmitter } from './reference-emitter.ts'
 
 /** The titles of the tests that an emitter fails. */
-async function failuresOf(Subject: typeof ReferenceEmitter, reportsPresence = true): Promise<string[]> {
+async function failuresOf(
+  Subject: typeof ReferenceEmitter,
+  declared: { reportsPresence?: boolean; takesTurns?: boolean } = {},
+): Promise<string[]> {
   const collector = new Collector()
   const factory = (): { emitter: () => ReferenceEmitter } => {
     const hub = new Hub()
     return { emitter: () => new Subject(hub) }
   }
-  emitterCompliance({ test: collector.test, factory, reportsPresence })
+  emitterCompliance({ test: collector.test, factory, ...declared })
   return collector.failures()
 }
 
@@ -48,7 +51,7 @@ const mutants: Record<string, readonly [notices: string, emitter: typeof Referen
     'counts routes',
     class extends ReferenceEmitter {
       override async removeRoute(filter: string): Promise<void> {
-        this.routes.delete(filter)
+        this.routes.delete(`2${filter}`)
       }
     },
   ],
@@ -62,7 +65,7 @@ const mutants: Record<string, readonly [notices: string, emitter: typeof Referen
     'holds back further messages',
     class extends ReferenceEmitter {
       protected override receive(message: Message): void {
-        void this.host?.deliver(message)
+        void this.host?.deliver(message, [])
       }
     },
   ],
@@ -70,12 +73,38 @@ const mutants: Record<string, readonly [notices: string, emitter: typeof Referen
     'keeps the order of one publisher',
     class extends ReferenceEmitter {
       #held: Message | undefined
-      protected override receive(message: Message, sender: string): void {
+      protected override receive(message: Message, sender: string, groups: readonly string[]): void {
         const held = this.#held
         this.#held = held === undefined ? message : undefined
         if (held === undefined) return
-        super.receive(message, sender)
-        super.receive(held, sender)
+        super.receive(message, sender, groups)
+        super.receive(held, sender, groups)
+      }
+    },
+  ],
+  'has every broker of a shared group serve it': [
+    'to one broker of a shared group',
+    class extends ReferenceEmitter {
+      override async publish(message: Message): Promise<void> {
+        for (const other of this.others()) {
+          if (other instanceof ReferenceEmitter) other.takeAll(message, this.hub.groupsOf(message.topic))
+        }
+      }
+    },
+  ],
+  'never gives its own broker a turn': [
+    'among those that take turns',
+    class extends ReferenceEmitter {
+      override takesTurn(): boolean {
+        return false
+      }
+    },
+  ],
+  'brings nothing to a route that needs QoS 0 alone': [
+    'to a route that needs no more',
+    class extends ReferenceEmitter {
+      override async addRoute(filter: string, maximumQoS?: 0 | 2): Promise<void> {
+        if (maximumQoS !== 0) await super.addRoute(filter, maximumQoS)
       }
     },
   ],
@@ -133,7 +162,7 @@ const mutants: Record<string, readonly [notices: string, emitter: typeof Referen
       override async open(host: EmitterHost): Promise<void> {
         await super.open({
           brokerId: host.brokerId,
-          deliver: message => host.deliver(message),
+          deliver: (message, groups) => host.deliver(message, groups),
           takenOver: clientId => host.takenOver(clientId),
           presence() {},
         })
@@ -153,6 +182,14 @@ for (const [fault, [notices, emitter]] of Object.entries(mutants)) {
   })
 }
 
+test('tests that an emitter which declares that brokers take no turns gives them none', async () => {
+  expect(await failuresOf(ReferenceEmitter, { takesTurns: false })).toEqual([
+    'leaves shared groups to each broker, as it declares',
+  ])
+})
+
 test('tests that an emitter which declares no presence reports none', async () => {
-  expect(await failuresOf(ReferenceEmitter, false)).toEqual(['says nothing of other brokers, as it declares'])
+  expect(await failuresOf(ReferenceEmitter, { reportsPresence: false })).toEqual([
+    'says nothing of other brokers, as it declares',
+  ])
 })

@@ -277,7 +277,7 @@ for (const [fault, [notices, store]] of Object.entries(mutants)) {
 
 test('tests that a store without shared subscriptions refuses them', async () => {
   class Unshared extends ReferencePersistence {
-    override readonly supports = { durable: true, sharedSubscriptions: false }
+    override readonly supports = { durable: true, shared: true, sharedSubscriptions: false }
   }
   const failures = await failuresOf(Unshared)
   expect(failures).toEqual(['refuses shared subscriptions with NOT_SUPPORTED, and those asked for with them'])
@@ -285,7 +285,7 @@ test('tests that a store without shared subscriptions refuses them', async () =>
 
 test('tests that a store which is not durable forgets', async () => {
   class Forgetful extends ReferencePersistence {
-    override readonly supports = { durable: false, sharedSubscriptions: true }
+    override readonly supports = { durable: false, shared: true, sharedSubscriptions: true }
   }
   const failures = await failuresOf(Forgetful)
   expect(failures).toEqual(['finds nothing again after close and open, as it declares not to be durable'])

@@ -22,7 +22,7 @@ import { ReferenceData } from './reference-data.ts'
 /** A store that keeps every promise in the plainest way and answers each call one turn later, in order. Several can share
  * their data, and data outlive a `close`. */
 export class ReferencePersistence implements Persistence {
-  readonly supports = { durable: true, sharedSubscriptions: true }
+  readonly supports = { durable: true, shared: true, sharedSubscriptions: true }
   readonly data: ReferenceData
   protected host: PersistenceHost | undefined
   #state: 'closed' | 'opening' | 'open' = 'closed'

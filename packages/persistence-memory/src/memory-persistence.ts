@@ -49,7 +49,7 @@ interface OpenStore {
 /** Keeps everything in the memory of this process and answers at once: no method answers a promise, and an entry is
  * offered to its owner before `publish` answers. `close` forgets everything. */
 export class MemoryPersistence implements Persistence {
-  readonly supports: PersistenceSupports = { durable: false, sharedSubscriptions: true }
+  readonly supports: PersistenceSupports = { durable: false, shared: false, sharedSubscriptions: true }
 
   readonly #options: Required<MemoryPersistenceOptions>
   #store: OpenStore | undefined

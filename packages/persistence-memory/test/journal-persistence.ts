@@ -8,7 +8,7 @@ import { MemoryPersistence } from '@x/persistence-memory'
 export function journalPersistence(file: string): Persistence {
   let open: { memory: MemoryPersistence; host: PersistenceHost; due: Due[] } | undefined
   const own = {
-    supports: { durable: true, sharedSubscriptions: true },
+    supports: { durable: true, shared: false, sharedSubscriptions: true },
     open(host: PersistenceHost) {
       if (open) throw new PersistenceError('ALREADY_OPEN', { message: `${file} is open` })
       open = restore(file, host)

@@ -39,7 +39,7 @@ export interface RedisPersistenceOptions extends Pick<
 /** Keeps everything in Redis, for any number of brokers. Every method is one function that Redis runs by itself, so brokers
  * see all of a change or nothing; an answer means that Redis has it. */
 export class RedisPersistence implements Persistence {
-  readonly supports: PersistenceSupports = { durable: true, sharedSubscriptions: true }
+  readonly supports: PersistenceSupports = { durable: true, shared: true, sharedSubscriptions: true }
 
   readonly #options: RedisPersistenceOptions
   readonly #prefix: string

@@ -25,6 +25,7 @@ test('mq: another name of emitter; both at once are refused, and so is what is n
     close: () => undefined,
     addRoute: () => undefined,
     removeRoute: () => undefined,
+    takesTurn: () => true,
     publish: () => undefined,
     announce: () => undefined,
   }

@@ -105,6 +105,7 @@ function emitterEnd(): {
       close: () => undefined,
       addRoute: () => undefined,
       removeRoute: () => undefined,
+      takesTurn: () => true,
       publish: message => void sent.push(message),
       announce: () => undefined,
     },

@@ -3,6 +3,7 @@ import { EmitterBench } from './emitter/bench.ts'
 import { messageTests } from './emitter/messages.ts'
 import { presenceTests } from './emitter/presence.ts'
 import { routeTests } from './emitter/routes.ts'
+import { turnTests } from './emitter/turns.ts'
 import type { DefineTest } from './runner.ts'
 
 export type { EmitterNetwork, EmitterUnderTest } from './emitter/bench.ts'
@@ -27,5 +28,6 @@ export function emitterCompliance(options: EmitterCompliance): void {
   }
   routeTests(define)
   messageTests(define)
+  turnTests(define, options.takesTurns ?? true)
   presenceTests(define, options.reportsPresence ?? true)
 }

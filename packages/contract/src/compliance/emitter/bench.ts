@@ -19,12 +19,16 @@ export interface EmitterUnderTest {
   readonly settleMilliseconds?: number | undefined
   /** False: it can't tell who is there, and the suite tests that it never says so. Default true. */
   readonly reportsPresence?: boolean | undefined
+  /** False: brokers don't take turns in serving shared groups, and the suite tests that it never says so. Default true. */
+  readonly takesTurns?: boolean | undefined
 }
 
 /** A broker as its emitter sees it: notes what it is told. */
 export class RecordingHost implements EmitterHost {
   readonly brokerId: string
   readonly delivered: Message[] = []
+  /** What came with each of them. */
+  readonly groups: (readonly string[] | undefined)[] = []
   readonly takenOverClients: string[] = []
   readonly presences: (readonly [brokerId: string, present: boolean])[] = []
   /** What `deliver` answers. */
@@ -34,8 +38,9 @@ export class RecordingHost implements EmitterHost {
     this.brokerId = brokerId
   }
 
-  deliver(message: Message): MaybePromise<void> {
+  deliver(message: Message, groups?: readonly string[]): MaybePromise<void> {
     this.delivered.push(message)
+    this.groups.push(groups)
     return this.answer(message)
   }
 

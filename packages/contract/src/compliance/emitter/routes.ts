@@ -63,6 +63,21 @@ export function routeTests(define: DefineEmitterTest): void {
     assert.deepEqual(two.host.texts, ['after'])
   })
 
+  define('brings QoS 0 to a route that needs no more, and everything to one that does', async bench => {
+    const one = await bench.broker('one')
+    const two = await bench.broker('two')
+    await two.emitter.addRoute('a', 0)
+    await one.emitter.publish(bench.message({ qos: 0, text: 'QoS 0' }))
+    await bench.settle()
+    assert.deepEqual(two.host.texts, ['QoS 0'])
+    await two.emitter.addRoute('a', 2)
+    await two.emitter.removeRoute('a', 0)
+    await bench.settle()
+    for (const qos of [0, 1, 2] as const) await one.emitter.publish(bench.message({ qos, text: `again ${qos}` }))
+    await bench.settle()
+    assert.deepEqual(two.host.texts, ['QoS 0', 'again 0', 'again 1', 'again 2'])
+  })
+
   define('counts routes: each addRoute needs its removeRoute', async bench => {
     const one = await bench.broker('one')
     const two = await bench.broker('two', 'a', 'a', 'b')

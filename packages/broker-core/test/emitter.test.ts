@@ -1,0 +1,191 @@
+import type { Emitter, EmitterHost, Message, PersistenceSupports } from '@x/contract'
+import { expect, test } from 'vitest'
+import { MemoryPersistence } from './support/memory-persistence.ts'
+import { property } from './support/property.ts'
+import { startBroker } from './support/start-broker.ts'
+import type { TestBroker } from './support/start-broker.ts'
+
+/** Other brokers, played by the test. */
+class TestEmitter implements Emitter {
+  host: EmitterHost | undefined
+  /** `+` or `-`, the highest QoS, the filter. */
+  readonly calls: string[] = []
+  readonly published: Message[] = []
+  takesTurns = true
+  adding: () => void | Promise<void> = () => undefined
+  publishing: (message: Message) => void | Promise<void> = () => undefined
+
+  open(host: EmitterHost): void {
+    this.host = host
+  }
+  close(): void {}
+  addRoute(filter: string, maximumQoS: 0 | 2 = 2): void | Promise<void> {
+    if (this.host === undefined) throw new Error('not open')
+    this.calls.push(`+${maximumQoS} ${filter}`)
+    return this.adding()
+  }
+  removeRoute(filter: string, maximumQoS: 0 | 2 = 2): void {
+    this.calls.push(`-${maximumQoS} ${filter}`)
+  }
+  takesTurn(): boolean {
+    return this.takesTurns
+  }
+  publish(message: Message): void | Promise<void> {
+    this.published.push(message)
+    return this.publishing(message)
+  }
+  announce(): void {}
+  /** Calls about filters other than the broker's own. */
+  get routes(): string[] {
+    return this.calls.filter(call => !call.includes('$SYS'))
+  }
+}
+
+/** A store that other brokers open as well. */
+class SharedPersistence extends MemoryPersistence {
+  override readonly supports: PersistenceSupports = { durable: false, shared: true, sharedSubscriptions: true }
+}
+
+async function start(
+  persistence = new MemoryPersistence(),
+  emitter = new TestEmitter(),
+): Promise<TestBroker & { emitter: TestEmitter }> {
+  return Object.assign(await startBroker({ persistence, emitter }), { emitter })
+}
+
+function messageOf(qos: 0 | 1 | 2, text: string, topic = 'a'): Message {
+  return {
+    topic,
+    payload: Buffer.from(text),
+    qos,
+    retain: false,
+    properties: undefined,
+    expiresAt: undefined,
+    publisher: 'far',
+    brokerId: 'other',
+    brokerCounter: 1,
+  }
+}
+
+const lasting = { cleanStart: false, properties: property.sessionExpiryInterval(100) }
+
+test('SUBACK waits until the other brokers know the filter; so does one that asks for it meanwhile', async () => {
+  const { emitter, connect } = await start()
+  const known: (() => void)[] = []
+  emitter.adding = () => new Promise<void>(resolve => void known.push(resolve))
+  const clients = [await connect({ clientId: 'x' }), await connect({ clientId: 'y' })]
+  const granted = clients.map(async client => client.subscribe(['a', 1]))
+  let answers = 0
+  for (const answer of granted) void answer.then(() => (answers += 1))
+  while (known.length === 0) await new Promise(setImmediate)
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate)
+  expect([known.length, answers]).toEqual([1, 0])
+  for (const know of known) know()
+  await Promise.all(granted)
+  expect(emitter.routes).toEqual(['+2 a'])
+})
+
+test('a filter that the others can’t be told of is not granted, and asked for again the next time', async () => {
+  const { emitter, connect, gone } = await start()
+  emitter.adding = async () => Promise.reject(new Error('no'))
+  const first = await connect({ clientId: 'x' })
+  const left = gone('x')
+  await expect(first.subscribe(['a', 1])).rejects.toThrow()
+  await left
+  emitter.adding = () => undefined
+  const second = await connect({ clientId: 'y' })
+  expect((await second.subscribe(['a', 1])).reasonCodes).toEqual([1])
+  expect(emitter.routes).toEqual(['+2 a', '+2 a'])
+})
+
+test('asks for QoS 0 alone where a store of all brokers brings the rest', async () => {
+  for (const [persistence, qos] of [
+    [new SharedPersistence(), 0],
+    [new MemoryPersistence(), 2],
+  ] as const) {
+    const { emitter, connect, drop } = await start(persistence)
+    const stored = await connect({ clientId: 'x', ...lasting })
+    await stored.subscribe(['a', 1])
+    expect(emitter.routes).toEqual([`+${qos} a`])
+    const clean = await connect({ clientId: 'y' })
+    await clean.subscribe(['a', 1], ['b', 0])
+    await drop(stored)
+    await drop(clean)
+    expect(emitter.routes.toSorted()).toEqual(
+      qos === 0 ? ['+0 a', '+2 a', '+2 b', '-0 a', '-2 a', '-2 b'] : ['+2 a', '+2 b', '-2 a', '-2 b'],
+    )
+  }
+})
+
+test('what the program subscribes to before the broker is ready is known to the others afterwards', async () => {
+  const emitter = new TestEmitter()
+  const server = startBroker({ emitter, persistence: new MemoryPersistence() })
+  const { broker } = await server
+  await broker.subscribe('early', () => undefined)
+  expect(emitter.routes).toEqual(['+2 early'])
+  expect(emitter.calls.some(call => call.endsWith('/heartbeat'))).toBe(true)
+})
+
+test('a message of another broker reaches a stored session once: by the broker’s own store, not by one that all share', async () => {
+  for (const [persistence, expected] of [
+    [new SharedPersistence(), ['zero']],
+    [new MemoryPersistence(), ['one', 'zero']],
+  ] as const) {
+    const { emitter, connect } = await start(persistence)
+    const client = await connect({ clientId: 'x', ...lasting })
+    await client.subscribe(['a', 1])
+    await emitter.host?.deliver(messageOf(1, 'one'), [])
+    await emitter.host?.deliver(messageOf(0, 'zero'), [])
+    const texts: string[] = []
+    while (texts.length < expected.length) texts.push((await client.nextPublish()).payload)
+    expect(texts).toEqual(expected)
+  }
+})
+
+test('what another broker retains is not retained in a store of this one’s own', async () => {
+  const { emitter, persistence } = await start()
+  await emitter.host?.deliver({ ...messageOf(1, 'kept'), retain: true }, [])
+  expect([...(await persistence.retained('#'))]).toEqual([])
+})
+
+test('a shared group serves a QoS 0 message when it is its turn, or when another broker says so', async () => {
+  const { emitter, connect, broker } = await start()
+  const client = await connect({ clientId: 'x' })
+  await client.subscribe(['$share/g/a', 0])
+  expect(emitter.routes).toContain('+0 $share/g/a')
+  emitter.takesTurns = false
+  await broker.publish({ topic: 'a', qos: 0, payload: 'theirs' })
+  emitter.takesTurns = true
+  await broker.publish({ topic: 'a', qos: 0, payload: 'ours' })
+  expect(emitter.published.filter(({ topic }) => topic === 'a')).toHaveLength(2)
+  await emitter.host?.deliver(messageOf(0, 'for another group'), ['$share/h/a'])
+  await emitter.host?.deliver(messageOf(0, 'for nobody'), [])
+  await emitter.host?.deliver(messageOf(0, 'for us'), ['$share/g/a'])
+  await emitter.host?.deliver(messageOf(0, 'for all'))
+  const texts: string[] = []
+  for (let count = 0; count < 3; count += 1) texts.push((await client.nextPublish()).payload)
+  expect(texts).toEqual(['ours', 'for us', 'for all'])
+})
+
+test('a full emitter is told to 5.0 publishers with 0x97, and the packet identifier of QoS 2 is free again', async () => {
+  const { emitter, connect } = await start()
+  const client = await connect({ clientId: 'x', ...lasting })
+  emitter.publishing = async () => Promise.reject(Object.assign(new Error('full'), { code: 'QUOTA_EXCEEDED' }))
+  client.publish({ topic: 'a', qos: 1, id: 1, payload: 'one' })
+  expect(await client.nextAck('puback')).toMatchObject({ id: 1, reasonCode: 0x97 })
+  client.publish({ topic: 'a', qos: 2, id: 2, payload: 'two' })
+  expect(await client.nextAck('pubrec')).toMatchObject({ id: 2, reasonCode: 0x97 })
+  emitter.publishing = () => undefined
+  const before = emitter.published.length
+  client.publish({ topic: 'a', qos: 2, id: 2, payload: 'again' })
+  await client.nextAck('pubrec', 2)
+  expect(emitter.published.length).toBe(before + 1)
+})
+
+test('a broker that the emitter knows to be gone is gone at once', async () => {
+  const { emitter, broker } = await start()
+  await emitter.host?.deliver(messageOf(0, 'other', '$SYS/other/heartbeat'), [])
+  expect(Object.keys(broker.brokers)).toEqual(['other'])
+  emitter.host?.presence('other', false)
+  expect(Object.keys(broker.brokers)).toEqual([])
+})

@@ -1,0 +1,34 @@
+import { RedisError } from '@x/redis-connection'
+
+export type EmitterErrorCode =
+  /** An option can't be. */
+  | 'OPTION_INVALID'
+  | 'NOT_OPEN'
+  | 'ALREADY_OPEN'
+  /** Redis could not be told, or did not answer in time: it may have taken effect. */
+  | 'UNAVAILABLE'
+  /** `maxmemory`, or another broker's inbox, is full. */
+  | 'QUOTA_EXCEEDED'
+  /** The other brokers took this one for dead: what they had for it meanwhile is lost. It is there again. */
+  | 'LEASE_LOST'
+  /** What came on a channel of ours is none of ours. */
+  | 'FRAME_INVALID'
+
+/** How this package refuses, and what it reports. */
+export class EmitterError extends Error {
+  override readonly name = 'EmitterError'
+  readonly code: EmitterErrorCode
+
+  constructor(code: EmitterErrorCode, options: { message: string; cause?: unknown }) {
+    super(options.message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = code
+  }
+}
+
+/** What a call to Redis failed with, as this package says it. */
+export function emitterErrorOf(error: unknown): EmitterError {
+  if (error instanceof EmitterError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  const full = error instanceof RedisError && error.code === 'REDIS_OUT_OF_MEMORY'
+  return new EmitterError(full ? 'QUOTA_EXCEEDED' : 'UNAVAILABLE', { message, cause: error })
+}

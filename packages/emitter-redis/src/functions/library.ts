@@ -1,0 +1,19 @@
+import { FunctionLibrary } from '@x/redis-connection'
+import { inbox } from './inbox.ts'
+import { routes } from './routes.ts'
+
+/** What must not fail for want of memory: who is there, and what frees some. */
+const vital = ['allow-oom']
+
+/** Every change of the emitter's, each a function. */
+export const library: FunctionLibrary = new FunctionLibrary('x_emitter', [routes, inbox].join('\n'), {
+  join: vital,
+  renew: vital,
+  route: [],
+  unroute: vital,
+  since: ['no-writes'],
+  leave: vital,
+  tend: vital,
+  send: [],
+  close: vital,
+})

@@ -1,0 +1,5 @@
+export type { EmitterCounters } from './emitter-counters.ts'
+export type { EmitterErrorCode } from './emitter-error.ts'
+export { EmitterError } from './emitter-error.ts'
+export type { RedisEmitterOptions } from './redis-emitter.ts'
+export { RedisEmitter } from './redis-emitter.ts'

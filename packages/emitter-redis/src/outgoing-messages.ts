@@ -1,0 +1,103 @@
+import type { Message } from '@x/contract'
+import type { RedisConnection } from '@x/redis-connection'
+import type { EmitterCounters } from './emitter-counters.ts'
+import { EmitterError } from './emitter-error.ts'
+import { library } from './functions/library.ts'
+import { encodeMessage } from './message-frame.ts'
+import { OutgoingLink } from './outgoing-link.ts'
+import type { RouteTable } from './route-table.ts'
+
+export interface OutgoingMessagesHost {
+  readonly connection: RedisConnection
+  readonly counters: EmitterCounters
+  readonly table: RouteTable
+  readonly brokerId: string
+  readonly instance: string
+  readonly sendTimeout: number
+  readonly maximumInboxBytes: number
+  readonly maximumOutgoingBytes: number
+  /** What the keys of a broker's inbox begin with. */
+  baseOf(instance: string): string
+}
+
+/** Before a frame that is only said. */
+const said = Buffer.from('q')
+
+/** Messages on their way to other brokers, each by a link of its own. */
+export class OutgoingMessages {
+  readonly #host: OutgoingMessagesHost
+  /** Numbers the links: each counts from the beginning. */
+  #links = 0
+  /** What has messages of this turn. */
+  readonly #filled = new Set<OutgoingLink>()
+
+  constructor(host: OutgoingMessagesHost) {
+    this.#host = host
+  }
+
+  /** Undefined: there is nothing to wait for. */
+  publish(message: Message): Promise<void> | undefined {
+    const { topic, qos } = message
+    const plan = this.#host.table.plan(topic)
+    if (qos === 0) {
+      if (plan.turns.length > 0) this.#publishInTurns(message)
+      else if (plan.all.length > 0) {
+        const record = encodeMessage(message, this.#host.brokerId, [])
+        for (const { link } of plan.all) link.add(record)
+      }
+      return undefined
+    }
+    const [first] = plan.atLeastOnce
+    if (first === undefined) return undefined
+    const record = encodeMessage(message, this.#host.brokerId, [])
+    if (plan.atLeastOnce.length === 1) return first.link.addAtLeastOnce(record)
+    return Promise.all(plan.atLeastOnce.map(async ({ link }) => link.addAtLeastOnce(record))).then(() => undefined)
+  }
+
+  /** A new link to another broker. */
+  link(other: string): OutgoingLink {
+    const { connection, counters, instance, maximumInboxBytes, maximumOutgoingBytes, sendTimeout } = this.#host
+    const base = this.#host.baseOf(other)
+    const sender = `${instance}.${(this.#links += 1)}`
+    return new OutgoingLink({
+      instance,
+      counters,
+      maximumOutgoingBytes,
+      sendTimeout,
+      send: async (number, lowest, frame) =>
+        Number(await connection.call(library, 'send', base, sender, number, lowest, maximumInboxBytes, frame)),
+      say: async frame => connection.command(base, 'PUBLISH', `${base}c`, Buffer.concat([said, frame])),
+      turnHasMessages: link => {
+        if (this.#filled.size === 0) connection.atTurnEnd(() => this.flush())
+        this.#filled.add(link)
+      },
+      full: () =>
+        new EmitterError('QUOTA_EXCEEDED', {
+          message: `the inbox of broker ${other} is full: maximumInboxBytes is ${maximumInboxBytes}`,
+        }),
+    })
+  }
+
+  /** Sends what this turn has until now. */
+  flush(): void {
+    for (const link of this.#filled) link.flush()
+    this.#filled.clear()
+  }
+
+  /** One broker of each group gets the message; those with routes of their own get it anyway. */
+  #publishInTurns(message: Message): void {
+    const { instance, brokerId, table } = this.#host
+    const { all, turns } = table.plan(message.topic)
+    const groups = new Map<string, string[]>(all.map(broker => [broker.instance, []]))
+    for (const turn of turns) {
+      // With members here it has advanced already, when the engine asked whose turn it is.
+      if (!turn.has(instance)) turn.advance()
+      const chosen = turn.current
+      if (chosen === undefined || chosen === instance) continue
+      const served = groups.get(chosen)
+      if (served === undefined) groups.set(chosen, [turn.name])
+      else served.push(turn.name)
+    }
+    for (const [chosen, served] of groups) table.broker(chosen)?.link.add(encodeMessage(message, brokerId, served))
+  }
+}
