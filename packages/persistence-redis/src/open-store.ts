@@ -248,8 +248,9 @@ export class OpenStore {
     let from = range?.from ?? ''
     do {
       const answer = await this.#calls.call('retained', filter, from, range?.through ?? '')
-      const [records, next] = answer as [Buffer[], Buffer]
-      for (const record of records) messages.push(decodeMessage(record))
+      const [values, next] = answer as [Buffer[], Buffer]
+      // Behind its expiry, which Redis has looked at.
+      for (const value of values) messages.push(decodeMessage(value.subarray(8)))
       from = next.toString()
     } while (from !== '')
     return messages

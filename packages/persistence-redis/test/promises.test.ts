@@ -207,6 +207,21 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     expect(owner.texts).toEqual(['one', 'two'])
   })
 
+  test('looks for retained messages in calls that hold nobody up', async () => {
+    fresh()
+    const store = await opened()
+    const topics = Array.from({ length: 1000 }, (_, index) => `kept/${index}`)
+    await Promise.all(topics.map(async topic => store.publish({ ...messageOf(topic, topic), retain: true })))
+    const before = await calls()
+    const found = [...(await store.retained('kept/+'))].map(({ payload }) => payload.toString())
+    expect(found.sort()).toEqual(topics.sort())
+    expect((await calls()) - before).toBeGreaterThanOrEqual(4)
+    const large = Array.from({ length: 20 }, (_, index) => `large/${index}`)
+    const payload = Buffer.alloc(100_000)
+    await Promise.all(large.map(async topic => store.publish({ ...messageOf('', topic), payload, retain: true })))
+    expect([...(await store.retained('large/#'))]).toHaveLength(20)
+  })
+
   test('passes on to every session of a topic with many subscriptions, whatever was matched before', async () => {
     fresh()
     const store = await opened()
