@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { endWithUs, pinned } from './broker-process.ts'
 import type { LoadJob } from './load.ts'
+import type { RedisJob } from './redis/load.ts'
 import type { LoadResult } from './load/result.ts'
 
 const loadFile = fileURLToPath(new URL('load.js', import.meta.url))
@@ -11,12 +12,26 @@ const longestRunMs = 120_000
 const youngGenerationMiB = 64
 const stderrTail = 600
 
-/** Runs one job in a process of its own. Rejects, with the end of its stderr, when it fails or takes over two minutes. */
-export function runLoad(job: LoadJob, core: number | undefined): Promise<LoadResult> {
-  const node = [process.execPath, `--max-semi-space-size=${youngGenerationMiB}`, loadFile] as const
+interface LoadProgram {
+  readonly file: string
+  readonly longestMs: number
+}
+
+/** Runs one job in a process of its own. Rejects, with the end of its stderr, when it fails or takes over two minutes.
+ * @param program of another kind of job */
+export function runLoad(
+  job: LoadJob | RedisJob,
+  core: number | undefined,
+  program: LoadProgram = { file: loadFile, longestMs: longestRunMs },
+): Promise<LoadResult> {
+  const node = [process.execPath, `--max-semi-space-size=${youngGenerationMiB}`, program.file] as const
   const [file, ...args] = pinned(core, [...node, JSON.stringify(job)])
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: longestRunMs, killSignal: 'SIGKILL' })
+    const child = spawn(file, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: program.longestMs,
+      killSignal: 'SIGKILL',
+    })
     endWithUs(child)
     let output = ''
     let errors = ''

@@ -40,7 +40,7 @@ export function report(
       const ratio = ratios.find(r => r.scenario === scenario && r.metric === metric.name && r.broker === others[index])
       return ratio === undefined || Number.isNaN(ratio.ratio) ? '-' : ratio.ratio.toFixed(ratio.ratio < 10 ? 2 : 1)
     })
-    return [scenario as string, `${metric.name} (${metric.unit})`].concat(cells, comparisons)
+    return [scenario, `${metric.name} (${metric.unit})`].concat(cells, comparisons)
   })
   return `${table([header, ...rows], 2)}\n${remarks(summaries)}`
 }

@@ -1,18 +1,17 @@
 import { type BrokerName, ours } from './brokers.ts'
-import { floors } from './floors.ts'
+import { type Floors, floors } from './floors.ts'
 import type { LoadResult, Metric } from './load/result.ts'
-import type { ScenarioName } from './scenarios.ts'
 import { advantage, median } from './statistics.ts'
 
 /** One run of one scenario against one broker: a result, or why there is none. */
-export type Run = { readonly scenario: ScenarioName; readonly broker: BrokerName } & (
+export type Run = { readonly scenario: string; readonly broker: BrokerName } & (
   | { readonly result: LoadResult }
   | { readonly failure: string }
 )
 
 /** The medians of one scenario's runs against one broker. */
 export interface Summary {
-  readonly scenario: ScenarioName
+  readonly scenario: string
   readonly broker: BrokerName
   readonly metrics: readonly Metric[]
   readonly loadCpu: number
@@ -32,7 +31,7 @@ export function isLoadLimited(result: Pick<LoadResult, 'loadCpu' | 'brokerCpu'>)
 }
 
 /** Takes the medians of all runs of one scenario against one broker. */
-export function summarize(runs: readonly Run[], scenario: ScenarioName, broker: BrokerName): Summary | undefined {
+export function summarize(runs: readonly Run[], scenario: string, broker: BrokerName): Summary | undefined {
   const mine = runs.filter(run => run.scenario === scenario && run.broker === broker)
   if (mine.length === 0) return undefined
   const results = mine.flatMap(run => ('result' in run ? [run.result] : []))
@@ -82,7 +81,7 @@ export function faults(runs: readonly Run[]): string[] {
 
 /** How many times better ours is, for each metric that both have. */
 export interface Ratio {
-  readonly scenario: ScenarioName
+  readonly scenario: string
   readonly metric: string
   readonly broker: BrokerName
   readonly ratio: number
@@ -107,7 +106,7 @@ export function ratiosOf(summaries: readonly Summary[]): Ratio[] {
 /** The ratios that are under their floor, in words. */
 export function underFloor(ratios: readonly Ratio[]): string[] {
   return ratios.flatMap(({ scenario, metric, broker, ratio }) => {
-    const floor = floors[scenario][metric]?.[broker]
+    const floor = (floors as Readonly<Record<string, Floors>>)[scenario]?.[metric]?.[broker]
     return floor === undefined || !(ratio < floor)
       ? []
       : [`${scenario} ${metric}: ${ratio.toFixed(2)} times ${broker}, the floor is ${floor}`]
