@@ -152,6 +152,42 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     expect(await store.publish(messageOf('one'))).toBe(1)
   })
 
+  test('needs no more of an ACL user than the README of the connection says', async () => {
+    fresh()
+    const readme = await readFile(new URL('../../redis-connection/README.md', import.meta.url), 'utf8')
+    const rules = [...readme.matchAll(/ACL user needs `(.*?)` \(x: the prefix\) and `(.*?)`/gs)].flatMap(found =>
+      found.slice(1).flatMap(text => text.split(/\s+/)),
+    )
+    expect(rules.length).toBeGreaterThan(5)
+    await admin.command(
+      '',
+      'ACL',
+      'SETUSER',
+      prefix,
+      'on',
+      '>pass',
+      ...rules.map(rule => rule.replace('x1', `${prefix}1`)),
+    )
+    const store = await opened({ redis: redis.url.replace('//', `//${prefix}:pass@`) })
+    const [handle, owner] = await session(store, 'client')
+    await store.subscribe(handle, [
+      {
+        filter: '$share/g/a',
+        qos: 1,
+        noLocal: false,
+        retainAsPublished: false,
+        retainHandling: 0,
+        subscriptionIdentifier: 1,
+      },
+    ])
+    await store.publish({ ...messageOf('one'), retain: true }, { session: handle, packetId: 1 })
+    expect(owner.texts).toEqual(['one'])
+    expect(await store.claim(handle, '$share/g/a', 10)).toHaveLength(1)
+    expect([...(await store.retained('#'))]).toHaveLength(1)
+    await Promise.all([store.acknowledge(handle, 1), store.complete(handle, 1), store.claimDue(10), store.counts()])
+    await store.closeSession(handle, { sessionExpiryInterval: 0, will: 'publish', sentThrough: 0 })
+  })
+
   test('refuses data of another schema, naming both', async () => {
     fresh()
     await admin.command('', 'SET', key('schema'), '9')

@@ -5,6 +5,8 @@ export type RedisErrorCode =
   | 'REDIS_UNREACHABLE'
   /** User or password refused, or none given where one is asked for. */
   | 'REDIS_AUTH_FAILED'
+  /** The certificate is not trusted. */
+  | 'REDIS_TLS_FAILED'
   /** The ACL user may not call a command that is needed. */
   | 'REDIS_NO_PERMISSION'
   | 'REDIS_VERSION_UNSUPPORTED'
@@ -41,7 +43,8 @@ export class RedisError extends Error {
 /** Start of what Redis or ioredis says, and what it means. The first that fits. */
 const meanings: readonly (readonly [start: RegExp, code: RedisErrorCode])[] = [
   [/^(NOAUTH|WRONGPASS|ERR (AUTH|invalid password|Client sent AUTH))/, 'REDIS_AUTH_FAILED'],
-  [/^NOPERM/, 'REDIS_NO_PERMISSION'],
+  [/^NOPERM|user executing the script can't/, 'REDIS_NO_PERMISSION'],
+  [/certificate|ERR_TLS|SSL routines/, 'REDIS_TLS_FAILED'],
   [/OOM command not allowed|^OOM/, 'REDIS_OUT_OF_MEMORY'],
   [/READONLY/, 'REDIS_READ_ONLY'],
   [/^(NOREPLICAS|MISCONF|MASTERDOWN)/, 'REDIS_READ_ONLY'],

@@ -1,2 +1,2 @@
-export type { SpawnedRedis } from './spawn-redis.ts'
-export { hasRedisServer, spawnCluster, spawnRedis } from './spawn-redis.ts'
+export type { RedisParameters, SpawnedCluster, SpawnedRedis } from './spawn-redis.ts'
+export { hasRedisServer, spawnCluster, spawnRedis, spawnSentinel } from './spawn-redis.ts'

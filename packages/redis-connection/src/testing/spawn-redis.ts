@@ -1,10 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import calculateSlot from 'cluster-key-slot'
 import { Redis } from 'ioredis'
 
 /** A redis-server (or several) that a test has started. */
@@ -33,13 +34,48 @@ export function hasRedisServer(): boolean {
   }
 }
 
+/** Of the command line, after ours; those that need it are told the port. */
+export type RedisParameters = readonly string[] | ((port: number) => readonly string[])
+
 /** Starts a redis-server that keeps nothing on disk, and answers when it takes commands.
- * @param parameters of its command line, after ours
  * @param port where it must listen, to start one again; default: a free one */
-export async function spawnRedis(parameters: readonly string[] = [], port?: number): Promise<SpawnedRedis> {
+export async function spawnRedis(parameters: RedisParameters = [], port?: number): Promise<SpawnedRedis> {
+  const all = (used: number, directory: string): readonly string[] => {
+    const own = ['--port', String(used), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', directory]
+    const more = typeof parameters === 'function' ? parameters(used) : parameters
+    return own.concat('--repl-diskless-sync-delay', '0', more)
+  }
+  return started({ parameters: all, ready: 'Ready to accept connections' }, port)
+}
+
+/** A Sentinel that watches a server under the name `primary`, and promotes its replica half a second after its end. */
+export async function spawnSentinel(primary: SpawnedRedis): Promise<SpawnedRedis> {
+  const parameters = (used: number, directory: string): readonly string[] => {
+    const file = join(directory, 'sentinel.conf')
+    const lines = [
+      `port ${used}`,
+      'bind 127.0.0.1',
+      `dir ${directory}`,
+      `sentinel monitor primary 127.0.0.1 ${primary.port} 1`,
+      'sentinel down-after-milliseconds primary 500',
+      'sentinel failover-timeout primary 3000',
+    ]
+    writeFileSync(file, lines.join('\n'))
+    return [file, '--sentinel']
+  }
+  return started({ parameters, ready: '+monitor' })
+}
+
+interface Server {
+  readonly parameters: (port: number, directory: string) => readonly string[]
+  /** What it prints when it is ready. */
+  readonly ready: string
+}
+
+async function started(server: Server, port?: number): Promise<SpawnedRedis> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await start(parameters, port)
+      return await start(server, port ?? (await freePort()))
     } catch (error) {
       // Between the look for a free port and its use another test may have taken it.
       if (attempt === 5 || !String(error).includes('Address already in use')) throw error
@@ -47,28 +83,9 @@ export async function spawnRedis(parameters: readonly string[] = [], port?: numb
   }
 }
 
-async function start(parameters: readonly string[], port: number | undefined): Promise<SpawnedRedis> {
+async function start({ parameters, ready }: Server, port: number): Promise<SpawnedRedis> {
   const directory = mkdtempSync(join(tmpdir(), 'redis-'))
-  const used = port ?? (await freePort())
-  const child = spawn(
-    'redis-server',
-    [
-      '--port',
-      String(used),
-      '--bind',
-      '127.0.0.1',
-      '--save',
-      '',
-      '--appendonly',
-      'no',
-      '--repl-diskless-sync-delay',
-      '0',
-      '--dir',
-      directory,
-      ...parameters,
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  )
+  const child = spawn('redis-server', parameters(port, directory), { stdio: ['ignore', 'pipe', 'inherit'] })
   const exited = once(child, 'exit')
   const killWithUs = (): void => void child.kill('SIGKILL')
   process.once('exit', killWithUs)
@@ -78,16 +95,22 @@ async function start(parameters: readonly string[], port: number | undefined): P
     await exited
     rmSync(directory, { recursive: true, force: true })
   }
-  await listening(child, exited)
-  return { url: `redis://127.0.0.1:${used}`, port: used, process: child, stop }
+  await printed(child, ready, exited)
+  return { url: `redis://127.0.0.1:${port}`, port, process: child, stop }
 }
 
-/** A Redis Cluster of that many primaries, with all slots served. */
-export async function spawnCluster(size = 3): Promise<SpawnedRedis> {
+export interface SpawnedCluster extends SpawnedRedis {
+  /** The node that serves the key as long as none has failed. */
+  primaryOf(key: string): SpawnedRedis
+}
+
+/** A Redis Cluster of that many primaries, with all slots served.
+ * @param replicas of each primary */
+export async function spawnCluster(size = 3, replicas = 0): Promise<SpawnedCluster> {
   const nodes: SpawnedRedis[] = []
   const stop = async (): Promise<void> => void (await Promise.all(nodes.map(async node => node.stop())))
   try {
-    for (let index = 0; index < size; index += 1) {
+    for (let index = 0; index < size * (1 + replicas); index += 1) {
       nodes.push(await spawnRedis(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000']))
     }
   } catch (error) {
@@ -98,7 +121,7 @@ export async function spawnCluster(size = 3): Promise<SpawnedRedis> {
   const [first] = nodes
   if (first === undefined) throw new Error('a cluster needs a node')
   await Promise.all(
-    clients.map(async (client, index) => {
+    clients.slice(0, size).map(async (client, index) => {
       const from = Math.floor((index * slots) / size)
       const through = Math.floor(((index + 1) * slots) / size) - 1
       await client.call('CLUSTER', 'ADDSLOTSRANGE', from, through)
@@ -109,25 +132,31 @@ export async function spawnCluster(size = 3): Promise<SpawnedRedis> {
   for (const client of clients) {
     for (;;) {
       const state = String(await client.call('CLUSTER', 'INFO'))
-      if (state.includes('cluster_state:ok') && state.includes(`cluster_known_nodes:${size}`)) break
+      if (state.includes('cluster_state:ok') && state.includes(`cluster_known_nodes:${nodes.length}`)) break
       await new Promise<void>(resolve => void setTimeout(resolve, 20))
     }
-    client.disconnect()
   }
+  for (const [index, client] of clients.slice(size).entries()) {
+    await client.call('CLUSTER', 'REPLICATE', String(await clients[index % size]?.call('CLUSTER', 'MYID')))
+    while (!(await client.info('replication')).includes('master_link_status:up'))
+      await new Promise<void>(resolve => void setTimeout(resolve, 20))
+  }
+  for (const client of clients) client.disconnect()
   return {
     url: `redis-cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join()}`,
     port: first.port,
     process: first.process,
+    primaryOf: key => nodes[Math.ceil(((calculateSlot(key) + 1) * size) / slots) - 1] as SpawnedRedis,
     stop,
   }
 }
 
-async function listening(child: ChildProcess, exited: Promise<unknown>): Promise<void> {
+async function printed(child: ChildProcess, text: string, exited: Promise<unknown>): Promise<void> {
   let output = ''
   await new Promise<void>((resolve, reject) => {
     child.stdout?.on('data', (chunk: Buffer) => {
       output += chunk.toString()
-      if (output.includes('Ready to accept connections')) resolve()
+      if (output.includes(text)) resolve()
     })
     child.once('error', reject)
     void exited.then(() => reject(new Error(`redis-server has ended: ${output}`)))

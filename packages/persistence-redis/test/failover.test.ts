@@ -1,0 +1,116 @@
+import type { Message, PersistenceHost, SessionHandle } from '@x/contract'
+import { systemClock } from '@x/contract'
+import { hasRedisServer, spawnCluster, spawnRedis, spawnSentinel } from '@x/redis-connection/testing'
+import type { SpawnedRedis } from '@x/redis-connection/testing'
+import { Redis } from 'ioredis'
+import { afterEach, describe, expect, test } from 'vitest'
+import { RedisPersistence } from '../src/index.ts'
+import type { RedisPersistenceOptions } from '../src/index.ts'
+
+const closing: (() => unknown)[] = []
+
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close()
+})
+
+/** A server that ends with the test. */
+async function ending<Server extends SpawnedRedis>(spawning: Promise<Server>): Promise<Server> {
+  const server = await spawning
+  closing.push(async () => server.stop())
+  return server
+}
+
+async function connected(options: RedisPersistenceOptions): Promise<[RedisPersistence, SessionHandle]> {
+  const store = new RedisPersistence({ commandTimeout: 1000, connectTimeout: 1000, ...options })
+  const host: PersistenceHost = {
+    brokerId: 'broker',
+    clock: systemClock,
+    limits: { maximumQueuedMessages: 1000, maximumQueuedBytes: 1e6, overflow: 'dropOldest' },
+    groupReady: () => undefined,
+    dropped: () => undefined,
+  }
+  await store.open(host)
+  closing.push(async () => store.close())
+  const { handle } = await store.openSession({
+    clientId: 'client',
+    cleanStart: false,
+    sessionExpiryInterval: 1000,
+    will: undefined,
+    owner: { deliver: () => false, fenced: () => undefined },
+  })
+  const how = { qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
+  await store.subscribe(handle, [{ filter: 'a', ...how, subscriptionIdentifier: undefined }])
+  return [store, handle]
+}
+
+function messageOf(text: string): Message {
+  return {
+    topic: 'a',
+    payload: Buffer.from(text),
+    qos: 1,
+    retain: false,
+    properties: undefined,
+    expiresAt: undefined,
+    publisher: 'publisher',
+    brokerId: 'broker',
+    brokerCounter: 1,
+  }
+}
+
+/** Until it can be stored again: what is refused meanwhile must be refused as something that may succeed later. */
+async function publishedAgain(store: RedisPersistence, text: string): Promise<void> {
+  await expect
+    .poll(
+      async () => {
+        try {
+          return await store.publish(messageOf(text))
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'UNAVAILABLE' })
+          return 0
+        }
+      },
+      { timeout: 20_000, interval: 100 },
+    )
+    .toBe(1)
+}
+
+async function texts(store: RedisPersistence, handle: SessionHandle): Promise<string[]> {
+  return (await store.read(handle, 0, 100)).map(({ message }) => message.payload.toString())
+}
+
+describe.skipIf(!hasRedisServer())('when a primary dies (apt-get install redis-server)', () => {
+  test('goes on at the replica that Sentinel promotes, with what was replicated', async () => {
+    const primary = await ending(spawnRedis())
+    const replica = await ending(spawnRedis(['--replicaof', '127.0.0.1', `${primary.port}`]))
+    const admin = new Redis(replica.url)
+    closing.push(() => admin.disconnect())
+    await expect.poll(async () => admin.info('replication'), { timeout: 10_000 }).toContain('master_link_status:up')
+    const sentinel = await ending(spawnSentinel(primary))
+    const watcher = new Redis(sentinel.url)
+    closing.push(() => watcher.disconnect())
+    await expect.poll(async () => watcher.call('SENTINEL', 'replicas', 'primary'), { timeout: 15_000 }).toHaveLength(1)
+    const errors: string[] = []
+    const redis = `${sentinel.url.replace('redis:', 'redis-sentinel:')}/primary`
+    const [store, handle] = await connected({ redis, onError: ({ code }) => void errors.push(code) })
+    await store.publish(messageOf('one'))
+    await expect.poll(async () => admin.xlen('{x1.p0}:q:client')).toBe(1)
+    await primary.stop()
+    await publishedAgain(store, 'two')
+    expect(await texts(store, handle)).toEqual(['one', 'two'])
+    expect(await admin.xlen('{x1.p0}:q:client')).toBe(2)
+    expect(errors).toContain('REDIS_UNREACHABLE')
+  }, 60_000)
+
+  test('goes on at the replica that a Redis Cluster promotes, with what was replicated', async () => {
+    const cluster = await ending(spawnCluster(3, 1))
+    const [store, handle] = await connected({ redis: cluster.url })
+    await store.publish(messageOf('one'))
+    const primary = cluster.primaryOf('{x1.p0}:')
+    const admin = new Redis(primary.url)
+    expect(await admin.wait(1, 5000)).toBe(1)
+    admin.disconnect()
+    await primary.stop()
+    await publishedAgain(store, 'two')
+    expect(await texts(store, handle)).toEqual(['one', 'two'])
+  }, 60_000)
+})
