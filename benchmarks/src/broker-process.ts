@@ -15,7 +15,6 @@ export interface Cores {
 /** Below the range that systems take the ports of outgoing connections from. */
 const firstPort = 21_000
 const portCount = 10_000
-const startAttempts = 100
 const startPollMs = 50
 
 /** The CPU numbers in a list such as `0-2,5`. */
@@ -67,15 +66,20 @@ export class BrokerProcess {
     this.#directory = directory
   }
 
-  /** Starts the broker on a free port. Throws when it does not listen within 5 s. */
-  static async start(broker: Broker, core: number | undefined, served: Served = {}): Promise<BrokerProcess> {
+  /** Starts the broker on a free port. Throws when it does not listen in time. */
+  static async start(
+    broker: Broker,
+    core: number | undefined,
+    served: Served = {},
+    longestMs = 5000,
+  ): Promise<BrokerProcess> {
     const port = await freePort()
     const directory = mkdtempSync(join(tmpdir(), 'bench-'))
     const [file, ...args] = pinned(core, broker.command(port, directory, served))
     const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'] })
     endWithUs(child)
     const started = new BrokerProcess(port, child, directory)
-    for (let attempt = 0; attempt < startAttempts && started.running; attempt++) {
+    for (let waited = 0; waited < longestMs && started.running; waited += startPollMs) {
       if (await accepts(port)) return started
       await wait(startPollMs)
     }

@@ -20,6 +20,7 @@ const full = { warmUpSeconds: 0.4, measureSeconds: 2, capSeconds: 15 }
 const short = { warmUpSeconds: 0.2, measureSeconds: 0.5, capSeconds: 5 }
 /** 100 000 sessions take their time. */
 const longestLoadMs = 600_000
+const longestStartMs = 120_000
 const loadFile = fileURLToPath(new URL('load.js', import.meta.url))
 const aedesServer = fileURLToPath(new URL('aedes-server.js', import.meta.url))
 
@@ -38,7 +39,7 @@ async function measureOnce(scenario: RedisScenario, name: Name, redis: SpawnedRe
   const broker = brokerOf(name, redis)
   const started: BrokerProcess[] = []
   const start = async (): Promise<BrokerProcess> => {
-    const one = await BrokerProcess.start(broker, undefined)
+    const one = await BrokerProcess.start(broker, undefined, {}, longestStartMs)
     started.push(one)
     return one
   }

@@ -152,6 +152,31 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
     await expect.poll(() => payloads, { timeout: 13_000 }).toEqual(['gone'])
   }, 20_000)
 
+  test('publishes a will again that could not be published, and keeps nothing of it afterwards', async () => {
+    const redis = await redisServer()
+    const [first, other] = [await command(redis), await serve(redis.url)]
+    const watcher = await connected(other.url, { ...persistent, clientId: 'watcher' })
+    await watcher.subscribeAsync('will', { qos: 1 })
+    const payloads = collect(watcher)
+    const admin = new Redis(redis.url)
+    closing.push(async () => admin.disconnect())
+    // In the way of retained messages.
+    await admin.set('{x1.p0}:rv', 'text')
+    const will = { topic: 'will', payload: Buffer.from('gone'), qos: 1, retain: true } as const
+    await dies(await connected(first.url, { clientId: 'dying', will }))
+    await expect.poll(async () => admin.hlen('{x1.p0}:w')).toBe(1)
+    await expect.poll(() => first.process.stderr + first.process.lines.join()).toMatch(/REDIS_KEY_TYPE/)
+    await first.process.stop('SIGKILL')
+    await admin.del('{x1.p0}:rv')
+    expect(payloads).toEqual([])
+    // As if its 30 s were over.
+    const [epoch = ''] = await admin.hkeys('{x1.p0}:w')
+    await admin.zadd('{x1.p0}:t', 0, `3${epoch}`)
+    await expect.poll(() => payloads, { timeout: 5000 }).toEqual(['gone'])
+    await expect.poll(async () => admin.exists('{x1.p0}:w')).toBe(0)
+    expect(await admin.zscore('{x1.p0}:t', `3${epoch}`)).toBe(null)
+  }, 20_000)
+
   test('leaves no key that no session, retained message or broker explains', async () => {
     const redis = await redisServer()
     const { broker, url } = await serve(redis.url)

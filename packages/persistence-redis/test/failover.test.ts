@@ -20,10 +20,10 @@ async function ending<Server extends SpawnedRedis>(spawning: Promise<Server>): P
   return server
 }
 
-async function connected(options: RedisPersistenceOptions): Promise<[RedisPersistence, SessionHandle]> {
+async function opened(options: RedisPersistenceOptions): Promise<RedisPersistence> {
   const store = new RedisPersistence({ commandTimeout: 1000, connectTimeout: 1000, ...options })
   const host: PersistenceHost = {
-    brokerId: 'broker',
+    brokerId: `broker-${closing.length}`,
     clock: systemClock,
     limits: { maximumQueuedMessages: 1000, maximumQueuedBytes: 1e6, overflow: 'dropOldest' },
     groupReady: () => undefined,
@@ -31,16 +31,26 @@ async function connected(options: RedisPersistenceOptions): Promise<[RedisPersis
   }
   await store.open(host)
   closing.push(async () => store.close())
+  return store
+}
+
+/** A store with a session that subscribes, and what its owner has taken. */
+async function connected(options: RedisPersistenceOptions): Promise<[RedisPersistence, SessionHandle, string[]]> {
+  const store = await opened(options)
+  const taken: string[] = []
   const { handle } = await store.openSession({
     clientId: 'client',
     cleanStart: false,
     sessionExpiryInterval: 1000,
     will: undefined,
-    owner: { deliver: () => false, fenced: () => undefined },
+    owner: {
+      deliver: ({ message }) => taken.push(message.payload.toString()) > 0,
+      fenced: () => undefined,
+    },
   })
   const how = { qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
   await store.subscribe(handle, [{ filter: 'a', ...how, subscriptionIdentifier: undefined }])
-  return [store, handle]
+  return [store, handle, taken]
 }
 
 function messageOf(text: string): Message {
@@ -74,8 +84,11 @@ async function publishedAgain(store: RedisPersistence, text: string): Promise<vo
     .toBe(1)
 }
 
-async function texts(store: RedisPersistence, handle: SessionHandle): Promise<string[]> {
-  return (await store.read(handle, 0, 100)).map(({ message }) => message.payload.toString())
+/** What is queued, as soon as this store finds the new primary as well. */
+async function expectQueued(store: RedisPersistence, handle: SessionHandle, texts: readonly string[]): Promise<void> {
+  const queued = async (): Promise<string[]> =>
+    (await store.read(handle, 0, 100)).map(({ message }) => message.payload.toString())
+  await expect.poll(async () => queued().catch(String), { timeout: 10_000 }).toEqual(texts)
 }
 
 describe.skipIf(!hasRedisServer())('when a primary dies (apt-get install redis-server)', () => {
@@ -91,26 +104,30 @@ describe.skipIf(!hasRedisServer())('when a primary dies (apt-get install redis-s
     await expect.poll(async () => watcher.call('SENTINEL', 'replicas', 'primary'), { timeout: 15_000 }).toHaveLength(1)
     const errors: string[] = []
     const redis = `${sentinel.url.replace('redis:', 'redis-sentinel:')}/primary`
-    const [store, handle] = await connected({ redis, onError: ({ code }) => void errors.push(code) })
+    const [store, handle, taken] = await connected({ redis, onError: ({ code }) => void errors.push(code) })
+    const other = await opened({ redis })
     await store.publish(messageOf('one'))
     await expect.poll(async () => admin.xlen('{x1.p0}:q:client')).toBe(1)
     await primary.stop()
-    await publishedAgain(store, 'two')
-    expect(await texts(store, handle)).toEqual(['one', 'two'])
+    await publishedAgain(other, 'two')
+    await expectQueued(store, handle, ['one', 'two'])
+    await expect.poll(() => taken, { timeout: 5000 }).toEqual(['one', 'two'])
     expect(await admin.xlen('{x1.p0}:q:client')).toBe(2)
     expect(errors).toContain('REDIS_UNREACHABLE')
   }, 60_000)
 
   test('goes on at the replica that a Redis Cluster promotes, with what was replicated', async () => {
     const cluster = await ending(spawnCluster(3, 1))
-    const [store, handle] = await connected({ redis: cluster.url })
+    const [store, handle, taken] = await connected({ redis: cluster.url })
+    const other = await opened({ redis: cluster.url })
     await store.publish(messageOf('one'))
     const primary = cluster.primaryOf('{x1.p0}:')
     const admin = new Redis(primary.url)
     expect(await admin.wait(1, 5000)).toBe(1)
     admin.disconnect()
     await primary.stop()
-    await publishedAgain(store, 'two')
-    expect(await texts(store, handle)).toEqual(['one', 'two'])
+    await publishedAgain(other, 'two')
+    await expect.poll(() => taken, { timeout: 10_000 }).toEqual(['one', 'two'])
+    await expectQueued(store, handle, ['one', 'two'])
   }, 60_000)
 })

@@ -103,6 +103,11 @@ function clusterOf(nodes: readonly Address[], redisOptions: CommonOptions, optio
     lazyConnect: true,
     enableOfflineQueue: false,
     slotsRefreshTimeout: options.connectTimeout,
+    // Milliseconds; so that a promoted replica is found, since calls don't look for it:
+    slotsRefreshInterval: 1000,
+    // What a lost connection has left open may have taken effect: it is answered with an error, like that of a single server.
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
     clusterRetryStrategy: attempt => options.retryDelay(attempt),
   })
 }

@@ -6,13 +6,17 @@ import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { Authority } from '../../broker/test/certificates.ts'
 import { FunctionLibrary, RedisConnection } from '../src/index.ts'
 import type { RedisConnectionOptions, RedisError } from '../src/index.ts'
-import { hasRedisServer, spawnRedis } from '../src/testing/index.ts'
+import { hasRedisServer, spawnCluster, spawnRedis } from '../src/testing/index.ts'
 import type { RedisParameters, SpawnedRedis } from '../src/testing/index.ts'
 
 const library = new FunctionLibrary(
   'kinds',
-  `F.add = function(keys, args) return redis.call('INCRBY', keys[1], args[1]) end`,
-  { add: [] },
+  `F.add = function(keys, args) return redis.call('INCRBY', keys[1], args[1]) end
+F.large = function(keys)
+  redis.call('INCR', keys[1])
+  return string.rep('x', 1000000)
+end`,
+  { add: [], large: [] },
 )
 const authority = new Authority()
 const closing: (() => unknown)[] = []
@@ -96,6 +100,24 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       expect((await refusal(doing())).code, what).toBe('REDIS_NO_PERMISSION')
     expect(await admin.get('{y}:sum')).toBe(null)
     expect(await admin.get('{x}:sum')).toBe('2')
+  })
+
+  test.each([
+    ['one Redis', async () => spawnRedis()],
+    ['a Redis Cluster', async () => spawnCluster(3)],
+  ] as const)('does not send a call again whose answer got lost, on %s', async (_, spawn) => {
+    const redis = await spawn()
+    closing.push(async () => redis.stop())
+    const connection = await opened({ redis: redis.url })
+    const key = '{x}:calls'
+    // So that the connection ends with the function carried out and its answer on the way.
+    const admin = new Redis('primaryOf' in redis ? redis.primaryOf(key).url : redis.url)
+    closing.push(() => admin.disconnect())
+    await admin.config('SET', 'client-output-buffer-limit', 'normal 1000 0 0')
+    expect((await refusal(connection.call(library, 'large', key))).code).toBe('REDIS_UNREACHABLE')
+    await admin.config('SET', 'client-output-buffer-limit', 'normal 0 0 0')
+    const sum = async (): Promise<unknown> => connection.call(library, 'add', key, 0).catch(String)
+    await expect.poll(sum, { timeout: 5000 }).toBe(1)
   })
 
   test.skipIf(!authority.works)(
