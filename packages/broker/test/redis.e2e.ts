@@ -177,6 +177,44 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
     expect(await admin.zscore('{x1.p0}:t', `3${epoch}`)).toBe(null)
   }, 20_000)
 
+  test('delivers a QoS 2 message once, although its broker dies while Redis does not answer', async () => {
+    const redis = await redisServer()
+    const [first, second] = [await command(redis), await command(redis)]
+    const options = { ...persistent, clientId: 'sub', incomingStore: new mqtt.Store({ clean: false }) }
+    const subscriber = await connected(first.url, options)
+    await subscriber.subscribeAsync('a', { qos: 2 })
+    const payloads = collect(subscriber)
+    const publisher = await connected(second.url)
+    subscriber.on('packetreceive', ({ cmd }) => {
+      if (cmd === 'publish') redis.process.kill('SIGSTOP')
+    })
+    const recorded = new Promise<void>(resolve => {
+      subscriber.on('packetsend', ({ cmd }) => {
+        if (cmd === 'pubrec') resolve()
+      })
+    })
+    publisher.publish('a', 'x', { qos: 2 })
+    await recorded
+    // What the broker answers to PUBREC comes before what it answers to this.
+    const ponged = new Promise<void>(resolve => {
+      subscriber.on('packetreceive', ({ cmd }) => {
+        if (cmd === 'pingresp') resolve()
+      })
+    })
+    subscriber.sendPing()
+    await ponged
+    expect(payloads).toEqual([])
+    await first.process.stop('SIGKILL')
+    redis.process.kill('SIGCONT')
+    const resumed = client(second.url, options)
+    const later = collect(resumed)
+    await once(resumed, 'connect')
+    const admin = new Redis(redis.url)
+    closing.push(async () => admin.disconnect())
+    await expect.poll(async () => admin.exists('{x1.p0}:q:sub'), { timeout: 5000 }).toBe(0)
+    expect([...payloads, ...later]).toEqual(['x'])
+  }, 20_000)
+
   test('leaves no key that no session, retained message or broker explains', async () => {
     const redis = await redisServer()
     const { broker, url } = await serve(redis.url)
