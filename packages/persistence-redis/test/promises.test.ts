@@ -152,6 +152,21 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     expect(await store.publish(messageOf('one'))).toBe(1)
   })
 
+  test('takes the repetition of a QoS 2 message that could not be stored for a new one', async () => {
+    fresh()
+    const store = await opened()
+    const [handle, owner] = await session(store, 'client')
+    const publish = async (): Promise<number> =>
+      store.publish({ ...messageOf('one'), retain: true }, { session: handle, packetId: 7 })
+    // In the way of retained messages.
+    await admin.command('', 'SET', key('rv'), 'text')
+    await expect(publish()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await admin.command('', 'DEL', key('rv'))
+    expect(await publish()).toBe(1)
+    expect(await publish()).toBe(0)
+    expect(owner.texts).toEqual(['one'])
+  })
+
   test('needs no more of an ACL user than the README of the connection says', async () => {
     fresh()
     const readme = await readFile(new URL('../../redis-connection/README.md', import.meta.url), 'utf8')

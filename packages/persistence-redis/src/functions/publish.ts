@@ -88,14 +88,18 @@ local function deliveryOf(found, qos, flag)
   return delivery
 end
 
+local function receiptOf(text)
+  local packetId, length, rest = string.match(text, '^(%d+),(%d+),(.*)$')
+  return packetId, string.sub(rest, 1, length), string.sub(rest, length + 1)
+end
+
 -- The answer for one message, of the five arguments from 'at' on: how many it was for, how many of them are groups that it waits in,
 -- these groups, and what this broker is offered.
 local function publishOne(c, args, at)
   local topic, publisher, record, receipt = args[at], args[at + 2], args[at + 3], args[at + 4]
   local qos, retained, bytes, expires = string.match(args[at + 1], '^(%d)(%a?),(%d+),(%d*)$')
   if receipt ~= '' then
-    local packetId, length, rest = string.match(receipt, '^(%d+),(%d+),(.*)$')
-    local epoch, client = string.sub(rest, 1, length), string.sub(rest, length + 1)
+    local packetId, epoch, client = receiptOf(receipt)
     if not owns(c, client, epoch) then return 'FENCED' end
     -- Stored with its id before: this is the repetition of a call whose answer got lost.
     if call('HSETNX', c.base .. 'i:' .. client, packetId, 1) == 0 then return { 0, 0 } end
@@ -135,7 +139,14 @@ F.publish = function(keys, args)
   local answers = {}
   for at = 4, #args, 5 do
     local done, answer = pcall(publishOne, c, args, at)
-    if not done then answer = type(answer) == 'table' and answer.err or tostring(answer) end
+    if not done then
+      answer = type(answer) == 'table' and answer.err or tostring(answer)
+      -- The client will send it again.
+      if args[at + 4] ~= '' then
+        local packetId, _, client = receiptOf(args[at + 4])
+        redis.pcall('HDEL', c.base .. 'i:' .. client, packetId)
+      end
+    end
     answers[#answers + 1] = answer
     offer(c, args[at + 3])
   end
