@@ -45,6 +45,16 @@ const sweepInterval = 1000
 const sweepBatch = 100
 const packetIdentifiers = 65_535
 
+/** A message whose deliveries have begun, and not all of them ended. */
+export interface Begun {
+  /** Subscribers of the program have it: the next one may begin. */
+  readonly routed?: MaybePromise<unknown>
+  /** Other brokers have it. */
+  readonly emitted?: MaybePromise<unknown>
+  /** Somebody subscribes to its topic. */
+  readonly reached: boolean
+}
+
 /** What all connections of a broker share: the parts it is wired from, its routing table, and the scratch objects of the
  * hot path. `Broker` is its face to programs. */
 export class Engine implements Deadlined, PersistenceHost {
@@ -167,7 +177,7 @@ export class Engine implements Deadlined, PersistenceHost {
 
   /** Stores, routes and reports a message. The answer means that all of it is done. */
   publish(publication: Publication, from: Connection | undefined): MaybePromise<void> {
-    return after(this.store(publication), stored => after(this.finish(publication, from, stored), () => undefined))
+    return after(this.store(publication), stored => this.#finish(publication, from, stored))
   }
 
   /** The first half of `publish`: what has to be durable before anybody may see the message. Answers how many sessions and
@@ -177,20 +187,21 @@ export class Engine implements Deadlined, PersistenceHost {
     return this.persistence.publish(publication, receipt)
   }
 
-  /** The second half of `publish`: deliveries, other brokers, hook and event. Answers whether there is anybody who
-   * subscribes to the topic; of other brokers that isn't known, and taken to be so. */
-  finish(publication: Publication, from: Connection | undefined, stored: number): MaybePromise<boolean> {
+  /** Begins all deliveries, which is the second half of `publish` but for `report`. Answers whether there is anybody who subscribes
+   * to the topic (of other brokers that isn't known, and taken to be so), and what has to be waited for. */
+  begin(publication: Publication, from: Connection | undefined, stored: number): boolean | Begun {
     const plan = this.router.plan(publication.topic)
     const reached = stored > 0 || plan.size > 0 || this.emitter !== undefined
     const routed = this.#route(plan, publication, from)
     if (publication.qos === 0 && plan.groups.length > 0) this.#dealHere(plan.groups, publication)
     const emitted = this.emitter?.publish(publication)
-    if (!isPromise(routed) && !isPromise(emitted)) {
-      return after(this.#report(publication, from), () => reached)
-    }
-    return Promise.all([routed, emitted])
-      .then(() => this.#report(publication, from))
-      .then(() => reached)
+    return isPromise(routed) || isPromise(emitted) ? { routed, emitted, reached } : reached
+  }
+
+  #finish(publication: Publication, from: Connection | undefined, stored: number): MaybePromise<void> {
+    const begun = this.begin(publication, from, stored)
+    if (typeof begun === 'boolean') return this.report(publication, from)
+    return Promise.all([begun.routed, begun.emitted]).then(() => this.report(publication, from))
   }
 
   /** A stored message as a publication; the same one for a row of receivers, so that it is encoded once for all. */
@@ -387,7 +398,8 @@ export class Engine implements Deadlined, PersistenceHost {
     return plan.locals.length === 0 ? undefined : this.locals.deliver(plan.locals, publication)
   }
 
-  #report(publication: Publication, from: Connection | undefined): MaybePromise<void> {
+  /** Tells the hook `published` and the event `publish`. */
+  report(publication: Publication, from: Connection | undefined): MaybePromise<void> {
     if (this.passThrough) return undefined
     const { published } = this.hooks
     const observed = this.broker.publishObserved

@@ -1,13 +1,39 @@
 import type { MaybePromise } from '@x/contract'
 import type { Connection } from './connection.ts'
 import { Hold } from './hold.ts'
+import { isPromise } from './maybe-promise.ts'
 
-/** Publishes of one connection that wait for an asynchronous store, hook or subscriber. They all are on their way at the
- * same time, and complete in the order they came ([MQTT5-4.6.0-5]); it exists only while there are any. */
+/** What is left of a message that is being delivered. */
+export interface Ending {
+  /** Whatever comes next is not delivered before. */
+  readonly routed?: MaybePromise<unknown>
+  /** It is not acknowledged before. */
+  readonly emitted?: MaybePromise<unknown>
+  /** Acknowledges it. */
+  readonly answer: () => MaybePromise<void>
+  /** Called instead when one of them has failed; what it throws ends the connection. */
+  readonly failed: (error: unknown) => void
+}
+
+interface Pending {
+  readonly begin: () => Ending | undefined
+  isStored: boolean
+  isEmitted: boolean
+  answer: (() => MaybePromise<void>) | undefined
+  next: Pending | undefined
+}
+
+/** Publishes of one connection that wait for an asynchronous store, hook, subscriber or emitter. They all are on their way at the
+ * same time, are delivered in the order they came, and acknowledged in it ([MQTT5-4.6.0-5]); it exists only while there are any. */
 export class Acceptance {
   readonly #connection: Connection
-  #last: Promise<void> = Promise.resolve()
+  /** The next to be acknowledged, the next to be delivered, and the last. */
+  #first: Pending | undefined
+  #waiting: Pending | undefined
+  #last: Pending | undefined
   #size = 0
+  #routing = false
+  #answering = false
 
   constructor(connection: Connection) {
     this.#connection = connection
@@ -17,19 +43,102 @@ export class Acceptance {
     return this.#size
   }
 
-  /** Calls `complete` once `stored`, which does not reject, has settled and everything before it is complete. */
-  add<Outcome>(stored: MaybePromise<Outcome>, complete: (outcome: Outcome) => MaybePromise<void>): void {
+  /** Calls `begin` once `stored`, which does not reject, has settled and everything before it is being delivered; undefined: that was
+   * all. */
+  add<Outcome>(
+    stored: Promise<Outcome> | undefined,
+    begin: (outcome: Outcome | undefined) => Ending | undefined,
+  ): void {
     const connection = this.#connection
+    let outcome: Outcome | undefined
+    const pending: Pending = {
+      begin: () => begin(outcome),
+      isStored: stored === undefined,
+      isEmitted: false,
+      answer: undefined,
+      next: undefined,
+    }
+    if (this.#last === undefined) this.#first = pending
+    else this.#last.next = pending
+    this.#last = pending
+    this.#waiting ??= pending
     this.#size += 1
     if (this.#size >= connection.engine.receiveMaximum) connection.hold(Hold.pending)
-    const previous = this.#last
-    this.#last = Promise.all([stored, previous])
-      .then(([outcome]) => complete(outcome))
-      .catch((error: unknown) => connection.fail(error))
-      .then(() => this.#done())
+    if (stored === undefined) this.#advance()
+    else {
+      void stored.then(found => {
+        outcome = found
+        pending.isStored = true
+        this.#advance()
+      })
+    }
   }
 
-  #done(): void {
+  #advance(): void {
+    while (this.#waiting?.isStored === true && !this.#routing) {
+      const pending = this.#waiting
+      this.#waiting = pending.next
+      this.#begin(pending)
+    }
+    while (this.#first?.isEmitted === true && !this.#answering) this.#answer(this.#first)
+  }
+
+  #begin(pending: Pending): void {
+    let ending: Ending | undefined
+    try {
+      ending = pending.begin()
+    } catch (error) {
+      this.#connection.fail(error)
+    }
+    pending.answer = ending?.answer
+    if (ending !== undefined && (isPromise(ending.routed) || isPromise(ending.emitted)))
+      void this.#wait(pending, ending)
+    else pending.isEmitted = true
+  }
+
+  async #wait(pending: Pending, { routed, emitted, failed }: Ending): Promise<void> {
+    try {
+      if (isPromise(routed)) {
+        this.#routing = true
+        // Looked after from the start, whichever settles first.
+        await Promise.all([routed.finally(() => this.#routed()), emitted])
+      } else await emitted
+    } catch (error) {
+      pending.answer = () => failed(error)
+    }
+    pending.isEmitted = true
+    this.#advance()
+  }
+
+  #routed(): void {
+    this.#routing = false
+    this.#advance()
+  }
+
+  #answer(pending: Pending): void {
+    let answered: MaybePromise<void> = undefined
+    try {
+      answered = pending.answer?.()
+    } catch (error) {
+      this.#connection.fail(error)
+    }
+    if (!isPromise(answered)) {
+      this.#remove(pending)
+      return
+    }
+    this.#answering = true
+    void answered
+      .catch((error: unknown) => this.#connection.fail(error))
+      .then(() => {
+        this.#answering = false
+        this.#remove(pending)
+        this.#advance()
+      })
+  }
+
+  #remove(pending: Pending): void {
+    this.#first = pending.next
+    if (this.#first === undefined) this.#last = undefined
     this.#size -= 1
     const connection = this.#connection
     if (this.#size === 0 && connection.pending === this) connection.pending = undefined

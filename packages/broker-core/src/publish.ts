@@ -4,11 +4,12 @@ import { parseTopicName } from '@x/topic-trie'
 import { sendAck } from './acknowledge.ts'
 import { BrokerError, reasonCodeFrom, reasonStringOf, toError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
-import type { Engine } from './engine.ts'
-import { isPromise } from './maybe-promise.ts'
+import type { Begun, Engine } from './engine.ts'
+import { after, isPromise } from './maybe-promise.ts'
 import { packetOf, republish } from './packet-form.ts'
 import type { BrokerPacket } from './packet-form.ts'
 import { Acceptance } from './pending-publishes.ts'
+import type { Ending } from './pending-publishes.ts'
 import { Publication } from './publication.ts'
 import { ReasonCode, codeFor } from './reason-code.ts'
 import type { Session } from './session.ts'
@@ -188,9 +189,11 @@ function authorized(request: Request): MaybePromise<void> {
   }
   if (!isPromise(stored) && connection.pending === undefined) return complete(request, stored)
   connection.pending ??= new Acceptance(connection)
-  connection.pending.add(settle(stored), outcome =>
-    typeof outcome === 'number' ? complete(request, outcome) : notStored(request, outcome.error),
-  )
+  connection.pending.add(settle(stored), outcome => {
+    if (typeof outcome === 'number') return begin(request, outcome)
+    notStored(request, outcome?.error)
+    return undefined
+  })
   return undefined
 }
 
@@ -200,9 +203,10 @@ function acknowledgeAgain(request: Request): void {
   const { connection, session, messageId } = request
   if (connection.pending === undefined) acknowledge(request, true)
   else {
-    connection.pending.add(undefined, () => {
+    const answer = (): void => {
       if (session.received.has(messageId)) acknowledge(request, true)
-    })
+    }
+    connection.pending.add(undefined, () => ({ answer, failed: error => connection.fail(error) }))
   }
 }
 
@@ -227,23 +231,39 @@ function checkReceiveMaximum(connection: Connection, session: Session, qos: numb
   })
 }
 
-/** Stored: routed, reported, acknowledged. */
-function complete(request: Request, stored: number): MaybePromise<void> {
+/** Stored: routed, reported, acknowledged; at once when nobody has to be waited for. */
+function complete(request: Request, stored: number): void {
   const { connection, publication } = request
-  const done = connection.engine.finish(publication, connection, stored)
-  if (!isPromise(done)) {
-    acknowledge(request, done)
-    return undefined
+  const begun = connection.engine.begin(publication, connection, stored)
+  if (typeof begun !== 'boolean') {
+    wait(connection, endingOf(request, begun))
+    return
   }
-  const acknowledged = done.then(
-    reached => acknowledge(request, reached),
-    (error: unknown) => notFinished(request, error),
-  )
-  if (connection.pending !== undefined) return acknowledged
-  // What comes next is not acted on, or not acknowledged, before this.
+  const routed = connection.engine.report(publication, connection)
+  if (isPromise(routed)) {
+    const answer = (): void => acknowledge(request, begun)
+    wait(connection, { routed, answer, failed: error => notFinished(request, error) })
+  } else acknowledge(request, begun)
+}
+
+/** What comes next is not acted on, or not acknowledged, before this. */
+function wait(connection: Connection, ending: Ending): void {
   connection.pending = new Acceptance(connection)
-  connection.pending.add(undefined, () => acknowledged)
-  return undefined
+  connection.pending.add(undefined, () => ending)
+}
+
+/** The same as `complete` for one that was waiting. */
+function begin(request: Request, stored: number): Ending {
+  const { connection, publication } = request
+  const begun = connection.engine.begin(publication, connection, stored)
+  return endingOf(request, typeof begun === 'boolean' ? { reached: begun } : begun)
+}
+
+function endingOf(request: Request, { routed, emitted, reached }: Begun): Ending {
+  const { connection, publication } = request
+  const answer = (): MaybePromise<void> =>
+    after(connection.engine.report(publication, connection), () => acknowledge(request, reached))
+  return { routed, emitted, answer, failed: error => notFinished(request, error) }
 }
 
 /** Another broker could not get it: not acknowledged, so that the client sends it again. That id is free then. */

@@ -1,5 +1,6 @@
-import type { Emitter, EmitterHost, Message, PersistenceSupports } from '@x/contract'
+import type { Emitter, EmitterHost, Message, Persistence, PersistenceSupports } from '@x/contract'
 import { expect, test } from 'vitest'
+import { DelayedPersistence } from './support/delayed-persistence.ts'
 import { MemoryPersistence } from './support/memory-persistence.ts'
 import { property } from './support/property.ts'
 import { startBroker } from './support/start-broker.ts'
@@ -47,7 +48,7 @@ class SharedPersistence extends MemoryPersistence {
 }
 
 async function start(
-  persistence = new MemoryPersistence(),
+  persistence: Persistence = new MemoryPersistence(),
   emitter = new TestEmitter(),
 ): Promise<TestBroker & { emitter: TestEmitter }> {
   return Object.assign(await startBroker({ persistence, emitter }), { emitter })
@@ -68,6 +69,41 @@ function messageOf(qos: 0 | 1 | 2, text: string, topic = 'a'): Message {
 }
 
 const lasting = { cleanStart: false, properties: property.sessionExpiryInterval(100) }
+
+for (const [name, persistence] of [
+  ['in memory', () => new MemoryPersistence()],
+  ['that answers later', () => new DelayedPersistence(new MemoryPersistence(), 3)],
+] as const) {
+  test(`messages of a client go to other brokers together, and are acknowledged in order; store ${name}`, async () => {
+    const { emitter, connect } = await start(persistence())
+    const client = await connect({ clientId: 'x' })
+    emitter.published.length = 0
+    const others: (() => void)[] = []
+    emitter.publishing = () => new Promise<void>(resolve => void others.push(resolve))
+    const ids = [1, 2, 3, 4, 5]
+    for (const id of ids) client.publish({ topic: 'a', qos: 1, id, payload: `${id}` })
+    while (others.length < ids.length) await new Promise(setImmediate)
+    expect(emitter.published.map(({ payload }) => payload.toString())).toEqual(ids.map(String))
+    for (const answer of others.slice(1).toReversed()) answer()
+    await client.expectNothing()
+    others[0]?.()
+    for (const id of ids) await client.nextAck('puback', id)
+    // One that no other broker can take, and one behind it.
+    const failing: (() => void)[] = []
+    emitter.publishing = async ({ payload, topic }) => {
+      if (topic !== 'a') return
+      if (payload.toString() === '6') throw new Error('out of reach')
+      await new Promise<void>(resolve => void failing.push(resolve))
+    }
+    for (const id of [5, 6, 7]) client.publish({ topic: 'a', qos: 1, id, payload: `${id}` })
+    while (failing.length < 2) await new Promise(setImmediate)
+    failing[1]?.()
+    await client.expectNothing()
+    failing[0]?.()
+    const acknowledged = (await client.closed()).filter(({ type }) => type === 'puback')
+    expect(acknowledged).toHaveLength(1)
+  })
+}
 
 test('SUBACK waits until the other brokers know the filter; so does one that asks for it meanwhile', async () => {
   const { emitter, connect } = await start()
