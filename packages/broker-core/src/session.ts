@@ -64,6 +64,8 @@ export class Session implements SessionOwner, Recipient {
   /** Stored sessions: the store has entries that were not taken. */
   #behind = false
   #reading = false
+  /** An entry was refused that the page on its way may not have. */
+  #refusedWhileReading = false
   /** Entries up to here may have been sent on an earlier connection. */
   #sentBefore = 0
   /** Shared messages claimed by a session without a stored queue: sequence here to sequence in the store. */
@@ -215,6 +217,7 @@ export class Session implements SessionOwner, Recipient {
   deliver(entry: QueueEntry): boolean {
     if (!this.hasRoom) {
       this.#behind = true
+      if (this.#reading) this.#refusedWhileReading = true
       return false
     }
     this.#takeEntry(entry)
@@ -385,6 +388,8 @@ export class Session implements SessionOwner, Recipient {
       const taken = page.then(entries => {
         this.#reading = false
         this.#takePage(entries, asked)
+        if (this.#refusedWhileReading) this.#behind = true
+        this.#refusedWhileReading = false
         return this.pump()
       })
       this.engine.watch(

@@ -259,6 +259,24 @@ test('a shared message that comes while the answer "nothing" is on its way is cl
   expect((await member.nextPublish()).payload).toBe('one')
 })
 
+test('an entry that comes while a page without it is on its way is read all the same', async () => {
+  const store = delayed(7)
+  const server = await startBroker({ persistence: store })
+  const lasting = { clientId: 'c', properties: property.sessionExpiryInterval(1000) }
+  const first = await server.connect(lasting)
+  await first.subscribe(['a', 1])
+  await server.broker.publish({ topic: 'a', qos: 1, payload: 'one' })
+  first.send(puback((await first.nextPublish()).id))
+  await first.ping()
+  await server.drop(first)
+  store.hold('read')
+  const second = await server.connect({ ...lasting, cleanStart: false })
+  while (store.held('read') < 1) await new Promise(setImmediate)
+  await server.broker.publish({ topic: 'a', qos: 1, payload: 'two' })
+  store.letGo('read')
+  expect((await second.nextPublish()).payload).toBe('two')
+})
+
 for (const method of ['read', 'claim'] as const) {
   test(`a ${method} that failed is made again`, async () => {
     const store = delayed(7)

@@ -216,15 +216,19 @@ export class OpenStore {
   }
 
   async read({ clientId, epoch }: SessionHandle, after: number, limit: number): Promise<readonly QueueEntry[]> {
-    const ended = this.#sessions.get(epoch)?.readBegins()
+    const session = this.#sessions.get(epoch)
+    const ended = session?.readBegins()
     try {
       const answer = await this.#calls.call('read', clientId, epoch, after, limit)
-      const [entries, caughtUp, lastSequence, drops] = answer as [Fields, number, number, Fields]
+      const [found, caughtUp, lastSequence, drops] = answer as [Fields, number, number, Fields]
+      const entries = decodeEntries(found)
+      session?.readEnds(entries.at(-1)?.sequence ?? 0)
       // Once the owner has these entries, so that it is offered later ones after them.
       setImmediate(() => ended?.(caughtUp === 1 ? lastSequence : undefined))
       this.#sessions.reportDrops(drops)
-      return decodeEntries(entries)
+      return entries
     } catch (error) {
+      session?.readEnds(0)
       ended?.(undefined)
       throw error
     }

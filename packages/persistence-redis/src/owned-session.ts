@@ -22,6 +22,12 @@ export class OwnedSession {
   /** Reads on their way: news that come meanwhile may be of what they don't see. */
   #reading = 1
   #refusals = 0
+  /** Reads without an answer yet. */
+  #asking = 0
+  /** Highest sequence that a read has brought. */
+  #readThrough = 0
+  /** Refused while reads were on their way: Redis is told after them how far the owner has come, not before. */
+  #refusedAt: number | undefined
   /** News that came before those of lower sequence; undefined: an entry that needs no offer. */
   readonly #early = new Map<number, QueueEntry | undefined>()
 
@@ -60,6 +66,7 @@ export class OwnedSession {
   readBegins(): (lastSequence: number | undefined) => void {
     const refusals = this.#refusals
     this.#reading += 1
+    this.#asking += 1
     return lastSequence => {
       this.#reading -= 1
       if (lastSequence === undefined || !this.#behind || refusals !== this.#refusals) return
@@ -67,6 +74,16 @@ export class OwnedSession {
       this.#next = lastSequence + 1
       this.#drain()
     }
+  }
+
+  /** The answer of a read is there, with entries up to that sequence; or it has failed. */
+  readEnds(through: number): void {
+    this.#asking -= 1
+    this.#readThrough = Math.max(this.#readThrough, through)
+    if (this.#asking > 0 || this.#refusedAt === undefined) return
+    const takenThrough = Math.max(this.#refusedAt - 1, this.#readThrough)
+    this.#refusedAt = undefined
+    this.#host.refused(this, takenThrough)
   }
 
   /** Everything up to here has been offered, or needs no offer. */
@@ -124,6 +141,8 @@ export class OwnedSession {
     this.#behind = true
     this.#refusals += 1
     this.#early.clear()
-    this.#host.refused(this, entry.sequence - 1)
+    // What a read on its way brings is taken: said before its answer is known, this would count it as waiting.
+    if (this.#asking > 0) this.#refusedAt ??= entry.sequence
+    else this.#host.refused(this, entry.sequence - 1)
   }
 }

@@ -101,6 +101,22 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     await expect.poll(() => owner.texts, { timeout: 3000 }).toEqual(['one', 'two'])
   })
 
+  test('knows that an entry was taken which a read has brought while its owner had no room for it', async () => {
+    fresh()
+    const [here, there] = [await opened(), await opened()]
+    const reading = new Owner()
+    reading.deliver = () => false
+    const [handle] = await session(here, 'client', reading)
+    const published = here.publish(messageOf('one'))
+    expect(await here.read(handle, 0, 10)).toHaveLength(1)
+    await published
+    // Answered after what the refusal has told Redis.
+    await here.read(handle, 1, 10)
+    const owner = new Owner()
+    const opening = { clientId: 'client', cleanStart: false, sessionExpiryInterval: 1000, will: undefined, owner }
+    expect(await there.openSession(opening)).toMatchObject({ sentThrough: 1, lastSequence: 1 })
+  })
+
   test('fences what a broker had whose lease was lost, and lets another one go on', async () => {
     fresh()
     const here = await opened()
