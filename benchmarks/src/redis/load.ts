@@ -9,7 +9,7 @@ import { measureTakeOver } from './take-over.ts'
 /** What the bench hands to its load process. */
 export interface RedisJob {
   readonly scenario: RedisScenario
-  /** Of the first broker. */
+  /** Of the broker whose CPU and memory are told. */
   readonly plan: LoadPlan
   /** Where the brokers listen. */
   readonly ports: readonly number[]

@@ -44,8 +44,9 @@ async function measureOnce(scenario: RedisScenario, name: Name, redis: SpawnedRe
     return one
   }
   const load = async (step?: RedisJob['step']): Promise<LoadResult> => {
-    const first = started.at(-1) as BrokerProcess
-    const plan = { port: first.port, brokerPid: first.pid, ...durations }
+    // The publisher's; of stored sessions the one that was started beside them.
+    const measured = (step === undefined ? started[0] : started.at(-1)) as BrokerProcess
+    const plan = { port: measured.port, brokerPid: measured.pid, ...durations }
     const ports = started.map(({ port }) => port)
     const job: RedisJob = { scenario, plan, ports, ...(step !== undefined && { step }) }
     return runLoad(job, undefined, { file: loadFile, longestMs: longestLoadMs })
