@@ -18,6 +18,7 @@ function installInputs() {
     'pnpm-workspace.yaml',
     'package.json',
     'benchmarks/package.json',
+    'tools/chaos/package.json',
     ...packages.sort(),
   ].filter(file => existsSync(join(root, file)))
 }

@@ -1,0 +1,146 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { createWriteStream, readFileSync } from 'node:fs'
+import type { WriteStream } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { History } from './history.ts'
+import { Link } from './link.ts'
+import { points } from './points.ts'
+
+const command = fileURLToPath(new URL('../../../packages/broker/dist/command.js', import.meta.url))
+const pageBytes = 4096
+
+/** A place for a broker: its links stay while one process after the other serves there. */
+export class BrokerProcess {
+  readonly name: string
+  /** From clients to the broker. */
+  readonly clients: Link = new Link(points.filter(({ link }) => link === 'clients'))
+  /** From the broker to Redis. */
+  readonly redis: Link = new Link(points.filter(({ link }) => link === 'redis'))
+  readonly #history: History
+  readonly #log: WriteStream
+  readonly #parameters: readonly string[]
+  #child: ChildProcess | undefined
+  #kill: () => void = () => undefined
+  #stopped = false
+  #restarting: NodeJS.Timeout | undefined
+  #closing = false
+
+  /** @param parameters of the command, besides where it listens and where Redis is */
+  constructor(name: string, parts: { history: History; logFile: string; parameters: readonly string[] }) {
+    this.name = name
+    this.#history = parts.history
+    this.#log = createWriteStream(parts.logFile)
+    this.#parameters = parts.parameters
+  }
+
+  /** Whether a process takes connections, as far as anyone can know. */
+  get isUp(): boolean {
+    return this.clients.target !== 0 && !this.#stopped
+  }
+
+  get isStopped(): boolean {
+    return this.#stopped
+  }
+
+  async open(redisPort: number): Promise<void> {
+    this.redis.target = redisPort
+    await Promise.all([this.clients.listen(), this.redis.listen()])
+    this.start()
+  }
+
+  /** Starts a process if there is none. One that can't start is started again. */
+  start(): void {
+    clearTimeout(this.#restarting)
+    if (this.#child !== undefined || this.#closing) return
+    const where = ['--port', '0', '--host', '127.0.0.1', '--redis', `redis://127.0.0.1:${this.redis.port}`]
+    const parameters = [command, ...where, '--sys-interval', '0', ...this.#parameters]
+    const child = spawn(process.execPath, parameters, { stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = child
+    let wasKilled = false
+    let stderr = ''
+    const isEnding = (): boolean => wasKilled || this.#closing
+    this.#kill = () => {
+      wasKilled = true
+      child.kill('SIGKILL')
+    }
+    createInterface(child.stdout).on('line', line => {
+      const { url, level } = JSON.parse(line) as { url?: string; level: number }
+      if (this.#child === child && url !== undefined) this.clients.target = Number(new URL(url).port)
+      else if (level >= 40) this.#log.write(`${this.#history.now} ${line}\n`)
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text
+    })
+    child.once('exit', (code, signal) => {
+      const hasServed = this.clients.target !== 0
+      this.#child = undefined
+      this.#stopped = false
+      this.clients.target = 0
+      this.#log.write(`${this.#history.now} exit ${code ?? signal} ${stderr}\n`)
+      if (isEnding()) return
+      // Without Redis a broker refuses to start, and says so.
+      if (hasServed || !stderr.startsWith('x-broker: ')) {
+        this.#history.record({ kind: 'died', broker: this.name, reason: `${code ?? signal} ${stderr}`.slice(0, 2000) })
+      }
+      this.#restarting = setTimeout(() => this.start(), 500)
+    })
+  }
+
+  /** Kills the process, if there is one; another one starts after so many milliseconds. */
+  kill(downFor: number): void {
+    if (this.#child !== undefined) this.#kill()
+    this.clients.target = 0
+    clearTimeout(this.#restarting)
+    this.#restarting = setTimeout(() => this.#startAgain(), downFor)
+  }
+
+  stop(): void {
+    this.#stopped = this.#child?.kill('SIGSTOP') ?? false
+  }
+
+  continue(): void {
+    this.#child?.kill('SIGCONT')
+    this.#stopped = false
+  }
+
+  /** Resident bytes; undefined without a process. */
+  memory(): number | undefined {
+    const pid = this.#child?.pid
+    if (pid === undefined) return undefined
+    try {
+      return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * pageBytes
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Names the process that serves here now. */
+  get processName(): string {
+    return `${this.name} (${this.#child?.pid ?? 'down'})`
+  }
+
+  /** Asks it to close, waits for that, and closes the links. */
+  async close(): Promise<void> {
+    this.#closing = true
+    clearTimeout(this.#restarting)
+    const child = this.#child
+    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
+      this.continue()
+      const exited = new Promise<void>(resolve => void child.once('exit', () => resolve()))
+      child.kill('SIGTERM')
+      const insist = setTimeout(() => child.kill('SIGKILL'), 10_000)
+      await exited
+      clearTimeout(insist)
+    }
+    this.clients.close()
+    this.redis.close()
+    this.#log.end()
+  }
+
+  #startAgain(): void {
+    if (this.#child === undefined) this.start()
+    else this.#restarting = setTimeout(() => this.#startAgain(), 50)
+  }
+}

@@ -1,0 +1,30 @@
+import type { HistoryEvent } from '../history.ts'
+import { delivered } from './delivered.ts'
+import { duplicates } from './duplicates.ts'
+import { ordered } from './ordered.ts'
+import { origin } from './origin.ts'
+import { owner } from './owner.ts'
+import { retained } from './retained.ts'
+import { alive, kept, keys, memory, settled } from './upkeep.ts'
+import type { Check, Violation } from './violation.ts'
+import { wills } from './wills.ts'
+
+const checks: readonly Check[] = [
+  alive,
+  settled,
+  kept,
+  origin,
+  delivered,
+  duplicates,
+  ordered,
+  wills,
+  retained,
+  owner,
+  keys,
+  memory,
+]
+
+/** Everything that was promised and not kept. */
+export function violationsOf(history: readonly HistoryEvent[]): Violation[] {
+  return checks.flatMap(check => check(history))
+}

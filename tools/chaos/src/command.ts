@@ -1,0 +1,30 @@
+import { parseArgs } from 'node:util'
+import { reportOf } from './report.ts'
+import { run } from './run.ts'
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    brokers: { type: 'string', default: '3' },
+    replicated: { type: 'boolean', default: false },
+  },
+})
+
+const [minutes, seed, brokers] = [Number(values.minutes), Number(values.seed), Number(values.brokers)]
+if (!(minutes > 0 && minutes <= 1440 && Number.isInteger(seed) && seed >= 0 && brokers >= 1 && brokers <= 16)) {
+  process.stderr.write('chaos: --minutes NUMBER (to 1440) --seed WHOLE_NUMBER --brokers 1..16 --replicated\n')
+  process.exit(2)
+}
+process.stdout.write(
+  `seed ${seed}, ${minutes} minutes of faults, ${brokers} brokers${values.replicated ? ', primary and replica' : ''}\n`,
+)
+const ending = new AbortController()
+process.once('SIGINT', () => ending.abort())
+const milliseconds = minutes * 60_000
+const result = await run({ seed, milliseconds, brokers, replicated: values.replicated, signal: ending.signal })
+for (const [name, value] of reportOf(result)) process.stdout.write(`${name.padEnd(56)} ${value}\n`)
+for (const { check, message } of result.violations.slice(0, 50))
+  process.stdout.write(`VIOLATION ${check}: ${message}\n`)
+process.stdout.write(`history and logs: ${result.directory}\n`)
+process.exitCode = result.violations.length === 0 ? 0 : 1

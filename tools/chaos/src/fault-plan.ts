@@ -1,0 +1,93 @@
+import type { Direction } from './link.ts'
+import { points } from './points.ts'
+import type { Random } from './random.ts'
+
+/** What is done to the brokers, to Redis and to the links. Durations in milliseconds. */
+export type Fault =
+  | { readonly kind: 'kill'; readonly broker: number; readonly downFor: number }
+  /** Killed when the point is reached, or after a while without it. */
+  | { readonly kind: 'killAtPoint'; readonly broker: number; readonly point: string; readonly downFor: number }
+  /** All connections of the link end when the point is reached. */
+  | { readonly kind: 'cutAtPoint'; readonly broker: number; readonly point: string }
+  | { readonly kind: 'stop'; readonly broker: number; readonly duration: number }
+  | { readonly kind: 'cutLink'; readonly broker: number; readonly link: LinkName; readonly duration: number }
+  | {
+      readonly kind: 'stallLink'
+      readonly broker: number
+      readonly link: LinkName
+      readonly directions: readonly Direction[]
+      readonly duration: number
+    }
+  | {
+      readonly kind: 'slowLink'
+      readonly broker: number
+      readonly link: LinkName
+      readonly delay: number
+      readonly duration: number
+    }
+  | { readonly kind: 'killRedis'; readonly downFor: number }
+  | { readonly kind: 'freezeRedis'; readonly duration: number }
+  /** One client identifier connects to all brokers, again and again. */
+  | { readonly kind: 'storm'; readonly rounds: number }
+
+export type LinkName = 'redis' | 'clients'
+
+export interface PlannedFault {
+  /** Milliseconds after the faults have begun. */
+  readonly at: number
+  readonly fault: Fault
+}
+
+const weights: readonly (readonly [Fault['kind'], number])[] = [
+  ['kill', 26],
+  ['killAtPoint', 20],
+  ['cutAtPoint', 10],
+  ['stop', 7],
+  ['cutLink', 20],
+  ['stallLink', 9],
+  ['slowLink', 4],
+  ['killRedis', 3],
+  ['freezeRedis', 3],
+  ['storm', 6],
+]
+
+/** The whole schedule of a run, by the seed alone.
+ * @param milliseconds that it lasts */
+export function planFaults(random: Random, milliseconds: number, brokers: number): PlannedFault[] {
+  const plan: PlannedFault[] = []
+  for (let at = random.between(500, 1500); at < milliseconds; at += random.between(700, 3300)) {
+    plan.push({ at, fault: draw(random, brokers) })
+  }
+  return plan
+}
+
+function draw(random: Random, brokers: number): Fault {
+  const broker = random.between(0, brokers - 1)
+  const downFor = random.between(50, 1500)
+  // Sometimes longer than a lease.
+  const duration = random.chance(0.1) ? random.between(10_500, 13_000) : random.between(50, 4000)
+  const link = random.chance(0.65) ? 'redis' : 'clients'
+  const kind = random.weighed(weights)
+  switch (kind) {
+    case 'kill':
+      return { kind, broker, downFor }
+    case 'killAtPoint':
+      return { kind, broker, point: random.pick(points).name, downFor }
+    case 'cutAtPoint':
+      return { kind, broker, point: random.pick(points).name }
+    case 'stop':
+      return { kind, broker, duration }
+    case 'cutLink':
+      return { kind, broker, link, duration }
+    case 'stallLink':
+      return { kind, broker, link, duration, directions: random.pick([['up'], ['down'], ['up', 'down']] as const) }
+    case 'slowLink':
+      return { kind, broker, link, duration, delay: random.between(5, 80) }
+    case 'killRedis':
+      return { kind, downFor }
+    case 'freezeRedis':
+      return { kind, duration: Math.min(duration, 4000) }
+    default:
+      return { kind, rounds: random.between(2, 6) }
+  }
+}

@@ -1,0 +1,20 @@
+import { rmSync } from 'node:fs'
+import { hasRedisServer } from '@x/redis-connection/testing'
+import { describe, expect, test } from 'vitest'
+import { reportOf } from '../src/report.ts'
+import { run } from '../src/run.ts'
+
+/** Milliseconds of faults. */
+const milliseconds = 20_000
+
+describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', () => {
+  test('three brokers keep every promise while they, Redis and the links break', async () => {
+    const result = await run({ seed: 7, milliseconds, brokers: 3, replicated: false })
+    const report = Object.fromEntries(reportOf(result))
+    expect(result.violations, `seed 7, history in ${result.directory}`).toEqual([])
+    // Something was broken, and something arrived.
+    expect(Number(report['brokers killed'])).toBeGreaterThan(2)
+    expect(result.history.filter(({ kind }) => kind === 'received').length).toBeGreaterThan(1000)
+    rmSync(result.directory, { recursive: true })
+  }, 150_000)
+})

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest'
+import { planFaults } from '../src/fault-plan.ts'
+import { callLook, packetLook } from '../src/points.ts'
+import { Random } from '../src/random.ts'
+
+test('a seed gives the same faults again, another seed gives others', () => {
+  const plan = planFaults(new Random(1), 60_000, 3)
+  expect(planFaults(new Random(1), 60_000, 3)).toEqual(plan)
+  expect(planFaults(new Random(2), 60_000, 3)).not.toEqual(plan)
+})
+
+test('ten minutes have at least 100 kills and 20 cut links to Redis', () => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const plan = planFaults(new Random(seed), 600_000, 3).map(({ fault }) => fault)
+    expect(plan.filter(({ kind }) => kind === 'kill' || kind === 'killAtPoint').length).toBeGreaterThan(100)
+    expect(plan.filter(fault => fault.kind === 'cutLink' && fault.link === 'redis').length).toBeGreaterThanOrEqual(20)
+  }
+})
+
+test('a PUBACK is found where it begins, whatever the chunks are and whatever the payloads look like', () => {
+  // PUBLISH QoS 0 of topic 'a' whose payload looks like a PUBACK; then PUBACK 7.
+  const bytes = Buffer.from([0x30, 7, 0, 1, 0x61, 0x40, 2, 0, 7, 0x40, 2, 0, 7])
+  expect(packetLook(4)(bytes)).toBe(9)
+  for (let cut = 1; cut < bytes.length; cut += 1) {
+    const look = packetLook(4)
+    const places = [look(bytes.subarray(0, cut)), look(bytes.subarray(cut))]
+    expect(places).toEqual(cut > 9 ? [9, -1] : [-1, 9 - cut])
+  }
+})
+
+test('a call of a function is found where its command begins', () => {
+  const before = '*1\r\n$4\r\nPING\r\n'
+  const bytes = Buffer.from(`${before}*3\r\n$5\r\nFCALL\r\n$9\r\nx_publish\r\n$1\r\n1\r\n`)
+  expect(callLook('publish')(bytes)).toBe(before.length)
+  expect(callLook('settle')(bytes)).toBe(-1)
+})
