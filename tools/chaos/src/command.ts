@@ -27,4 +27,4 @@ for (const [name, value] of reportOf(result)) process.stdout.write(`${name.padEn
 for (const { check, message } of result.violations.slice(0, 50))
   process.stdout.write(`VIOLATION ${check}: ${message}\n`)
 process.stdout.write(`history and logs: ${result.directory}\n`)
-process.exitCode = result.violations.length === 0 ? 0 : 1
+process.exit(result.violations.length === 0 ? 0 : 1)
