@@ -36,6 +36,10 @@ describe('delivered', () => {
     expect(found(pair(1, 'b/+').publish('pub', 'm').acknowledged('pub', 'm').quiet())).toEqual([])
     expect(found(pair().publish('pub', 'm').acknowledged('pub', 'm').disconnecting('sub', true).quiet())).toEqual([])
   })
+  test('asks nothing of a session that ends with its connection', () => {
+    const history = new HistoryBuilder().connect('sub', { persistent: false }).subscribed('sub', '#').connect('pub')
+    expect(found(history.publish('pub', 'm').acknowledged('pub', 'm').quiet())).toEqual([])
+  })
   test('a shared group gets it by any member, and finds when none has got it', () => {
     const group = (): HistoryBuilder =>
       pair(1, '$share/g/a')

@@ -4,9 +4,12 @@ import type { MessageView, SessionView, SubscriptionView } from './session-view.
 import type { Violation } from './violation.ts'
 
 /** Every acknowledged message of QoS 1 and 2 has reached every subscription that was acknowledged before it was sent and whose session
- * was there to the end; of a shared group, one of its members. */
+ * was there to the end; of a shared group, one of its members.
+ *
+ * Not of a session that ends with its connection: its messages don't go through the store (README of persistence-redis, "Not
+ * promised"). */
 export function delivered(history: readonly HistoryEvent[]): Violation[] {
-  const sessions = sessionsOf(history).filter(({ ends }) => ends === Number.POSITIVE_INFINITY)
+  const sessions = sessionsOf(history).filter(({ persistent, ends }) => persistent && ends === Number.POSITIVE_INFINITY)
   const reached = new Map(sessions.map(session => [session, new Set(session.received.map(({ message }) => message))]))
   const acknowledged = [...messagesOf(history).values()].filter(
     one => one.qos > 0 && !one.empty && one.acknowledged !== Number.POSITIVE_INFINITY,
