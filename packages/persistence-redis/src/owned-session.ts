@@ -69,6 +69,7 @@ export class OwnedSession {
     this.#asking += 1
     return lastSequence => {
       this.#reading -= 1
+      if (!this.#behind) this.#drain()
       if (lastSequence === undefined || !this.#behind || refusals !== this.#refusals) return
       this.#behind = false
       this.#next = lastSequence + 1
@@ -80,6 +81,8 @@ export class OwnedSession {
   readEnds(through: number): void {
     this.#asking -= 1
     this.#readThrough = Math.max(this.#readThrough, through)
+    // A session that was resumed reads although Redis knows of nothing that waits: news of what it finds come still.
+    if (!this.#behind && through >= this.#next) this.#next = through + 1
     if (this.#asking > 0 || this.#refusedAt === undefined) return
     const takenThrough = Math.max(this.#refusedAt - 1, this.#readThrough)
     this.#refusedAt = undefined
