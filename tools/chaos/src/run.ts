@@ -50,7 +50,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     await strikeAll(plan, { cluster, workload, options })
     await cluster.heal()
     workload.settle()
-    await rest(workload, history)
+    await rest(workload, cluster, history)
     await readRetained(history, workload)
     await leave(workload, cluster, history)
   } finally {
@@ -84,12 +84,12 @@ async function strikeAll(plan: readonly PlannedFault[], { cluster, workload, opt
 }
 
 /** Until everyone is connected, everything is acknowledged, and nothing arrives any more. */
-async function rest(workload: Workload, history: History): Promise<void> {
+async function rest(workload: Workload, cluster: Cluster, history: History): Promise<void> {
   const started = history.now
   for (;;) {
     await pause(100)
     const waited = history.now - started
-    const unsettled = workload.unsettled()
+    const unsettled = [...workload.unsettled(), ...((await hasWills(cluster)) ? ['wills'] : [])]
     const last = history.events.findLast(({ kind }) => kind === 'received')?.at ?? 0
     const isSilent = history.now - last > silence
     if (waited < leastRest || ((unsettled.length > 0 || !isSilent) && waited < longestRest)) continue
@@ -97,6 +97,11 @@ async function rest(workload: Workload, history: History): Promise<void> {
     history.record({ kind: 'quiet', settled: isSettled, detail: isSettled ? '' : `waiting: ${unsettled.join(', ')}` })
     return
   }
+}
+
+/** Whether brokers have wills to publish: that of one that died meanwhile comes back after 30 s. */
+async function hasWills({ redis }: Cluster): Promise<boolean> {
+  return redis.ask(async client => (await client.hlen('{x1.p0}:w')) > 0)
 }
 
 async function readRetained(history: History, workload: Workload): Promise<void> {

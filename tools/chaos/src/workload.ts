@@ -66,10 +66,11 @@ export class Workload {
       { id: 'reader', version: 5, persistent: false, subscriptions: [{ filter, qos: 1 }] },
       history,
     )
-    const broker = cluster.any(random)
-    reader.connect(broker.name, broker.clients.port)
     while (!reader.connected || !reader.subscribed) {
-      if (reader.idle) throw new Error('the broker has closed the connection of the reader')
+      if (reader.idle) {
+        const broker = cluster.any(random)
+        reader.connect(broker.name, broker.clients.port)
+      }
       await new Promise(resolve => void setTimeout(resolve, tickInterval))
     }
     return reader

@@ -74,6 +74,11 @@ describe('duplicates', () => {
     expect(found(once().received('sub', 'm', { dup: true }).quiet())).toEqual(['duplicates'])
     expect(found(once().publish('pub', 'm', { dup: true }).received('sub', 'm').quiet())).toEqual([])
   })
+  test('of two connections that are open together the copy with DUP may be seen first', () => {
+    const history = pair().publish('pub', 'm').connect('sub', { present: true })
+    history.received('sub', 'm', { dup: true }).back('sub', 1).received('sub', 'm')
+    expect(found(history.closed('sub').quiet())).toEqual([])
+  })
   test('two members of a group that get one message of QoS 2 are found', () => {
     const history = pair(2, '$share/g/a').connect('other').subscribed('other', '$share/g/a').publish('pub', 'm', qos2)
     expect(found(history.received('sub', 'm', qos2).received('other', 'm', qos2).quiet())).toEqual(['duplicates'])
@@ -136,6 +141,15 @@ describe('wills', () => {
   test('after DISCONNECT to a broker that was struck one may come', () => {
     const history = watched().disconnecting('dying').add({ kind: 'fault', fault: 'kill', target: 'broker-0' })
     expect(found(history.closed('dying').received('watcher', 'w', got).quiet())).toEqual([])
+  })
+  test('a second one 30 s later may come only if a fault kept the broker from confirming the first', () => {
+    const twice = (history: HistoryBuilder, seconds: number): HistoryBuilder =>
+      history.closed('dying').received('watcher', 'w', got).wait(seconds).received('watcher', 'w', got)
+    const struck = (): HistoryBuilder => watched().add({ kind: 'fault', fault: 'killed', target: 'broker-1' })
+    expect(found(twice(struck(), 30).quiet())).toEqual([])
+    expect(found(twice(struck(), 30).received('watcher', 'w', got).quiet())).toEqual(['duplicates'])
+    expect(found(twice(struck(), 20).quiet())).toEqual(['duplicates'])
+    expect(found(twice(watched(), 30).quiet())).toEqual(['duplicates'])
   })
   test('two are found', () => {
     const history = watched().closed('dying', false).received('watcher', 'w', got).received('watcher', 'w', got)

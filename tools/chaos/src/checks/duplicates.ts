@@ -8,9 +8,11 @@ import type { Violation } from './violation.ts'
 export function duplicates(history: readonly HistoryEvent[]): Violation[] {
   const messages = messagesOf(history)
   const sessions = sessionsOf(history)
+  const connections = connectionsOf(history)
   const violations: Violation[] = []
   for (const session of sessions) {
     const firsts = new Map<string, Placed<'received'>>()
+    const repeatedWills = new Set<string>()
     for (const event of session.received) {
       // Retained messages come with each subscribing; one without payload has no name.
       if (event.again || event.retain || event.message === '') continue
@@ -21,11 +23,61 @@ export function duplicates(history: readonly HistoryEvent[]): Violation[] {
       }
       const published = messages.get(event.message)
       const wasSentAgain = published !== undefined && published.qos === 1 && published.times > 1
-      const mayRepeat = event.qos === 1 && event.connection !== first.connection && (event.dup || isShared(session))
-      if (!wasSentAgain && !mayRepeat) violations.push(repeated(session.client, first, event))
+      if (wasSentAgain || mayRepeat(session, first, event, connections)) continue
+      if (!repeatedWills.has(event.message) && mayPublishWillAgain(history, first, event, connections)) {
+        repeatedWills.add(event.message)
+        continue
+      }
+      violations.push(repeated(session.client, first, event))
     }
   }
   return [...violations, ...sharedTwice(sessions)]
+}
+
+interface Connections {
+  /** Places where connections ended, by number. */
+  readonly closed: ReadonlyMap<number, number>
+  /** Connections with wills, by the message. */
+  readonly wills: ReadonlyMap<string, number>
+}
+
+function connectionsOf(history: readonly HistoryEvent[]): Connections {
+  const [closed, wills] = [new Map<number, number>(), new Map<string, number>()]
+  history.forEach((event, place) => {
+    if (event.kind === 'closed') closed.set(event.connection, place)
+    else if (event.kind === 'connect' && event.will !== undefined) wills.set(event.will.message, event.connection)
+  })
+  return { closed, wills }
+}
+
+function mayRepeat(
+  session: SessionView,
+  first: Placed<'received'>,
+  event: Placed<'received'>,
+  { closed }: Connections,
+): boolean {
+  if (event.qos !== 1 || event.connection === first.connection) return false
+  // Of two connections that are open together, what the former one has sent may be seen later.
+  const wasOpenBefore = event.connection < first.connection || (closed.get(event.connection) ?? 0) > first.place
+  return event.dup || isShared(session) || (first.dup && wasOpenBefore)
+}
+
+/** Milliseconds: a will that a broker has not confirmed comes back after 30 s. */
+const leastReturn = 25_000
+/** Milliseconds around the end of a connection in which a fault keeps its broker from confirming. */
+const confirming = 3000
+
+/** Once more, from another broker, when the one that published it was struck before it could say so (README of persistence-redis, "Not
+ * promised"). */
+function mayPublishWillAgain(
+  history: readonly HistoryEvent[],
+  first: Placed<'received'>,
+  event: Placed<'received'>,
+  { closed, wills }: Connections,
+): boolean {
+  const ended = history[closed.get(wills.get(event.message) ?? -1) ?? -1]
+  if (ended === undefined || event.at - first.at < leastReturn) return false
+  return history.some(one => one.kind === 'fault' && one.at >= ended.at - confirming && one.at <= first.at + confirming)
 }
 
 function isShared({ subscriptions }: SessionView): boolean {
