@@ -79,6 +79,11 @@ export class MqemitterEmitter implements Emitter {
     await answered(done => this.#mq.removeListener(filter, route.listener, done))
   }
 
+  /** Not known. */
+  reaches(): boolean {
+    return true
+  }
+
   takesTurn(): boolean {
     return true
   }

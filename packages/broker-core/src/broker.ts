@@ -277,10 +277,9 @@ export class Broker extends HookedBroker implements PluggableBroker {
   }
 
   protected override hooksChanged(): void {
-    const { hooks, emitter } = this.#engine
+    const { hooks } = this.#engine
     const { authorizePublish, authorizeForward, published } = hooks
-    this.#engine.passThrough =
-      !authorizePublish && !authorizeForward && !published && !this.publishObserved && emitter === undefined
+    this.#engine.passThrough = !authorizePublish && !authorizeForward && !published && !this.publishObserved
   }
 
   async #open(): Promise<void> {

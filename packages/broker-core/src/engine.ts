@@ -85,7 +85,7 @@ export class Engine implements Deadlined, PersistenceHost {
   readonly ackFrame: AckFrame = new AckFrame()
   readonly run: PublishRun
 
-  /** Nobody looks at single messages (no hook, listener or other broker), so QoS 0 messages may be passed on in runs. */
+  /** Nobody looks at single messages (no hook or listener), so QoS 0 messages that concern no other broker may be passed on in runs. */
   passThrough = true
   wheelTick = 0
   closed = false
@@ -188,10 +188,10 @@ export class Engine implements Deadlined, PersistenceHost {
   }
 
   /** Begins all deliveries, which is the second half of `publish` but for `report`. Answers whether there is anybody who subscribes
-   * to the topic (of other brokers that isn't known, and taken to be so), and what has to be waited for. */
+   * to the topic, at other brokers as far as they are known, and what has to be waited for. */
   begin(publication: Publication, from: Connection | undefined, stored: number): boolean | Begun {
     const plan = this.router.plan(publication.topic)
-    const reached = stored > 0 || plan.size > 0 || this.emitter !== undefined
+    const reached = stored > 0 || plan.size > 0 || this.emitter?.reaches(publication.topic) === true
     const routed = this.#route(plan, publication, from)
     if (publication.qos === 0 && plan.groups.length > 0) this.#dealHere(plan.groups, publication)
     const emitted = this.emitter?.publish(publication)

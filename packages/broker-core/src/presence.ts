@@ -85,7 +85,8 @@ export class Presence implements Deadlined {
   #tell(news: News, payload: string | (() => string)): void {
     const engine = this.#engine
     const topic = this.#topics[news]
-    if (engine.passThrough && engine.router.plan(topic).size === 0) return
+    const concernsNobody = engine.router.plan(topic).size === 0 && engine.emitter?.reaches(topic) !== true
+    if (engine.passThrough && concernsNobody) return
     const text = typeof payload === 'string' ? payload : payload()
     const publication = new Publication(
       topic,

@@ -37,7 +37,7 @@ export function receivePublish(connection: Connection, reader: FrameReader): May
   const restricted = isRestricted(topic) && engine.hooks.authorizePublish === undefined
   if (passable && !restricted) {
     const plan = engine.router.plan(topic)
-    if (plan.verbatim) {
+    if (plan.verbatim && engine.emitter?.reaches(topic) !== true) {
       engine.run.begin(connection, plan, frame)
       return undefined
     }

@@ -84,13 +84,13 @@ export class Router {
 
   /** Answers when other brokers know that somebody here subscribes to the filter; so do the next two. */
   addSession(session: Session, subscription: Subscription): MaybePromise<void> {
-    const isNew = this.#trie.add(subscription.filter as TopicFilter, session, {
-      kind: 'session',
-      session,
-      subscription,
-      alone: undefined,
-    })
-    return isNew ? this.#routes.addSession(subscription.filter, session.stored) : undefined
+    const filter = subscription.filter as TopicFilter
+    const before = this.#trie.get(filter, session)
+    this.#trie.add(filter, session, { kind: 'session', session, subscription, alone: undefined })
+    const added = this.#routes.addSession(filter, isServedByStore(session, subscription))
+    // Afterwards, so that there is a route all the time.
+    if (before !== undefined) this.#removeRoute(filter, before)
+    return added
   }
 
   addGroup(filter: string, group: SharedGroup): MaybePromise<void> {
@@ -108,7 +108,10 @@ export class Router {
   }
 
   removeSession(filter: string, session: Session): void {
-    if (this.#trie.remove(filter as TopicFilter, session)) this.#routes.removeSession(filter, session.stored)
+    const route = this.#trie.get(filter as TopicFilter, session)
+    if (route === undefined) return
+    this.#trie.remove(filter as TopicFilter, session)
+    this.#removeRoute(filter, route)
   }
 
   removeGroup(filter: string, group: SharedGroup): void {
@@ -120,6 +123,16 @@ export class Router {
     if (this.#locals?.size === 0) this.#locals = undefined
     if (this.#trie.remove(filter as TopicFilter, subscriber)) this.#routes.removeLocal(filter)
   }
+
+  #removeRoute(filter: string, route: Route): void {
+    if (route.kind !== 'session') return
+    this.#routes.removeSession(filter, isServedByStore(route.session, route.subscription))
+  }
+}
+
+/** Messages of QoS 1 and 2 come to the session by the store. With QoS 0 of its own none do. */
+function isServedByStore(session: Session, subscription: Subscription): boolean {
+  return session.stored && subscription.qos > 0
 }
 
 function makePlan(routes: readonly Route[]): Plan {

@@ -34,13 +34,14 @@ export class Routes {
     await Promise.all(adding)
   }
 
-  /** Answers when the other brokers know; rejects when they could not be told. */
-  addSession(filter: string, stored: boolean): MaybePromise<void> {
-    return this.#add(nameOf(filter, this.#maximumQoS(stored)))
+  /** Answers when the other brokers know; rejects when they could not be told.
+   * @param isStored a store brings QoS 1 and 2 */
+  addSession(filter: string, isStored: boolean): MaybePromise<void> {
+    return this.#add(nameOf(filter, this.#maximumQoS(isStored)))
   }
 
-  removeSession(filter: string, stored: boolean): void {
-    this.#remove(nameOf(filter, this.#maximumQoS(stored)))
+  removeSession(filter: string, isStored: boolean): void {
+    this.#remove(nameOf(filter, this.#maximumQoS(isStored)))
   }
 
   /** A group takes turns with those of other brokers at QoS 0. What the store does not share with them is dealt out by each. */
@@ -64,8 +65,8 @@ export class Routes {
     this.#remove(nameOf(filter, 2))
   }
 
-  #maximumQoS(stored: boolean): 0 | 2 {
-    return stored && this.#host.storeIsShared ? 0 : 2
+  #maximumQoS(isStored: boolean): 0 | 2 {
+    return isStored && this.#host.storeIsShared ? 0 : 2
   }
 
   #add(name: string): MaybePromise<void> {

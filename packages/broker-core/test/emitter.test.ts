@@ -13,6 +13,7 @@ class TestEmitter implements Emitter {
   readonly calls: string[] = []
   readonly published: Message[] = []
   takesTurns = true
+  reached = true
   adding: () => void | Promise<void> = () => undefined
   publishing: (message: Message) => void | Promise<void> = () => undefined
 
@@ -30,6 +31,9 @@ class TestEmitter implements Emitter {
   }
   takesTurn(): boolean {
     return this.takesTurns
+  }
+  reaches(): boolean {
+    return this.reached
   }
   publish(message: Message): void | Promise<void> {
     this.published.push(message)
@@ -153,6 +157,14 @@ test('asks for QoS 0 alone where a store of all brokers brings the rest', async 
   }
 })
 
+test('asks for everything for a stored session of QoS 0, whose messages the store does not bring', async () => {
+  const { emitter, connect, drop } = await start(new SharedPersistence())
+  const client = await connect({ clientId: 'x', ...lasting })
+  for (const qos of [0, 0, 1, 0]) await client.subscribe(['a', qos])
+  await drop(client)
+  expect(emitter.routes).toEqual(['+2 a', '+0 a', '-2 a', '+2 a', '-0 a', '-2 a'])
+})
+
 test('what the program subscribes to before the broker is ready is known to the others afterwards', async () => {
   const emitter = new TestEmitter()
   const server = startBroker({ emitter, persistence: new MemoryPersistence() })
@@ -216,6 +228,24 @@ test('a full emitter is told to 5.0 publishers with 0x97, and the packet identif
   client.publish({ topic: 'a', qos: 2, id: 2, payload: 'again' })
   await client.nextAck('pubrec', 2)
   expect(emitter.published.length).toBe(before + 1)
+})
+
+test('a publisher is told that nobody subscribes only when no other broker does, and rows of messages stay here then', async () => {
+  const { emitter, connect } = await start()
+  const client = await connect({ clientId: 'x' })
+  await client.subscribe(['here', 0])
+  emitter.reached = false
+  client.publish({ topic: 'a', qos: 1, id: 1 })
+  expect((await client.nextAck('puback', 1)).reasonCode).toBe(0x10)
+  client.publish({ topic: 'here', qos: 0, payload: 'row' })
+  expect((await client.nextPublish()).payload).toBe('row')
+  const before = emitter.published.length
+  emitter.reached = true
+  client.publish({ topic: 'a', qos: 1, id: 2 })
+  expect((await client.nextAck('puback', 2)).reasonCode).toBe(0)
+  client.publish({ topic: 'here', qos: 0, payload: 'one' })
+  await client.nextPublish()
+  expect(emitter.published.slice(before).map(({ topic }) => topic)).toEqual(['a', 'here'])
 })
 
 test('a broker that the emitter knows to be gone is gone at once', async () => {

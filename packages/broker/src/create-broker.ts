@@ -13,8 +13,10 @@ import type { EmitterOption, PersistenceOption, RedisOption } from './parts.ts'
 /** Everything the engine takes, with a store in memory unless another is given. */
 export interface BrokerOptions extends Omit<CoreOptions, 'persistence' | 'emitter' | 'mq'> {
   persistence?: PersistenceOption
-  /** Instead of `persistence`: sessions, retained messages and wills are kept in Redis, shared by all brokers that name it.
-   * A URL (`redis://`, `redis-sentinel://`, `redis-cluster://`, `rediss…://`), or the options of `@x/persistence-redis`. */
+  /** Joins all brokers that name the same Redis: one set of sessions, retained messages and wills, and messages from each to
+   * each. What is given as `persistence` or `emitter` is used instead of that half.
+   * A URL (`redis://`, `redis-sentinel://`, `redis-cluster://`, `rediss…://`), or the options of `@x/persistence-redis` and
+   * `@x/emitter-redis`. */
   redis?: RedisOption
   emitter?: EmitterOption
   /** What Aedes calls `emitter`. */

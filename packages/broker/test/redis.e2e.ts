@@ -1,76 +1,22 @@
 import { once } from 'node:events'
 import { Redis } from 'ioredis'
 import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'
-import type { SpawnedRedis } from '@x/redis-connection/testing'
+import type { MqttClient } from 'mqtt'
 import mqtt from 'mqtt'
-import type { IClientOptions, MqttClient } from 'mqtt'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createBroker } from '../src/index.ts'
-import type { Broker, BrokerOptions } from '../src/index.ts'
-import { anyPort, listeningUrl, startCommand } from './started-command.ts'
-import type { StartedProcess } from './started-command.ts'
-
-const persistent = { protocolVersion: 5, clean: false, properties: { sessionExpiryInterval: 1000 } } as const
-const closing: (() => Promise<unknown>)[] = []
-
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close()
-})
-
-async function redisServer(...parameters: string[]): Promise<SpawnedRedis> {
-  const server = await spawnRedis(parameters)
-  closing.push(async () => server.stop())
-  return server
-}
-
-interface Served {
-  readonly broker: Broker
-  readonly url: string
-  /** Codes of what the broker has reported. */
-  readonly errors: string[]
-}
-
-async function serve(redis: NonNullable<BrokerOptions['redis']>): Promise<Served> {
-  const broker = createBroker({ redis })
-  const errors: string[] = []
-  broker.on('error', (error: Error & { code?: string }) => void errors.push(String(error.code)))
-  closing.push(async () => broker.close())
-  const { url } = await broker.listen({ port: 0, host: '127.0.0.1' })
-  await broker.ready
-  return { broker, url, errors }
-}
-
-async function command(redis: SpawnedRedis): Promise<{ process: StartedProcess; url: string }> {
-  const started = startCommand([...anyPort, '--redis', redis.url])
-  closing.push(async () => started.stop())
-  return { process: started, url: await listeningUrl(started) }
-}
-
-function client(url: string, options: IClientOptions = {}): MqttClient {
-  const made = mqtt.connect(url, { reconnectPeriod: 0, protocolVersion: 5, ...options })
-  made.on('error', () => undefined)
-  closing.push(async () => made.endAsync(true))
-  return made
-}
-
-async function connected(url: string, options: IClientOptions = {}): Promise<MqttClient> {
-  const made = client(url, options)
-  await once(made, 'connect')
-  return made
-}
-
-/** The payloads that arrive, as text, from now on. */
-function collect(receiver: MqttClient): string[] {
-  const payloads: string[] = []
-  receiver.on('message', (_, payload) => void payloads.push(payload.toString()))
-  return payloads
-}
-
-async function dies(receiver: MqttClient): Promise<void> {
-  const closed = once(receiver, 'close')
-  receiver.end(true)
-  await closed
-}
+import {
+  client,
+  closing,
+  collect,
+  command,
+  connected,
+  dies,
+  persistent,
+  redisServer,
+  serve,
+} from './brokers-on-redis.ts'
+import { anyPort, startCommand } from './started-command.ts'
 
 describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', () => {
   test('keeps a session, its queue and its unacknowledged messages when a broker is killed', async () => {

@@ -21,6 +21,8 @@ export interface Emitter {
    * it publishes next. If not, `publish` brings the message to the broker whose turn it is. An emitter that can't do that always
    * answers true and delivers without `groups`. */
   takesTurn(group: string): boolean
+  /** False: no other broker has a route that matches the topic, and publishing there would bring a message to nobody. */
+  reaches(topic: string): boolean
   /** Brings the message to all brokers with a matching route; one copy each. An answer means, for QoS 1 and 2, that it
    * can't get lost any more by the end of this process. */
   publish(message: Message): MaybePromise<void>

@@ -108,6 +108,14 @@ const mutants: Record<string, readonly [notices: string, emitter: typeof Referen
       }
     },
   ],
+  'says that it reaches nobody': [
+    'from the answer to addRoute on',
+    class extends ReferenceEmitter {
+      override reaches(): boolean {
+        return false
+      }
+    },
+  ],
   'leaves the properties behind': [
     'brings everything that a message carries',
     class extends ReferenceEmitter {

@@ -76,6 +76,11 @@ export class ReferenceEmitter implements Emitter {
     else this.routes.delete(name)
   }
 
+  reaches(topic: string): boolean {
+    const served = this.hub.groupsOf(topic).length > 0
+    return served || this.others().some(other => other.wants(topic, 0))
+  }
+
   takesTurn(group: string): boolean {
     return this.hub.nextOf(group) === this
   }

@@ -155,6 +155,11 @@ export class OpenEmitter {
     return told?.catch(ignore)
   }
 
+  reaches(topic: string): boolean {
+    const { all, turns } = this.#table.plan(topic)
+    return all.length > 0 || turns.length > 0
+  }
+
   takesTurn(group: string): boolean {
     const turn = this.#table.turn(group)
     if (turn === undefined) return true

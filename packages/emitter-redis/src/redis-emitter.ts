@@ -114,6 +114,10 @@ export class RedisEmitter implements Emitter {
     return this.#state instanceof OpenEmitter ? this.#state.removeRoute(filter, maximumQoS) : undefined
   }
 
+  reaches(topic: string): boolean {
+    return this.#state instanceof OpenEmitter && this.#state.reaches(topic)
+  }
+
   takesTurn(group: string): boolean {
     return this.#state instanceof OpenEmitter ? this.#state.takesTurn(group) : true
   }

@@ -26,6 +26,7 @@ test('mq: another name of emitter; both at once are refused, and so is what is n
     addRoute: () => undefined,
     removeRoute: () => undefined,
     takesTurn: () => true,
+    reaches: () => true,
     publish: () => undefined,
     announce: () => undefined,
   }

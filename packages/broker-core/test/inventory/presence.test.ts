@@ -106,6 +106,7 @@ function emitterEnd(): {
       addRoute: () => undefined,
       removeRoute: () => undefined,
       takesTurn: () => true,
+      reaches: () => true,
       publish: message => void sent.push(message),
       announce: () => undefined,
     },

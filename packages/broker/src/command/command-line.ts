@@ -48,7 +48,7 @@ export const usage: string = `x-broker: an MQTT broker (3.1, 3.1.1, 5.0)
       --tls-identity-as-username           the certificate's Common Name, or the PSK identity, is the user name
       --tls-psk FILE                       pre-shared keys, lines identity:hexadecimal
       --trust-proxy LIST                   believe PROXY headers and X-Forwarded-For of these addresses, or 'all'
-  -r, --redis URL        keep sessions, retained messages and wills in Redis, shared by all brokers that name it:
+  -r, --redis URL        one broker of many: sessions, retained messages and messages shared by all that name it:
                          redis://user:password@host:6379/0, redis-sentinel://host,host/master, redis-cluster://host,host
   -l, --log-level LEVEL  ${logLevels.join(', ')} (default info)
   -s, --sys-interval S   seconds between two looks at the $SYS statistics; 0: none (default 10)

@@ -58,6 +58,7 @@ export function routeTests(define: DefineEmitterTest): void {
     await one.emitter.publish(bench.message({ text: 'before' }))
     await bench.settle()
     await two.emitter.addRoute('a')
+    assert.equal(one.emitter.reaches('a'), true)
     await one.emitter.publish(bench.message({ text: 'after' }))
     await bench.settle()
     assert.deepEqual(two.host.texts, ['after'])
