@@ -31,13 +31,13 @@ switch (command.kind) {
 }
 
 async function run(wanted: Extract<Command, { kind: 'run' }>): Promise<void> {
-  const { listeners, tls, trustedProxies, redis, logLevel, sysInterval } = wanted
+  const { listeners, tls, trustedProxies, redis, redisDurability, logLevel, sysInterval } = wanted
   const logger = createLogger(logLevel)
   const plugins = sysInterval === 0 ? [] : [sysTopics({ interval: sysInterval * 1000 })]
   const made = brokerOf({
     logger,
     plugins,
-    ...(redis !== undefined && { redis }),
+    ...(redis !== undefined && { redis: { redis, durability: redisDurability } }),
     ...(trustedProxies !== undefined && { trustProxy: true, trustedProxies }),
   })
   if (made === undefined) return

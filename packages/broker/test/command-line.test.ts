@@ -8,6 +8,7 @@ const defaults = {
   tls: undefined,
   trustedProxies: undefined,
   redis: undefined,
+  redisDurability: 'redis',
   logLevel: 'info',
   sysInterval: 10,
 }
@@ -32,6 +33,10 @@ test.for<[string[], object]>([
   [['-H', '::1'], { ...defaults, listeners: [{ ...mqtt, host: '::1' }] }],
   [['--log-level', 'silent'], { ...defaults, logLevel: 'silent' }],
   [['--redis', 'redis://h'], { ...defaults, redis: 'redis://h' }],
+  [
+    ['--redis', 'redis://h', '--redis-durability', 'replicated'],
+    { ...defaults, redis: 'redis://h', redisDurability: 'replicated' },
+  ],
   [['-l', 'debug'], { ...defaults, logLevel: 'debug' }],
   [['--sys-interval', '0'], { ...defaults, sysInterval: 0 }],
   [['-s', '3600'], { ...defaults, sysInterval: 3600 }],
@@ -146,6 +151,11 @@ test.for<[string[], string]>([
   [
     ['-L', 'mqtt://:1?color=red'],
     "--listen 'mqtt://:1?color=red' has the parameter 'color'; known: name, max-connections, max-rate, max-payload, connect-timeout, allow, deny, origins",
+  ],
+  [['--redis-durability', 'replicated'], '--redis-durability needs --redis'],
+  [
+    ['--redis', 'redis://h', '--redis-durability', 'all'],
+    "--redis-durability is 'all', it must be one of redis, replicated",
   ],
   [['--log-level', 'loud'], `--log-level is 'loud', it must be one of ${logLevels.join(', ')}`],
   [['--log-level', 'INFO'], `--log-level is 'INFO', it must be one of ${logLevels.join(', ')}`],

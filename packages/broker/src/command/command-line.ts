@@ -6,6 +6,9 @@ import type { TlsFiles } from './tls-files.ts'
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
+const redisDurabilities = ['redis', 'replicated'] as const
+export type RedisDurability = (typeof redisDurabilities)[number]
+
 const greatestPort = 65_535
 /** Seconds: an hour. */
 const greatestSysInterval = 3600
@@ -21,6 +24,8 @@ export type Command =
       readonly trustedProxies: readonly string[] | undefined
       /** Where the store is; undefined: in memory. */
       readonly redis: string | undefined
+      /** What Redis must have done before an answer counts. */
+      readonly redisDurability: RedisDurability
       readonly logLevel: LogLevel
       /** Seconds; 0: no statistics. */
       readonly sysInterval: number
@@ -50,6 +55,7 @@ export const usage: string = `x-broker: an MQTT broker (3.1, 3.1.1, 5.0)
       --trust-proxy LIST                   believe PROXY headers and X-Forwarded-For of these addresses, or 'all'
   -r, --redis URL        one broker of many: sessions, retained messages and messages shared by all that name it:
                          redis://user:password@host:6379/0, redis-sentinel://host,host/master, redis-cluster://host,host
+      --redis-durability WHEN              redis: acknowledged when Redis has it (default); replicated: when a replica has
   -l, --log-level LEVEL  ${logLevels.join(', ')} (default info)
   -s, --sys-interval S   seconds between two looks at the $SYS statistics; 0: none (default 10)
   -h, --help             this text
@@ -72,6 +78,7 @@ const options = {
   'tls-server': { type: 'string', multiple: true },
   'trust-proxy': { type: 'string' },
   redis: { type: 'string', short: 'r' },
+  'redis-durability': { type: 'string' },
   'log-level': { type: 'string', short: 'l' },
   'sys-interval': { type: 'string', short: 's' },
   help: { type: 'boolean', short: 'h' },
@@ -105,6 +112,7 @@ function commandOf(values: Values): Command {
     tls,
     trustedProxies: trustedOf(values['trust-proxy']),
     redis: values.redis,
+    redisDurability: durabilityOf(values),
     logLevel: logLevelOf(values['log-level'] ?? 'info'),
     sysInterval: whole('sys-interval', values['sys-interval'] ?? '10', greatestSysInterval),
   }
@@ -162,6 +170,13 @@ function trustedOf(text: string | undefined): readonly string[] | undefined {
   if (text === undefined) return undefined
   if (text === '') throw new Refusal("--trust-proxy is '', it must be addresses, networks, or 'all'")
   return text === 'all' ? [] : text.split(',')
+}
+
+function durabilityOf({ redis, 'redis-durability': text }: Values): RedisDurability {
+  if (text !== undefined && redis === undefined) throw new Refusal('--redis-durability needs --redis')
+  const found = redisDurabilities.find(durability => durability === (text ?? 'redis'))
+  if (found !== undefined) return found
+  throw new Refusal(`--redis-durability is '${text}', it must be one of ${redisDurabilities.join(', ')}`)
 }
 
 function logLevelOf(text: string): LogLevel {
