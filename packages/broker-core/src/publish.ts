@@ -35,7 +35,8 @@ export function receivePublish(connection: Connection, reader: FrameReader): May
   checkAvailable(engine, frame)
   const topic = topicOf(connection, frame)
   const restricted = isRestricted(topic) && engine.hooks.authorizePublish === undefined
-  if (passable && !restricted) {
+  // While others wait, one of this topic may be among them: plans change, and with them the way.
+  if (passable && !restricted && connection.pending === undefined) {
     const plan = engine.router.plan(topic)
     if (plan.verbatim && engine.emitter?.reaches(topic) !== true) {
       engine.run.begin(connection, plan, frame)

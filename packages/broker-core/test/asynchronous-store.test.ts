@@ -246,6 +246,26 @@ test('shared messages reach the members, each once, over a store that answers la
   }
 })
 
+test('QoS 0 messages of one topic keep their order although the way they go changes [MQTT5-4.6.0-6]', async () => {
+  const { server, store } = await held()
+  const subscriber = await server.connect({ clientId: 's' })
+  await subscriber.subscribe('a')
+  const other = await server.connect({ clientId: 'o' })
+  await other.subscribe(['$share/g/a', 0])
+  const publisher = await server.connect({ clientId: 'p' })
+  store.hold('publish')
+  publisher.publish({ topic: 'b', qos: 1, id: 1 })
+  await untilHeld(store, 1)
+  // The group keeps it from the short way.
+  publisher.publish({ topic: 'a', payload: 'one' })
+  await publisher.ping()
+  await server.drop(other)
+  publisher.publish({ topic: 'a', payload: 'two' })
+  await publisher.ping()
+  store.letGo('publish')
+  expect([(await subscriber.nextPublish()).payload, (await subscriber.nextPublish()).payload]).toEqual(['one', 'two'])
+})
+
 test('a shared message that comes while the answer "nothing" is on its way is claimed all the same', async () => {
   const store = delayed(7)
   const server = await startBroker({ persistence: store })
