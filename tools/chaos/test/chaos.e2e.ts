@@ -4,14 +4,14 @@ import { describe, expect, test } from 'vitest'
 import { reportOf } from '../src/report.ts'
 import { run } from '../src/run.ts'
 
-/** Milliseconds of faults. The seed freezes and kills no Redis: see "Open" in the README. */
+/** Milliseconds of faults. */
 const milliseconds = 20_000
 
 describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', () => {
   test('three brokers keep every promise while they, Redis and the links break', async () => {
-    const result = await run({ seed: 15, milliseconds, brokers: 3, replicated: false })
+    const result = await run({ seed: 7, milliseconds, brokers: 3, replicated: false })
     const report = Object.fromEntries(reportOf(result))
-    expect(result.violations, `seed 15, history in ${result.directory}`).toEqual([])
+    expect(result.violations, `seed 7, history in ${result.directory}`).toEqual([])
     // Something was broken, and something arrived.
     expect(Number(report['brokers killed'])).toBeGreaterThan(2)
     expect(result.history.filter(({ kind }) => kind === 'received').length).toBeGreaterThan(1000)
