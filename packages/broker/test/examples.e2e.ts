@@ -2,6 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'
+import { connectAsync } from 'mqtt'
+import type { IClientOptions, MqttClient } from 'mqtt'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { Authority } from './certificates.ts'
 import { StartedProcess, freePort, packageFolder } from './started-command.ts'
@@ -42,26 +45,74 @@ test('fastify.ts serves its pages, and MQTT to those with a session', async () =
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).json()).toEqual({ clients: 1 })
 })
 
-test('haproxy.ts behind haproxy.cfg knows where clients come from', async context => {
-  if (process.env['CI'] !== 'true' && spawnSync('haproxy', ['-v']).error !== undefined) {
-    context.skip('haproxy is missing: apt-get install haproxy')
-  }
-  const { port, program } = await start('haproxy')
+/** HAProxy with an example's configuration, its ports replaced; answers where clients connect. */
+async function startProxy(example: string, ports: Readonly<Record<string, number>>): Promise<string> {
   const front = await freePort()
   const directory = mkdtempSync(join(tmpdir(), 'haproxy-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const file = join(directory, 'haproxy.cfg')
-  const configuration = readFileSync(join(packageFolder, 'examples/haproxy.cfg'), 'utf8')
-  writeFileSync(file, configuration.replace(':1883', `:${front}`).replace(':1884', `:${port}`))
+  let configuration = readFileSync(join(packageFolder, `examples/${example}.cfg`), 'utf8')
+  for (const [from, to] of Object.entries({ 1883: front, ...ports })) {
+    configuration = configuration.replace(`:${from}`, `:${to}`)
+  }
+  writeFileSync(file, configuration)
   const haproxy = new StartedProcess('haproxy', ['-f', file, '-db'])
   onTestFinished(() => haproxy.stop())
-  const come = (): Promise<boolean> =>
-    exchange(`mqtt://127.0.0.1:${front}`, { clientId: 'kitchen' }).then(
+  return `mqtt://127.0.0.1:${front}`
+}
+
+const lacksProxy = process.env['CI'] !== 'true' && spawnSync('haproxy', ['-v']).error !== undefined
+
+describe.skipIf(lacksProxy)('with HAProxy (apt-get install haproxy)', () => {
+  const come = (url: string, options: IClientOptions): Promise<boolean> =>
+    exchange(url, options).then(
       () => true,
       () => false,
     )
-  await expect.poll(come, { timeout: 5000 }).toBe(true)
-  await program.line(/^kitchen comes from 127\.0\.0\.1:\d+$/)
+
+  test('haproxy.ts behind haproxy.cfg knows where clients come from', async () => {
+    const { port, program } = await start('haproxy')
+    const url = await startProxy('haproxy', { 1884: port })
+    await expect.poll(() => come(url, { clientId: 'kitchen' }), { timeout: 5000 }).toBe(true)
+    await program.line(/^kitchen comes from 127\.0\.0\.1:\d+$/)
+  })
+
+  test.skipIf(!hasRedisServer())(
+    'cluster.ts twice behind cluster.cfg is one broker to its clients',
+    async () => {
+      const redis = await spawnRedis()
+      onTestFinished(() => redis.stop())
+      const [one, two] = [await start('cluster', { REDIS: redis.url }), await start('cluster', { REDIS: redis.url })]
+      const url = await startProxy('cluster', { 1884: one.port, 1885: two.port })
+      await expect.poll(() => come(url, {}), { timeout: 5000 }).toBe(true)
+
+      // HAProxy deals them out in turn.
+      const clients = await Promise.all(['first', 'second'].map(clientId => exchange(url, { clientId })))
+      await Promise.all([one.program.line(/^(first|second) is here$/), two.program.line(/^(first|second) is here$/)])
+      const [first, second] = clients as [MqttClient, MqttClient]
+      await first.subscribeAsync('news', { qos: 1 })
+      const heard = new Promise<string>(resolve => {
+        first.on('message', (topic, payload) => topic === 'news' && resolve(payload.toString()))
+      })
+      await second.publishAsync('news', 'from the other one', { qos: 1 })
+      expect(await heard).toBe('from the other one')
+
+      // Whichever broker goes, a session goes on at the other.
+      const options = { clientId: 'stays', clean: false }
+      await (await exchange(url, options)).endAsync()
+      await two.program.stop()
+      const again = async (): Promise<boolean> => {
+        const client = await connectAsync(url, { ...options, reconnectPeriod: 0, connectTimeout: 2000 }, false).catch(
+          () => undefined,
+        )
+        if (client === undefined) return false
+        await client.endAsync()
+        return one.program.lines.filter(line => line === 'stays is here').length > 0
+      }
+      await expect.poll(again, { timeout: 8000 }).toBe(true)
+    },
+    30_000,
+  )
 })
 
 describe.skipIf(!authority.works)('with openssl', () => {

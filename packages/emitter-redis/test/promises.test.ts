@@ -1,0 +1,379 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'
+import type { SpawnedRedis } from '@x/redis-connection/testing'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { EmitterError } from '../src/index.ts'
+import type { RedisEmitterOptions } from '../src/index.ts'
+import { Broker } from './network.ts'
+
+const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => `${index}`)
+
+describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-server)', () => {
+  let redis: SpawnedRedis
+  let admin: Redis
+  const closing: (() => unknown)[] = []
+  let prefixes = 0
+  let prefix = ''
+
+  beforeAll(async () => {
+    redis = await spawnRedis()
+    admin = new Redis(redis.url)
+  })
+  afterEach(async () => {
+    for (const close of closing.splice(0).toReversed()) await close()
+  })
+  afterAll(async () => {
+    admin.disconnect()
+    await redis.stop()
+  })
+
+  /** A Redis of the test's own. */
+  async function ownRedis(...parameters: string[]): Promise<SpawnedRedis> {
+    const own = await spawnRedis(parameters)
+    closing.push(async () => own.stop())
+    return own
+  }
+
+  async function opened(id: string, options: Partial<RedisEmitterOptions> = {}): Promise<Broker> {
+    const broker = new Broker(id, { redis: redis.url, prefix, ...options })
+    await broker.emitter.open(broker)
+    closing.push(async () => broker.emitter.close())
+    return broker
+  }
+
+  /** One that publishes, one that has a route of `a`. */
+  async function pair(options: Partial<RedisEmitterOptions> = {}): Promise<readonly [one: Broker, other: Broker]> {
+    prefix = `p${(prefixes += 1)}`
+    const [one, other] = [await opened('one', options), await opened('other', options)]
+    await other.emitter.addRoute('a')
+    return [one, other]
+  }
+
+  /** Names of the lives of brokers in Redis, by id. */
+  async function instanceOf(brokerId: string, client = admin): Promise<string> {
+    const brokers = await client.hgetall(`{${prefix}1.rt}:brokers`)
+    return Object.keys(brokers).find(instance => brokers[instance] === brokerId) ?? ''
+  }
+
+  const inboxKey = async (brokerId: string, name: string, client = admin): Promise<string> =>
+    `{${prefix}1.b:${await instanceOf(brokerId, client)}}:${name}`
+
+  const commandCalls = async (command: string): Promise<number> =>
+    Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(await admin.info('commandstats'))?.[1] ?? 0)
+
+  describe('costs', () => {
+    test('a message that nobody subscribes to elsewhere costs no round trip', async () => {
+      const [one] = await pair()
+      expect(one.emitter.reaches('b')).toBe(false)
+      for (const qos of [0, 1, 2] as const) expect(one.publish('x', qos, 'b')).toBeUndefined()
+      expect(one.publish('x', 0)).toBeUndefined()
+    })
+
+    test('all messages of a turn go to a broker in one call, of QoS 0 in one PUBLISH', async () => {
+      const [one, other] = await pair()
+      const [calls, said] = [await commandCalls('fcall'), await commandCalls('publish')]
+      await Promise.all(numbers(500).map(async text => one.publish(text)))
+      await expect.poll(() => other.texts.length).toBe(500)
+      // Renewals come in between, three calls for each broker.
+      expect((await commandCalls('fcall')) - calls).toBeLessThan(10)
+      for (const text of numbers(500)) void one.publish(text, 0)
+      await expect.poll(() => other.texts.length).toBe(1000)
+      expect((await commandCalls('publish')) - said).toBeLessThan(20)
+      expect(other.texts).toEqual([...numbers(500), ...numbers(500)])
+    })
+
+    test('a filter is no PSUBSCRIBE, and 1000 of a turn are one call', async () => {
+      const [one, other] = await pair()
+      const calls = await commandCalls('fcall')
+      await Promise.all(numbers(1000).map(async number => other.emitter.addRoute(`devices/${number}/+`)))
+      expect((await commandCalls('fcall')) - calls).toBeLessThan(8)
+      expect(one.emitter.reaches('devices/999/x')).toBe(true)
+      expect(await admin.pubsub('NUMPAT')).toBe(0)
+    })
+  })
+
+  describe('what is lost on the way', () => {
+    test('QoS 1 messages whose news were not heard come within 1 s, in order, once', async () => {
+      const [one, other] = await pair()
+      await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+      await Promise.all(numbers(50).map(async text => one.publish(text)))
+      await expect.poll(() => other.texts.length, { timeout: 1500 }).toBe(50)
+      await one.publish('50')
+      await expect.poll(() => other.texts).toEqual(numbers(51))
+      expect(other.emitter.counters.readBacks).toBeGreaterThan(0)
+    })
+
+    test('a route whose news was not heard is known after the next renewal', async () => {
+      const [one, other] = await pair()
+      await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+      await other.emitter.addRoute('b')
+      await expect.poll(() => one.emitter.reaches('b'), { timeout: 2000 }).toBe(true)
+    })
+
+    test('nobody waits again for a broker that did not confirm a route in time', async () => {
+      const [, other] = await pair({ routeTimeout: 200 })
+      // A broker that is there and says nothing.
+      await admin.hset(`{${prefix}1.rt}:brokers`, 'mute~1', 'mute')
+      await admin.set(`{${prefix}1.rt}:l:mute~1`, 1, 'PX', 5000)
+      let start = Date.now()
+      await other.emitter.addRoute('b')
+      expect(Date.now() - start).toBeGreaterThanOrEqual(195)
+      start = Date.now()
+      await other.emitter.addRoute('c')
+      expect(Date.now() - start).toBeLessThan(150)
+      expect(other.emitter.counters.unconfirmedRoutes).toBe(1)
+    })
+
+    test('what another program says on the channels does no harm, and is counted', async () => {
+      const [one, other] = await pair()
+      const channel = await inboxKey('other', 'c')
+      for (const text of ['', 'k', 'k{', 's', 's1', 's9 x y', 'q', 'q\0\0\0\u0001', 'q\xff\xff\xff\xffx', 'z'])
+        await admin.publish(channel, Buffer.from(text, 'latin1'))
+      for (const text of ['', '{', '[]', '["r",99999,["r","nobody~1","+2x"]]', '["r",1,null]', 'null', '["x"]'])
+        await admin.publish(`{${prefix}1.rt}:c`, text)
+      await one.publish('x')
+      await expect.poll(() => other.texts).toEqual(['x'])
+      expect(other.emitter.counters.invalid).toBeGreaterThan(0)
+      expect([one.errors, other.errors]).toEqual([[], []])
+    })
+  })
+
+  describe('brokers that die', () => {
+    test('one that does not renew is gone for the others, with its routes and its inbox', async () => {
+      const [one] = await pair()
+      const instance = await instanceOf('other')
+      await one.publish('x')
+      expect(one.emitter.reaches('a')).toBe(true)
+      const lease = await admin.pttl(`{${prefix}1.rt}:l:${instance}`)
+      expect(lease).toBeGreaterThan(8000)
+      expect(lease).toBeLessThanOrEqual(10_000)
+      for (const name of ['n', 'in'])
+        expect(await admin.pttl(`{${prefix}1.b:${instance}}:${name}`)).toBeGreaterThan(8000)
+      // A broker that is dead: nobody renews, and its lease ends.
+      await admin.hset(`{${prefix}1.rt}:brokers`, 'dead~1', 'dead')
+      await admin.sadd(`{${prefix}1.rt}:r:dead~1`, '2dead/#')
+      await expect.poll(() => admin.hexists(`{${prefix}1.rt}:brokers`, 'dead~1'), { timeout: 2000 }).toBe(0)
+      expect(await admin.exists(`{${prefix}1.rt}:r:dead~1`)).toBe(0)
+    })
+
+    test('what is published to one that has no inbox any more is answered once it is known to be gone', async () => {
+      const [one, other] = await pair()
+      const instance = await instanceOf('other')
+      // As Redis does it when nobody renews.
+      await admin.del(`{${prefix}1.b:${instance}}:n`, `{${prefix}1.b:${instance}}:in`)
+      const publishing = one.publish('x')
+      await other.emitter.close()
+      await publishing
+      expect(one.presences.at(-1)).toEqual(['other', false])
+      expect(one.publish('y')).toBeUndefined()
+    })
+
+    test('one whose lease was lost says so once, and is there again with all its routes', async () => {
+      const [one, other] = await pair()
+      const instance = await instanceOf('other')
+      await admin.del(`{${prefix}1.rt}:l:${instance}`, `{${prefix}1.b:${instance}}:n`)
+      await expect.poll(() => other.errors, { timeout: 3000 }).toEqual(['LEASE_LOST'])
+      await expect.poll(() => one.emitter.reaches('a'), { timeout: 3000 }).toBe(true)
+      await one.publish('x')
+      await expect.poll(() => other.texts).toEqual(['x'])
+      expect(other.emitter.counters.leasesLost).toBe(1)
+      expect(one.errors).toEqual([])
+    })
+  })
+
+  describe('when Redis fails', () => {
+    test('a wrong password is said when it opens', async () => {
+      const own = await ownRedis('--requirepass', 'right')
+      const broker = new Broker('one', { redis: own.url.replace('//', '//:wrong@') })
+      await expect(broker.emitter.open(broker)).rejects.toMatchObject({ code: 'REDIS_AUTH_FAILED' })
+    })
+
+    test('killed and started again empty: brokers find each other again, and say what they lost', async () => {
+      const own = await ownRedis()
+      const [one, other] = await pair({ redis: own.url })
+      await one.publish('before')
+      await expect.poll(() => other.texts).toEqual(['before'])
+      await own.stop()
+      expect(one.publish('x', 0)).toBeUndefined()
+      const again = await spawnRedis([], own.port)
+      closing.unshift(async () => again.stop())
+      const adding = async (): Promise<boolean> => answered(other.emitter.addRoute('b'))
+      await expect.poll(adding, { timeout: 5000 }).toBe(true)
+      await expect.poll(() => ['a', 'b'].every(topic => one.emitter.reaches(topic)), { timeout: 5000 }).toBe(true)
+      // Until then it may have been for nobody: what Redis has lost is not promised.
+      await one.publish('after')
+      await expect.poll(() => other.texts).toContain('after')
+      expect(new Set(other.errors)).toEqual(new Set(['REDIS_UNREACHABLE', 'LEASE_LOST']))
+    }, 15_000)
+
+    test('frozen: QoS 0 is dropped, QoS 1 is refused after the timeout, and both go on by themselves', async () => {
+      const own = await ownRedis()
+      const [one, other] = await pair({ redis: own.url, commandTimeout: 300, connectTimeout: 300 })
+      own.process.kill('SIGSTOP')
+      closing.push(() => own.process.kill('SIGCONT'))
+      expect(one.publish('lost', 0)).toBeUndefined()
+      // In a turn of its own, so that it does not travel with the other one.
+      await nextTurn()
+      await expect(one.publish('refused')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+      expect(one.errors).toEqual(['REDIS_TIMEOUT'])
+      expect(one.emitter.counters).toMatchObject({ refused: 1, droppedOutgoing: 1 })
+      own.process.kill('SIGCONT')
+      await expect.poll(async () => answered(one.publish('again')), { timeout: 5000 }).toBe(true)
+      await expect.poll(() => other.texts.at(-1), { timeout: 5000 }).toBe('again')
+      expect([...one.errors, ...other.errors].every(code => code.startsWith('REDIS_'))).toBe(true)
+    }, 15_000)
+
+    test('frozen for less than the timeout: nothing is refused, lost or said twice', async () => {
+      const own = await ownRedis()
+      const [one, other] = await pair({ redis: own.url, commandTimeout: 2000 })
+      own.process.kill('SIGSTOP')
+      const publishing = Promise.all(numbers(20).map(async text => one.publish(text)))
+      setTimeout(() => own.process.kill('SIGCONT'), 300)
+      await publishing
+      await expect.poll(() => other.texts).toEqual(numbers(20))
+    })
+
+    test('connections cut again and again: what was answered has arrived, once and in order', async () => {
+      const own = await ownRedis()
+      const [one, other] = await pair({ redis: own.url })
+      const killer = new Redis(own.url)
+      closing.push(() => killer.disconnect())
+      const sent: string[] = []
+      for (let round = 0; round < 10; round += 1) {
+        const texts = numbers(20).map(text => `${round}.${text}`)
+        const publishing = texts.map(async text => one.publish(text))
+        await killer.call('CLIENT', 'KILL', 'TYPE', round % 2 === 0 ? 'normal' : 'pubsub', 'SKIPME', 'yes')
+        await Promise.all(publishing)
+        sent.push(...texts)
+      }
+      await expect.poll(() => other.texts.length, { timeout: 5000 }).toBe(sent.length)
+      expect(other.texts).toEqual(sent)
+      expect(one.emitter.counters.refused).toBe(0)
+    }, 20_000)
+
+    test('full: messages and new routes are refused with QUOTA_EXCEEDED, leaving goes on', async () => {
+      const own = await ownRedis()
+      const [one, other] = await pair({ redis: own.url })
+      const client = new Redis(own.url)
+      closing.push(() => client.disconnect())
+      await client.config('SET', 'maxmemory', '1')
+      await expect(one.publish('x')).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' })
+      await expect(one.emitter.addRoute('b')).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' })
+      await other.emitter.removeRoute('a')
+      await expect.poll(() => one.emitter.reaches('a')).toBe(false)
+      expect(one.errors).toEqual(['REDIS_OUT_OF_MEMORY'])
+      await client.config('SET', 'maxmemory', '0')
+      await other.emitter.addRoute('a')
+      await one.publish('y')
+      await expect.poll(() => other.texts).toEqual(['y'])
+    })
+
+    test('a key of another type: refused with its code, and on again when the key is gone', async () => {
+      const [one, other] = await pair()
+      const key = await inboxKey('other', 'in')
+      await admin.set(key, 'text')
+      await expect(one.publish('x')).rejects.toMatchObject({ code: 'UNAVAILABLE', cause: { code: 'REDIS_KEY_TYPE' } })
+      expect(one.errors).toEqual(['REDIS_KEY_TYPE'])
+      await admin.del(key)
+      await expect.poll(async () => answered(one.publish('y')), { timeout: 3000 }).toBe(true)
+      await expect.poll(() => other.texts.at(-1), { timeout: 3000 }).toBe('y')
+    })
+
+    test('a primary that has become a replica: refused after the timeout', async () => {
+      const own = await ownRedis()
+      const [one, other] = await pair({ redis: own.url, commandTimeout: 500 })
+      const client = new Redis(own.url)
+      closing.push(() => client.disconnect())
+      await client.call('REPLICAOF', '127.0.0.1', '1')
+      await expect(one.publish('x')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+      expect(one.errors).toContain('REDIS_READ_ONLY')
+      await client.call('REPLICAOF', 'NO', 'ONE')
+      await expect.poll(async () => answered(one.publish('y')), { timeout: 5000 }).toBe(true)
+      await expect.poll(() => other.texts.at(-1), { timeout: 5000 }).toBe('y')
+    })
+  })
+
+  describe('limits', () => {
+    const payload = Buffer.alloc(400_000, 0x78)
+
+    test('a full inbox refuses after the timeout, and takes more when its owner has delivered', async () => {
+      const [one, other] = await pair({ maximumInboxBytes: 1_048_576, commandTimeout: 400 })
+      let release: () => void = () => undefined
+      other.answer = () => new Promise<void>(resolve => void (release = resolve))
+      const outcomes = await Promise.all([1, 2, 3, 4].map(async () => answered(one.publish(payload))))
+      expect(outcomes.filter(Boolean).length).toBeLessThan(4)
+      expect(outcomes[0]).toBe(true)
+      expect(one.emitter.counters.refused).toBeGreaterThan(0)
+      other.answer = () => undefined
+      release()
+      await expect.poll(async () => answered(one.publish('y')), { timeout: 3000 }).toBe(true)
+      await expect.poll(() => other.texts.at(-1)).toBe('y')
+    })
+
+    test('beyond maximumIncomingBytes QoS 1 stays in the inbox and QoS 0 is dropped', async () => {
+      const [one, other] = await pair({ maximumIncomingBytes: 500_000 })
+      let release: () => void = () => undefined
+      other.answer = () => new Promise<void>(resolve => void (release = resolve))
+      for (let count = 0; count < 5; count += 1) await one.publish(payload)
+      await expect.poll(() => other.texts.length).toBe(1)
+      void one.publish('dropped', 0)
+      await expect.poll(() => other.emitter.counters.droppedIncoming).toBe(1)
+      other.answer = () => undefined
+      release()
+      await expect.poll(() => other.texts.length, { timeout: 3000 }).toBe(5)
+      expect(await admin.xlen(await inboxKey('other', 'in'))).toBeLessThanOrEqual(5)
+      await expect.poll(async () => admin.xlen(await inboxKey('other', 'in')), { timeout: 3000 }).toBe(0)
+    })
+
+    test('beyond maximumOutgoingBytes QoS 0 is dropped and counted', async () => {
+      const own = await ownRedis()
+      const [one] = await pair({ redis: own.url, maximumOutgoingBytes: 500_000 })
+      own.process.kill('SIGSTOP')
+      for (let count = 0; count < 4; count += 1) void one.publish(payload, 0)
+      await expect.poll(() => one.emitter.counters.droppedOutgoing).toBeGreaterThan(0)
+      own.process.kill('SIGCONT')
+    })
+
+    test.each([
+      { prefix: '{x}' },
+      { prefix: '' },
+      { routeTimeout: -1 },
+      { maximumInboxBytes: 5 },
+      { maximumIncomingBytes: Number.NaN },
+    ])('refuses the option %o', options => {
+      expect(() => new Broker('one', { redis: 'redis://h', ...options })).toThrow(EmitterError)
+    })
+  })
+
+  test('two announcements that cross each other leave the client with one broker', async () => {
+    const [one, other] = await pair()
+    for (let count = 0; count < 20; count += 1) {
+      await Promise.all([one.emitter.announce(`c${count}`), other.emitter.announce(`c${count}`)])
+    }
+    await expect.poll(() => one.takenOverClients.length + other.takenOverClients.length).toBe(20)
+    expect([...one.takenOverClients, ...other.takenOverClients].toSorted()).toEqual(
+      numbers(20)
+        .map(text => `c${text}`)
+        .toSorted(),
+    )
+  })
+
+  test('is refused before it is open and after it is closed', async () => {
+    const [one] = await pair()
+    await expect(one.emitter.open(one)).rejects.toMatchObject({ code: 'ALREADY_OPEN' })
+    await one.emitter.close()
+    for (const call of [() => one.publish('x'), () => one.emitter.addRoute('b'), () => one.emitter.announce('c')]) {
+      await expect(call()).rejects.toMatchObject({ code: 'NOT_OPEN' })
+    }
+  })
+})
+
+async function answered(publishing: unknown): Promise<boolean> {
+  try {
+    await publishing
+    return true
+  } catch {
+    return false
+  }
+}
