@@ -13,7 +13,7 @@ afterEach(async () => {
 })
 
 /** What brokers ask for by themselves, now and then. */
-const timed = new Set(['lease', 'due', 'counts'])
+const timed = new Set(['lease', 'due', 'counts', 'follow'])
 
 describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', () => {
   test('asks the store no more often than each step needs', async () => {
@@ -54,9 +54,9 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
       await once(client, 'connect')
       return client
     }
-    const publish = async (qos: 0 | 1 | 2): Promise<void> => {
-      const message = once(subscriber, 'message')
-      await publisher.publishAsync('a', 'x', { qos })
+    const publish = async (qos: 0 | 1 | 2, topic = 'a', receiver = subscriber): Promise<void> => {
+      const message = once(receiver, 'message')
+      await publisher.publishAsync(topic, 'x', { qos })
       await message
     }
 
@@ -80,6 +80,13 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
       await broker.publish({ topic: 'a', payload: 'x', qos: 2 })
       await message
     })
+    // Of a session that ends with its connection the store knows nothing: it is asked until the broker knows that for certain.
+    const local = await connect('local', true)
+    expected.push('open')
+    await asks(['retained'], async () => local.subscribeAsync('clean', { qos: 1 }))
+    await asks(['publish'], async () => publish(1, 'clean', local))
+    await asks(['publish'], async () => publish(1, 'clean', local))
+    for (let count = 0; count < 100; count += 1) await asks([], async () => publish(1, 'clean', local))
     const before = asked.length
     const hundred = new Promise<void>(resolve => {
       let count = 0

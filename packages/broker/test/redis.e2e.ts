@@ -232,7 +232,7 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
       closing.push(async () => admin.disconnect())
       // An empty path leads to the key that is in the way.
       await admin.hset('{x1.p0}:n', '/a', 1)
-      await admin.set('{x1.p0}:nv', 1)
+      await admin.hset('{x1.p0}:nv', 'version', 1)
       await admin.call(...hurt)
       await expect(answered(publisher)).resolves.toBe('closed')
       await expect.poll(() => errors).toContain(code)

@@ -35,6 +35,8 @@ export class Inbox {
   #takenBytes = 0
   /** The highest number that was heard of. */
   #heard = 0
+  /** The last number when the inbox was tended: by the next time it has been heard, or never will be. */
+  #last = 0
   /** Taken and not yet delivered, ascending: number to the bytes that the inbox had got before it. */
   readonly #undelivered = new Map<number, number>()
   #waitingBytes = 0
@@ -111,10 +113,11 @@ export class Inbox {
       // It counts from the beginning.
       this.#takenBytes = 0
       for (const number of this.#undelivered.keys()) this.#undelivered.set(number, 0)
-    } else if (last > this.#taken) {
+    } else if (this.#last > this.#taken) {
       this.#heard = Math.max(this.#heard, last)
       void this.catchUp()
     }
+    this.#last = last
     return lost
   }
 

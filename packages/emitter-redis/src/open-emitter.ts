@@ -1,7 +1,8 @@
 import type { EmitterHost, Message } from '@x/contract'
+import { keepMessage } from '@x/contract'
 import type { RedisArgument, RedisConnection } from '@x/redis-connection'
+import { Confirmations, followDuration, followInterval, Following } from '@x/redis-connection'
 import { Announcements } from './announcements.ts'
-import { Confirmations } from './confirmations.ts'
 import type { EmitterCounters } from './emitter-counters.ts'
 import { EmitterError, emitterErrorOf } from './emitter-error.ts'
 import { library } from './functions/library.ts'
@@ -15,10 +16,10 @@ import { RouteTable, routeName } from './route-table.ts'
 
 /** Of keys and values; a release that changes them takes the next number and finds nothing of this one's. */
 const schema = '1'
-/** Milliseconds between two renewals. */
-const renewalInterval = 1000
 /** Milliseconds after which a broker that did not renew is taken for dead. */
 export const leaseDuration = 10_000
+/** Milliseconds until Redis is asked again where the log of routes ends. */
+const retryDelay = 100
 
 export interface OpenEmitterParts {
   readonly host: EmitterHost
@@ -44,11 +45,15 @@ export class OpenEmitter {
   readonly #log: RouteLog
   readonly #own: OwnRoutes
   readonly #confirmations: Confirmations
+  readonly #following: Following
   readonly #announcements = new Announcements()
   readonly #inbox: Inbox
   readonly #outgoing: OutgoingMessages
   /** To whom, and up to which entry of the log, this turn has something to confirm. */
   readonly #toConfirm = new Map<string, number>()
+  /** Messages of QoS 1 and 2 that wait until the routes of the others are known, and what they wait for. */
+  #waiting = 0
+  #knowing: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #joining: Promise<void> | undefined
   /** Redis may not have all own routes. */
@@ -62,7 +67,10 @@ export class OpenEmitter {
     this.#parts = parts
     this.#routesBase = `{${prefix}${schema}.rt}:`
     this.#inboxBase = this.#baseOf(instance)
-    this.#confirmations = new Confirmations(counters, parts.routeTimeout)
+    this.#confirmations = new Confirmations(parts.routeTimeout, () => {
+      counters.unconfirmedRoutes += 1
+    })
+    this.#following = new Following(async () => this.#renew())
     this.#table = new RouteTable({
       instance,
       link: other => this.#outgoing.link(other),
@@ -132,7 +140,9 @@ export class OpenEmitter {
 
   /** Undefined: there is nothing to wait for. */
   publish(message: Message): Promise<void> | undefined {
-    return this.#outgoing.publish(message)
+    // Of QoS 1 and 2 no subscriber may be missed, so that what is known of the routes must be reliable.
+    if (message.qos === 0 || (this.#waiting === 0 && this.#following.isReliable)) return this.#outgoing.publish(message)
+    return this.#publishLater(keepMessage(message))
   }
 
   addRoute(filter: string, maximumQoS: 0 | 2): Promise<void> | undefined {
@@ -186,11 +196,13 @@ export class OpenEmitter {
       message: (channel, payload) => this.#hear(channel === routes, payload),
       resumed: () => {
         this.#announcements.clear()
-        void this.#renew()
+        this.#following.restart()
+        void this.#tick()
       },
     })
     await this.#inbox.tend()
     await this.#join()
+    await this.#tick()
     this.#schedule()
   }
 
@@ -204,30 +216,64 @@ export class OpenEmitter {
 
   #schedule(): void {
     if (this.#closed) return
-    this.#timer = setTimeout(() => void this.#renew().then(() => this.#schedule()), renewalInterval)
+    this.#timer = setTimeout(() => void this.#tick().then(() => this.#schedule()), followInterval)
     this.#timer.unref()
   }
 
-  /** Says that this broker lives, and looks for what was not heard. */
-  async #renew(): Promise<void> {
-    if (this.#closed) return
-    const sentAt = Date.now()
+  async #tick(): Promise<void> {
     try {
-      const [answer, inboxLost] = await Promise.all([
-        this.#call('renew', this.#routesBase, this.#parts.instance, leaseDuration),
-        this.#inbox.tend(),
-      ])
-      if (this.#closed) return
-      const [lost, id, number] = answer as [number, Buffer, number]
-      this.#renewedAt = sentAt
-      if (inboxLost) this.#reportLost()
-      if (lost === 1) await this.#loseLease()
-      else if (this.#outdated) await this.#join()
-      else await this.#log.check(id.toString(), number)
-      this.#lost = false
+      await this.#following.renew()
     } catch {
       // The connection has reported it.
       if (Date.now() - this.#renewedAt >= leaseDuration) this.#reportLost()
+    }
+  }
+
+  /** Says that this broker lives and goes by what it hears, and looks for what was not heard. Answers whether all routes are known. */
+  async #renew(): Promise<boolean> {
+    if (this.#closed) return false
+    const [sentAt, appliedBefore] = [Date.now(), this.#log.applied]
+    const [answer, inboxLost] = await Promise.all([
+      this.#call('renew', this.#routesBase, this.#parts.instance, leaseDuration, followDuration),
+      this.#inbox.tend(),
+    ])
+    if (this.#closed) return false
+    const [lost, id, number] = answer as [number, Buffer, number]
+    this.#renewedAt = sentAt
+    if (inboxLost) this.#reportLost()
+    let isKnown = false
+    if (lost === 1) await this.#loseLease()
+    else if (this.#outdated) await this.#join()
+    else isKnown = await this.#log.check(id.toString(), number, appliedBefore)
+    this.#lost = false
+    return isKnown
+  }
+
+  async #publishLater(message: Message): Promise<void> {
+    this.#waiting += 1
+    try {
+      await (this.#knowing ??= this.#know().finally(() => {
+        this.#knowing = undefined
+      }))
+    } finally {
+      this.#waiting -= 1
+    }
+    await this.#outgoing.publish(message)
+  }
+
+  /** Answers when the routes of the others are known.
+   * @throws EmitterError when that was not to be had for `sendTimeout` */
+  async #know(): Promise<void> {
+    const until = Date.now() + this.#parts.sendTimeout
+    for (;;) {
+      let reason = new EmitterError('UNAVAILABLE', { message: 'the routes of the other brokers are not known' })
+      try {
+        if (await this.#following.renew()) return
+      } catch (error) {
+        reason = emitterErrorOf(error)
+      }
+      if (Date.now() >= until || this.#closed) throw reason
+      await new Promise(resolve => void setTimeout(resolve, retryDelay).unref())
     }
   }
 
@@ -283,10 +329,8 @@ export class OpenEmitter {
     try {
       const answer = await this.#call(name, this.#routesBase, instance, leaseDuration, ...changes)
       const [number, brokers] = answer as [number, Buffer[]]
-      await this.#confirmations.wait(
-        number,
-        brokers.map(String).filter(other => other !== instance),
-      )
+      const others = brokers.map(String).filter(other => other !== instance)
+      await this.#confirmations.wait(number, others)
     } catch (error) {
       this.#outdated = true
       if (!(error instanceof Error && error.message.includes('LOST '))) throw emitterErrorOf(error)

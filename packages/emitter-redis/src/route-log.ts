@@ -49,9 +49,16 @@ export class RouteLog {
     }
   }
 
-  /** What the log is called and where it ends: asked now and then, since an entry may not have been heard. */
-  async check(id: string, number: number): Promise<void> {
-    if (id !== this.#id || number > this.#applied) await this.catchUp()
+  get applied(): number {
+    return this.#applied
+  }
+
+  /** What the log is called and where it ends: asked now and then, since an entry may not have been heard. Answers whether everything
+   * up to there is applied.
+   * @param appliedBefore what was when that was asked: a log that ends before it has lost something */
+  async check(id: string, number: number, appliedBefore: number): Promise<boolean> {
+    if (id !== this.#id || number > this.#applied || number < appliedBefore) await this.catchUp()
+    return id === this.#id && number <= this.#applied
   }
 
   /** This broker has joined, and that is what it found. */

@@ -48,7 +48,8 @@ function messagesOf(fields: readonly Buffer[]): DeliveredMessage[] {
   return messages
 }
 
-function fieldsOf(payload: Buffer): Buffer[] {
+/** Fields with their lengths before them. */
+export function fieldsOf(payload: Buffer): Buffer[] {
   const fields: Buffer[] = []
   for (let offset = 0; offset + 4 <= payload.length;) {
     const start = offset + 4

@@ -1,6 +1,7 @@
 import type {
   Delivery,
   Due,
+  MaybePromise,
   Message,
   OpenedSession,
   OpenSessionRequest,
@@ -27,6 +28,7 @@ import { PublishBatch } from './publish-batch.ts'
 import { retainedRange } from './retained-range.ts'
 import type { Settlements } from './settlements.ts'
 import { StoreCalls } from './store-calls.ts'
+import { StoredRoutes } from './stored-routes.ts'
 import { decodeSubscriptions, encodeSubscription } from './subscription-record.ts'
 
 /** Of keys and values; a release that changes them takes the next number and finds nothing of this one's. */
@@ -47,6 +49,7 @@ export class OpenStore {
   readonly #calls: StoreCalls
   readonly #sessions: OwnedSessions
   readonly #publishes: PublishBatch
+  readonly #routes: StoredRoutes
   readonly #lease: BrokerLease
   readonly #wills: ClaimedWills
   #openings = 0
@@ -57,7 +60,8 @@ export class OpenStore {
     this.#parts = parts
     this.#calls = new StoreCalls(connection, { base, instance, host }, () => this.#publishes.flush())
     const sessions = new OwnedSessions(this.#calls, host)
-    this.#publishes = new PublishBatch(this.#calls, sessions)
+    this.#routes = new StoredRoutes(this.#calls, { connection, base, instance })
+    this.#publishes = new PublishBatch(this.#calls, sessions, this.#routes.unrouted)
     this.#sessions = sessions
     this.#wills = new ClaimedWills(this.#calls)
     this.#lease = new BrokerLease({
@@ -87,9 +91,16 @@ export class OpenStore {
           message: `the keys under ${base} are of schema ${found}, this release writes schema ${schema}`,
         })
       }
-      await connection.subscribe([`${base}c:${instance}`], {
-        message: (_, payload) => store.#sessions.hear(payload),
-        resumed: () => store.#sessions.lookAgain(),
+      const news = `${base}c:${instance}`
+      await connection.subscribe([news, ...store.#routes.channels], {
+        message: (channel, payload) => {
+          if (channel === news) store.#sessions.hear(payload)
+          else store.#routes.hear(channel, payload)
+        },
+        resumed: () => {
+          store.#sessions.lookAgain()
+          store.#routes.unrouted.forget()
+        },
       })
       await store.#lease.begin()
       return store
@@ -103,6 +114,7 @@ export class OpenStore {
     this.#closed = true
     this.#lease.end()
     this.#sessions.close()
+    this.#routes.close()
     this.settlements.close()
     const { connection } = this.#parts
     try {
@@ -182,8 +194,10 @@ export class OpenStore {
     subscriptions: readonly Subscription[],
   ): Promise<readonly boolean[]> {
     const parameters = subscriptions.flatMap(one => [one.filter, encodeSubscription(one)])
-    const answers = (await this.#calls.call('subscribe', clientId, epoch, ...parameters)) as number[]
-    return answers.map(answer => answer === 1)
+    const answer = await this.#calls.call('subscribe', clientId, epoch, ...parameters)
+    const [answers, number, followers] = answer as [number[], number, Buffer[]]
+    await this.#routes.known(number, followers)
+    return answers.map(before => before === 1)
   }
 
   async unsubscribe({ clientId, epoch }: SessionHandle, filters: readonly string[]): Promise<readonly boolean[]> {
@@ -191,7 +205,9 @@ export class OpenStore {
     return answers.map(answer => answer === 1)
   }
 
-  publish(message: Message, receipt?: Receipt): Promise<number> {
+  /** At once when it is certain that nobody in Redis takes it. */
+  publish(message: Message, receipt?: Receipt): MaybePromise<number> {
+    if (receipt === undefined && !message.retain && this.#routes.unrouted.has(message.topic)) return 0
     return this.#publishes.add(message, receipt)
   }
 

@@ -4,6 +4,7 @@ import type { RedisArgument } from '@x/redis-connection'
 import { encodeMessage } from './message-record.ts'
 import type { Fields, OwnedSessions } from './owned-sessions.ts'
 import type { StoreCalls } from './store-calls.ts'
+import type { UnroutedTopics } from './unrouted-topics.ts'
 
 /** Messages that one call takes at most, and bytes from which on it takes no more: so many keep Redis for about a millisecond, and
  * nobody else is served meanwhile. */
@@ -12,6 +13,7 @@ const largestBatchBytes = 1_048_576
 
 /** A message on its way, and who waits for it. */
 interface Waiting {
+  readonly topic: string
   readonly publisher: string | undefined
   /** What the sessions of this broker are offered. */
   readonly kept: Message | undefined
@@ -25,15 +27,18 @@ interface Waiting {
 export class PublishBatch {
   readonly #calls: StoreCalls
   readonly #sessions: OwnedSessions
+  readonly #unrouted: UnroutedTopics
   #parameters: RedisArgument[] = []
   #waiting: Waiting[] = []
   #bytes = 0
   #scheduled = false
 
-  /** @param sessions are offered what is meant for this broker */
-  constructor(calls: StoreCalls, sessions: OwnedSessions) {
+  /** @param sessions are offered what is meant for this broker
+   * @param unrouted learns which topics nobody takes */
+  constructor(calls: StoreCalls, sessions: OwnedSessions, unrouted: UnroutedTopics) {
     this.#calls = calls
     this.#sessions = sessions
+    this.#unrouted = unrouted
   }
 
   add(message: Message, receipt: Receipt | undefined): Promise<number> {
@@ -51,7 +56,7 @@ export class PublishBatch {
     // What the answer brings is for sessions that are open here; the publisher's bytes are its own again once this returns.
     const kept = qos > 0 && this.#sessions.size > 0 ? keepMessage(message) : undefined
     const stored = new Promise<number>((resolve, reject) => {
-      this.#waiting.push({ publisher, kept, receipt, resolve, reject })
+      this.#waiting.push({ topic, publisher, kept, receipt, resolve, reject })
     })
     // Before a message with its packet id comes that the id was free again.
     if (receipt !== undefined) this.#calls.settlements.flush()
@@ -76,12 +81,21 @@ export class PublishBatch {
     void this.#send(parameters, waiting)
   }
 
-  /** Answers for each message an array of numbers and fields, or what it failed with; and what was dropped. */
+  /** Redis answers for each message an array of numbers and fields, 0 when no filter matches, or what it failed with; also what was
+   * dropped, and the number of the last new filter. */
   async #send(parameters: readonly RedisArgument[], waiting: readonly Waiting[]): Promise<void> {
+    const { generation } = this.#unrouted
     try {
       const answer = await this.#calls.publish(parameters)
-      const [answers, drops] = answer as [(Fields | Buffer)[], Fields]
-      waiting.forEach((one, index) => this.#settle(one, answers[index] as Fields | Buffer))
+      const [answers, drops, lastFilter] = answer as [(Fields | Buffer | 0)[], Fields, number]
+      waiting.forEach((one, index) => {
+        const found = answers[index] as Fields | Buffer | 0
+        if (found !== 0) this.#settle(one, found)
+        else {
+          this.#unrouted.learn(one.topic, lastFilter, generation)
+          one.resolve(0)
+        }
+      })
       if (!answers.some(one => Buffer.isBuffer(one))) this.#calls.recovered()
       this.#sessions.reportDrops(drops)
     } catch (error) {

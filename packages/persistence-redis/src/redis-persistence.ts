@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type {
   Delivery,
   Due,
+  MaybePromise,
   Message,
   OpenedSession,
   OpenSessionRequest,
@@ -106,7 +107,7 @@ export class RedisPersistence implements Persistence {
     return this.#opened().unsubscribe(session, filters)
   }
 
-  publish(message: Message, receipt?: Receipt): Promise<number> {
+  publish(message: Message, receipt?: Receipt): MaybePromise<number> {
     return this.#opened().publish(message, receipt)
   }
 

@@ -101,6 +101,70 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     await expect.poll(() => owner.texts, { timeout: 3000 }).toEqual(['one', 'two'])
   })
 
+  describe('a topic that nobody takes', () => {
+    /** A broker that answers for itself that nobody takes this topic, and one where somebody subscribes. */
+    async function pair(topic: string): Promise<[here: RedisPersistence, there: RedisPersistence]> {
+      fresh()
+      const [here, there] = [await opened(), await opened()]
+      await session(there, 'somebody')
+      await expect.poll(() => here.publish(messageOf('nobody', topic))).toBe(0)
+      await expect.poll(() => typeof here.publish(messageOf('nobody', topic))).toBe('number')
+      return [here, there]
+    }
+    async function subscribed(store: Persistence, filter: string): Promise<Owner> {
+      const owner = new Owner()
+      const [handle] = await session(store, filter, owner)
+      const options = { qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
+      await store.subscribe(handle, [{ filter, ...options, subscriptionIdentifier: undefined }])
+      return owner
+    }
+
+    test('is answered without Redis, in its order with others', async () => {
+      const [here] = await pair('b/c')
+      const before = await calls()
+      for (let count = 0; count < 1000; count += 1) expect(here.publish(messageOf('x', 'b/c'))).toBe(0)
+      expect((await calls()) - before).toBeLessThan(5)
+      expect(here.publish({ ...messageOf('x', 'b/c'), retain: true })).toBeInstanceOf(Promise)
+    })
+
+    test.for(['b/c', 'b/+', '#', '$share/group/b/#'])(
+      'is taken from the moment that SUBACK to %s may be sent',
+      async filter => {
+        const [here, there] = await pair('b/c')
+        const owner = await subscribed(there, filter)
+        await expect(here.publish(messageOf('taken', 'b/c'))).resolves.toBe(1)
+        if (!filter.startsWith('$share')) await expect.poll(() => owner.texts).toEqual(['taken'])
+      },
+    )
+
+    test('is still answered without Redis when filters are new that do not match', async () => {
+      const [here, there] = await pair('b/c')
+      for (const filter of ['d', 'e/+', 'b/c/d', 'b/+/+']) await subscribed(there, filter)
+      expect(here.publish(messageOf('x', 'b/c'))).toBe(0)
+      await expect(here.publish(messageOf('x', 'b/c/d'))).resolves.toBe(2)
+    })
+
+    test('is asked for again when news of filters were lost', async () => {
+      const [here, there] = await pair('b/c')
+      await admin.command('', 'CLIENT', 'KILL', 'TYPE', 'pubsub')
+      await subscribed(there, 'b/c')
+      await expect(here.publish(messageOf('taken', 'b/c'))).resolves.toBe(1)
+    })
+
+    test('keeps a subscriber waiting for a broker that says nothing, no longer than that broker may go by what it knows', async () => {
+      const [, there] = await pair('b/c')
+      const until = (Date.now() + 1000) * 1000
+      await admin.command(key('fo'), 'ZADD', key('fo'), until, 'mute')
+      const start = Date.now()
+      await subscribed(there, 'd')
+      expect(Date.now() - start).toBeGreaterThanOrEqual(990)
+      expect(Date.now() - start).toBeLessThan(1500)
+      const again = Date.now()
+      await subscribed(there, 'e')
+      expect(Date.now() - again).toBeLessThan(500)
+    })
+  })
+
   test('knows that an entry was taken which a read has brought while its owner had no room for it', async () => {
     fresh()
     const [here, there] = [await opened(), await opened()]

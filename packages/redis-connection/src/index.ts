@@ -1,3 +1,5 @@
+export { Confirmations } from './confirmations.ts'
+export { followDuration, followInterval, Following } from './following.ts'
 export { FunctionLibrary } from './function-library.ts'
 export type { ChannelListener, RedisConnectionOptions } from './redis-connection.ts'
 export { RedisConnection } from './redis-connection.ts'

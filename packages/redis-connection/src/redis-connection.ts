@@ -137,7 +137,8 @@ export class RedisConnection {
   async subscribe(channels: readonly string[], listener: ChannelListener): Promise<void> {
     const subscriber: RedisClient = isCluster(this.#client)
       ? this.#client
-      : this.#client.duplicate({ enableOfflineQueue: true, lazyConnect: true })
+      : // By itself ioredis subscribes again too, and a connection that ends meanwhile leaves an unhandled rejection.
+        this.#client.duplicate({ enableOfflineQueue: true, lazyConnect: true, autoResubscribe: false })
     this.#subscriber = subscriber
     if (subscriber !== this.#client) {
       subscriber.on('error', this.#onError)
@@ -146,7 +147,10 @@ export class RedisConnection {
     }
     await subscriber.subscribe(...channels)
     subscriber.on('messageBuffer', (channel: Buffer, payload: Buffer) => listener.message(channel.toString(), payload))
-    subscriber.on('ready', () => listener.resumed())
+    subscriber.on('ready', () => {
+      // One that is lost once more is ready once more.
+      subscriber.subscribe(...channels).then(() => listener.resumed(), ignore)
+    })
   }
 
   /** Waits for what was called, as long as Redis answers. */
@@ -264,6 +268,8 @@ export class RedisConnection {
     return coded
   }
 }
+
+function ignore(): void {}
 
 function isUnknownFunction(error: unknown): boolean {
   return error instanceof Error && /^(ERR Function not found|NOSCRIPT)/.test(error.message)

@@ -7,6 +7,11 @@ local logLength = 1000
 -- Leases of keys that a dead broker leaves are longer than its own, so that it is seen to be gone first.
 local afterlife = 6
 
+local function milliseconds()
+  local time = redis.call('TIME')
+  return string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+end
+
 local function isHere(base, instance)
   return redis.call('EXISTS', base .. 'l:' .. instance) == 1 and redis.call('HEXISTS', base .. 'brokers', instance) == 1
 end
@@ -20,6 +25,7 @@ local function tell(base, entry)
 end
 
 local function forget(base, instance)
+  redis.call('ZREM', base .. 'fo', instance)
   redis.call('DEL', base .. 'l:' .. instance, base .. 'r:' .. instance)
   if redis.call('HDEL', base .. 'brokers', instance) == 1 then tell(base, { 'g', instance }) end
 end
@@ -58,20 +64,24 @@ F.join = function(keys, args)
   return everything(base)
 end
 
--- instance, milliseconds. Answers whether it was lost, the log's name, its last number.
+-- instance, milliseconds of its lease, milliseconds for which it goes by what it has heard. Answers whether it was lost, the log's name,
+-- its last number.
 F.renew = function(keys, args)
   local base, instance, lease = keys[1], args[1], tonumber(args[2])
   local lost = not isHere(base, instance)
   if not lost then
     redis.call('PEXPIRE', base .. 'l:' .. instance, lease)
     redis.call('PEXPIRE', base .. 'r:' .. instance, lease * afterlife)
+    local now = milliseconds()
+    redis.call('ZREMRANGEBYSCORE', base .. 'fo', '-inf', now)
+    redis.call('ZADD', base .. 'fo', now + args[3], instance)
   end
   sweep(base)
   local version = redis.call('HMGET', base .. 'v', 'id', 'n')
   return { lost and 1 or 0, version[1] or '', tonumber(version[2] or 0) }
 end
 
--- instance, milliseconds, then + or - with a filter each. Answers the entry's number and who is there.
+-- instance, milliseconds, then + or - with a filter each. Answers the entry's number and who has to know it.
 F.route = function(keys, args)
   local base, instance = keys[1], args[1]
   if not isHere(base, instance) then return redis.error_reply('LOST the lease of ' .. instance .. ' has ended') end
@@ -82,7 +92,7 @@ F.route = function(keys, args)
     entry[index] = args[index]
   end
   redis.call('PEXPIRE', base .. 'r:' .. instance, tonumber(args[2]) * afterlife)
-  return { tell(base, entry), redis.call('HKEYS', base .. 'brokers') }
+  return { tell(base, entry), redis.call('ZRANGEBYSCORE', base .. 'fo', '(' .. milliseconds(), '+inf') }
 end
 -- Without new filters: allowed when memory is full.
 F.unroute = F.route

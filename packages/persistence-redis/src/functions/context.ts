@@ -13,6 +13,8 @@ local function begin(keys, now, instance, limits)
     own = {}, remote = {},
     -- Of all messages so far: what is told to the others.
     news = {}, announced = {},
+    -- Filters that nobody had before this call.
+    routed = {},
   }
 end
 
@@ -96,6 +98,20 @@ local function offer(c, record)
   c.remote = {}
 end
 
+-- Those that answer for themselves which topics nobody takes are told of new filters, with a number that ascends by one. Answers it,
+-- and who they are: all that is acknowledged to a subscriber from now on they must know, or have stopped to answer.
+local function tellRoutes(c)
+  if #c.routed == 0 then return 0, {} end
+  local number = call('HINCRBY', c.base .. 'nv', 'routes', 1)
+  local followers = call('ZRANGEBYSCORE', c.base .. 'fo', '(' .. string.format('%.0f', microseconds()), '+inf')
+  if #followers > 0 then
+    local fields = { string.format('%.0f', number), c.instance }
+    for _, filter in ipairs(c.routed) do fields[#fields + 1] = filter end
+    call('PUBLISH', c.base .. 'n', frame(fields))
+  end
+  return number, followers
+end
+
 -- To be called last.
 local function finish(c)
   count(c, 'queued', c.queued)
@@ -106,16 +122,18 @@ local function finish(c)
   end
   for owner, fields in pairs(c.news) do tell(c, owner, fields) end
   for _, group in ipairs(c.ready) do announce(c, group, '') end
-  if not next(c.announced) then return end
-  for _, other in ipairs(call('SMEMBERS', c.base .. 'brokers')) do
-    if other ~= c.instance then
-      for publisher, groups in pairs(c.announced) do
-        local fields = { 'g', publisher }
-        for group in pairs(groups) do fields[#fields + 1] = group end
-        tell(c, other, fields)
+  if next(c.announced) then
+    for _, other in ipairs(call('SMEMBERS', c.base .. 'brokers')) do
+      if other ~= c.instance then
+        for publisher, groups in pairs(c.announced) do
+          local fields = { 'g', publisher }
+          for group in pairs(groups) do fields[#fields + 1] = group end
+          tell(c, other, fields)
+        end
       end
     end
   end
+  return tellRoutes(c)
 end
 
 local function fenced(client, epoch)

@@ -26,6 +26,7 @@ export const library: FunctionLibrary = new FunctionLibrary(
     counts: reading,
     subscribe: [],
     unsubscribe: freeing,
+    follow: freeing,
     publish: [],
     enqueue: [],
     behind: freeing,

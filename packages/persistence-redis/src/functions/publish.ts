@@ -61,7 +61,10 @@ local knownBytes = 4 * 1024 * 1024
 local nobody = { sessions = {}, groups = {}, bytes = 0 }
 
 local function matching(c, topic)
-  c.version = c.version or call('GET', c.base .. 'nv') or 'none'
+  if not c.version then
+    local numbers = call('HMGET', c.base .. 'nv', 'version', 'routes')
+    c.version, c.routes = numbers[1] or 'none', tonumber(numbers[2] or 0)
+  end
   if c.version == 'none' then return nobody end
   local cache = known[c.base]
   if not cache or cache.version ~= c.version or cache.bytes > knownBytes then
@@ -94,7 +97,7 @@ local function receiptOf(text)
 end
 
 -- The answer for one message, of the five arguments from 'at' on: how many it was for, how many of them are groups that it waits in,
--- these groups, and what this broker is offered.
+-- these groups, and what this broker is offered. 0: no filter matches.
 local function publishOne(c, args, at)
   local topic, publisher, record, receipt = args[at], args[at + 2], args[at + 3], args[at + 4]
   local qos, retained, bytes, expires = string.match(args[at + 1], '^(%d)(%a?),(%d+),(%d*)$')
@@ -107,6 +110,7 @@ local function publishOne(c, args, at)
   if retained == 's' then retain(c, topic, record, expires) elseif retained == 'd' then removeRetained(c, topic) end
   if qos == '0' then return { 0, 0 } end
   local found = matching(c, topic)
+  if #found.sessions == 0 and #found.groups == 0 then return 0 end
   local flag = retained == '' and '0' or '1'
   local entry = { record = record, bytes = tonumber(bytes), expires = expires }
   local answer = { #found.groups, 0 }
@@ -133,7 +137,7 @@ end
 
 -- now, instance, limits, then for each message its topic; QoS, retain ('': no, 's': set, 'd': delete), bytes and expiry; publisher ('0':
 -- none, or '1' and the client); record; receipt ('': none, or packet id, length of the epoch, epoch and client). What one of them
--- fails with does not concern the others.
+-- fails with does not concern the others. Also: what was dropped, and the number of the last new filter.
 F.publish = function(keys, args)
   local c = begin(keys, args[1], args[2], args[3])
   local answers = {}
@@ -151,6 +155,6 @@ F.publish = function(keys, args)
     offer(c, args[at + 3])
   end
   finish(c)
-  return { answers, c.drops }
+  return { answers, c.drops, c.routes or 0 }
 end
 `

@@ -192,6 +192,7 @@ local function sweep(c, broker, limit)
   if left == 0 then
     call('SREM', c.base .. 'brokers', broker)
     call('HDEL', c.base .. 'told', broker)
+    call('ZREM', c.base .. 'fo', broker)
   end
   return left
 end

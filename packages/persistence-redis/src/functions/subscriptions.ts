@@ -5,8 +5,10 @@
 export const subscriptions: string = String.raw`
 -- What was found out about the takers of a topic holds no longer.
 local function changed(c)
-  -- Begins with the time, so that the numbers of a tree that was lost don't come again.
-  if call('INCR', c.base .. 'nv') == 1 then call('SET', c.base .. 'nv', string.format('%.0f', microseconds())) end
+  if call('HINCRBY', c.base .. 'nv', 'version', 1) > 1 then return end
+  -- They begin with the time, so that the numbers of a tree that was lost don't come again.
+  local now = string.format('%.0f', microseconds())
+  call('HSET', c.base .. 'nv', 'version', now, 'routes', now)
 end
 
 local function walk(c, filter, by)
@@ -18,14 +20,21 @@ local function walk(c, filter, by)
   if call('EXISTS', c.base .. 'n') == 0 then call('DEL', c.base .. 'nv') end
 end
 
--- The filter has its first taker, or has lost its last one.
+-- Whether the filter has any taker.
 local function isRouted(c, filter)
   return call('EXISTS', c.base .. 'f:' .. filter) == 1
 end
 
+-- Before the filter gets a taker.
+local function routeFirst(c, filter)
+  if isRouted(c, filter) then return end
+  walk(c, filter, 1)
+  c.routed[#c.routed + 1] = filter
+end
+
 local function route(c, filter, client, options)
   changed(c)
-  if not isRouted(c, filter) then walk(c, filter, 1) end
+  routeFirst(c, filter)
   call('HSET', c.base .. 'f:' .. filter, '>' .. client, options)
 end
 
@@ -55,7 +64,7 @@ local function joinGroup(c, name, client, options)
   if call('EXISTS', c.base .. 'm:' .. name) == 0 then
     changed(c)
     local filter = plainOf(name)
-    if not isRouted(c, filter) then walk(c, filter, 1) end
+    routeFirst(c, filter)
     call('HSET', c.base .. 'f:' .. filter, name, '')
     -- Tells a group from a later one of the same name.
     call('HSET', c.base .. 'gs:' .. name, 'birth', call('INCR', c.base .. 'births'))
@@ -114,7 +123,8 @@ local function search(c, topic)
   return found
 end
 
--- now, instance, client, epoch, then filter and options for each: whether each was there
+-- now, instance, client, epoch, then filter and options for each: whether each was there, the number of the last new filter, and who
+-- has to know it
 F.subscribe = function(keys, args)
   local c = begin(keys, args[1], args[2])
   local client, epoch = args[3], args[4]
@@ -132,7 +142,15 @@ F.subscribe = function(keys, args)
     if plainOf(filter) then joinGroup(c, filter, client, options) elseif stored then route(c, filter, client, options) end
     answers[#answers + 1] = before and 1 or 0
   end
-  return answers
+  return { answers, finish(c) }
+end
+
+-- now, instance, milliseconds for which the broker answers for itself which topics nobody takes: the number of the last new filter
+F.follow = function(keys, args)
+  local followers, now = keys[1] .. 'fo', microseconds()
+  call('ZREMRANGEBYSCORE', followers, '-inf', string.format('%.0f', now))
+  call('ZADD', followers, string.format('%.0f', now + args[3] * 1000), args[2])
+  return tonumber(call('HGET', keys[1] .. 'nv', 'routes') or 0)
 end
 
 -- now, instance, client, epoch, filters: whether each was there

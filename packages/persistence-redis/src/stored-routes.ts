@@ -1,0 +1,71 @@
+import { Confirmations, followDuration } from '@x/redis-connection'
+import type { RedisConnection } from '@x/redis-connection'
+import { fieldsOf } from './broker-news.ts'
+import type { StoreCalls } from './store-calls.ts'
+import { UnroutedTopics } from './unrouted-topics.ts'
+
+/** What brokers tell each other about the filters of stored sessions and shared groups: that there are new ones, and that this is
+ * known. */
+export class StoredRoutes {
+  readonly unrouted: UnroutedTopics
+  readonly #connection: RedisConnection
+  readonly #base: string
+  readonly #instance: string
+  readonly #confirmations = new Confirmations(followDuration, () => undefined)
+  /** Who is to be told at the end of this turn that everything up to a number is known. */
+  readonly #toConfirm = new Map<string, number>()
+
+  constructor(calls: StoreCalls, parts: { connection: RedisConnection; base: string; instance: string }) {
+    this.unrouted = new UnroutedTopics(async () => Number(await calls.call('follow', followDuration)))
+    this.#connection = parts.connection
+    this.#base = parts.base
+    this.#instance = parts.instance
+  }
+
+  get channels(): readonly string[] {
+    return [`${this.#base}n`, this.#confirmationsOf(this.#instance)]
+  }
+
+  /** Something was said on one of the channels. */
+  hear(channel: string, payload: Buffer): void {
+    if (channel === `${this.#base}n`) {
+      const [number, origin, ...filters] = fieldsOf(payload).map(String)
+      if (origin !== undefined) this.#hearFilters(Number(number), origin, filters)
+    } else {
+      const [number, broker = ''] = payload.toString().split(' ', 2)
+      this.#confirmations.confirmed(broker, Number(number))
+    }
+  }
+
+  /** Answers when all who say for themselves which topics nobody takes know the filters up to this number, or have to ask again. */
+  async known(number: number, followers: readonly Buffer[]): Promise<void> {
+    await this.#confirmations.wait(number, followers.map(String))
+  }
+
+  close(): void {
+    this.#confirmations.close()
+  }
+
+  #hearFilters(number: number, origin: string, filters: readonly string[]): void {
+    this.unrouted.hear(number, filters)
+    if (origin === this.#instance) {
+      this.#confirmations.confirmed(origin, number)
+      return
+    }
+    if (this.#toConfirm.size === 0) this.#connection.atTurnEnd(() => this.#confirm())
+    this.#toConfirm.set(origin, number)
+  }
+
+  #confirm(): void {
+    for (const [origin, number] of this.#toConfirm) {
+      const channel = this.#confirmationsOf(origin)
+      // One that is not told waits until its time is over.
+      this.#connection.command(channel, 'PUBLISH', channel, `${number} ${this.#instance}`).catch(() => undefined)
+    }
+    this.#toConfirm.clear()
+  }
+
+  #confirmationsOf(instance: string): string {
+    return `${this.#base}k:${instance}`
+  }
+}
