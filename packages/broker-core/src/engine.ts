@@ -159,7 +159,7 @@ export class Engine implements Deadlined, PersistenceHost {
     await this.emitter?.open({
       brokerId: this.options.id,
       deliver: (message, groups) => this.#deliverOfOther(message, groups),
-      takenOver: clientId => this.clients.get(clientId)?.sessionTakenOver(),
+      takenOver: clientId => this.#takenOver(clientId),
       presence: (brokerId, present) => this.presence.seen(brokerId, present),
     })
     await this.routes.open()
@@ -355,6 +355,12 @@ export class Engine implements Deadlined, PersistenceHost {
     } catch (error) {
       this.fail(error, 'publishWill')
     }
+  }
+
+  /** What is not announced yet is the newer one, and the other broker will hear so. */
+  #takenOver(clientId: string): void {
+    const connection = this.clients.get(clientId)
+    if (connection?.phase === 'connected') connection.sessionTakenOver()
   }
 
   /** A message that came in by another broker. It has nobody who could be told what goes wrong with it. */

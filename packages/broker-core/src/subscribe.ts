@@ -143,7 +143,7 @@ function store(connection: Connection, outcomes: readonly Outcome[]): MaybePromi
       session.addSubscription(subscription)
       return { ...outcome, existed }
     })
-    return after(all(granted.map(subscription => addRoute(connection, session, subscription))), () => stored)
+    return after(addRoutes(connection, session, granted), () => stored)
   })
 }
 
@@ -159,11 +159,13 @@ function addRoute(connection: Connection, session: Session, subscription: Subscr
   return group.routed
 }
 
-/** Nobody waits for the routes of a session that goes on: QoS 1 and 2 messages are in its queue. */
-function addRoutes(connection: Connection, session: Session, subscriptions: Iterable<Subscription>): void {
-  for (const subscription of subscriptions) {
-    connection.engine.watchNews(addRoute(connection, session, subscription), 'addRoute')
-  }
+/** The same for all of them. */
+function addRoutes(
+  connection: Connection,
+  session: Session,
+  subscriptions: Iterable<Subscription>,
+): MaybePromise<unknown> {
+  return all([...subscriptions].map(subscription => addRoute(connection, session, subscription)))
 }
 
 function shared(filter: string): string | undefined {
@@ -227,14 +229,12 @@ function deliverRetained(connection: Connection, filter: string, messages: Itera
   if (connection.phase === 'connected') connection.session?.sendRetained(filter, messages)
 }
 
-/** Routes what a resumed session subscribes to, as far as `authorizeSubscribe` still allows it. */
-export function restoreSubscriptions(connection: Connection, session: Session): MaybePromise<void> {
+/** Routes what a resumed session subscribes to, as far as `authorizeSubscribe` still allows it. CONNACK waits for it as SUBACK does:
+ * of QoS 0 messages, and of all that the store does not bring, the session gets what other brokers publish afterwards. */
+export function restoreSubscriptions(connection: Connection, session: Session): MaybePromise<unknown> {
   if (session.subscriptions.size === 0) return undefined
   const { authorizeSubscribe } = connection.engine.hooks
-  if (authorizeSubscribe === undefined) {
-    addRoutes(connection, session, session.subscriptions.values())
-    return undefined
-  }
+  if (authorizeSubscribe === undefined) return addRoutes(connection, session, session.subscriptions.values())
   const restored = [...session.subscriptions.values()].map(subscription => {
     const { filter, qos, noLocal, retainAsPublished, retainHandling, subscriptionIdentifier } = subscription
     const wish = { topic: filter, qos, nl: noLocal, rap: retainAsPublished, rh: retainHandling }
@@ -244,7 +244,7 @@ export function restoreSubscriptions(connection: Connection, session: Session): 
 }
 
 /** A right that was taken away ends the subscription, and what it would have brought. */
-function keepAllowed(connection: Connection, session: Session, outcomes: readonly Outcome[]): MaybePromise<void> {
+function keepAllowed(connection: Connection, session: Session, outcomes: readonly Outcome[]): MaybePromise<unknown> {
   const denied = outcomes.flatMap(outcome => (outcome.kind === 'denied' ? [outcome.packet.topic] : []))
   const granted = outcomes.flatMap(outcome => (outcome.kind === 'granted' ? [outcome.subscription] : []))
   for (const filter of denied) session.removeSubscription(filter)

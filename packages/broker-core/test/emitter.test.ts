@@ -1,5 +1,6 @@
 import type { Emitter, EmitterHost, Message, Persistence, PersistenceSupports } from '@x/contract'
 import { expect, test } from 'vitest'
+import type { BrokerOptions } from '../src/index.ts'
 import { DelayedPersistence } from './support/delayed-persistence.ts'
 import { MemoryPersistence } from './support/memory-persistence.ts'
 import { property } from './support/property.ts'
@@ -254,4 +255,52 @@ test('a broker that the emitter knows to be gone is gone at once', async () => {
   expect(Object.keys(broker.brokers)).toEqual(['other'])
   emitter.host?.presence('other', false)
   expect(Object.keys(broker.brokers)).toEqual([])
+})
+
+const waysBack: readonly (readonly [how: string, hooks: Partial<BrokerOptions>])[] = [
+  ['', {}],
+  [' and which of them are still allowed', { authorizeSubscribe: (_client, wish) => wish }],
+]
+for (const [how, hooks] of waysBack) {
+  test(`CONNACK of a session that goes on waits until the other brokers know its filters${how}, and refuses when they can’t be told`, async () => {
+    const emitter = new TestEmitter()
+    const { connect, open, drop } = await startBroker({ persistence: new MemoryPersistence(), emitter, ...hooks })
+    const first = await connect({ clientId: 'x', ...lasting })
+    await first.subscribe(['a', 1], ['$share/g/b', 1])
+    await drop(first)
+    const known: (() => void)[] = []
+    emitter.adding = () => new Promise<void>(resolve => void known.push(resolve))
+    const second = await open()
+    let answered = false
+    const connack = second.connect({ clientId: 'x', ...lasting }).then(answer => {
+      answered = true
+      return answer
+    })
+    while (known.length < 3) await new Promise(setImmediate)
+    for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate)
+    expect(answered).toBe(false)
+    for (const know of known) know()
+    expect(await connack).toMatchObject({ reasonCode: 0, sessionPresent: true })
+    await drop(second)
+    emitter.adding = async () => Promise.reject(new Error('no'))
+    expect(await (await open()).connect({ clientId: 'x', ...lasting })).toMatchObject({ reasonCode: 0x88 })
+    emitter.adding = () => undefined
+    expect(await (await open()).connect({ clientId: 'x', ...lasting })).toMatchObject({ sessionPresent: true })
+    expect(emitter.routes.slice(-3).toSorted()).toEqual(['+0 $share/g/b', '+2 a', '+2 b'])
+  })
+}
+
+test('a client that is still connecting is not closed when another broker says that it is there: this comes later', async () => {
+  const store = new DelayedPersistence(new MemoryPersistence(), 3)
+  const { emitter, open } = await start(store)
+  store.hold('openSession')
+  const client = await open()
+  const connack = client.connect({ clientId: 'x' })
+  while (store.held('openSession') === 0) await new Promise(setImmediate)
+  emitter.host?.takenOver('x')
+  store.letGo('openSession')
+  expect(await connack).toMatchObject({ reasonCode: 0 })
+  await client.ping()
+  emitter.host?.takenOver('x')
+  await client.closedWith(0x8e)
 })
