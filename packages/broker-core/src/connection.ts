@@ -151,9 +151,7 @@ export class Connection implements OutboxOwner, Deadlined {
   release(reason: number): void {
     if ((this.#holds & reason) === 0) return
     this.#holds &= ~reason
-    if (this.#holds !== 0 || this.#processing) return
-    this.#process()
-    if (this.#holds === 0 && this.phase !== 'closed' && this.stream.isPaused()) this.stream.resume()
+    if (this.#holds === 0 && !this.#processing) this.#process()
   }
 
   /** Acts on the packets that are there, in order, until there are no more or one of them has to be waited for. */
@@ -161,17 +159,22 @@ export class Connection implements OutboxOwner, Deadlined {
     this.#processing = true
     const { engine } = this
     try {
-      while (this.#holds === 0 && this.phase !== 'closing' && this.phase !== 'closed' && this.#reader.next()) {
-        engine.counters.packetsReceived += 1
-        const step = this.phase === 'connected' ? receivePacket(this, this.#reader) : this.#receiveFirst()
-        if (isPromise(step)) this.#waitFor(step)
-      }
-      engine.run.flush()
+      do {
+        while (this.#holds === 0 && this.#isOpen() && this.#reader.next()) {
+          engine.counters.packetsReceived += 1
+          const step = this.phase === 'connected' ? receivePacket(this, this.#reader) : this.#receiveFirst()
+          if (isPromise(step)) this.#waitFor(step)
+        }
+        engine.run.flush()
+        // That may have made room for what this connection was to wait for.
+      } while (this.#holds === 0 && this.#isOpen() && !this.#reader.isDrained)
     } catch (error) {
       engine.run.flush()
       this.fail(error)
     }
     this.#processing = false
+    // Held and released meanwhile, or held until now.
+    if (this.#holds === 0 && this.phase !== 'closed' && this.stream.isPaused()) this.stream.resume()
   }
 
   #receiveFirst(): MaybePromise<void> {

@@ -187,3 +187,14 @@ test('the request that came with the stream is there as req', async () => {
   expect(client).toMatchObject({ id: null, version: null, connecting: true })
   stream.destroy()
 })
+
+test('pause and resume within a hook leave the client read', async () => {
+  const server = await startBroker({
+    authorizePublish: client => {
+      client?.pause()
+      client?.resume()
+    },
+  })
+  const client = await server.connect({ clientId: 'c' })
+  for (let round = 0; round < 3; round += 1) await client.publishDone({ topic: 'a', qos: 1 })
+})

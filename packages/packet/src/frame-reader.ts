@@ -45,13 +45,18 @@ export class FrameReader {
   /** Gives the reader more bytes. They must not change until `next()` has returned false.
    * @throws PacketError `READER_NOT_DRAINED` when the previous chunk was not read to its end: the caller's fault. */
   push(chunk: Buffer): void {
-    if (this.#position < this.#chunk.length) {
+    if (!this.isDrained) {
       const left = this.#chunk.length - this.#position
       const message = `push() before next() returned false: ${left} bytes of the previous chunk are unread`
       throw new PacketError('READER_NOT_DRAINED', { message, offset: 0 })
     }
     this.#chunk = chunk
     this.#position = 0
+  }
+
+  /** Nothing is left of the chunk: `push` may be called. */
+  get isDrained(): boolean {
+    return this.#position === this.#chunk.length
   }
 
   /** Moves to the next whole frame, which the fields describe until the next call; false when more bytes are needed.
