@@ -268,19 +268,22 @@ export class Connection implements OutboxOwner, Deadlined {
     return this.#congestion?.graceOver === true && this.outbox.full
   }
 
+  /** Its own packets rest too: most of them are answered, and the answers would pile up as fast as it sends. */
   outboxFull(): void {
     this.#congested.begin()
+    this.hold(Hold.outbox)
   }
 
   outboxDrained(): void {
     this.relieved()
+    this.release(Hold.outbox)
   }
 
   /** What had piled up for this client is (mostly) gone. */
   relieved(): void {
-    if (this.session?.congested) return
-    this.#congestion?.end()
-    this.session?.pump()
+    const { session } = this
+    session?.pump()
+    if (session?.congested !== true) this.#congestion?.end()
   }
 
   get #congested(): Congestion {

@@ -10,4 +10,6 @@ export const Hold = {
   program: 8,
   /** The broker's parts are not open yet. */
   opening: 16,
+  /** The client does not take what it is sent. */
+  outbox: 32,
 } as const

@@ -121,9 +121,10 @@ export class Session implements SessionOwner, Recipient {
     return this.stored ? Math.max(this.#sentBefore, this.#takenThrough) : this.#claimedThrough
   }
 
-  /** Nothing older waits, so another message can be sent at once. */
+  /** Nothing older waits, so another message can be sent at once. Bytes for a client that does not take them are counted, and
+   * bounded, in its queue; in its outbox they would not be. */
   get hasRoom(): boolean {
-    if (this.#phase !== 'open' || this.#behind || this.#reading) return false
+    if (this.#phase !== 'open' || this.#behind || this.#reading || this.outbox.full) return false
     if (this.#waiting !== undefined && this.#waiting.length > 0) return false
     return this.#window === undefined || this.#window.hasRoom(this.#inflightLimit, this.#window.nextSequence)
   }
@@ -358,7 +359,7 @@ export class Session implements SessionOwner, Recipient {
   #sendWaiting(): void {
     const waiting = this.#waiting as WaitingQueue
     const wasCongested = waiting.congested
-    while (waiting.length > 0) {
+    while (waiting.length > 0 && !this.outbox.full) {
       if (this.#window !== undefined && !this.#window.hasRoom(this.#inflightLimit, this.#window.nextSequence)) break
       const { message, ...how } = waiting.shift() as Delivery
       if (this.#isExpired(message)) continue
@@ -378,7 +379,7 @@ export class Session implements SessionOwner, Recipient {
   #readOn(): void {
     while (this.#behind && !this.#reading && this.#phase === 'open') {
       const asked = Math.min(pageSize, this.#inflightLimit - this.inflight)
-      if (asked <= 0) return
+      if (asked <= 0 || this.outbox.full) return
       const page = this.engine.persistence.read(this.handle, this.#takenThrough, asked)
       if (!isPromise(page)) {
         if (!this.#takePage(page, asked)) return

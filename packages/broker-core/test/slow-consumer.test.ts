@@ -6,6 +6,7 @@ import { HeldStream } from './support/held-stream.ts'
 import { startBrokerWithClock } from './support/start-broker.ts'
 import type { TestBrokerWithClock } from './support/start-broker.ts'
 import { connect, pingreq, publish, puback, subscribe } from './support/wire.ts'
+import type { ConnectFields } from './support/wire.ts'
 
 const payload = 'x'.repeat(1000)
 
@@ -23,11 +24,11 @@ async function turns(count: number): Promise<void> {
 }
 
 /** A client on a held stream that is connected and subscribed, and then stops taking bytes. */
-async function frozenClient(server: TestBrokerWithClock, qos = 0): Promise<HeldStream> {
+async function frozenClient(server: TestBrokerWithClock, qos = 0, fields: ConnectFields = {}): Promise<HeldStream> {
   const stream = new HeldStream()
   stream.flowing = true
   server.broker.handle(stream)
-  stream.push(Buffer.concat([connect({ clientId: 'frozen' }), subscribe({ filters: [['a', qos]] })]))
+  stream.push(Buffer.concat([connect({ ...fields, clientId: 'frozen' }), subscribe({ filters: [['a', qos]] })]))
   await turns(5)
   expect(stream.frames().map(({ type }) => type)).toEqual(['connack', 'suback'])
   stream.flowing = false
@@ -210,4 +211,85 @@ test('a frozen receiver that goes away sets its publishers free', async () => {
   await turns(100)
   stream.destroy()
   await publisher.next('pingresp')
+})
+
+test('a client that sends without taking its answers is not read while they pile up', async () => {
+  const server = await startBrokerWithClock(limits)
+  const stream = await frozenClient(server)
+  const pings = Buffer.concat(Array.from({ length: 8192 }, () => pingreq))
+  const chunks = 64
+  const before = server.broker.counters.bytesReceived
+  for (let chunk = 0; chunk < chunks; chunk += 1) {
+    stream.push(pings)
+    await turns(2)
+  }
+  // What is read is answered with as many bytes.
+  expect(server.broker.counters.bytesReceived - before).toBeLessThan(2 * limits.outboxHighWaterMark)
+
+  // Once it takes them, all are answered.
+  stream.flow()
+  let answered = 0
+  for (let turn = 0; answered < chunks * 8192 && turn < 5000; turn += 1) {
+    answered += stream.frames().length
+    await turns(1)
+  }
+  expect(answered).toBe(chunks * 8192)
+})
+
+test('a client that sends without taking its answers is closed after drainTimeout', async () => {
+  const server = await startBrokerWithClock(limits)
+  const stream = await frozenClient(server)
+  const pings = Buffer.concat(Array.from({ length: 8192 }, () => pingreq))
+  for (let chunk = 0; chunk < 16; chunk += 1) {
+    stream.push(pings)
+    await turns(2)
+  }
+  await server.pass(59_000)
+  expect(stream.destroyed).toBe(false)
+  await server.pass(2000)
+  expect(stream.destroyed).toBe(true)
+})
+
+for (const [kind, fields] of [
+  ['without a stored queue', {}],
+  ['with a stored queue', { cleanStart: false }],
+] as const) {
+  test(`QoS 1 messages for a full receiver ${kind} wait in its queue, not in its outbox`, async () => {
+    const server = await startBrokerWithClock(limits)
+    const stream = await frozenClient(server, 1, fields)
+    const count = 100
+    for (let index = 0; index < count; index += 1) {
+      await server.broker.publish({ topic: 'a', qos: 1, payload: `${index} ${'x'.repeat(20_000)}` })
+      await turns(2)
+    }
+    // Its window has room for all, its outbox for 64 KiB.
+    expect(server.broker.counters.publishesSent).toBeLessThan(10)
+    stream.flow()
+    const seen: number[] = []
+    for (let turn = 0; seen.length < count && turn < 2000; turn += 1) {
+      // None is acknowledged: that the outbox has room again is enough.
+      seen.push(...numbers(stream.frames()))
+      await turns(1)
+    }
+    expect(seen).toEqual(Array.from({ length: count }, (_, index) => index))
+  })
+}
+
+test('a queue more than half full goes on when the outbox has room, also if nothing is left to be acknowledged', async () => {
+  const server = await startBrokerWithClock({ ...limits, maximumQueuedMessages: 100 })
+  const stream = await frozenClient(server, 1)
+  const count = 90
+  for (let index = 0; index < count; index += 1) {
+    await server.broker.publish({ topic: 'a', qos: 1, payload: `${index} ${'x'.repeat(20_000)}` })
+    await turns(2)
+  }
+  const seen: number[] = []
+  stream.flow()
+  for (let turn = 0; seen.length < count && turn < 2000; turn += 1) {
+    const frames = stream.frames()
+    seen.push(...numbers(frames))
+    for (const frame of frames.filter(({ type }) => type === 'publish')) stream.push(puback(readPublish(frame, 5).id))
+    await turns(1)
+  }
+  expect(seen).toEqual(Array.from({ length: count }, (_, index) => index))
 })

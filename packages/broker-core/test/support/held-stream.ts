@@ -25,7 +25,7 @@ export class HeldStream extends Duplex {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     const take = (): void => {
-      this.#frames.push(...this.#cutter.push(chunk))
+      for (const frame of this.#cutter.push(chunk)) this.#frames.push(frame)
       done()
     }
     if (this.flowing) take()
