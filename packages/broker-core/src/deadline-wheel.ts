@@ -11,7 +11,8 @@ export interface Deadlined {
 /** One timer for all connections: deadlines are sorted into buckets of a tick, and a deadline that was moved (a keep-alive
  * with every packet) is found out when its old bucket comes up, so moving it costs one assignment.
  *
- * Nothing fires early; it may fire up to two ticks late. */
+ * Nothing fires early; it may fire up to two ticks late, and when the event loop stood still not before that has read what came
+ * meanwhile: a peer is not silent because nobody listened. */
 export class DeadlineWheel {
   static readonly tickMilliseconds = 250
 
@@ -24,6 +25,8 @@ export class DeadlineWheel {
   /** A timer is set, or the wheel is turning and will set it. */
   #running = false
   #population = 0
+  /** A turn that waits until sockets have been read. */
+  #lateTurn: NodeJS.Immediate | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -58,6 +61,7 @@ export class DeadlineWheel {
   close(): void {
     if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer)
     this.#timer = undefined
+    clearImmediate(this.#lateTurn)
     this.#buckets.clear()
     this.#population = 0
     // Whatever is still scheduled is never asked.
@@ -72,12 +76,20 @@ export class DeadlineWheel {
   }
 
   #arm(): void {
-    this.#timer = this.#clock.setTimeout(() => this.#turn(), DeadlineWheel.tickMilliseconds)
+    this.#timer = this.#clock.setTimeout(() => this.#begin(), DeadlineWheel.tickMilliseconds)
+  }
+
+  /** The event loop runs timers before it reads sockets, so a turn that comes too late waits for that. */
+  #begin(): void {
+    this.now = this.#clock.now()
+    const isLate = Math.floor(this.now / DeadlineWheel.tickMilliseconds) - this.#tick > 1
+    if (isLate) this.#lateTurn = setImmediate(() => this.#turn())
+    else this.#turn()
   }
 
   #turn(): void {
-    this.now = this.#clock.now()
     const until = Math.floor(this.now / DeadlineWheel.tickMilliseconds)
+    if (until < this.#tick) this.#turnBack(until)
     // A clock that jumped far ahead is not followed tick by tick.
     if (until - this.#tick > this.#buckets.size) {
       for (const tick of [...this.#buckets.keys()].toSorted((a, b) => a - b)) {
@@ -91,6 +103,14 @@ export class DeadlineWheel {
     }
     if (this.#population > 0) this.#arm()
     else this.#running = false
+  }
+
+  /** The clock was set back: everything is asked, and says anew when to be asked again. */
+  #turnBack(tick: number): void {
+    this.#tick = tick
+    // Those of now: what is asked comes back under other ticks.
+    const ticks = Array.from(this.#buckets.keys())
+    for (const before of ticks) this.#empty(before)
   }
 
   #empty(tick: number): void {

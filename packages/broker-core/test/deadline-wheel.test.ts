@@ -1,6 +1,7 @@
+import { systemClock } from '@x/contract'
 import type { Clock } from '@x/contract'
 import { ManualClock } from '@x/contract/testing'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { DeadlineWheel } from '../src/deadline-wheel.ts'
 import type { Deadlined } from '../src/deadline-wheel.ts'
 import { Random } from './support/random.ts'
@@ -72,7 +73,7 @@ test('cancel forgets the appointment, and a new one counts', () => {
   expect(item.asked).toHaveLength(1)
 })
 
-test('a clock that jumps ahead leaves nobody out', () => {
+test('a clock that jumps ahead leaves nobody out', async () => {
   let now = 1_700_000_000_000
   let task: (() => void) | undefined
   const clock: Clock = {
@@ -96,6 +97,7 @@ test('a clock that jumps ahead leaves nobody out', () => {
     due?.()
   }
   turn(7_200_000)
+  await new Promise(setImmediate)
   expect(items.map(({ asked }) => asked.length)).toEqual([1, 1, 1, 1])
   for (let count = 0; count < 8; count += 1) turn(tick)
   expect(items.map(({ asked }) => asked.length)).toEqual([2, 2, 2, 2])
@@ -186,4 +188,47 @@ test.each([1, 2, 3])('moved and cancelled deadlines are all kept, seed %i', seed
     }
   }
   expect(Math.min(...late)).toBeGreaterThanOrEqual(0)
+})
+
+/** A clock that can be set, as that of a machine; its timers don't mind. */
+class SetClock extends ManualClock {
+  offset = 0
+
+  override now(): number {
+    return super.now() + this.offset
+  }
+}
+
+test('a clock that is set back delays no deadline made since, and older ones are asked anew', () => {
+  const clock = new SetClock()
+  const wheel = new DeadlineWheel(clock)
+  const regular = new Item(now => now + 1000)
+  const older = new Item(now => (older.asked.length === 1 ? now + 2000 : 0))
+  wheel.schedule(regular, clock.now() + 1000)
+  wheel.schedule(older, clock.now() + 10_000)
+  clock.advance(5000)
+  const before = regular.asked.length
+  clock.offset = -3_600_000
+  const newer = new Item()
+  wheel.schedule(newer, clock.now() + 1000)
+  clock.advance(10_000)
+  expect(regular.asked.length - before).toBeGreaterThanOrEqual(7)
+  expect(older.asked).toHaveLength(2)
+  expect(newer.asked.length).toBeGreaterThanOrEqual(1)
+})
+
+test('after the event loop stood still, what came meanwhile is read before deadlines are looked at', async () => {
+  const wheel = new DeadlineWheel(systemClock)
+  onTestFinished(() => wheel.close())
+  const item = new Item()
+  wheel.schedule(item, Date.now() + 300)
+  await new Promise(resolve => setTimeout(resolve, 100))
+  const until = Date.now() + 1000
+  while (Date.now() < until) void until
+  // It comes when the wheel's timer is overdue, so sockets would be read behind it and before this.
+  const asked = await new Promise<number>(resolve => {
+    setImmediate(() => resolve(item.asked.length))
+  })
+  expect(asked).toBe(0)
+  await vi.waitFor(() => expect(item.asked).toHaveLength(1))
 })

@@ -1,8 +1,8 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { Client } from '../src/index.ts'
 import { eachVersion } from './support/each-version.ts'
-import { startBrokerWithClock } from './support/start-broker.ts'
-import { connect } from './support/wire.ts'
+import { startBroker, startBrokerWithClock } from './support/start-broker.ts'
+import { connect, pingreq } from './support/wire.ts'
 
 /** Two ticks of the deadline wheel, and one that a packet's time may be behind. */
 const slack = 750
@@ -130,4 +130,28 @@ test('a client that never takes its last packet is cut off after closeTimeout', 
   expect(connection?.conn.destroyed).toBe(false)
   server.clock.advance(1 + 500)
   expect(connection?.conn.destroyed).toBe(true)
+})
+
+test('a client that sends while the program is busy is not taken for silent', async () => {
+  const server = await startBroker()
+  const client = await server.connect({ clientId: 'c', keepAlive: 1 })
+  // A turn of the wheel, then too long a task; the packet lies in the socket all the while.
+  await new Promise(resolve => setTimeout(resolve, 300))
+  client.send(pingreq)
+  const until = Date.now() + 2500
+  while (Date.now() < until) void until
+  await client.next('pingresp')
+  await client.ping()
+})
+
+test('a clock that is set back keeps no dead client longer than its time', async () => {
+  const server = await startBrokerWithClock()
+  const client = await server.connect({ clientId: 'c', keepAlive: 2 })
+  await client.ping()
+  const now = server.clock.now.bind(server.clock)
+  vi.spyOn(server.clock, 'now').mockImplementation(() => now() - 3_600_000)
+  server.clock.advance(250)
+  await client.ping()
+  server.clock.advance(3000 + slack)
+  await client.closedWith(0x8d)
 })
