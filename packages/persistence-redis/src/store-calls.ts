@@ -1,10 +1,12 @@
 import type { PersistenceError, PersistenceHost, Receipt } from '@x/contract'
 import { systemClock } from '@x/contract'
-import { redisErrorOf } from '@x/redis-connection'
 import type { RedisArgument, RedisConnection } from '@x/redis-connection'
 import { library } from './functions/library.ts'
 import { Settlements } from './settlements.ts'
 import { fencedError, storeErrorOf } from './store-error.ts'
+
+/** Under this name it is reported what single messages fail with, while the call that brings them succeeds. */
+const singleMessages = 'message'
 
 /** Calls of the functions in Redis, by one broker. */
 export class StoreCalls {
@@ -15,8 +17,6 @@ export class StoreCalls {
   readonly #host: PersistenceHost
   readonly #before: () => void
   #uncertain = false
-  /** Code of what messages fail with, which is reported once. */
-  #failing: string | undefined
 
   /** @param base what every key begins with; its hash tag makes every change atomic, also in a cluster
    * @param before sends the messages that were published before a call */
@@ -66,15 +66,12 @@ export class StoreCalls {
   publishError(answer: string, receipt: Receipt | undefined): PersistenceError {
     if (answer === 'FENCED' && receipt !== undefined) return fencedError(receipt.session)
     this.#uncertain = true
-    const coded = redisErrorOf(new Error(answer))
-    if (this.#failing !== coded.code) this.#connection.report(coded)
-    this.#failing = coded.code
-    return storeErrorOf(coded)
+    return storeErrorOf(this.#connection.report(new Error(answer), singleMessages))
   }
 
   /** All messages of a call were stored: what single ones failed with before is over. */
   recovered(): void {
-    this.#failing = undefined
+    this.#connection.ended(singleMessages)
   }
 
   /** The limits of queues as the functions take them. */

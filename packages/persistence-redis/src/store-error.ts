@@ -6,9 +6,8 @@ import { RedisError } from '@x/redis-connection'
 export function storeErrorOf(error: unknown): PersistenceError {
   if (error instanceof PersistenceError) return error
   const message = error instanceof Error ? error.message : String(error)
-  const said = message.replace(/^Redis: /, '')
-  if (said.startsWith('FENCED ')) return new PersistenceError('FENCED', { message: said.slice(7) })
-  if (said.startsWith('QUOTA ')) return new PersistenceError('QUOTA_EXCEEDED', { message: said.slice(6) })
+  if (message.startsWith('FENCED ')) return new PersistenceError('FENCED', { message: message.slice(7) })
+  if (message.startsWith('QUOTA ')) return new PersistenceError('QUOTA_EXCEEDED', { message: message.slice(6) })
   const full = error instanceof RedisError && error.code === 'REDIS_OUT_OF_MEMORY'
   return new PersistenceError(full ? 'QUOTA_EXCEEDED' : 'UNAVAILABLE', { message, cause: error })
 }

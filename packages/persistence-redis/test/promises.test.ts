@@ -1,63 +1,13 @@
 import { readFile } from 'node:fs/promises'
-import type { Message, Persistence, PersistenceHost, QueueEntry, SessionHandle } from '@x/contract'
-import { PersistenceError, systemClock } from '@x/contract'
+import type { SessionHandle } from '@x/contract'
+import { PersistenceError } from '@x/contract'
 import { RedisConnection } from '@x/redis-connection'
 import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'
 import type { SpawnedRedis } from '@x/redis-connection/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { RedisPersistence } from '../src/index.ts'
 import type { RedisPersistenceOptions } from '../src/index.ts'
-
-class Owner {
-  readonly taken: QueueEntry[] = []
-  fencedCount = 0
-  deliver(entry: QueueEntry): boolean {
-    this.taken.push(entry)
-    return true
-  }
-  fenced(): void {
-    this.fencedCount += 1
-  }
-  get texts(): string[] {
-    return this.taken.map(({ message }) => message.payload.toString())
-  }
-}
-
-let brokers = 0
-const host = (): PersistenceHost => ({
-  brokerId: `broker-${(brokers += 1)}`,
-  clock: systemClock,
-  limits: { maximumQueuedMessages: 1000, maximumQueuedBytes: 1e6, overflow: 'dropOldest' },
-  groupReady: () => undefined,
-  dropped: () => undefined,
-})
-
-function messageOf(text: string, topic = 'a'): Message {
-  return {
-    topic,
-    payload: Buffer.from(text),
-    qos: 2,
-    retain: false,
-    properties: undefined,
-    expiresAt: undefined,
-    publisher: 'publisher',
-    brokerId: 'broker',
-    brokerCounter: 1,
-  }
-}
-
-async function session(store: Persistence, clientId: string, owner = new Owner()): Promise<[SessionHandle, Owner]> {
-  const { handle } = await store.openSession({
-    clientId,
-    cleanStart: false,
-    sessionExpiryInterval: 1000,
-    will: undefined,
-    owner,
-  })
-  const options = { qos: 2, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
-  await store.subscribe(handle, [{ filter: 'a', ...options, subscriptionIdentifier: undefined }])
-  return [handle, owner]
-}
+import { Owner, host, messageOf, session } from './support/owner.ts'
 
 describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-server)', () => {
   let redis: SpawnedRedis

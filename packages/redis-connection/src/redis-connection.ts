@@ -7,6 +7,7 @@ import { checkServer } from './server-checks.ts'
 import type { ServerFacts } from './server-checks.ts'
 import { TurnPipeline } from './turn-pipeline.ts'
 import type { RedisArgument } from './turn-pipeline.ts'
+import { Troubles } from './troubles.ts'
 
 export interface RedisConnectionOptions {
   readonly redis: RedisTarget
@@ -47,13 +48,13 @@ export class RedisConnection {
   #closed = false
   #loading: Promise<void> | undefined
   #lastError: unknown
-  /** What was reported and has not ended yet: one report for each trouble, not for each call. */
-  #trouble: string | undefined
+  readonly #troubles: Troubles
 
   /** @throws RedisError `REDIS_URL_INVALID` */
   constructor(options: RedisConnectionOptions) {
     this.#options = options
     this.#owned = typeof options.redis === 'string'
+    this.#troubles = new Troubles(error => options.onError?.(error))
     const { connectTimeout = 5000, commandTimeout = 5000, replicas = 0 } = options
     this.#client = clientOf(options.redis, { connectTimeout, retryDelay: attempt => this.#retryDelay(attempt) })
     this.#pipeline = new TurnPipeline({
@@ -101,20 +102,18 @@ export class RedisConnection {
   /** Calls a function of a loaded library on the keys that begin with `key`, whose hash tag decides the node. Sent at the
    * end of this turn, with all other calls of it. Strings in the answer are buffers.
    * @throws RedisError with the code of what went wrong; nothing is known about whether it took effect, except for
-   * `REDIS_OUT_OF_MEMORY`, `REDIS_READ_ONLY`, `REDIS_NO_PERMISSION`: it did not */
+   * `REDIS_REFUSED`, `REDIS_OUT_OF_MEMORY`, `REDIS_READ_ONLY`, `REDIS_NO_PERMISSION`: it did not */
   async call(library: FunctionLibrary, name: string, key: string, ...parameters: RedisArgument[]): Promise<unknown> {
     try {
-      const answer = await this.#send(library, name, key, parameters)
-      this.#trouble = undefined
-      return answer
+      return this.#answered(name, await this.#send(library, name, key, parameters))
     } catch (error) {
-      if (!isUnknownFunction(error)) throw this.report(error)
+      if (!isUnknownFunction(error)) throw this.#failed(library, name, error)
       // Redis was restarted without its data, or a failover came before the library had reached the replica.
       try {
         await (this.#loading ??= this.#load())
-        return await this.#send(library, name, key, parameters)
+        return this.#answered(name, await this.#send(library, name, key, parameters))
       } catch (again) {
-        throw this.report(again)
+        throw this.#failed(library, name, again)
       }
     }
   }
@@ -127,9 +126,9 @@ export class RedisConnection {
   /** Sends a plain command; `key` decides the node. */
   async command(key: string, ...command: readonly [string, ...RedisArgument[]]): Promise<unknown> {
     try {
-      return await this.#pipeline.send(key, command)
+      return this.#answered(command[0], await this.#pipeline.send(key, command))
     } catch (error) {
-      throw this.report(error)
+      throw this.report(error, command[0])
     }
   }
 
@@ -177,16 +176,16 @@ export class RedisConnection {
 
   readonly #onError = (error: unknown): void => {
     this.#lastError = lastNodeErrorOf(error)
-    if (this.#opened) this.report(error)
+    if (this.#opened) this.report(error, '')
   }
 
   readonly #onReady = (): void => {
     this.#lastError = undefined
-    this.#trouble = undefined
+    this.#troubles.reset()
   }
 
   readonly #onClose = (): void => {
-    if (this.#opened && !this.#closed) this.report(this.#lastError ?? new Error('Connection is closed.'))
+    if (this.#opened && !this.#closed) this.report(this.#lastError ?? new Error('Connection is closed.'), '')
   }
 
   async #connect(): Promise<void> {
@@ -255,17 +254,27 @@ export class RedisConnection {
     return isCluster(this.#client) ? this.#client.nodes('master') : [this.#client]
   }
 
-  /** Tells `onError` unless it knows of the same trouble; answers the error with its code. */
-  report(error: unknown): RedisError {
-    const coded = redisErrorOf(error)
-    if (this.#closed || !this.#opened) return coded
-    // A lost connection is one trouble, by whatever words it shows.
-    const trouble = coded.code === 'REDIS_TIMEOUT' ? 'REDIS_UNREACHABLE' : coded.code
-    if (this.#trouble !== trouble) {
-      this.#trouble = trouble
-      this.#options.onError?.(coded)
-    }
-    return coded
+  /** Tells `onError` unless it knows of the same trouble; answers the error with its code.
+   * @param name of what has failed, until {@link ended} with it */
+  report(error: unknown, name: string): RedisError {
+    return this.#closed || !this.#opened ? redisErrorOf(error) : this.#troubles.report(error, name)
+  }
+
+  /** What was reported under this name is over. */
+  ended(name: string): void {
+    this.#troubles.ended(name)
+  }
+
+  #answered(name: string, answer: unknown): unknown {
+    this.#troubles.ended(name)
+    return answer
+  }
+
+  #failed(library: FunctionLibrary, name: string, error: unknown): RedisError {
+    const refusal = library.refusalOf(error)
+    if (refusal === undefined) return this.report(error, name)
+    this.#troubles.ended(name)
+    return refusal
   }
 }
 

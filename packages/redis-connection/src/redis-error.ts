@@ -24,6 +24,8 @@ export type RedisErrorCode =
   | 'REDIS_TIMEOUT'
   /** Fewer replicas than asked for have confirmed a write. */
   | 'REDIS_NOT_REPLICATED'
+  /** A function of the library has said no: nothing is wrong with Redis. */
+  | 'REDIS_REFUSED'
   /** The connection was closed by its owner. */
   | 'REDIS_CLOSED'
   /** Anything else that Redis answered with. */

@@ -8,8 +8,11 @@ import type { SpawnedRedis } from '../src/testing/index.ts'
 const library = new FunctionLibrary(
   'test',
   `F.add = function(keys, args) return redis.call('INCRBY', keys[1], args[1]) end
-F.get = function(keys) return redis.call('GET', keys[1]) end`,
-  { add: [], get: ['no-writes'] },
+F.get = function(keys) return redis.call('GET', keys[1]) end
+F.refuse = function() return redis.error_reply('NEVER in this life') end
+F.fail = function() return redis.error_reply('WRONG way') end`,
+  { add: [], get: ['no-writes'], refuse: ['no-writes'], fail: ['no-writes'] },
+  ['NEVER'],
 )
 
 async function refusal(opening: Promise<unknown>): Promise<RedisError> {
@@ -159,6 +162,27 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     expect(errors).toEqual(['REDIS_TIMEOUT'])
     connection.close()
     await frozen.stop()
+  })
+
+  test('tells of what calls of a function fail with once until one succeeds, and of no refusal', async () => {
+    const errors: string[] = []
+    const connection = new RedisConnection({ redis: server.url, onError: error => void errors.push(error.message) })
+    await connection.open()
+    await connection.load(library)
+    const refused = await refusal(connection.call(library, 'refuse', '{x}'))
+    expect(refused).toMatchObject({ code: 'REDIS_REFUSED', message: 'NEVER in this life' })
+    for (const _ of [1, 2, 3]) {
+      await refusal(connection.call(library, 'fail', '{x}'))
+      await connection.call(library, 'get', '{x}')
+    }
+    expect(errors).toEqual(['Redis: WRONG way'])
+    await connection.command('{word}', 'RPUSH', '{word}', 'text')
+    const add = async (): Promise<RedisError> => refusal(connection.call(library, 'add', '{word}', 1))
+    expect([await add(), await add()].map(({ code }) => code)).toEqual(['REDIS_KEY_TYPE', 'REDIS_KEY_TYPE'])
+    await connection.call(library, 'add', '{number}', 1)
+    await add()
+    expect(errors).toHaveLength(3)
+    connection.close()
   })
 
   test('asks for replicas and does not answer without them', async () => {

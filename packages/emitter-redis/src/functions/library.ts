@@ -6,14 +6,19 @@ import { routes } from './routes.ts'
 const vital = ['allow-oom']
 
 /** Every change of the emitter's, each a function. */
-export const library: FunctionLibrary = new FunctionLibrary('x_emitter', [routes, inbox].join('\n'), {
-  join: vital,
-  renew: vital,
-  route: [],
-  unroute: vital,
-  since: ['no-writes'],
-  leave: vital,
-  tend: vital,
-  send: [],
-  close: vital,
-})
+export const library: FunctionLibrary = new FunctionLibrary(
+  'x_emitter',
+  [routes, inbox].join('\n'),
+  {
+    join: vital,
+    renew: vital,
+    route: [],
+    unroute: vital,
+    since: ['no-writes'],
+    leave: vital,
+    tend: vital,
+    send: [],
+    close: vital,
+  },
+  ['LOST'],
+)

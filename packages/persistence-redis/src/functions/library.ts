@@ -36,4 +36,5 @@ export const library: FunctionLibrary = new FunctionLibrary(
     claim: freeing,
     retained: reading,
   },
+  ['FENCED', 'QUOTA'],
 )

@@ -1,0 +1,64 @@
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import type { SpawnedRedis } from '@x/redis-connection/testing'
+
+/** A way to a Redis that can be cut. */
+export class Link {
+  readonly url: string
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  #state: 'open' | 'mute' | 'cut' = 'open'
+
+  private constructor(server: Server, { port }: SpawnedRedis) {
+    this.#server = server
+    this.url = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`
+    server.on('connection', client => {
+      if (this.#state === 'cut') {
+        client.destroy()
+        return
+      }
+      const redis = connect(port, '127.0.0.1')
+      client.on('data', chunk => void redis.write(chunk))
+      redis.on('data', chunk => void (this.#state === 'open' && client.write(chunk)))
+      this.#together(client, redis)
+      this.#together(redis, client)
+    })
+  }
+
+  static async to(redis: SpawnedRedis): Promise<Link> {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return new Link(server, redis)
+  }
+
+  /** What is asked arrives, what is answered does not. */
+  mute(): void {
+    this.#state = 'mute'
+  }
+
+  /** Ends all connections, and lets no new one through. */
+  cut(): void {
+    this.#state = 'cut'
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  mend(): void {
+    this.#state = 'open'
+  }
+
+  async close(): Promise<void> {
+    this.cut()
+    this.#server.close()
+    await once(this.#server, 'close')
+  }
+
+  #together(one: Socket, other: Socket): void {
+    this.#sockets.add(one)
+    one.on('error', () => other.destroy())
+    one.on('close', () => {
+      this.#sockets.delete(one)
+      other.destroy()
+    })
+  }
+}

@@ -1,0 +1,105 @@
+import type { Message, OpenSessionRequest, PersistenceHost, SessionHandle, Subscription, Will } from '@x/contract'
+import { RedisConnection } from '@x/redis-connection'
+import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'
+import type { SpawnedRedis } from '@x/redis-connection/testing'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { library } from '../src/functions/library.ts'
+import { RedisPersistence } from '../src/index.ts'
+import type { RedisPersistenceOptions } from '../src/index.ts'
+import { Link } from './support/link.ts'
+import { Owner, host, messageOf, session } from './support/owner.ts'
+
+function subscriptionTo(filter: string): Subscription {
+  return {
+    filter,
+    qos: 1,
+    noLocal: false,
+    retainAsPublished: false,
+    retainHandling: 0,
+    subscriptionIdentifier: undefined,
+  }
+}
+
+function requestOf(owner: Owner, more: Partial<OpenSessionRequest> = {}): OpenSessionRequest {
+  return { clientId: 'client', cleanStart: false, sessionExpiryInterval: 1000, will: undefined, owner, ...more }
+}
+
+const willOf = (delayInterval = 0): Will => ({
+  clientId: 'client',
+  message: messageOf('will', 'wills'),
+  messageExpiryInterval: undefined,
+  delayInterval,
+})
+
+describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-server)', () => {
+  let redis: SpawnedRedis
+  let admin: RedisConnection
+  const closing: (() => Promise<void>)[] = []
+  let prefixes = 0
+  let prefix = ''
+
+  beforeAll(async () => {
+    redis = await spawnRedis()
+    admin = new RedisConnection({ redis: redis.url })
+    await admin.open()
+  })
+  afterEach(async () => {
+    for (const close of closing.splice(0).toReversed()) await close()
+  })
+  afterAll(async () => {
+    admin.close()
+    await redis.stop()
+  })
+
+  async function opened(options: Partial<RedisPersistenceOptions> = {}, of = host()): Promise<RedisPersistence> {
+    const store = new RedisPersistence({ redis: redis.url, prefix, commandTimeout: 300, ...options })
+    await store.open(of)
+    closing.push(async () => store.close())
+    return store
+  }
+  async function linked(): Promise<Link> {
+    const link = await Link.to(redis)
+    closing.push(async () => link.close())
+    return link
+  }
+  const key = (name: string): string => `{${prefix}1.p0}:${name}`
+  const stored = async (client: string, field: string): Promise<string> =>
+    String(await admin.command('', 'HGET', key(`s:${client}`), field))
+  const keys = async (): Promise<string[]> =>
+    ((await admin.command('', 'KEYS', key('*'))) as Buffer[]).map(one => String(one).slice(key('').length))
+  const run = async (name: string, ...parameters: (string | number)[]): Promise<unknown> =>
+    admin.command('', 'FCALL', library.functionName(name), 1, key(''), '', ...parameters)
+  const fresh = (): void => void (prefix = `t${(prefixes += 1)}`)
+
+  test('takes refusals of its own for no trouble of Redis', async () => {
+    fresh()
+    const errors: Error[] = []
+    const onError = (error: Error): void => void errors.push(error)
+    const [here, there] = [await opened({ onError, maximumSessions: 1 }), await opened()]
+    const [handle] = await session(here, 'client')
+    await session(there, 'client')
+    const closed = here.closeSession(handle, { sessionExpiryInterval: 0, will: 'publish', sentThrough: 0 })
+    await expect(closed).rejects.toMatchObject({ code: 'FENCED' })
+    await expect(session(here, 'other')).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' })
+    expect(errors).toEqual([])
+  })
+
+  test('tells of one trouble once, although other calls succeed meanwhile', async () => {
+    prefix = 'x'
+    const small = await spawnRedis()
+    closing.push(async () => small.stop())
+    const errors: string[] = []
+    const store = await opened({ redis: small.url, onError: ({ code }) => void errors.push(code) })
+    const [handle] = await session(store, 'client')
+    const other = new RedisConnection({ redis: small.url })
+    await other.open()
+    closing.push(async () => other.close())
+    await other.command('', 'CONFIG', 'SET', 'maxmemory', '1')
+    for (let index = 0; index < 5; index += 1) {
+      await expect(store.publish(messageOf('one'))).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' })
+      await store.acknowledge(handle, 1)
+    }
+    expect(errors).toEqual(['REDIS_OUT_OF_MEMORY'])
+    await other.command('', 'CONFIG', 'SET', 'maxmemory', '0')
+  })
+})
