@@ -102,4 +102,49 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     expect(errors).toEqual(['REDIS_OUT_OF_MEMORY'])
     await other.command('', 'CONFIG', 'SET', 'maxmemory', '0')
   })
+
+  for (const scripting of ['functions', 'scripts'] as const) {
+    describe(`by ${scripting}`, () => {
+      test('stores nothing when maxmemory is reached, but reads, acknowledges, closes and expires', async () => {
+        prefix = 'x'
+        const small = await spawnRedis()
+        closing.push(async () => small.stop())
+        const store = await opened({ redis: small.url, scripting })
+        const [handle] = await session(store, 'client')
+        for (const text of ['one', 'two', 'three']) await store.publish({ ...messageOf(text), retain: text === 'one' })
+        const other = new RedisConnection({ redis: small.url })
+        await other.open()
+        closing.push(async () => other.close())
+        await other.command('', 'CONFIG', 'SET', 'maxmemory', '1')
+        await expect(store.publish(messageOf('four'))).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' })
+        await expect(session(store, 'next')).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' })
+        expect(await store.read(handle, 0, 10)).toHaveLength(3)
+        await store.release(handle, 2)
+        await store.acknowledge(handle, 1)
+        await store.acknowledge(handle, 2)
+        expect(await store.claimDue(10)).toEqual([])
+        expect(await store.closeSession(handle, { sessionExpiryInterval: 9, will: 'publish', sentThrough: 3 })).toBe(
+          undefined,
+        )
+        expect(String(await other.command('', 'HGET', '{x1.p0}:s:client', 'owner'))).toBe('null')
+        expect(Number(await other.command('', 'XLEN', '{x1.p0}:q:client'))).toBe(1)
+        await other.command('', 'CONFIG', 'SET', 'maxmemory', '0')
+      })
+
+      test('acknowledges nothing that was published to a server that is a primary no more', async () => {
+        prefix = 'x'
+        const [old, next] = [await spawnRedis(), await spawnRedis()]
+        closing.push(
+          async () => old.stop(),
+          async () => next.stop(),
+        )
+        const store = await opened({ redis: old.url, scripting })
+        const other = new RedisConnection({ redis: old.url })
+        await other.open()
+        closing.push(async () => other.close())
+        await other.command('', 'REPLICAOF', '127.0.0.1', String(next.port))
+        await expect(store.publish(messageOf('one'))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+      })
+    })
+  }
 })

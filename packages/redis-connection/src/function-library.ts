@@ -10,7 +10,7 @@ export class FunctionLibrary {
   /** SHA-1 of {@link script}. */
   readonly sha: string
   readonly #source: string
-  readonly #functions: ReadonlyMap<string, string>
+  readonly #functions: Readonly<Record<string, readonly string[]>>
   readonly #refusals: readonly string[]
 
   /** @param functions names, and the flags that Redis shall know of each (`allow-oom`, `no-writes`)
@@ -21,12 +21,10 @@ export class FunctionLibrary {
     functions: Readonly<Record<string, readonly string[]>>,
     refusals: readonly string[] = [],
   ) {
-    const digest = createHash('sha1').update(source).digest('hex').slice(0, 10)
+    const digest = createHash('sha1').update(source).update(JSON.stringify(functions)).digest('hex').slice(0, 10)
     this.name = `${prefix}_${digest}`
     this.#source = `local F = {}\n${source}`
-    this.#functions = new Map(
-      Object.entries(functions).map(([name, flags]) => [name, flags.map(flag => `'${flag}'`).join(', ')]),
-    )
+    this.#functions = functions
     this.#refusals = refusals
     this.sha = createHash('sha1').update(this.script).digest('hex')
   }
@@ -44,15 +42,29 @@ export class FunctionLibrary {
   }
 
   get library(): string {
-    const registrations = [...this.#functions].map(
-      ([name, flags]) =>
-        `redis.register_function{function_name='${this.functionName(name)}', callback=F.${name}, flags={${flags}}}`,
-    )
+    const registrations = Object.entries(this.#functions).map(([name, flags]) => {
+      const quoted = flags.map(flag => `'${flag}'`).join(', ')
+      return `redis.register_function{function_name='${this.functionName(name)}', callback=F.${name}, flags={${quoted}}}`
+    })
     return `#!lua name=${this.name}\n${this.#source}\n${registrations.join('\n')}\n`
   }
 
-  /** The whole library as one script; its first argument names the function. */
+  /** The whole library as one script; its first argument names the function.
+   *
+   * Scripts of Redis 6.2 have no flags. There it is the first write that decides: a replica refuses it, and so does a full server
+   * if it could take memory; what comes after it passes. So a write that changes nothing goes before everything. */
   get script(): string {
-    return `${this.#source}\nlocal name = table.remove(ARGV, 1)\nreturn F[name](KEYS, ARGV)\n`
+    const named = (isGuarded: (flags: readonly string[]) => boolean): string =>
+      Object.entries(this.#functions)
+        .flatMap(([name, flags]) => (isGuarded(flags) ? [`${name} = true`] : []))
+        .join(', ')
+    const freeing = named(flags => flags.includes('allow-oom'))
+    const taking = named(flags => !flags.includes('allow-oom') && !flags.includes('no-writes'))
+    return `${this.#source}
+local name = table.remove(ARGV, 1)
+if ({ ${freeing} })[name] then redis.call('DEL', KEYS[1] .. 'guard') end
+if ({ ${taking} })[name] then redis.call('SETRANGE', KEYS[1] .. 'guard', 0, '') end
+return F[name](KEYS, ARGV)
+`
   }
 }
