@@ -147,4 +147,22 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       })
     })
   }
+
+  test('keeps the order of messages when Redis has lost its scripts', async () => {
+    fresh()
+    const store = await opened({ scripting: 'scripts' })
+    const [, owner] = await session(store, 'client')
+    await Promise.all([
+      admin.command('', 'SCRIPT', 'FLUSH'),
+      admin.command('', 'CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'),
+    ])
+    const publishing: Promise<unknown>[] = []
+    for (let index = 0; publishing.length < 500; index += 1) {
+      publishing.push(store.publish(messageOf(String(index))).catch(() => undefined))
+      await new Promise(resolve => void setTimeout(resolve, 1))
+    }
+    await Promise.all(publishing)
+    expect(owner.texts.length).toBeGreaterThan(100)
+    expect(owner.texts).toEqual(owner.texts.toSorted((one, other) => Number(one) - Number(other)))
+  })
 })

@@ -182,6 +182,8 @@ export class RedisConnection {
   readonly #onReady = (): void => {
     this.#lastError = undefined
     this.#troubles.reset()
+    // Before the first call: one that had to wait for its library would be overtaken by later ones.
+    if (this.#opened) this.#load().catch(() => undefined)
   }
 
   readonly #onClose = (): void => {
@@ -229,7 +231,9 @@ export class RedisConnection {
 
   async #load(): Promise<void> {
     try {
-      await Promise.all(this.#masters().map(async node => this.#loadOn(node)))
+      await Promise.all(
+        this.#masters().flatMap(node => this.#libraries.map(async library => this.#loadOn(node, library))),
+      )
     } catch (error) {
       throw redisErrorOf(error)
     } finally {
@@ -237,16 +241,16 @@ export class RedisConnection {
     }
   }
 
-  async #loadOn(node: Redis): Promise<void> {
-    for (const library of this.#libraries) {
-      if (this.#useFunctions) {
-        try {
-          await node.call('FUNCTION', 'LOAD', library.library)
-        } catch (error) {
-          // The name has a digest of the source: what is there already is the same.
-          if (!(error instanceof Error) || !error.message.includes('already exists')) throw error
-        }
-      } else await node.call('SCRIPT', 'LOAD', library.script)
+  async #loadOn(node: Redis, library: FunctionLibrary): Promise<void> {
+    if (!this.#useFunctions) {
+      await node.call('SCRIPT', 'LOAD', library.script)
+      return
+    }
+    try {
+      await node.call('FUNCTION', 'LOAD', library.library)
+    } catch (error) {
+      // The name has a digest of the source: what is there already is the same.
+      if (!(error instanceof Error) || !error.message.includes('already exists')) throw error
     }
   }
 
