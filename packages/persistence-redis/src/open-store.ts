@@ -58,7 +58,11 @@ export class OpenStore {
   private constructor(parts: OpenStoreParts, base: string) {
     const { connection, instance, host } = parts
     this.#parts = parts
-    this.#calls = new StoreCalls(connection, { base, instance, host }, () => this.#publishes.flush())
+    this.#calls = new StoreCalls(
+      connection,
+      { base, instance, host },
+      { before: () => this.#publishes.flush(), fenced: epoch => sessions.fence(epoch) },
+    )
     const sessions = new OwnedSessions(this.#calls, host)
     this.#routes = new StoredRoutes(this.#calls, { connection, base, instance })
     this.#publishes = new PublishBatch(this.#calls, sessions, this.#routes.unrouted)
@@ -173,35 +177,26 @@ export class OpenStore {
     }
   }
 
-  async closeSession({ clientId, epoch }: SessionHandle, closing: SessionClosing): Promise<Will | undefined> {
+  async closeSession(session: SessionHandle, closing: SessionClosing): Promise<Will | undefined> {
     const { sessionExpiryInterval, will, sentThrough } = closing
-    const answering = this.#calls.call(
-      'close',
-      clientId,
-      epoch,
-      sessionExpiryInterval,
-      will === 'publish' ? 1 : 0,
-      sentThrough,
-    )
-    this.#sessions.remove(epoch)
+    const publishesWill = will === 'publish' ? 1 : 0
+    const answering = this.#calls.callFor(session, 'close', sessionExpiryInterval, publishesWill, sentThrough)
+    this.#sessions.remove(session.epoch)
     const [due, groups] = (await answering) as [Buffer, Buffer[]]
     this.#sessions.announce(groups, undefined)
-    return this.#wills.claimed(epoch, due)
+    return this.#wills.claimed(session.epoch, due)
   }
 
-  async subscribe(
-    { clientId, epoch }: SessionHandle,
-    subscriptions: readonly Subscription[],
-  ): Promise<readonly boolean[]> {
+  async subscribe(session: SessionHandle, subscriptions: readonly Subscription[]): Promise<readonly boolean[]> {
     const parameters = subscriptions.flatMap(one => [one.filter, encodeSubscription(one)])
-    const answer = await this.#calls.call('subscribe', clientId, epoch, ...parameters)
+    const answer = await this.#calls.callFor(session, 'subscribe', ...parameters)
     const [answers, number, followers] = answer as [number[], number, Buffer[]]
     await this.#routes.known(number, followers)
     return answers.map(before => before === 1)
   }
 
-  async unsubscribe({ clientId, epoch }: SessionHandle, filters: readonly string[]): Promise<readonly boolean[]> {
-    const answers = (await this.#calls.call('unsubscribe', clientId, epoch, ...filters)) as number[]
+  async unsubscribe(session: SessionHandle, filters: readonly string[]): Promise<readonly boolean[]> {
+    const answers = (await this.#calls.callFor(session, 'unsubscribe', ...filters)) as number[]
     return answers.map(answer => answer === 1)
   }
 
@@ -211,7 +206,7 @@ export class OpenStore {
     return this.#publishes.add(message, receipt)
   }
 
-  async enqueue({ clientId, epoch }: SessionHandle, deliveries: readonly Delivery[]): Promise<void> {
+  async enqueue(session: SessionHandle, deliveries: readonly Delivery[]): Promise<void> {
     if (deliveries.length === 0) return
     const kept = deliveries.map(({ message }) => keepMessage(message))
     const parameters = deliveries.flatMap(delivery => [
@@ -220,7 +215,7 @@ export class OpenStore {
       messageBytes(delivery.message),
       delivery.message.expiresAt ?? '',
     ])
-    const answer = await this.#calls.call('enqueue', this.#calls.limits(), clientId, epoch, ...parameters)
+    const answer = await this.#calls.callFor(session, 'enqueue', this.#calls.limits(), ...parameters)
     const [offers, drops] = answer as [(Buffer | number)[], Fields]
     // All or none of them are offered.
     if (offers.length > 0) {
@@ -231,11 +226,11 @@ export class OpenStore {
     this.#sessions.reportDrops(drops)
   }
 
-  async read({ clientId, epoch }: SessionHandle, after: number, limit: number): Promise<readonly QueueEntry[]> {
-    const session = this.#sessions.get(epoch)
+  async read(handle: SessionHandle, after: number, limit: number): Promise<readonly QueueEntry[]> {
+    const session = this.#sessions.get(handle.epoch)
     const ended = session?.readBegins()
     try {
-      const answer = await this.#calls.call('read', clientId, epoch, after, limit)
+      const answer = await this.#calls.callFor(handle, 'read', after, limit)
       const [found, caughtUp, lastSequence, drops] = answer as [Fields, number, number, Fields]
       const entries = decodeEntries(found)
       session?.readEnds(entries.at(-1)?.sequence ?? 0)
@@ -250,11 +245,11 @@ export class OpenStore {
     }
   }
 
-  async claim({ clientId, epoch }: SessionHandle, group: string, limit: number): Promise<readonly QueueEntry[]> {
-    const answer = await this.#claimOrFence({ clientId, epoch }, group, limit)
+  async claim(handle: SessionHandle, group: string, limit: number): Promise<readonly QueueEntry[]> {
+    const answer = await this.#claimOrFence(handle, group, limit)
     const [found, drops] = answer as [Fields, Fields]
     const entries = decodeEntries(found)
-    const session = this.#sessions.get(epoch)
+    const session = this.#sessions.get(handle.epoch)
     setImmediate(() => {
       for (const { sequence } of entries) session?.skip(sequence)
     })
@@ -300,11 +295,11 @@ export class OpenStore {
   }
 
   /** A claim that may have taken effect has given the session messages that nobody knows of: opened again, it finds them. */
-  async #claimOrFence({ clientId, epoch }: SessionHandle, group: string, limit: number): Promise<unknown> {
+  async #claimOrFence(session: SessionHandle, group: string, limit: number): Promise<unknown> {
     try {
-      return await this.#calls.call('claim', clientId, epoch, group, limit)
+      return await this.#calls.callFor(session, 'claim', group, limit)
     } catch (error) {
-      if (error instanceof PersistenceError && error.code === 'UNAVAILABLE') this.#sessions.fence(epoch)
+      if (error instanceof PersistenceError && error.code === 'UNAVAILABLE') this.#sessions.fence(session.epoch)
       throw error
     }
   }

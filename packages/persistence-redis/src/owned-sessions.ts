@@ -3,7 +3,6 @@ import { decodeNews, offerSize } from './broker-news.ts'
 import { decodeEntries, decodeMessage, entryOf } from './message-record.ts'
 import { OwnedSession } from './owned-session.ts'
 import type { StoreCalls } from './store-calls.ts'
-import { storeErrorOf } from './store-error.ts'
 
 /** What functions answer, one after the other. */
 export type Fields = readonly (Buffer | number)[]
@@ -110,9 +109,9 @@ export class OwnedSessions {
     missing: (session: OwnedSession): void => void this.#look(session),
   }
 
-  async #refuse({ clientId, epoch }: OwnedSession, takenThrough: number): Promise<void> {
+  async #refuse(session: OwnedSession, takenThrough: number): Promise<void> {
     try {
-      const answer = await this.#calls.call('behind', clientId, epoch, takenThrough, this.#calls.limits())
+      const answer = await this.#calls.callFor(session, 'behind', takenThrough, this.#calls.limits())
       this.reportDrops((answer as [unknown, Fields])[1])
     } catch {
       // Fenced: there is a new owner. Unavailable: reported by the connection; the owner reads before it is offered more.
@@ -120,12 +119,12 @@ export class OwnedSessions {
   }
 
   async #look(session: OwnedSession): Promise<void> {
-    const { clientId, epoch } = session
+    const { epoch } = session
     if (session.isBehind || this.#looking.has(epoch)) return
     this.#looking.add(epoch)
     try {
       for (;;) {
-        const answer = await this.#calls.call('missed', clientId, epoch, session.next)
+        const answer = await this.#calls.callFor(session, 'missed', session.next)
         const [found, lastSequence] = answer as [Fields, number]
         const entries = decodeEntries(found)
         session.offerFound(entries)
@@ -135,8 +134,8 @@ export class OwnedSessions {
           return
         }
       }
-    } catch (error) {
-      if (storeErrorOf(error).code === 'FENCED') this.fence(epoch)
+    } catch {
+      // Fenced: there is a new owner. Unavailable: there is another look.
     } finally {
       this.#looking.delete(epoch)
     }

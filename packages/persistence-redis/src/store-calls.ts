@@ -1,5 +1,5 @@
-import type { PersistenceError, PersistenceHost, Receipt } from '@x/contract'
-import { systemClock } from '@x/contract'
+import type { PersistenceHost, Receipt, SessionHandle } from '@x/contract'
+import { PersistenceError, systemClock } from '@x/contract'
 import type { RedisArgument, RedisConnection } from '@x/redis-connection'
 import { library } from './functions/library.ts'
 import { Settlements } from './settlements.ts'
@@ -8,6 +8,14 @@ import { fencedError, storeErrorOf } from './store-error.ts'
 /** Under this name it is reported what single messages fail with, while the call that brings them succeeds. */
 const singleMessages = 'message'
 
+/** What the calls need from whom they are made for. */
+export interface StoreOwner {
+  /** Sends the messages that were published before a call. */
+  before(): void
+  /** Redis has said that the session of this epoch has another owner, or none. */
+  fenced(epoch: string): void
+}
+
 /** Calls of the functions in Redis, by one broker. */
 export class StoreCalls {
   readonly settlements: Settlements
@@ -15,24 +23,23 @@ export class StoreCalls {
   readonly #base: string
   readonly #instance: string
   readonly #host: PersistenceHost
-  readonly #before: () => void
+  readonly #owner: StoreOwner
   #uncertain = false
 
-  /** @param base what every key begins with; its hash tag makes every change atomic, also in a cluster
-   * @param before sends the messages that were published before a call */
+  /** @param base what every key begins with; its hash tag makes every change atomic, also in a cluster */
   constructor(
     connection: RedisConnection,
     { base, instance, host }: { base: string; instance: string; host: PersistenceHost },
-    before: () => void,
+    owner: StoreOwner,
   ) {
     this.#connection = connection
-    this.#before = before
+    this.#owner = owner
     this.#base = base
     this.#instance = instance
     this.#host = host
     this.settlements = new Settlements({
       settle: async parameters => (await this.#send('settle', parameters)) as number[],
-      fenced: fencedError,
+      fenced: session => this.#fenced(session),
       mayRetry: error => storeErrorOf(error).code === 'UNAVAILABLE',
     })
   }
@@ -47,9 +54,23 @@ export class StoreCalls {
   /** Calls a function, after everything that was published and settled before.
    * @throws PersistenceError */
   async call(name: string, ...parameters: readonly RedisArgument[]): Promise<unknown> {
-    this.#before()
+    this.#owner.before()
     this.settlements.flush()
     return this.#send(name, parameters)
+  }
+
+  /** The same for an open session, whose client and epoch are the first parameters. */
+  async callFor(
+    { clientId, epoch }: SessionHandle,
+    name: string,
+    ...parameters: readonly RedisArgument[]
+  ): Promise<unknown> {
+    try {
+      return await this.call(name, clientId, epoch, ...parameters)
+    } catch (error) {
+      if (error instanceof PersistenceError && error.code === 'FENCED') this.#owner.fenced(epoch)
+      throw error
+    }
   }
 
   /** Runs the task at the end of this turn, before its calls are sent. */
@@ -64,7 +85,7 @@ export class StoreCalls {
 
   /** What one message of several has failed with. */
   publishError(answer: string, receipt: Receipt | undefined): PersistenceError {
-    if (answer === 'FENCED' && receipt !== undefined) return fencedError(receipt.session)
+    if (answer === 'FENCED' && receipt !== undefined) return this.#fenced(receipt.session)
     this.#uncertain = true
     return storeErrorOf(this.#connection.report(new Error(answer), singleMessages))
   }
@@ -81,6 +102,11 @@ export class StoreCalls {
       Math.min(one, Number.MAX_SAFE_INTEGER),
     )
     return `${messages},${bytes},${overflow}`
+  }
+
+  #fenced(session: SessionHandle): PersistenceError {
+    this.#owner.fenced(session.epoch)
+    return fencedError(session)
   }
 
   async #send(name: string, parameters: readonly RedisArgument[]): Promise<unknown> {

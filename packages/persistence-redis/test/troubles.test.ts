@@ -165,4 +165,24 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     expect(owner.texts.length).toBeGreaterThan(100)
     expect(owner.texts).toEqual(owner.texts.toSorted((one, other) => Number(one) - Number(other)))
   })
+
+  test.each(['acknowledge', 'release', 'complete', 'read', 'publish', 'claim'] as const)(
+    'tells the owner that it is fenced when Redis says so to %s',
+    async step => {
+      fresh()
+      const store = await opened()
+      const [handle, owner] = await session(store, 'client')
+      await admin.command('', 'HSET', key('s:client'), 'epoch', 'another')
+      const steps = {
+        acknowledge: () => store.acknowledge(handle, 1),
+        release: () => store.release(handle, 1),
+        complete: () => store.complete(handle, 1),
+        read: () => store.read(handle, 0, 1),
+        publish: () => store.publish(messageOf('one'), { session: handle, packetId: 1 }),
+        claim: () => store.claim(handle, '$share/g/a', 1),
+      }
+      await expect((async () => steps[step]())()).rejects.toMatchObject({ code: 'FENCED' })
+      expect(owner.fencedCount).toBe(1)
+    },
+  )
 })

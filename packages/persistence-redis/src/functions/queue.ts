@@ -121,10 +121,10 @@ local function recount(c, client, state)
   end
 end
 
--- now, instance, limits, client, epoch, then record, delivery, bytes, expires for each
+-- now, instance, client, epoch, limits, then record, delivery, bytes, expires for each
 F.enqueue = function(keys, args)
-  local c = begin(keys, args[1], args[2], args[3])
-  local client, epoch = args[4], args[5]
+  local c = begin(keys, args[1], args[2], args[5])
+  local client, epoch = args[3], args[4]
   if not owns(c, client, epoch) then return fenced(client, epoch) end
   for index = 6, #args, 4 do
     append(c, client, { record = args[index], delivery = args[index + 1], bytes = tonumber(args[index + 2]),
