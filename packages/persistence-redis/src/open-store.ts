@@ -27,7 +27,9 @@ import type { Fields } from './owned-sessions.ts'
 import { PublishBatch } from './publish-batch.ts'
 import { retainedRange } from './retained-range.ts'
 import type { Settlements } from './settlements.ts'
+import { SessionClosings } from './session-closings.ts'
 import { StoreCalls } from './store-calls.ts'
+import { isUnavailable } from './store-error.ts'
 import { StoredRoutes } from './stored-routes.ts'
 import { decodeSubscriptions, encodeSubscription } from './subscription-record.ts'
 
@@ -52,6 +54,7 @@ export class OpenStore {
   readonly #routes: StoredRoutes
   readonly #lease: BrokerLease
   readonly #wills: ClaimedWills
+  readonly #closings = new SessionClosings(error => !this.#closed && isUnavailable(error))
   #openings = 0
   #closed = false
 
@@ -132,6 +135,8 @@ export class OpenStore {
 
   async openSession(request: OpenSessionRequest): Promise<OpenedSession> {
     const { clientId, cleanStart, sessionExpiryInterval, will, owner } = request
+    const late = this.#closings.hurry(clientId)
+    if (late !== undefined) await late
     const epoch = `${(this.#openings += 1)}-${this.#parts.instance}`
     // Before the answer: news of its entries may come earlier.
     const session = this.#sessions.add(clientId, epoch, owner)
@@ -149,6 +154,8 @@ export class OpenStore {
       )
     } catch (error) {
       this.#sessions.remove(epoch)
+      // It may be open for all that, with a will of a client that was not let in.
+      if (isUnavailable(error)) this.#close({ clientId, epoch }, [sessionExpiryInterval, 0, 0]).catch(() => undefined)
       throw error
     }
     const [present, subscriptions, received, sentThrough, lastSequence, behind, dueWill, previous, groups] = answer as [
@@ -180,9 +187,16 @@ export class OpenStore {
   async closeSession(session: SessionHandle, closing: SessionClosing): Promise<Will | undefined> {
     const { sessionExpiryInterval, will, sentThrough } = closing
     const publishesWill = will === 'publish' ? 1 : 0
-    const answering = this.#calls.callFor(session, 'close', sessionExpiryInterval, publishesWill, sentThrough)
+    const answering = this.#close(session, [sessionExpiryInterval, publishesWill, sentThrough])
     this.#sessions.remove(session.epoch)
-    const [due, groups] = (await answering) as [Buffer, Buffer[]]
+    return answering
+  }
+
+  async #close(session: SessionHandle, parameters: readonly number[]): Promise<Will | undefined> {
+    const answer = await this.#closings.say(session.clientId, async () =>
+      this.#calls.callFor(session, 'close', ...parameters),
+    )
+    const [due, groups] = answer as [Buffer, Buffer[]]
     this.#sessions.announce(groups, undefined)
     return this.#wills.claimed(session.epoch, due)
   }

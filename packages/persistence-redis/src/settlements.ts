@@ -1,4 +1,5 @@
 import type { SessionHandle } from '@x/contract'
+import { PersistentCall } from './persistent-call.ts'
 
 /** `a`: acknowledge, `r`: release, `c`: complete. */
 export type SettlementKind = 'a' | 'r' | 'c'
@@ -7,9 +8,6 @@ export type SettlementKind = 'a' | 'r' | 'c'
 const longestWait = 10
 /** Settlements that are sent without waiting for more. */
 const largestBatch = 64
-
-/** Milliseconds until what could not be sent is tried again. */
-const retryDelay = 250
 
 /** The settlements of one session in one batch, which share their answer. */
 interface Waiting {
@@ -78,20 +76,14 @@ export class Settlements {
     this.#closed = true
   }
 
-  async #settle(parameters: readonly string[]): Promise<readonly number[]> {
-    for (;;) {
-      try {
-        return await this.#host.settle(parameters)
-      } catch (error) {
-        if (this.#closed || !this.#host.mayRetry(error)) throw error
-        await new Promise(resolve => void setTimeout(resolve, retryDelay).unref())
-      }
-    }
-  }
-
   async #send(waiting: readonly Waiting[]): Promise<void> {
     try {
-      const answers = await this.#settle(waiting.flatMap(({ handle, text }) => [handle.clientId, handle.epoch, text]))
+      const parameters = waiting.flatMap(({ handle, text }) => [handle.clientId, handle.epoch, text])
+      const { answered } = new PersistentCall(
+        async () => this.#host.settle(parameters),
+        error => !this.#closed && this.#host.mayRetry(error),
+      )
+      const answers = await answered
       waiting.forEach((one, index) => {
         if (answers[index] === 0) one.reject(this.#host.fenced(one.handle))
         else one.resolve()

@@ -3,7 +3,7 @@ import { PersistenceError, systemClock } from '@x/contract'
 import type { RedisArgument, RedisConnection } from '@x/redis-connection'
 import { library } from './functions/library.ts'
 import { Settlements } from './settlements.ts'
-import { fencedError, storeErrorOf } from './store-error.ts'
+import { fencedError, isUnavailable, storeErrorOf } from './store-error.ts'
 
 /** Under this name it is reported what single messages fail with, while the call that brings them succeeds. */
 const singleMessages = 'message'
@@ -40,7 +40,7 @@ export class StoreCalls {
     this.settlements = new Settlements({
       settle: async parameters => (await this.#send('settle', parameters)) as number[],
       fenced: session => this.#fenced(session),
-      mayRetry: error => storeErrorOf(error).code === 'UNAVAILABLE',
+      mayRetry: isUnavailable,
     })
   }
 

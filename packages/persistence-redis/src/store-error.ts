@@ -12,6 +12,11 @@ export function storeErrorOf(error: unknown): PersistenceError {
   return new PersistenceError(full ? 'QUOTA_EXCEEDED' : 'UNAVAILABLE', { message, cause: error })
 }
 
+/** Whether the call may have taken effect, and may succeed later. */
+export function isUnavailable(error: unknown): boolean {
+  return storeErrorOf(error).code === 'UNAVAILABLE'
+}
+
 export function fencedError({ clientId, epoch }: SessionHandle): PersistenceError {
   return new PersistenceError('FENCED', {
     message: `session of client '${clientId}' is not open with epoch ${epoch}`,
