@@ -318,16 +318,18 @@ export class OpenStore {
     }
   }
 
+  /** What is left to sweep by then is swept in further calls, the first of which may say that the lease was lost. */
   async #renew(hadLease: boolean): Promise<{ lost: boolean; told: number }> {
-    const [lost, left, told, groups] = (await this.#calls.call('lease', leaseDuration, hadLease ? 1 : 0)) as [
-      number,
-      number,
-      number,
-      Buffer[],
-    ]
-    this.#sessions.announce(groups, undefined)
+    let [wasLost, told, left] = [false, 0, 0]
+    do {
+      const answer = await this.#calls.call('lease', leaseDuration, hadLease && !wasLost ? 1 : 0)
+      const [lost, swept, number, groups] = answer as [number, number, number, Buffer[]]
+      this.#sessions.announce(groups, undefined)
+      if (lost === 1) wasLost = true
+      ;[told, left] = [number, swept]
+    } while (left > 0 && !this.#closed)
     await this.#wills.sayAgain()
     if (this.#calls.takeUncertain()) this.#sessions.lookAgain()
-    return left > 0 && !this.#closed ? this.#renew(hadLease) : { lost: lost === 1, told }
+    return { lost: wasLost, told }
   }
 }

@@ -63,6 +63,8 @@ export class OwnedSessions {
   }
 
   fenceAll(): void {
+    // Redis begins to count anew for a broker that was swept.
+    this.#heard = 0
     for (const epoch of this.#byEpoch.keys()) this.fence(epoch)
   }
 

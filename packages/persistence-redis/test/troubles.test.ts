@@ -226,4 +226,47 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     await expect.poll(resumed, { timeout: 2000, interval: 1 }).toMatchObject({ present: true, dueWill: undefined })
     expect(await closed).toBe(undefined)
   })
+
+  test('fences every session of a broker whose connections were partly taken for ended', async () => {
+    fresh()
+    const store = await opened()
+    const owners = Array.from({ length: 600 }, () => new Owner())
+    await Promise.all(
+      owners.map(async (owner, index) => store.openSession(requestOf(owner, { clientId: `client ${index}` }))),
+    )
+    const instance = await stored('client 0', 'owner')
+    const [, swept] = await Promise.all([
+      admin.command('', 'DEL', key(`l:${instance}`)),
+      run('lease', 'other', 10_000, 0),
+    ])
+    expect((swept as number[])[1]).toBe(100)
+    await expect.poll(() => owners.filter(({ fencedCount }) => fencedCount === 1).length, { timeout: 4000 }).toBe(600)
+    await expect.poll(async () => stored('client 0', 'owner')).toBe('null')
+    const { handle } = await store.openSession(requestOf(new Owner()))
+    await new Promise(resolve => void setTimeout(resolve, 1500))
+    expect(await store.read(handle, 0, 1)).toEqual([])
+  })
+
+  test('opens no session for a broker that was taken for dead until it knows', async () => {
+    fresh()
+    const store = await opened()
+    const { handle } = await store.openSession(requestOf(new Owner()))
+    const instance = await stored('client', 'owner')
+    await Promise.all([admin.command('', 'DEL', key(`l:${instance}`)), run('lease', 'other', 10_000, 0)])
+    await expect(store.openSession(requestOf(new Owner(), { clientId: 'next' }))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    })
+    expect(await keys()).not.toContain('s:next')
+    await expect(store.read(handle, 0, 1)).rejects.toMatchObject({ code: 'FENCED' })
+    await expect
+      .poll(
+        async () =>
+          store.openSession(requestOf(new Owner(), { clientId: 'next' })).then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 3000 },
+      )
+      .toBe(true)
+  })
 })

@@ -36,5 +36,5 @@ export const library: FunctionLibrary = new FunctionLibrary(
     claim: freeing,
     retained: reading,
   },
-  ['FENCED', 'QUOTA'],
+  ['FENCED', 'QUOTA', 'LEASE'],
 )

@@ -82,6 +82,10 @@ end
 -- now, instance, client, epoch, cleanStart, interval, will, willDelay, maximumSessions
 F.open = function(keys, args)
   local c = begin(keys, args[1], args[2])
+  -- Nobody would sweep it.
+  if call('SISMEMBER', c.base .. 'brokers', c.instance) == 0 then
+    return redis.error_reply('LEASE of broker ' .. c.instance .. ' has ended')
+  end
   local client, epoch, cleanStart, interval = args[3], args[4], args[5] == '1', args[6]
   local key = c.base .. 's:' .. client
   local previous = call('HMGET', key, 'epoch', 'owner', 'interval', 'taken')
@@ -190,23 +194,31 @@ local function sweep(c, broker, limit)
   end
   local left = call('SCARD', key)
   if left == 0 then
-    call('SREM', c.base .. 'brokers', broker)
+    call('SREM', c.base .. 'gone', broker)
     call('HDEL', c.base .. 'told', broker)
     call('ZREM', c.base .. 'fo', broker)
   end
   return left
 end
 
--- now, instance, milliseconds: renews the lease and takes care of brokers that did not.
+local function goes(c, broker)
+  call('SMOVE', c.base .. 'brokers', c.base .. 'gone', broker)
+end
+
+-- now, instance, milliseconds, whether there was a lease: renews it and takes care of brokers that did not. One whose sweep has begun
+-- begins anew after its end.
 -- Answers whether the lease was lost meanwhile, how much is left to sweep, and how often this broker was told something.
 F.lease = function(keys, args)
   local c = begin(keys, args[1], args[2])
-  local known = call('SADD', c.base .. 'brokers', c.instance) == 0
-  local lost = not known and args[4] == '1'
-  call('SET', c.base .. 'l:' .. c.instance, 1, 'PX', args[3])
-  local left = 0
+  local lost = args[4] == '1' and call('SISMEMBER', c.base .. 'brokers', c.instance) == 0
   for _, broker in ipairs(call('SMEMBERS', c.base .. 'brokers')) do
-    if call('EXISTS', c.base .. 'l:' .. broker) == 0 then left = left + sweep(c, broker, 500) end
+    if broker ~= c.instance and call('EXISTS', c.base .. 'l:' .. broker) == 0 then goes(c, broker) end
+  end
+  local left = 0
+  for _, broker in ipairs(call('SMEMBERS', c.base .. 'gone')) do left = left + sweep(c, broker, 500) end
+  if call('SISMEMBER', c.base .. 'gone', c.instance) == 0 then
+    call('SADD', c.base .. 'brokers', c.instance)
+    call('SET', c.base .. 'l:' .. c.instance, 1, 'PX', args[3])
   end
   finish(c)
   return { lost and 1 or 0, left, tonumber(call('HGET', c.base .. 'told', c.instance) or 0), c.ready }
@@ -216,6 +228,7 @@ end
 F.leave = function(keys, args)
   local c = begin(keys, args[1], args[2])
   call('DEL', c.base .. 'l:' .. c.instance)
+  goes(c, c.instance)
   local left = sweep(c, c.instance, 500)
   finish(c)
   return left
