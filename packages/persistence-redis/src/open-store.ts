@@ -170,13 +170,15 @@ export class OpenStore {
       Buffer[],
     ]
     this.#sessions.fence(previous.toString())
+    const restored = decodeSubscriptions(subscriptions)
+    session.joined(restored.map(({ filter }) => filter))
     // Once the caller has the answer, so that it is offered nothing before.
     setImmediate(() => session.opened(lastSequence, behind === 1))
     this.#sessions.announce(groups, undefined)
     return {
       handle: { clientId, epoch },
       present: present === 1,
-      subscriptions: decodeSubscriptions(subscriptions),
+      subscriptions: restored,
       received: received.map(Number),
       sentThrough,
       lastSequence,
@@ -205,12 +207,14 @@ export class OpenStore {
     const parameters = subscriptions.flatMap(one => [one.filter, encodeSubscription(one)])
     const answer = await this.#calls.callFor(session, 'subscribe', ...parameters)
     const [answers, number, followers] = answer as [number[], number, Buffer[]]
+    this.#sessions.get(session.epoch)?.joined(subscriptions.map(({ filter }) => filter))
     await this.#routes.known(number, followers)
     return answers.map(before => before === 1)
   }
 
   async unsubscribe(session: SessionHandle, filters: readonly string[]): Promise<readonly boolean[]> {
     const answers = (await this.#calls.callFor(session, 'unsubscribe', ...filters)) as number[]
+    this.#sessions.get(session.epoch)?.left(filters)
     return answers.map(answer => answer === 1)
   }
 

@@ -14,6 +14,8 @@ export class OwnedSession {
   readonly clientId: string
   readonly epoch: string
   readonly owner: SessionOwner
+  /** The shared groups it is a member of; undefined until the first. */
+  groups: Set<string> | undefined
   readonly #host: OwnedSessionHost
   /** Sequence of the next entry to offer. */
   #next = 0
@@ -44,6 +46,14 @@ export class OwnedSession {
 
   get isBehind(): boolean {
     return this.#behind
+  }
+
+  joined(filters: Iterable<string>): void {
+    for (const filter of filters) if (filter.startsWith('$share/')) (this.groups ??= new Set()).add(filter)
+  }
+
+  left(filters: Iterable<string>): void {
+    for (const filter of filters) this.groups?.delete(filter)
   }
 
   opened(lastSequence: number, behind: boolean): void {

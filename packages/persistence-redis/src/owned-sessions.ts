@@ -101,9 +101,14 @@ export class OwnedSessions {
     }
   }
 
-  /** News may have been lost: what they were about is in the queues. */
+  /** News may have been lost: what they were about is in the queues of sessions and groups. */
   lookAgain(): void {
-    for (const session of this.#byEpoch.values()) void this.#look(session)
+    const groups = new Set<string>()
+    for (const session of this.#byEpoch.values()) {
+      void this.#look(session)
+      for (const group of session.groups ?? []) groups.add(group)
+    }
+    for (const group of groups) this.#host.groupReady(group, undefined)
   }
 
   readonly #sessionHost = {

@@ -269,4 +269,15 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       )
       .toBe(true)
   })
+
+  test('tells of messages that wait in a group although the news of them were lost, within 2 s', async () => {
+    fresh()
+    const ready: string[] = []
+    const [here, there] = [await opened({}, { ...host(), groupReady: group => void ready.push(group) }), await opened()]
+    const { handle } = await here.openSession(requestOf(new Owner()))
+    await here.subscribe(handle, [subscriptionTo('$share/g/a')])
+    await admin.command('', 'CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await there.publish(messageOf('one'))
+    await expect.poll(() => ready, { timeout: 4000 }).toContain('$share/g/a')
+  })
 })
