@@ -280,4 +280,17 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     await there.publish(messageOf('one'))
     await expect.poll(() => ready, { timeout: 4000 }).toContain('$share/g/a')
   })
+
+  test('finds all filters of a topic, however many levels with wildcards meet', async () => {
+    fresh()
+    const store = await opened({ commandTimeout: 5000 })
+    const { handle } = await store.openSession(requestOf(new Owner()))
+    const levels = 13
+    const filters = Array.from({ length: 2 ** levels }, (_, bits) =>
+      Array.from({ length: levels }, (_unused, level) => ((bits >> level) & 1 ? '+' : 'a')).join('/'),
+    )
+    await store.subscribe(handle, filters.map(subscriptionTo))
+    const topic = Array.from({ length: levels }, () => 'a').join('/')
+    expect(await store.publish(messageOf('one', topic))).toBe(1)
+  })
 })

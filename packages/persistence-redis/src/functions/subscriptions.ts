@@ -89,8 +89,21 @@ local function reroute(c, client, stored)
   end
 end
 
+-- Those of the paths that are nodes of the tree. In parts, since a call takes less than 8000 arguments.
+local function nodesAmong(c, paths)
+  local found = {}
+  for from = 1, #paths, 4000 do
+    local through = math.min(from + 3999, #paths)
+    local there = call('HMGET', c.base .. 'n', unpack(paths, from, through))
+    for index = from, through do
+      if there[index - from + 1] then found[#found + 1] = paths[index] end
+    end
+  end
+  return found
+end
+
 local function search(c, topic)
-  local nodes, frontier, found = c.base .. 'n', { '' }, {}
+  local frontier, found = { '' }, {}
   local reserved = string.sub(topic, 1, 1) == '$'
   for level in string.gmatch(topic .. '/', '([^/]*)/') do
     local paths = {}
@@ -103,11 +116,8 @@ local function search(c, topic)
     end
     reserved = false
     frontier = {}
-    local there = call('HMGET', nodes, unpack(paths))
-    for index, path in ipairs(paths) do
-      if there[index] then
-        if string.sub(path, -2) == '/#' then found[#found + 1] = path else frontier[#frontier + 1] = path end
-      end
+    for _, path in ipairs(nodesAmong(c, paths)) do
+      if string.sub(path, -2) == '/#' then found[#found + 1] = path else frontier[#frontier + 1] = path end
     end
     if #frontier == 0 then return found end
   end
@@ -116,10 +126,7 @@ local function search(c, topic)
     found[#found + 1] = path
     paths[#paths + 1] = path .. '/#'
   end
-  local there = call('HMGET', nodes, unpack(paths))
-  for index, path in ipairs(paths) do
-    if there[index] then found[#found + 1] = path end
-  end
+  for _, path in ipairs(nodesAmong(c, paths)) do found[#found + 1] = path end
   return found
 end
 
