@@ -290,15 +290,20 @@ export class OpenStore {
   }
 
   async claimDue(limit: number): Promise<readonly Due[]> {
-    const [found, groups] = (await this.#calls.call('due', limit)) as [Buffer[], Buffer[]]
     const due: Due[] = []
-    for (let index = 0; index + 2 < found.length; index += 3) {
-      const name = String(found[index + 1])
-      const will = this.#wills.claimed(name, found[index + 2] as Buffer)
-      if (will !== undefined) due.push({ kind: 'will', will })
-      else if (found[index]?.toString() === 'e') due.push({ kind: 'sessionExpired', clientId: name })
+    let more = 1
+    while (more === 1 && due.length < limit) {
+      const answer = await this.#calls.call('due', limit - due.length)
+      const [found, groups, left] = answer as [Buffer[], Buffer[], number]
+      for (let index = 0; index + 2 < found.length; index += 3) {
+        const name = String(found[index + 1])
+        const will = this.#wills.claimed(name, found[index + 2] as Buffer)
+        if (will !== undefined) due.push({ kind: 'will', will })
+        else if (found[index]?.toString() === 'e') due.push({ kind: 'sessionExpired', clientId: name })
+      }
+      this.#sessions.announce(groups, undefined)
+      more = left
     }
-    this.#sessions.announce(groups, undefined)
     return due
   }
 

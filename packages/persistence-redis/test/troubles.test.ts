@@ -293,4 +293,18 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     const topic = Array.from({ length: levels }, () => 'a').join('/')
     expect(await store.publish(messageOf('one', topic))).toBe(1)
   })
+
+  test('drops retained messages that have expired, however many', async () => {
+    fresh()
+    const store = await opened()
+    const expiring = (index: number): Message => ({
+      ...messageOf('x', `kept/${index}`),
+      retain: true,
+      expiresAt: Date.now() + 50,
+    })
+    await Promise.all(Array.from({ length: 1000 }, async (_, index) => store.publish(expiring(index))))
+    await new Promise(resolve => void setTimeout(resolve, 100))
+    expect(await store.claimDue(100)).toEqual([])
+    expect(await store.counts()).toMatchObject({ retainedMessages: 0 })
+  })
 })

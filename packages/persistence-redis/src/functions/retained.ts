@@ -12,10 +12,11 @@ local function retain(c, topic, record, expires)
   if expires == '' then call('ZREM', c.base .. 're', topic) else call('ZADD', c.base .. 're', expires, topic) end
 end
 
+-- How many; fewer than the limit: those were all.
 local function dropExpiredRetained(c, limit)
-  for _, topic in ipairs(call('ZRANGEBYSCORE', c.base .. 're', '-inf', timeOf(c), 'LIMIT', 0, limit)) do
-    removeRetained(c, topic)
-  end
+  local topics = call('ZRANGEBYSCORE', c.base .. 're', '-inf', timeOf(c), 'LIMIT', 0, limit)
+  for _, topic in ipairs(topics) do removeRetained(c, topic) end
+  return #topics
 end
 
 local function levelsOf(text)

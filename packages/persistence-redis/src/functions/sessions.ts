@@ -144,10 +144,14 @@ F.close = function(keys, args)
   return { handOut(c, epoch, not waits and will[1]), c.ready }
 end
 
--- now, instance, limit: wills with their epochs and sessions whose time has come, each to one caller
+-- Retained messages that one call drops: Redis is busy with it for about a millisecond.
+local largestDrop = 250
+
+-- now, instance, limit: wills with their epochs and sessions whose time has come, each to one caller; whether there may be more retained
+-- messages that have expired
 F.due = function(keys, args)
   local c = begin(keys, args[1], args[2])
-  dropExpiredRetained(c, tonumber(args[3]))
+  local more = dropExpiredRetained(c, largestDrop) == largestDrop and 1 or 0
   local due = {}
   for _, member in ipairs(call('ZRANGEBYSCORE', c.base .. 't', '-inf', timeOf(c), 'LIMIT', 0, args[3])) do
     local kind, name, size = string.sub(member, 1, 1), string.sub(member, 2), #due
@@ -164,7 +168,7 @@ F.due = function(keys, args)
     end
   end
   finish(c)
-  return { due, c.ready }
+  return { due, c.ready, more }
 end
 
 -- now, instance, epochs: their wills are published
