@@ -30,6 +30,8 @@ export class OwnedSession {
   #readThrough = 0
   /** Refused while reads were on their way: Redis is told after them how far the owner has come, not before. */
   #refusedAt: number | undefined
+  /** Redis could not be told that the owner has no room for what comes after this. */
+  #untold: number | undefined
   /** News that came before those of lower sequence; undefined: an entry that needs no offer. */
   readonly #early = new Map<number, QueueEntry | undefined>()
 
@@ -97,6 +99,19 @@ export class OwnedSession {
     const takenThrough = Math.max(this.#refusedAt - 1, this.#readThrough)
     this.#refusedAt = undefined
     this.#host.refused(this, takenThrough)
+  }
+
+  /** Redis could not be told: {@link tellAgain} tries it later. */
+  untold(takenThrough: number): void {
+    this.#untold = takenThrough
+  }
+
+  /** Tells how far the owner has come by now. Redis would offer, without limits, what is not taken. */
+  tellAgain(): void {
+    if (this.#untold === undefined || this.#asking > 0) return
+    const takenThrough = Math.max(this.#untold, this.#readThrough)
+    this.#untold = undefined
+    if (this.#behind) this.#host.refused(this, takenThrough)
   }
 
   /** Everything up to here has been offered, or needs no offer. */

@@ -3,6 +3,7 @@ import { decodeNews, offerSize } from './broker-news.ts'
 import { decodeEntries, decodeMessage, entryOf } from './message-record.ts'
 import { OwnedSession } from './owned-session.ts'
 import type { StoreCalls } from './store-calls.ts'
+import { isUnavailable } from './store-error.ts'
 
 /** What functions answer, one after the other. */
 export type Fields = readonly (Buffer | number)[]
@@ -105,6 +106,7 @@ export class OwnedSessions {
   lookAgain(): void {
     const groups = new Set<string>()
     for (const session of this.#byEpoch.values()) {
+      session.tellAgain()
       void this.#look(session)
       for (const group of session.groups ?? []) groups.add(group)
     }
@@ -120,8 +122,9 @@ export class OwnedSessions {
     try {
       const answer = await this.#calls.callFor(session, 'behind', takenThrough, this.#calls.limits())
       this.reportDrops((answer as [unknown, Fields])[1])
-    } catch {
-      // Fenced: there is a new owner. Unavailable: reported by the connection; the owner reads before it is offered more.
+    } catch (error) {
+      // Fenced: there is a new owner.
+      if (isUnavailable(error)) session.untold(takenThrough)
     }
   }
 

@@ -307,4 +307,20 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     expect(await store.claimDue(100)).toEqual([])
     expect(await store.counts()).toMatchObject({ retainedMessages: 0 })
   })
+
+  test('says that an owner has no room, although that could not be said at first', async () => {
+    fresh()
+    const link = await linked()
+    const store = await opened({ redis: link.url })
+    const owner = new Owner()
+    await session(store, 'client', owner)
+    owner.deliver = () => {
+      link.cut()
+      return false
+    }
+    await store.publish(messageOf('one'))
+    link.mend()
+    await expect.poll(async () => stored('client', 'behind'), { timeout: 4000 }).toBe('1')
+    expect(await stored('client', 'taken')).toBe('0')
+  })
 })
