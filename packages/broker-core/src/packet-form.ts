@@ -5,6 +5,9 @@ import { BrokerError } from './broker-error.ts'
 import { Publication } from './publication.ts'
 import { ReasonCode } from './reason-code.ts'
 
+/** In seconds. MQTT 5.0 §3.3.2.3.3 */
+const longestInterval = 0xffffffff
+
 /** A PUBLISH as hooks, events and in-process subscribers see it. */
 export interface BrokerPacket extends Omit<PublishPacket, 'messageId'> {
   /** There, and undefined, at QoS 1 and 2; a number only where a client's packet is looked at. */
@@ -77,6 +80,12 @@ export function publicationOf(
   }
   const { payload = '' } = packet
   const interval = packet.properties?.messageExpiryInterval
+  if (interval !== undefined && !(Number.isInteger(interval) && interval >= 0 && interval <= longestInterval)) {
+    throw new BrokerError('PACKET_INVALID', {
+      reasonCode: ReasonCode.implementationSpecificError,
+      message: `messageExpiryInterval of a packet to publish is ${String(interval)}, it must be an integer from 0 to ${longestInterval}`,
+    })
+  }
   return new Publication(packet.topic, origin, {
     payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
     qos,

@@ -54,6 +54,12 @@ test('publish calls back later, in every form of the call', async () => {
 test('publish refuses what is no message', async () => {
   const server = await startBroker({ maxTopicLevels: 3 })
   await expect(server.broker.publish({ topic: 'a', qos: 3 as 2 })).rejects.toMatchObject({ code: 'PACKET_INVALID' })
+  for (const messageExpiryInterval of [0.5, -1, 2 ** 32, Number.NaN]) {
+    await expect(server.broker.publish({ topic: 'a', properties: { messageExpiryInterval } })).rejects.toMatchObject({
+      code: 'PACKET_INVALID',
+      message: expect.stringContaining(String(messageExpiryInterval)),
+    })
+  }
   await expect(server.broker.publish({ topic: '' })).rejects.toMatchObject({ code: 'TOPIC_EMPTY' })
   await expect(server.broker.publish({ topic: 'a/+' })).rejects.toMatchObject({ code: 'TOPIC_HAS_WILDCARD' })
   await expect(server.broker.publish({ topic: 'a/b/c/d' })).rejects.toMatchObject({ code: 'TOPIC_TOO_MANY_LEVELS' })

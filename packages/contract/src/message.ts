@@ -15,7 +15,7 @@ export interface Message {
   /** MQTT 5 properties that travel with the message, in wire form and in the order they were sent: everything except
    * topic alias, message expiry interval and subscription identifiers. MQTT 5.0 §3.3.2.3 */
   readonly properties: Uint8Array | undefined
-  /** Milliseconds since the epoch; undefined: never. MQTT 5.0 §3.3.2.3.3 */
+  /** Whole milliseconds since the epoch; undefined: never. MQTT 5.0 §3.3.2.3.3 */
   readonly expiresAt: number | undefined
   /** Client identifier of the publisher; undefined: the broker itself. What `noLocal` compares with. */
   readonly publisher: string | undefined
