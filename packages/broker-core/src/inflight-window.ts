@@ -40,14 +40,22 @@ export class InflightWindow {
 
   /** Whether `sequence` may be sent now: fewer than `limit` are open, and its packet id is not in use ([MQTT5-2.2.1-4]). */
   hasRoom(limit: number, sequence: number): boolean {
-    return this.#open < limit && (this.#open === 0 || sequence - this.#base < packetIds)
+    if (this.#open === 0) return limit > 0
+    return this.#open < limit && Math.max(this.#next - 1, sequence) - Math.min(this.#base, sequence) < packetIds
   }
 
-  /** Begins with a message; sequences only ever rise, and may leave gaps. */
+  /** Begins with a message. Sequences rise, and may leave gaps; a shared message and others can pass each other on their way from
+   * the store. */
   add(sequence: number, state: InflightState): void {
-    if (this.#open === 0) this.#base = sequence
-    this.#grow(sequence - this.#base + 1)
-    this.#next = sequence + 1
+    if (this.#open === 0) {
+      this.#base = sequence
+      this.#next = sequence
+    }
+    const base = Math.min(this.#base, sequence)
+    const next = Math.max(this.#next, sequence + 1)
+    this.#grow(next - base)
+    this.#base = base
+    this.#next = next
     this.#open += 1
     const ring = this.#ring as Uint8Array
     ring[sequence & (ring.length - 1)] = state

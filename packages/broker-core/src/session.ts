@@ -71,6 +71,8 @@ export class Session implements SessionOwner, Recipient {
   /** Shared messages claimed by a session without a stored queue: sequence here to sequence in the store. */
   #claimed: Map<number, number> | undefined
   #claimedThrough = 0
+  /** Claims on their way: what they bring has its place in the window. */
+  #claims = 0
   /** Undefined until there are retained messages to send. */
   #retained: RetainedFeeds | undefined
   /** Topic aliases towards the client; undefined when it takes none. */
@@ -118,7 +120,7 @@ export class Session implements SessionOwner, Recipient {
 
   /** Highest sequence of the store's that was ever sent to this client. */
   get sentThrough(): number {
-    return this.stored ? Math.max(this.#sentBefore, this.#takenThrough) : this.#claimedThrough
+    return this.stored ? Math.max(this.#sentBefore, this.#takenThrough, this.#claimedThrough) : this.#claimedThrough
   }
 
   /** Nothing older waits, so another message can be sent at once. Bytes for a client that does not take them are counted, and
@@ -126,7 +128,7 @@ export class Session implements SessionOwner, Recipient {
   get hasRoom(): boolean {
     if (this.#phase !== 'open' || this.#behind || this.#reading || this.outbox.full) return false
     if (this.#waiting !== undefined && this.#waiting.length > 0) return false
-    return this.#window === undefined || this.#window.hasRoom(this.#inflightLimit, this.#window.nextSequence)
+    return this.#windowHasRoom()
   }
 
   get inflight(): number {
@@ -221,6 +223,7 @@ export class Session implements SessionOwner, Recipient {
       if (this.#reading) this.#refusedWhileReading = true
       return false
     }
+    this.#takenThrough = entry.sequence
     this.#takeEntry(entry)
     return true
   }
@@ -229,17 +232,33 @@ export class Session implements SessionOwner, Recipient {
     this.connection.sessionTakenOver()
   }
 
-  /** A message of a shared group that this session has claimed. */
+  /** A shared message is being claimed for this session. */
+  claimBegins(): void {
+    this.#claims += 1
+  }
+
+  /** What it has brought is sent. Others may have waited for its place. */
+  claimEnds(): void {
+    this.#claims -= 1
+    this.pump()
+  }
+
+  /** A message of a shared group that this session has claimed. Entries before it may not be taken yet. */
   sendClaimed(entry: QueueEntry): void {
-    if (entry.qos === 0 || this.stored) {
-      if (entry.qos === 0) this.send(Publication.of(entry.message), 0, entry.retain, entry.subscriptionIdentifiers)
-      else this.#takeEntry(entry)
+    // It has gone back to its group.
+    if (this.#phase === 'closed') return
+    if (entry.qos === 0) {
+      this.send(Publication.of(entry.message), 0, entry.retain, entry.subscriptionIdentifiers)
+      return
+    }
+    this.#claimedThrough = Math.max(this.#claimedThrough, entry.sequence)
+    if (this.stored) {
+      this.#takeEntry(entry)
       return
     }
     const sequence = this.#window?.nextSequence ?? this.#takenThrough
     this.#claimed ??= new Map()
     this.#claimed.set(sequence, entry.sequence)
-    this.#claimedThrough = Math.max(this.#claimedThrough, entry.sequence)
     const publication = this.engine.publicationOf(entry.message)
     const { qos, retain, subscriptionIdentifiers } = entry
     this.#sendInflight(publication, { qos, retain, dup: false, subscriptionIdentifiers }, sequence)
@@ -356,11 +375,16 @@ export class Session implements SessionOwner, Recipient {
     if (count > 0) this.engine.dropped({ queue: this.clientId, reason: 'queueFull', count })
   }
 
+  #windowHasRoom(sequence = this.#window?.nextSequence ?? 0): boolean {
+    const limit = this.#inflightLimit - this.#claims
+    return this.#window === undefined ? limit > 0 : this.#window.hasRoom(limit, sequence)
+  }
+
   #sendWaiting(): void {
     const waiting = this.#waiting as WaitingQueue
     const wasCongested = waiting.congested
     while (waiting.length > 0 && !this.outbox.full) {
-      if (this.#window !== undefined && !this.#window.hasRoom(this.#inflightLimit, this.#window.nextSequence)) break
+      if (!this.#windowHasRoom()) break
       const { message, ...how } = waiting.shift() as Delivery
       if (this.#isExpired(message)) continue
       const publication = forwarded(this.engine, this.connection.client, this.engine.publicationOf(message))
@@ -378,7 +402,7 @@ export class Session implements SessionOwner, Recipient {
 
   #readOn(): void {
     while (this.#behind && !this.#reading && this.#phase === 'open') {
-      const asked = Math.min(pageSize, this.#inflightLimit - this.inflight)
+      const asked = Math.min(pageSize, this.#inflightLimit - this.inflight - this.#claims)
       if (asked <= 0 || this.outbox.full) return
       const page = this.engine.persistence.read(this.handle, this.#takenThrough, asked)
       if (!isPromise(page)) {
@@ -409,8 +433,12 @@ export class Session implements SessionOwner, Recipient {
   #takePage(entries: readonly QueueEntry[], asked: number): boolean {
     for (const entry of entries) {
       if (this.#phase !== 'open') return false
-      if (this.#window !== undefined && !this.#window.hasRoom(this.#inflightLimit, entry.sequence)) return false
-      this.#takeEntry(entry, true)
+      const { sequence } = entry
+      // A message that was claimed: it is on its way already.
+      const isTaken = this.#window !== undefined && this.#window.state(sequence) !== Inflight.none
+      if (!isTaken && !this.#windowHasRoom(sequence)) return false
+      this.#takenThrough = sequence
+      if (!isTaken) this.#takeEntry(entry, true)
     }
     if (entries.length < asked) this.#behind = false
     return true
@@ -418,7 +446,6 @@ export class Session implements SessionOwner, Recipient {
 
   #takeEntry(entry: QueueEntry, wasRead = false): void {
     const { sequence, qos, retain, subscriptionIdentifiers } = entry
-    this.#takenThrough = Math.max(this.#takenThrough, sequence)
     if (entry.released) {
       this.#window ??= new InflightWindow(sequence)
       this.#window.add(sequence, Inflight.pubcomp)

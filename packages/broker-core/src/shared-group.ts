@@ -58,6 +58,10 @@ export class SharedGroup {
     if (!this.#members.delete(session)) return
     this.#order = [...this.#members.keys()]
     session.groups?.delete(this)
+    // What it was to claim may wait for the others, and a claim of its own on its way finds nothing.
+    this.#backlog = true
+    this.#readySinceClaim = true
+    this.#claim()
   }
 
   /** Deals a QoS 0 message to one member. */
@@ -96,6 +100,7 @@ export class SharedGroup {
       const claimed = this.#engine.persistence.claim(member.handle, this.name, 1)
       if (isPromise(claimed)) {
         this.#claiming = true
+        member.claimBegins()
         this.#engine.watch(this.#finishClaim(member, claimed), 'claim')
         return
       }
@@ -113,15 +118,21 @@ export class SharedGroup {
   }
 
   async #finishClaim(member: Session, claim: Promise<readonly QueueEntry[]>): Promise<void> {
+    let claimed: readonly QueueEntry[]
     try {
-      this.#deal(member, await claim)
+      claimed = await claim
     } catch (error) {
       // A store that can't be reached now may be later, and nothing else need ever ask again.
-      this.#engine.clock.setTimeout(() => this.#claim(), claimRetryDelay)
+      this.#engine.clock.setTimeout(() => {
+        this.#claiming = false
+        this.#claim()
+      }, claimRetryDelay)
+      member.claimEnds()
       throw error
-    } finally {
-      this.#claiming = false
     }
+    this.#claiming = false
+    this.#deal(member, claimed)
+    member.claimEnds()
     this.#claim()
   }
 

@@ -7,7 +7,9 @@ import { property } from './support/property.ts'
 import { sessionSuite } from './support/session-suite.ts'
 import { startBroker } from './support/start-broker.ts'
 import type { TestBroker } from './support/start-broker.ts'
-import { connect, pingreq, publish, puback, pubrec, pubrel, subscribe } from './support/wire.ts'
+import type { RawClient } from './support/raw-client.ts'
+import { connect, pingreq, publish, puback, pubrec, pubrel, subscribe, unsubscribe } from './support/wire.ts'
+import type { ConnectFields } from './support/wire.ts'
 
 function delayed(seed: number): DelayedPersistence {
   return new DelayedPersistence(new MemoryPersistence(), seed)
@@ -317,3 +319,89 @@ for (const method of ['read', 'claim'] as const) {
     server.errors.length = 0
   })
 }
+
+describe('claims of shared messages that are on their way', () => {
+  /** A client of both `a`, by a group, and `b`. */
+  async function member(server: TestBroker, fields: ConnectFields): Promise<RawClient> {
+    const client = await server.connect({ ...fields, clientId: 'm' })
+    await client.subscribe(['$share/g/a', 1], ['b', 1])
+    return client
+  }
+  const kinds = [
+    { title: 'a stored session', properties: property.sessionExpiryInterval(60) },
+    { title: 'a session that ends with its connection', properties: [] },
+  ]
+
+  for (const { title, properties } of kinds) {
+    const narrow = { properties: [...properties, ...property.receiveMaximum(1)] }
+
+    test(`count for Receive Maximum, for ${title} [MQTT5-3.3.4-9]`, async () => {
+      const { server, store } = await held()
+      const client = await member(server, narrow)
+      store.hold('claim')
+      await server.broker.publish({ topic: 'a', qos: 1, payload: 'shared' })
+      while (store.held('claim') < 1) await new Promise(setImmediate)
+      await server.broker.publish({ topic: 'b', qos: 1, payload: 'plain' })
+      store.letGo('claim')
+      for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate)
+      const seen: string[] = []
+      for (const _ of [1, 2]) {
+        const { id, payload } = await client.nextPublish()
+        await client.expectNothing()
+        seen.push(payload)
+        client.send(puback(id))
+      }
+      expect(seen.toSorted()).toEqual(['plain', 'shared'])
+    })
+
+    test.each([1, 2, 3, 4, 5, 6])(`lose nothing that came before them, for ${title}, seed %i`, async seed => {
+      const store = delayed(seed)
+      const server = await startBroker({ persistence: store })
+      const client = await member(server, narrow)
+      for (const topic of ['a', 'b', 'b', 'a', 'b']) void server.broker.publish({ topic, qos: 1 })
+      for (let count = 0; count < 5; count += 1) {
+        const { id } = await client.nextPublish()
+        await client.expectNothing()
+        client.send(puback(id))
+      }
+    })
+
+    test(`are acknowledged like others although later messages overtake them, for ${title}`, async () => {
+      const { server, store } = await held()
+      const client = await member(server, { properties: [...properties, ...property.receiveMaximum(2)] })
+      for (let round = 0; round < 3; round += 1) {
+        store.hold('claim')
+        await server.broker.publish({ topic: 'a', qos: 1 })
+        while (store.held('claim') < 1) await new Promise(setImmediate)
+        await server.broker.publish({ topic: 'b', qos: 1 })
+        const first = await client.nextPublish()
+        store.letGo('claim')
+        client.send(puback(first.id), puback((await client.nextPublish()).id))
+        await client.ping()
+      }
+    })
+  }
+
+  test('by a member that leaves meanwhile leave the message to the others', async () => {
+    const { server, store } = await held()
+    const leaving = await server.connect({ clientId: 'x' })
+    await leaving.subscribe(['$share/g/a', 1])
+    const staying = await server.connect({ clientId: 'y' })
+    await staying.subscribe(['$share/g/a', 1])
+    for (const order of [['unsubscribe', 'claim'] as const, ['claim', 'unsubscribe'] as const]) {
+      store.hold('unsubscribe')
+      store.hold('claim')
+      leaving.send(unsubscribe({ filters: ['$share/g/a'] }))
+      while (store.held('unsubscribe') < 1) await new Promise(setImmediate)
+      await server.broker.publish({ topic: 'a', qos: 1 })
+      while (store.held('claim') < 1) await new Promise(setImmediate)
+      for (const method of order) {
+        store.letGo(method)
+        for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate)
+      }
+      staying.send(puback((await staying.nextPublish()).id))
+      expect((await leaving.next()).type).toBe('unsuback')
+      await leaving.subscribe(['$share/g/a', 1])
+    }
+  })
+})

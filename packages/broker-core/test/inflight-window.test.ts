@@ -49,6 +49,22 @@ test('a gap of sequences costs nothing once the window is empty', () => {
   expect(window.open).toBe(0)
 })
 
+test('messages that pass each other are found like others', () => {
+  const window = new InflightWindow(0)
+  window.add(20, Inflight.puback)
+  for (const sequence of [18, 3, 25, 19]) window.add(sequence, Inflight.puback)
+  expect(window.nextSequence).toBe(26)
+  for (const sequence of [20, 3, 19, 25, 18]) {
+    expect(window.find(InflightWindow.packetId(sequence))).toBe(sequence)
+    window.finish(sequence)
+    expect(window.find(InflightWindow.packetId(sequence))).toBe(-1)
+  }
+  expect(window.open).toBe(0)
+  window.add(65_536, Inflight.puback)
+  expect(window.hasRoom(9, 2)).toBe(true)
+  expect(window.hasRoom(9, 1)).toBe(false)
+})
+
 describe.each([1, 2, 3])('seed %i', seed => {
   test('behaves like a map of sequence to state', () => {
     const random = new Random(seed)
