@@ -72,12 +72,12 @@ export class RetainedFeeds {
     const stored = this.#engine.persistence.enqueue(session.handle, [delivery])
     if (!isPromise(stored)) return
     this.#storing = true
-    const resumed = stored.finally(() => {
-      this.#storing = false
-    })
-    this.#engine.watch(
-      resumed.then(() => this.pump()),
-      'enqueue',
-    )
+    stored
+      .finally(() => {
+        this.#storing = false
+      })
+      .then(() => this.pump())
+      // Not left out: a client that subscribes again gets all of them.
+      .catch((error: unknown) => session.connection.fail(error))
   }
 }

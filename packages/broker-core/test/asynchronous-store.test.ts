@@ -154,6 +154,17 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     expect(frames.some(({ type }) => type === 'suback')).toBe(false)
   })
 
+  versionTest('a retained message that the store refuses to queue is not left out: the connection ends', async () => {
+    const { server, store } = await held()
+    for (const payload of ['1', '2'])
+      await server.broker.publish({ topic: `a/${payload}`, payload, qos: 1, retain: true })
+    const client = await server.connect({ ...lasting, clientId: 'c' })
+    store.fail('enqueue', new Error('disk full'))
+    await client.subscribe(['a/+', 1])
+    const frames = await client.closed()
+    expect(frames.some(({ type }) => type === 'publish')).toBe(false)
+  })
+
   versionTest('a store that cannot open a session refuses the CONNECT', async () => {
     const { server, store } = await held()
     store.fail('openSession', new Error('unreachable'))
