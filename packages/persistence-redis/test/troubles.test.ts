@@ -1,4 +1,4 @@
-import type { Message, OpenSessionRequest, PersistenceHost, SessionHandle, Subscription, Will } from '@x/contract'
+import type { Message, OpenSessionRequest, Subscription, Will } from '@x/contract'
 import { RedisConnection } from '@x/redis-connection'
 import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'
 import type { SpawnedRedis } from '@x/redis-connection/testing'
