@@ -16,6 +16,7 @@ export interface Ending {
 }
 
 interface Pending {
+  readonly qos: number
   readonly begin: () => Ending | undefined
   isStored: boolean
   isEmitted: boolean
@@ -32,6 +33,7 @@ export class Acceptance {
   #waiting: Pending | undefined
   #last: Pending | undefined
   #size = 0
+  #atLeastOnce = 0
   #routing = false
   #answering = false
 
@@ -39,19 +41,22 @@ export class Acceptance {
     this.#connection = connection
   }
 
-  get size(): number {
-    return this.#size
+  /** Of QoS 1. */
+  get atLeastOnce(): number {
+    return this.#atLeastOnce
   }
 
   /** Calls `begin` once `stored`, which does not reject, has settled and everything before it is being delivered; undefined: that was
    * all. */
   add<Outcome>(
+    qos: number,
     stored: Promise<Outcome> | undefined,
     begin: (outcome: Outcome | undefined) => Ending | undefined,
   ): void {
     const connection = this.#connection
     let outcome: Outcome | undefined
     const pending: Pending = {
+      qos,
       begin: () => begin(outcome),
       isStored: stored === undefined,
       isEmitted: false,
@@ -63,6 +68,7 @@ export class Acceptance {
     this.#last = pending
     this.#waiting ??= pending
     this.#size += 1
+    if (qos === 1) this.#atLeastOnce += 1
     if (this.#size >= connection.engine.receiveMaximum) connection.hold(Hold.pending)
     if (stored === undefined) this.#advance()
     else {
@@ -140,6 +146,7 @@ export class Acceptance {
     this.#first = pending.next
     if (this.#first === undefined) this.#last = undefined
     this.#size -= 1
+    if (pending.qos === 1) this.#atLeastOnce -= 1
     const connection = this.#connection
     if (this.#size === 0 && connection.pending === this) connection.pending = undefined
     connection.release(Hold.pending)

@@ -190,7 +190,7 @@ function authorized(request: Request): MaybePromise<void> {
   }
   if (!isPromise(stored) && connection.pending === undefined) return complete(request, stored)
   connection.pending ??= new Acceptance(connection)
-  connection.pending.add(settle(stored), outcome => {
+  connection.pending.add(qos, settle(stored), outcome => {
     if (typeof outcome === 'number') return begin(request, outcome)
     notStored(request, outcome?.error)
     return undefined
@@ -207,7 +207,7 @@ function acknowledgeAgain(request: Request): void {
     const answer = (): void => {
       if (session.received.has(messageId)) acknowledge(request, true)
     }
-    connection.pending.add(undefined, () => ({ answer, failed: error => connection.fail(error) }))
+    connection.pending.add(2, undefined, () => ({ answer, failed: error => connection.fail(error) }))
   }
 }
 
@@ -223,7 +223,7 @@ async function settle(stored: MaybePromise<number>): Promise<number | { readonly
 /** [MQTT5-3.3.4-7]; also keeps QoS 2 ids that are never released from growing without end. */
 function checkReceiveMaximum(connection: Connection, session: Session, qos: number): void {
   const limit = connection.engine.receiveMaximum
-  const open = session.received.size + (connection.version === 5 ? (connection.pending?.size ?? 0) : 0)
+  const open = session.received.size + (connection.version === 5 ? (connection.pending?.atLeastOnce ?? 0) : 0)
   if (open < limit) return
   const what = qos === 2 ? 'inbound QoS 2 messages already awaiting PUBREL' : 'inbound messages already unacknowledged'
   throw new BrokerError('RECEIVE_MAXIMUM_EXCEEDED', {
@@ -237,20 +237,20 @@ function complete(request: Request, stored: number): void {
   const { connection, publication } = request
   const begun = connection.engine.begin(publication, connection, stored)
   if (typeof begun !== 'boolean') {
-    wait(connection, endingOf(request, begun))
+    wait(request, endingOf(request, begun))
     return
   }
   const routed = connection.engine.report(publication, connection)
   if (isPromise(routed)) {
     const answer = (): void => acknowledge(request, begun)
-    wait(connection, { routed, answer, failed: error => notFinished(request, error) })
+    wait(request, { routed, answer, failed: error => notFinished(request, error) })
   } else acknowledge(request, begun)
 }
 
 /** What comes next is not acted on, or not acknowledged, before this. */
-function wait(connection: Connection, ending: Ending): void {
+function wait({ connection, qos }: Request, ending: Ending): void {
   connection.pending = new Acceptance(connection)
-  connection.pending.add(undefined, () => ending)
+  connection.pending.add(qos, undefined, () => ending)
 }
 
 /** The same as `complete` for one that was waiting. */
