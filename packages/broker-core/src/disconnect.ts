@@ -45,6 +45,9 @@ export function endSession(connection: Connection, before: Phase, ending: Ending
 function closeSession(connection: Connection, session: Session, wantsWill: boolean): void {
   const { engine, sessionExpiryInterval } = connection
   session.close()
+  if (session.stored && connection.pending !== undefined) {
+    engine.unfinished.add(session.clientId, connection.pending.ended)
+  }
   for (const subscription of session.subscriptions.values()) engine.router.removeSession(subscription.filter, session)
   for (const group of session.groups ?? []) {
     group.remove(session)

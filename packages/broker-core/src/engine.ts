@@ -39,6 +39,7 @@ import { Router } from './router.ts'
 import { Routes } from './routes.ts'
 import type { Plan } from './router.ts'
 import { SharedGroup } from './shared-group.ts'
+import { UnfinishedPublishes } from './unfinished-publishes.ts'
 
 /** ms between two looks for expired sessions and delayed wills. */
 const sweepInterval = 1000
@@ -77,6 +78,7 @@ export class Engine implements Deadlined, PersistenceHost {
   /** The holder of each client identifier. */
   readonly clients: Map<string, Connection> = new Map()
   readonly groups: Map<string, SharedGroup> = new Map()
+  readonly unfinished: UnfinishedPublishes = new UnfinishedPublishes()
   readonly presence: Presence
   readonly hookCalls: HookCalls
 

@@ -11,8 +11,8 @@ export interface Ending {
   readonly emitted?: MaybePromise<unknown>
   /** Acknowledges it. */
   readonly answer: () => MaybePromise<void>
-  /** Called instead when one of them has failed; what it throws ends the connection. */
-  readonly failed: (error: unknown) => void
+  /** Called instead when other brokers can't get it; what it throws ends the connection. */
+  readonly unsent?: (error: unknown) => void
 }
 
 interface Pending {
@@ -36,6 +36,9 @@ export class Acceptance {
   #atLeastOnce = 0
   #routing = false
   #answering = false
+  /** Made when somebody waits for it. */
+  #ended: Promise<void> | undefined
+  #end: (() => void) | undefined
 
   constructor(connection: Connection) {
     this.#connection = connection
@@ -44,6 +47,14 @@ export class Acceptance {
   /** Of QoS 1. */
   get atLeastOnce(): number {
     return this.#atLeastOnce
+  }
+
+  /** Settles when there are none any more. */
+  get ended(): Promise<void> {
+    this.#ended ??= new Promise(resolve => {
+      this.#end = resolve
+    })
+    return this.#ended
   }
 
   /** Calls `begin` once `stored`, which does not reject, has settled and everything before it is being delivered; undefined: that was
@@ -102,15 +113,23 @@ export class Acceptance {
     else pending.isEmitted = true
   }
 
-  async #wait(pending: Pending, { routed, emitted, failed }: Ending): Promise<void> {
+  async #wait(pending: Pending, { routed, emitted, unsent }: Ending): Promise<void> {
+    if (isPromise(routed)) {
+      this.#routing = true
+      routed.then(
+        () => this.#routed(),
+        () => this.#routed(),
+      )
+    }
     try {
-      if (isPromise(routed)) {
-        this.#routing = true
-        // Looked after from the start, whichever settles first.
-        await Promise.all([routed.finally(() => this.#routed()), emitted])
-      } else await emitted
+      await emitted
+      try {
+        await routed
+      } catch (error) {
+        pending.answer = () => this.#connection.fail(error)
+      }
     } catch (error) {
-      pending.answer = () => failed(error)
+      pending.answer = () => unsent?.(error)
     }
     pending.isEmitted = true
     this.#advance()
@@ -148,7 +167,10 @@ export class Acceptance {
     this.#size -= 1
     if (pending.qos === 1) this.#atLeastOnce -= 1
     const connection = this.#connection
-    if (this.#size === 0 && connection.pending === this) connection.pending = undefined
+    if (this.#size === 0) {
+      if (connection.pending === this) connection.pending = undefined
+      this.#end?.()
+    }
     connection.release(Hold.pending)
   }
 }

@@ -198,16 +198,18 @@ function authorized(request: Request): MaybePromise<void> {
   return undefined
 }
 
-/** The message is ours already; only the acknowledgement was lost ([MQTT5-4.3.3-10]). While it is still on its way to the
- * store, so is its acknowledgement. */
+/** The message is ours already; only the acknowledgement was lost ([MQTT5-4.3.3-10]). While it is still on its way to the store or
+ * to other brokers, so is its acknowledgement. */
 function acknowledgeAgain(request: Request): void {
   const { connection, session, messageId } = request
-  if (connection.pending === undefined) acknowledge(request, true)
+  const unfinished = connection.engine.unfinished.of(session.clientId)
+  if (connection.pending === undefined && unfinished === undefined) acknowledge(request, true)
   else {
     const answer = (): void => {
       if (session.received.has(messageId)) acknowledge(request, true)
     }
-    connection.pending.add(2, undefined, () => ({ answer, failed: error => connection.fail(error) }))
+    connection.pending ??= new Acceptance(connection)
+    connection.pending.add(2, undefined, () => ({ emitted: unfinished, answer }))
   }
 }
 
@@ -243,7 +245,7 @@ function complete(request: Request, stored: number): void {
   const routed = connection.engine.report(publication, connection)
   if (isPromise(routed)) {
     const answer = (): void => acknowledge(request, begun)
-    wait(request, { routed, answer, failed: error => notFinished(request, error) })
+    wait(request, { routed, answer })
   } else acknowledge(request, begun)
 }
 
@@ -264,14 +266,19 @@ function endingOf(request: Request, { routed, emitted, reached }: Begun): Ending
   const { connection, publication } = request
   const answer = (): MaybePromise<void> =>
     after(connection.engine.report(publication, connection), () => acknowledge(request, reached))
-  return { routed, emitted, answer, failed: error => notFinished(request, error) }
+  return { routed, emitted, answer, unsent: error => notSent(request, error) }
 }
 
-/** Another broker could not get it: not acknowledged, so that the client sends it again. That id is free then. */
-function notFinished({ connection, session, messageId, qos }: Request, error: unknown): void {
-  if (!isQuotaExceeded(error) || connection.version !== 5 || qos === 0) throw error
-  if (session.removeReceived(messageId) && session.stored)
-    connection.engine.watch(connection.engine.persistence.complete(session.handle, messageId), 'complete')
+/** Another broker could not get it: not acknowledged, so that the client sends it again, and it is published again. */
+function notSent({ connection, session, messageId, qos }: Request, error: unknown): void {
+  const { engine, version } = connection
+  // Where the client has come back meanwhile, it waits for the acknowledgement there.
+  const current = engine.clients.get(session.clientId)?.session
+  if (qos === 2 && current?.removeReceived(messageId) === true) {
+    if (current.stored) engine.watch(engine.persistence.complete(current.handle, messageId), 'complete')
+    if (current !== session) current.connection.fail(error)
+  }
+  if (!isQuotaExceeded(error) || version !== 5 || qos === 0) throw error
   refuseWith(connection, { messageId, qos }, toError(error), ReasonCode.quotaExceeded)
 }
 

@@ -304,3 +304,64 @@ test('a client that is still connecting is not closed when another broker says t
   emitter.host?.takenOver('x')
   await client.closedWith(0x8e)
 })
+
+for (const version of [4, 5] as const) {
+  test(`a QoS 2 message that another broker could not get is published when its client sends it again; version ${version}`, async () => {
+    const { emitter, connect } = await start()
+    const fields = version === 5 ? lasting : { version, cleanStart: false }
+    const client = await connect({ clientId: 'x', ...fields })
+    emitter.publishing = async ({ topic }) => (topic === 'a' ? Promise.reject(new Error('out of reach')) : undefined)
+    client.publish({ topic: 'a', qos: 2, id: 1, payload: 'one' })
+    expect((await client.closed()).some(({ type }) => type === 'pubrec')).toBe(false)
+    emitter.publishing = () => undefined
+    const again = await connect({ clientId: 'x', ...fields })
+    again.publish({ topic: 'a', qos: 2, id: 1, dup: true, payload: 'one' })
+    await again.nextAck('pubrec', 1)
+    expect(emitter.published.filter(({ topic }) => topic === 'a')).toHaveLength(2)
+  })
+}
+
+test('a QoS 2 message that is still on its way to other brokers is not acknowledged to its client’s next connection before, and sent once', async () => {
+  const { emitter, connect, drop } = await start()
+  const sent: (() => void)[] = []
+  emitter.publishing = ({ topic }) =>
+    topic === 'a' ? new Promise<void>(resolve => void sent.push(resolve)) : undefined
+  let client = await connect({ clientId: 'x', ...lasting })
+  client.publish({ topic: 'a', qos: 2, id: 1, payload: 'one' })
+  while (sent.length < 1) await new Promise(setImmediate)
+  for (let time = 0; time < 2; time += 1) {
+    await drop(client)
+    client = await connect({ clientId: 'x', ...lasting })
+    client.publish({ topic: 'a', qos: 2, id: 1, dup: true, payload: 'one' })
+    await client.expectNothing()
+  }
+  sent[0]?.()
+  await client.nextAck('pubrec', 1)
+  expect(sent).toHaveLength(1)
+  await drop(client)
+  client = await connect({ clientId: 'x', ...lasting })
+  client.publish({ topic: 'a', qos: 2, id: 1, dup: true, payload: 'one' })
+  await client.nextAck('pubrec', 1)
+})
+
+test('one that then can’t be brought to other brokers is published again', async () => {
+  const { emitter, connect, drop } = await start()
+  const sent: (() => void)[] = []
+  emitter.publishing = ({ topic }) =>
+    topic === 'a' ? new Promise<void>((_, reject) => void sent.push(() => reject(new Error('no')))) : undefined
+  const first = await connect({ clientId: 'x', ...lasting })
+  first.publish({ topic: 'a', qos: 2, id: 1, payload: 'one' })
+  while (sent.length < 1) await new Promise(setImmediate)
+  await drop(first)
+  const second = await connect({ clientId: 'x', ...lasting })
+  second.publish({ topic: 'a', qos: 2, id: 1, dup: true, payload: 'one' })
+  await second.ping()
+  sent[0]?.()
+  await second.closedWith(0x80)
+  emitter.publishing = () => undefined
+  const third = await connect({ clientId: 'x', ...lasting })
+  const before = emitter.published.length
+  third.publish({ topic: 'a', qos: 2, id: 1, dup: true, payload: 'one' })
+  await third.nextAck('pubrec', 1)
+  expect(emitter.published).toHaveLength(before + 1)
+})

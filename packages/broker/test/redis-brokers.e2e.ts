@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import { RedisEmitter } from '@x/emitter-redis'
 import { MemoryPersistence } from '@x/persistence-memory'
 import { hasRedisServer } from '@x/redis-connection/testing'
 import type { IPublishPacket, MqttClient } from 'mqtt'
@@ -225,6 +227,37 @@ describe.skipIf(!hasRedisServer())('one half in Redis (apt-get install redis-ser
     for (const qos of [0, 1, 2] as const) await publisher.publishAsync('a', `${qos}`, { qos })
     for (const payloads of await afterwards(publisher, received)) expect(payloads.toSorted()).toEqual(['0', '1', '2'])
   })
+
+  test('QoS 2: stored, while the emitter can’t reach its Redis: acknowledged when it can, to whichever connection, and delivered once', async () => {
+    const [store, between] = [await redisServer(), await redisServer()]
+    const serveWith = async (): Promise<Served> =>
+      serve(store.url, { emitter: new RedisEmitter({ redis: between.url, commandTimeout: 300 }) })
+    const [one, other] = [await serveWith(), await serveWith()]
+    const clean = await connected(other.url)
+    const stored = await connected(other.url, { ...persistent, clientId: 'stored' })
+    for (const subscriber of [clean, stored]) await subscriber.subscribeAsync('a', { qos: 2 })
+    const received = [collect(clean), collect(stored)]
+    const publisher = await connected(one.url, { ...persistent, clientId: 'publisher', reconnectPeriod: 10 })
+    await publisher.publishAsync('a', 'before', { qos: 2 })
+    between.process.kill('SIGSTOP')
+    closing.push(async () => between.process.kill('SIGCONT'))
+    let isComplete = false
+    const publishing = publisher.publishAsync('a', 'x', { qos: 2 }).then(() => (isComplete = true))
+    await expect.poll(() => received[1]).toContain('x')
+    // Longer than the emitter's commandTimeout. Then the client sends it again, right after CONNACK.
+    await delay(500)
+    const back = once(publisher, 'packetreceive')
+    publisher.stream.destroy()
+    await back
+    await delay(200)
+    expect(isComplete).toBe(false)
+    between.process.kill('SIGCONT')
+    await publishing
+    expect(await afterwards(publisher, received)).toEqual([
+      ['before', 'x'],
+      ['before', 'x'],
+    ])
+  }, 15_000)
 
   test('a store in Redis with an emitter that is given', async () => {
     const redis = await redisServer()

@@ -6,6 +6,7 @@ import { Announcements } from './announcements.ts'
 import type { EmitterCounters } from './emitter-counters.ts'
 import { EmitterError, emitterErrorOf } from './emitter-error.ts'
 import { library } from './functions/library.ts'
+import { HeldMessages } from './held-messages.ts'
 import { Inbox } from './inbox.ts'
 import type { StreamEntry } from './inbox.ts'
 import { OutgoingMessages } from './outgoing-messages.ts'
@@ -18,8 +19,6 @@ import { RouteTable, routeName } from './route-table.ts'
 const schema = '1'
 /** Milliseconds after which a broker that did not renew is taken for dead. */
 export const leaseDuration = 10_000
-/** Milliseconds until Redis is asked again where the log of routes ends. */
-const retryDelay = 100
 
 export interface OpenEmitterParts {
   readonly host: EmitterHost
@@ -49,11 +48,9 @@ export class OpenEmitter {
   readonly #announcements = new Announcements()
   readonly #inbox: Inbox
   readonly #outgoing: OutgoingMessages
+  readonly #held: HeldMessages
   /** To whom, and up to which entry of the log, this turn has something to confirm. */
   readonly #toConfirm = new Map<string, number>()
-  /** Messages of QoS 1 and 2 that wait until the routes of the others are known, and what they wait for. */
-  #waiting = 0
-  #knowing: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #joining: Promise<void> | undefined
   /** Redis may not have all own routes. */
@@ -85,6 +82,11 @@ export class OpenEmitter {
       brokerId: host.brokerId,
       table: this.#table,
       baseOf: other => this.#baseOf(other),
+    })
+    this.#held = new HeldMessages({
+      ...parts,
+      know: async () => this.#following.renew(),
+      publish: message => this.#outgoing.publish(message),
     })
     this.#log = new RouteLog({
       instance,
@@ -141,8 +143,8 @@ export class OpenEmitter {
   /** Undefined: there is nothing to wait for. */
   publish(message: Message): Promise<void> | undefined {
     // Of QoS 1 and 2 no subscriber may be missed, so that what is known of the routes must be reliable.
-    if (message.qos === 0 || (this.#waiting === 0 && this.#following.isReliable)) return this.#outgoing.publish(message)
-    return this.#publishLater(keepMessage(message))
+    if (message.qos === 0 || (this.#held.isEmpty && this.#following.isReliable)) return this.#outgoing.publish(message)
+    return this.#held.publish(keepMessage(message))
   }
 
   addRoute(filter: string, maximumQoS: 0 | 2): Promise<void> | undefined {
@@ -209,6 +211,7 @@ export class OpenEmitter {
   #end(): void {
     this.#closed = true
     if (this.#timer !== undefined) clearTimeout(this.#timer)
+    this.#held.close()
     this.#inbox.close()
     this.#table.close()
     this.#confirmations.close()
@@ -247,34 +250,6 @@ export class OpenEmitter {
     else isKnown = await this.#log.check(id.toString(), number, appliedBefore)
     this.#lost = false
     return isKnown
-  }
-
-  async #publishLater(message: Message): Promise<void> {
-    this.#waiting += 1
-    try {
-      await (this.#knowing ??= this.#know().finally(() => {
-        this.#knowing = undefined
-      }))
-    } finally {
-      this.#waiting -= 1
-    }
-    await this.#outgoing.publish(message)
-  }
-
-  /** Answers when the routes of the others are known.
-   * @throws EmitterError when that was not to be had for `sendTimeout` */
-  async #know(): Promise<void> {
-    const until = Date.now() + this.#parts.sendTimeout
-    for (;;) {
-      let reason = new EmitterError('UNAVAILABLE', { message: 'the routes of the other brokers are not known' })
-      try {
-        if (await this.#following.renew()) return
-      } catch (error) {
-        reason = emitterErrorOf(error)
-      }
-      if (Date.now() >= until || this.#closed) throw reason
-      await new Promise(resolve => void setTimeout(resolve, retryDelay).unref())
-    }
   }
 
   /** The others have forgotten this broker: they are told again. */

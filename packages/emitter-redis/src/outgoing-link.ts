@@ -1,7 +1,6 @@
 import { deferred } from './deferred.ts'
 import type { Deferred } from './deferred.ts'
-import type { EmitterError } from './emitter-error.ts'
-import { emitterErrorOf } from './emitter-error.ts'
+import { EmitterError, emitterErrorOf } from './emitter-error.ts'
 import type { EmitterCounters } from './emitter-counters.ts'
 import { makeFrame } from './message-frame.ts'
 
@@ -18,9 +17,9 @@ export interface LinkHost {
   /** This broker's life. */
   readonly instance: string
   readonly counters: EmitterCounters
-  /** Bytes of QoS 0 frames without an answer. */
+  /** Bytes of QoS 0 frames without an answer; of QoS 2 frames whose time is over, too. */
   readonly maximumOutgoingBytes: number
-  /** Milliseconds that a QoS 1 or 2 frame is tried for. */
+  /** Milliseconds that a QoS 1 message is tried for. */
   readonly sendTimeout: number
   /** Puts a frame into the other broker's inbox. `lowest`: the lowest number that is still waited for. */
   send(number: number, lowest: number, frame: Buffer): Promise<number>
@@ -37,20 +36,25 @@ interface NumberedFrame {
   readonly number: number
   readonly bytes: Buffer
   readonly since: number
-  readonly answer: Deferred
+  /** Of its messages of QoS 1; undefined: it has none, or they were refused. */
+  atLeastOnce: Deferred | undefined
+  /** Of its messages of QoS 2. */
+  readonly exactlyOnce: Deferred | undefined
   reason: EmitterError | undefined
 }
 
 /** Messages for one other broker. All of one turn travel in one frame (or several, when they are large).
  *
  * Frames of QoS 1 and 2 are numbered, and Redis takes each once and in its turn: what failed is sent again, with all that came after
- * it, until it is there, the other broker is gone, or its time is over. */
+ * it, until it is there, the other broker is gone, or its time is over. While nobody knows whether Redis has taken it, the time of
+ * QoS 2 does not end: their publishers would send them again to those who have them. */
 export class OutgoingLink {
   readonly #host: LinkHost
   #records: Buffer[] = []
   #recordBytes = 0
-  /** Of the frame that is being filled, once it has a message of QoS 1 or 2. */
-  #answer: Deferred | undefined
+  /** Of the frame that is being filled, once it has a message of QoS 1, or of QoS 2. */
+  #atLeastOnce: Deferred | undefined
+  #exactlyOnce: Deferred | undefined
   #numbered = 0
   /** Without an answer, ascending. */
   readonly #waiting = new Set<NumberedFrame>()
@@ -59,7 +63,8 @@ export class OutgoingLink {
   #failing = false
   #timer: NodeJS.Timeout | undefined
   #saidBytes = 0
-  #closed = false
+  /** Undefined: the other broker is there. `gone`: it is not. An error: this one is not any more. */
+  #end: 'gone' | EmitterError | undefined
 
   constructor(host: LinkHost) {
     this.#host = host
@@ -67,7 +72,7 @@ export class OutgoingLink {
 
   /** Adds a message to this turn's frame. */
   add(record: Buffer): void {
-    if (this.#closed) return
+    if (this.#end !== undefined) return
     if (this.#records.length === 0) this.#host.turnHasMessages(this)
     this.#records.push(record)
     this.#recordBytes += record.length
@@ -75,34 +80,43 @@ export class OutgoingLink {
   }
 
   /** The same; answers when it is in the other broker's inbox, or that broker is gone. */
-  addAtLeastOnce(record: Buffer): Promise<void> {
-    if (this.#closed) return Promise.resolve()
-    this.#answer ??= deferred()
-    const { promise } = this.#answer
+  addNumbered(record: Buffer, qos: 1 | 2): Promise<void> {
+    if (this.#end !== undefined) return this.#end === 'gone' ? Promise.resolve() : Promise.reject(this.#end)
+    const { promise } = qos === 1 ? (this.#atLeastOnce ??= deferred()) : (this.#exactlyOnce ??= deferred())
     this.add(record)
     return promise
   }
 
   flush(): void {
-    const [records, answer] = [this.#records, this.#answer]
+    const [records, atLeastOnce, exactlyOnce] = [this.#records, this.#atLeastOnce, this.#exactlyOnce]
     if (records.length === 0) return
     this.#records = []
     this.#recordBytes = 0
-    this.#answer = undefined
+    this.#atLeastOnce = undefined
+    this.#exactlyOnce = undefined
     const frame = makeFrame(this.#host.instance, records)
     this.#host.counters.sent += records.length
-    if (answer === undefined) void this.#say(frame, records.length)
-    else this.#enqueue(frame, answer)
+    if (atLeastOnce === undefined && exactlyOnce === undefined) void this.#say(frame, records.length)
+    else this.#enqueue(frame, atLeastOnce, exactlyOnce)
   }
 
   /** The other broker is gone: there is nobody left to bring anything to. */
   close(): void {
-    this.#closed = true
+    this.#stop('gone')
+    for (const frame of this.#waiting) this.#settle(frame, undefined)
+  }
+
+  /** This broker goes: what Redis does not have by now is brought to nobody. */
+  abandon(): void {
+    const error = new EmitterError('UNAVAILABLE', { message: 'the emitter was closed before Redis had the message' })
+    this.#stop(error)
+    for (const frame of this.#waiting) this.#settle(frame, frame.reason ?? error)
+  }
+
+  #stop(end: 'gone' | EmitterError): void {
+    this.flush()
+    this.#end = end
     if (this.#timer !== undefined) clearTimeout(this.#timer)
-    this.#answer?.resolve()
-    for (const { answer } of this.#waiting) answer.resolve()
-    this.#waiting.clear()
-    this.#records = []
   }
 
   async #say(frame: Buffer, messages: number): Promise<void> {
@@ -121,9 +135,16 @@ export class OutgoingLink {
     }
   }
 
-  #enqueue(bytes: Buffer, answer: Deferred): void {
+  #enqueue(bytes: Buffer, atLeastOnce: Deferred | undefined, exactlyOnce: Deferred | undefined): void {
     this.#numbered += 1
-    const frame = { number: this.#numbered, bytes, since: Date.now(), answer, reason: undefined }
+    const frame = {
+      number: this.#numbered,
+      bytes,
+      since: performance.now(),
+      atLeastOnce,
+      exactlyOnce,
+      reason: undefined,
+    }
     this.#waiting.add(frame)
     if (!this.#failing) void this.#send(frame)
   }
@@ -142,7 +163,7 @@ export class OutgoingLink {
       else this.#settle(frame, error)
     } finally {
       this.#underWay -= 1
-      if (this.#failing && this.#underWay === 0 && !this.#closed) {
+      if (this.#failing && this.#underWay === 0 && this.#end === undefined) {
         this.#timer ??= setTimeout(() => this.#sendAgain(), retryDelay)
       }
     }
@@ -150,10 +171,14 @@ export class OutgoingLink {
 
   #settle(frame: NumberedFrame, error: EmitterError | undefined): void {
     if (!this.#waiting.delete(frame)) return
-    if (error === undefined) frame.answer.resolve()
-    else {
+    const { atLeastOnce, exactlyOnce } = frame
+    if (error === undefined) {
+      atLeastOnce?.resolve()
+      exactlyOnce?.resolve()
+    } else {
       this.#host.counters.refused += 1
-      frame.answer.reject(error)
+      atLeastOnce?.reject(error)
+      exactlyOnce?.reject(error)
     }
   }
 
@@ -166,10 +191,27 @@ export class OutgoingLink {
   #sendAgain(): void {
     this.#timer = undefined
     this.#failing = false
-    const tooOld = Date.now() - this.#host.sendTimeout
-    // Without a reason there was no inbox all the time.
-    for (const frame of this.#waiting) if (frame.since <= tooOld) this.#settle(frame, frame.reason)
+    const tooOld = performance.now() - this.#host.sendTimeout
+    let kept = 0
+    for (const frame of this.#waiting) {
+      if (frame.since > tooOld) break
+      // Without a reason there was no inbox all the time.
+      const mayBeThere = frame.reason?.code === 'UNAVAILABLE' && frame.exactlyOnce !== undefined
+      if (!mayBeThere || kept + frame.bytes.length > this.#host.maximumOutgoingBytes) this.#settle(frame, frame.reason)
+      else {
+        kept += frame.bytes.length
+        this.#refuseAtLeastOnce(frame, frame.reason)
+      }
+    }
     for (const frame of this.#waiting) void this.#send(frame)
+  }
+
+  /** Those of QoS 1 are sent again by their publishers. */
+  #refuseAtLeastOnce(frame: NumberedFrame, reason: EmitterError | undefined): void {
+    if (frame.atLeastOnce === undefined || reason === undefined) return
+    this.#host.counters.refused += 1
+    frame.atLeastOnce.reject(reason)
+    frame.atLeastOnce = undefined
   }
 }
 

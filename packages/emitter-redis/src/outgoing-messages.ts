@@ -50,8 +50,8 @@ export class OutgoingMessages {
     const [first] = plan.atLeastOnce
     if (first === undefined) return undefined
     const record = encodeMessage(message, this.#host.brokerId, [])
-    if (plan.atLeastOnce.length === 1) return first.link.addAtLeastOnce(record)
-    return Promise.all(plan.atLeastOnce.map(async ({ link }) => link.addAtLeastOnce(record))).then(() => undefined)
+    if (plan.atLeastOnce.length === 1) return first.link.addNumbered(record, qos)
+    return Promise.all(plan.atLeastOnce.map(async ({ link }) => link.addNumbered(record, qos))).then(() => undefined)
   }
 
   /** A new link to another broker. */

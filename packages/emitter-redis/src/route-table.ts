@@ -126,7 +126,7 @@ export class RouteTable {
   }
 
   close(): void {
-    for (const { link } of this.#brokers.values()) link.close()
+    for (const { link } of this.#brokers.values()) link.abandon()
     this.#brokers.clear()
   }
 
