@@ -294,11 +294,14 @@ export class Session implements SessionOwner, Recipient {
     const stored = this.#storedSequence(sequence)
     // PUBREL ends the client's memory of the id: if the store could still forget the PUBREC, the message would come twice.
     const released = stored === undefined ? undefined : this.engine.persistence.release(this.handle, stored)
-    if (!isPromise(released)) {
+    if (!isPromise(released) && this.#releasing === undefined) {
       writePubrel(this, messageId, 0)
       return
     }
-    this.#releasing = this.#pubrelAfter(Promise.all([this.#releasing, released]), messageId)
+    const releasing = this.#pubrelAfter(Promise.all([this.#releasing, released]), messageId).then(() => {
+      if (this.#releasing === releasing) this.#releasing = undefined
+    })
+    this.#releasing = releasing
   }
 
   async #pubrelAfter(stored: Promise<unknown>, messageId: number): Promise<void> {
@@ -412,10 +415,11 @@ export class Session implements SessionOwner, Recipient {
       this.#reading = true
       const taken = page.then(entries => {
         this.#reading = false
-        this.#takePage(entries, asked)
+        const hadRoom = this.#takePage(entries, asked)
         if (this.#refusedWhileReading) this.#behind = true
         this.#refusedWhileReading = false
-        return this.pump()
+        // Without room the next acknowledgement reads on.
+        if (hadRoom) this.pump()
       })
       this.engine.watch(
         taken.catch((error: unknown) => {

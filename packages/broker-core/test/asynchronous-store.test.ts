@@ -1,5 +1,7 @@
+import { keepMessage } from '@x/contract'
+import type { QueueEntry } from '@x/contract'
 import { ManualClock } from '@x/contract/testing'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { DelayedPersistence } from './support/delayed-persistence.ts'
 import { eachVersion } from './support/each-version.ts'
 import { MemoryPersistence } from './support/memory-persistence.ts'
@@ -438,4 +440,54 @@ test('while the store is at it, QoS 0 and 2 messages count towards Receive Maxim
   client.publish({ topic: 'a', qos: 1, id: 10 })
   client.publish({ topic: 'a', qos: 1, id: 11 })
   await client.closedWith(0x93)
+
+test('PUBRELs keep the order of their PUBRECs although only some of them wait for the store (MQTT 5.0 §4.6)', async () => {
+  const { server, store } = await held()
+  const client = await server.connect({ clientId: 'c' })
+  await client.subscribe(['$share/g/a', 2], ['b', 2])
+  await server.broker.publish({ topic: 'a', qos: 2, payload: 'claimed' })
+  const claimed = await client.nextPublish()
+  await server.broker.publish({ topic: 'b', qos: 2, payload: 'plain' })
+  const plain = await client.nextPublish()
+  store.hold('release')
+  client.send(pubrec(claimed.id), pubrec(plain.id))
+  await untilHeld(store, 1, 'release')
+  await client.expectNothing()
+  store.letGo('release')
+  await client.nextAck('pubrel', claimed.id)
+  await client.nextAck('pubrel', plain.id)
+})
+
+test('a queue that cannot go on for want of packet identifiers is not read again and again', async () => {
+  const memory = new MemoryPersistence()
+  const store = new DelayedPersistence(memory, 7)
+  const server = await startBroker({ persistence: store })
+  const entry = (sequence: number): QueueEntry => ({
+    sequence,
+    message: keepMessage({
+      topic: 'a',
+      payload: Buffer.from(`${sequence}`),
+      qos: 1,
+      retain: false,
+      properties: undefined,
+      expiresAt: undefined,
+      publisher: undefined,
+      brokerId: 'b',
+      brokerCounter: sequence,
+    }),
+    qos: 1,
+    retain: false,
+    subscriptionIdentifiers: undefined,
+    released: false,
+  })
+  // Both have the same identifier.
+  const entries = [entry(1), entry(65_536)]
+  memory.restoreSession({ clientId: 'c', subscriptions: [], entries, sentThrough: 0 })
+  const reads = vi.spyOn(memory, 'read')
+  const client = await server.connect({ clientId: 'c', cleanStart: false })
+  const first = await client.nextPublish()
+  for (let turn = 0; turn < 200; turn += 1) await new Promise(setImmediate)
+  expect(reads.mock.calls.length).toBeLessThan(5)
+  client.send(puback(first.id))
+  expect(await client.nextPublish()).toMatchObject({ payload: '65536', id: first.id })
 })
