@@ -279,13 +279,16 @@ export class Engine implements Deadlined, PersistenceHost {
   async #publishAuthorized(will: Will, publication: Publication, connection: Connection | undefined): Promise<void> {
     const now = this.clock.now()
     const packet = packetOf(publication, false, now)
+    let allowed: Publication
     try {
       await this.hooks.authorizePublish?.(connection?.client ?? null, packet)
+      allowed = republish(publication, packet, now)
+      if (allowed !== publication) parseTopicName(allowed.topic, { maximumLevels: this.options.maxTopicLevels })
     } catch (error) {
       this.#confirmWill(will)
       throw error
     }
-    await this.publish(republish(publication, packet, now), connection)
+    await this.publish(allowed, connection)
     this.#confirmWill(will)
   }
 

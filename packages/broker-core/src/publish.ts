@@ -12,6 +12,7 @@ import { Acceptance } from './pending-publishes.ts'
 import type { Ending } from './pending-publishes.ts'
 import { Publication } from './publication.ts'
 import { ReasonCode, codeFor } from './reason-code.ts'
+import { isReserved, topicReserved } from './reserved-topic.ts'
 import type { Session } from './session.ts'
 import { TopicAliases } from './topic-aliases.ts'
 
@@ -34,7 +35,7 @@ export function receivePublish(connection: Connection, reader: FrameReader): May
   engine.run.flush()
   checkAvailable(engine, frame)
   const topic = topicOf(connection, frame)
-  const restricted = isRestricted(topic) && engine.hooks.authorizePublish === undefined
+  const restricted = isReserved(topic) && engine.hooks.authorizePublish === undefined
   // While others wait, one of this topic may be among them: plans change, and with them the way.
   if (passable && !restricted && connection.pending === undefined) {
     const plan = engine.router.plan(topic)
@@ -62,11 +63,6 @@ function checkAvailable({ options }: Engine, frame: PublishFrame): void {
   }
 }
 
-/** `$SYS/` is the broker's own, unless a hook decides otherwise. */
-function isRestricted(topic: string): boolean {
-  return topic.charCodeAt(0) === 0x24 && topic.startsWith('$SYS/')
-}
-
 function topicOf(connection: Connection, frame: PublishFrame): string {
   const { interner, options } = connection.engine
   if (frame.topicAlias === 0) return interner.intern(frame.source, frame.topicStart, frame.topicEnd)
@@ -81,6 +77,7 @@ function topicOf(connection: Connection, frame: PublishFrame): string {
 function accept(connection: Connection, engine: Engine, frame: PublishFrame, topic: string): MaybePromise<void> {
   const session = connection.session as Session
   const { messageId, qos, dup } = frame
+  if (qos === 2 && session.received.has(messageId)) return acknowledgeAgain({ connection, session, messageId, qos })
   const publication = new Publication(
     topic,
     {
@@ -95,7 +92,7 @@ function accept(connection: Connection, engine: Engine, frame: PublishFrame, top
   const request: Request = { connection, session, publication, messageId, qos }
   const { authorizePublish } = engine.hooks
   if (authorizePublish === undefined) {
-    if (isRestricted(topic)) return refuse(request, notAuthorized(topic))
+    if (isReserved(topic)) return refuse(request, topicReserved(topic))
     return authorized(request)
   }
   const now = engine.clock.now()
@@ -137,14 +134,6 @@ function allowed(request: Request, packet: BrokerPacket, now: number): MaybeProm
   return authorized({ ...request, publication })
 }
 
-function notAuthorized(topic: string): BrokerError {
-  return new BrokerError('NOT_AUTHORIZED', {
-    message: '$SYS/ topic is reserved',
-    detail: `'${topic}' may not be published by clients`,
-    reasonCode: ReasonCode.notAuthorized,
-  })
-}
-
 /** 5.0 clients are told with the acknowledgement and stay; for 3.x there is no way to say it but to close. */
 function refuse({ connection, messageId, qos }: Request, error: Error): void {
   if (connection.version !== 5) {
@@ -178,7 +167,6 @@ function authorized(request: Request): MaybePromise<void> {
   const { connection, session, publication, messageId, qos } = request
   const { engine } = connection
   if (connection.phase !== 'connected') return undefined
-  if (qos === 2 && session.received.has(messageId)) return acknowledgeAgain(request)
   if (qos > 0) checkReceiveMaximum(connection, session, qos)
   if (qos === 2) session.addReceived(messageId)
   const receipt = qos === 2 && session.stored ? { session: session.handle, packetId: messageId } : undefined
@@ -200,7 +188,7 @@ function authorized(request: Request): MaybePromise<void> {
 
 /** The message is ours already; only the acknowledgement was lost ([MQTT5-4.3.3-10]). While it is still on its way to the store or
  * to other brokers, so is its acknowledgement. */
-function acknowledgeAgain(request: Request): void {
+function acknowledgeAgain(request: Omit<Request, 'publication'>): void {
   const { connection, session, messageId } = request
   const unfinished = connection.engine.unfinished.of(session.clientId)
   if (connection.pending === undefined && unfinished === undefined) acknowledge(request, true)
@@ -282,7 +270,7 @@ function notSent({ connection, session, messageId, qos }: Request, error: unknow
   refuseWith(connection, { messageId, qos }, toError(error), ReasonCode.quotaExceeded)
 }
 
-function acknowledge({ connection, messageId, qos }: Request, reached: boolean): void {
+function acknowledge({ connection, messageId, qos }: Omit<Request, 'publication'>, reached: boolean): void {
   if (qos === 0) return
   const reasonCode = reached ? ReasonCode.success : ReasonCode.noMatchingSubscribers
   sendAck(connection, qos === 1 ? 'puback' : 'pubrec', messageId, reasonCode)

@@ -256,10 +256,14 @@ export class Session implements SessionOwner, Recipient {
       this.#takeEntry(entry)
       return
     }
+    const publication = forwarded(this.engine, this.connection.client, this.engine.publicationOf(entry.message))
+    if (publication === undefined) {
+      this.#settleLater(entry.sequence)
+      return
+    }
     const sequence = this.#window?.nextSequence ?? this.#takenThrough
     this.#claimed ??= new Map()
     this.#claimed.set(sequence, entry.sequence)
-    const publication = this.engine.publicationOf(entry.message)
     const { qos, retain, subscriptionIdentifiers } = entry
     this.#sendInflight(publication, { qos, retain, dup: false, subscriptionIdentifiers }, sequence)
   }

@@ -5,10 +5,11 @@ import { BrokerError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
 import { Publication } from './publication.ts'
 import { ReasonCode } from './reason-code.ts'
+import { isReserved, topicReserved } from './reserved-topic.ts'
 
 /** The will of a CONNECT. `wire`: its properties as `willProperties` cuts them out, which keeps the order of user properties
  * ([MQTT5-3.1.3-10]).
- * @throws BrokerError `QOS_NOT_SUPPORTED`, `RETAIN_NOT_SUPPORTED`; TopicError */
+ * @throws BrokerError `QOS_NOT_SUPPORTED`, `RETAIN_NOT_SUPPORTED`, `NOT_AUTHORIZED`; TopicError */
 export function makeWill(connection: Connection, will: PacketWill, wire: Uint8Array | undefined): Will {
   const { engine } = connection
   const clientId = connection.client.id as string
@@ -28,6 +29,7 @@ export function makeWill(connection: Connection, will: PacketWill, wire: Uint8Ar
     })
   }
   parseTopicName(will.topic, { maximumLevels: engine.options.maxTopicLevels })
+  if (engine.hooks.authorizePublish === undefined && isReserved(will.topic)) throw topicReserved(will.topic)
   const message = new Publication(
     will.topic,
     { publisher: clientId, brokerId: engine.brokerId, brokerCounter: 0, now: 0 },

@@ -5,7 +5,7 @@ import { eachVersion } from './support/each-version.ts'
 import { MemoryPersistence } from './support/memory-persistence.ts'
 import { PropertyId, property, propertyValue, propertyValues } from './support/property.ts'
 import { startBroker } from './support/start-broker.ts'
-import { subscribe } from './support/wire.ts'
+import { puback, subscribe } from './support/wire.ts'
 
 function refusing(): never {
   throw Object.assign(new Error('no'), { reasonCode: 0x99 })
@@ -79,6 +79,32 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     await again.expectNothing()
   })
 
+  versionTest(
+    'authorizeForward decides for shared subscriptions, whether or not the session outlives the connection',
+    async () => {
+      const server = await startBroker({
+        authorizeForward: (_client, packet) => {
+          if (packet.payload.toString() === 'secret') return null
+          return { ...packet, payload: Buffer.from(`${packet.payload.toString()}!`) }
+        },
+      })
+      for (const fields of [{ version }, lasting]) {
+        for (const qos of [0, 1] as const) {
+          const client = await server.connect({ ...fields, clientId: 'c' })
+          await client.subscribe(['$share/g/a', qos])
+          await server.broker.publish({ topic: 'a', payload: 'secret', qos })
+          await server.broker.publish({ topic: 'a', payload: 'open', qos })
+          const delivery = await client.nextPublish()
+          expect(delivery).toMatchObject({ payload: 'open!', qos })
+          if (qos === 1) client.send(puback(delivery.id))
+          await client.expectNothing()
+          // What was refused is settled, not kept for somebody else.
+          expect((await server.persistence.counts()).queuedMessages).toBe(0)
+        }
+      }
+    },
+  )
+
   versionTest('a throw in authorizeForward costs that delivery, not the broker', async () => {
     const server = await startBroker({
       authorizeForward: (client, packet) => {
@@ -118,6 +144,45 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     expect(server.broker.authorizePublish).toBeNull()
     client.publish({ topic: 'a' })
     await client.nextPublish()
+  })
+
+  versionTest('a QoS 2 message that is sent again is not asked about again', async () => {
+    const asked: string[] = []
+    const server = await startBroker({
+      authorizePublish: (_client, packet) => {
+        asked.push(packet.payload.toString())
+        if (asked.length > 1) throw new Error('no more')
+      },
+    })
+    const client = await server.connect({ version, clientId: 'c' })
+    client.publish({ topic: 'a', qos: 2, id: 7, payload: 'one' })
+    await client.nextAck('pubrec', 7)
+    client.publish({ topic: 'a', qos: 2, id: 7, payload: 'one', dup: true })
+    expect((await client.nextAck('pubrec', 7)).reasonCode).toBeLessThan(0x80)
+    expect(asked).toEqual(['one'])
+  })
+
+  versionTest('without authorizePublish no will may be about $SYS/', async () => {
+    const server = await startBroker()
+    const watcher = await server.connect({ version, clientId: 'w' })
+    await watcher.subscribe('$SYS/mine', '$SYSTEM/mine')
+    const client = await server.open()
+    const { reasonCode } = await client.connect({ version, clientId: 'c', will: { topic: '$SYS/mine' } })
+    expect(reasonCode).toBe(version === 5 ? 0x87 : 5)
+    await client.closed()
+    const other = await server.connect({ version, clientId: 'c', will: { topic: '$SYSTEM/mine' } })
+    await server.drop(other)
+    expect((await watcher.nextPublish()).topic).toBe('$SYSTEM/mine')
+    await watcher.expectNothing()
+  })
+
+  versionTest('a will that authorizePublish makes unpublishable is not published', async () => {
+    const server = await startBroker({ authorizePublish: (_client, packet) => void (packet.topic = 'will/#') })
+    const watcher = await server.connect({ version, clientId: 'w' })
+    await watcher.subscribe('#')
+    await server.drop(await server.connect({ version, clientId: 'c', will: { topic: 'will', retain: true } }))
+    await watcher.expectNothing()
+    expect(server.errors.splice(0).map(({ message }) => message)).toEqual([expect.stringContaining('#')])
   })
 
   versionTest('authorizePublish decides about $SYS/ when it is set', async () => {
