@@ -195,7 +195,7 @@ export class Engine implements Deadlined, PersistenceHost {
     const plan = this.router.plan(publication.topic)
     const reached = stored > 0 || plan.size > 0 || this.emitter?.reaches(publication.topic) === true
     const routed = this.#route(plan, publication, from)
-    if (publication.qos === 0 && plan.groups.length > 0) this.#dealHere(plan.groups, publication)
+    if (publication.qos === 0 && plan.groups.length > 0) this.#dealHere(plan.groups, publication, from)
     const emitted = this.emitter?.publish(publication)
     return isPromise(routed) || isPromise(emitted) ? { routed, emitted, reached } : reached
   }
@@ -391,15 +391,15 @@ export class Engine implements Deadlined, PersistenceHost {
     const plan = this.router.plan(message.topic)
     const publication = Publication.of(message)
     if (publication.qos === 0 && !isExpired(publication, this.wheel.now)) {
-      for (const group of plan.groups) if (groups?.includes(group.name) !== false) group.send(publication)
+      for (const group of plan.groups) if (groups?.includes(group.name) !== false) group.send(publication, undefined)
     }
     return this.#route(plan, publication, undefined)
   }
 
   /** Groups with members at other brokers take turns with them. */
-  #dealHere(groups: readonly SharedGroup[], publication: Publication): void {
+  #dealHere(groups: readonly SharedGroup[], publication: Publication, from: Connection | undefined): void {
     if (isExpired(publication, this.wheel.now)) return
-    for (const group of groups) if (this.emitter?.takesTurn(group.name) !== false) group.send(publication)
+    for (const group of groups) if (this.emitter?.takesTurn(group.name) !== false) group.send(publication, from)
   }
 
   #route(plan: Plan, publication: Publication, from: Connection | undefined): MaybePromise<void> {

@@ -1,4 +1,5 @@
 import type { MaybePromise, QueueEntry, Subscription } from '@x/contract'
+import type { Connection } from './connection.ts'
 import type { Engine } from './engine.ts'
 import { isPromise } from './maybe-promise.ts'
 import type { Publication } from './publication.ts'
@@ -64,15 +65,18 @@ export class SharedGroup {
     this.#claim()
   }
 
-  /** Deals a QoS 0 message to one member. */
-  send(publication: Publication): void {
-    const member = this.#next(publication.publisher, session => session.isOpen)
+  /** Deals a QoS 0 message to one member, if possible one that takes its bytes. `from`: the publisher's connection; it is paused
+   * when there is none. */
+  send(publication: Publication, from: Connection | undefined): void {
+    const { publisher } = publication
+    const member = this.#next(publisher, isTaking) ?? this.#next(publisher, isOpen)
     const subscription = member && this.#members.get(member)
     if (member === undefined || subscription === undefined) return
     const retain = subscription.retainAsPublished && publication.retain
     const identifier = subscription.subscriptionIdentifier
     this.#cursor = this.#picked + 1
     member.send(publication, 0, retain, identifier === undefined ? undefined : [identifier])
+    if (from !== undefined && member.outbox.full) from.slowDownFor(member.connection)
   }
 
   /** A message waits in the store; of which publisher, as far as it is known. */
@@ -151,4 +155,12 @@ export class SharedGroup {
     }
     return undefined
   }
+}
+
+function isOpen(session: Session): boolean {
+  return session.isOpen
+}
+
+function isTaking(session: Session): boolean {
+  return session.isOpen && !session.outbox.full
 }

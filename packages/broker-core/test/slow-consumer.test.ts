@@ -293,3 +293,33 @@ test('a queue more than half full goes on when the outbox has room, also if noth
   }
   expect(seen).toEqual(Array.from({ length: count }, (_, index) => index))
 })
+
+test('a publisher waits for a full member of a shared group, and other members take its turns', async () => {
+  const server = await startBrokerWithClock(limits)
+  const stream = new HeldStream()
+  stream.flowing = true
+  server.broker.handle(stream)
+  stream.push(Buffer.concat([connect({ clientId: 'frozen' }), subscribe({ filters: [['$share/g/a', 0]] })]))
+  await turns(5)
+  stream.frames()
+  stream.flowing = false
+  const publisher = await server.connect({ clientId: 'p' })
+  publisher.send(...numbered(500), pingreq)
+  await turns(100)
+  await server.pass(500)
+  // Alone it is waited for, so there is no answer yet.
+  expect(server.broker.counters.publishesReceived).toBeLessThan(500)
+  expect(server.broker.counters.droppedOutboxFull).toBe(0)
+  const healthy = await server.connect({ clientId: 'healthy' })
+  await healthy.subscribe('$share/g/a')
+  await server.pass(1000)
+  await publisher.next('pingresp')
+  const { droppedOutboxFull } = server.broker.counters
+  publisher.send(...numbered(50), pingreq)
+  await publisher.next('pingresp')
+  const seen: number[] = []
+  while (seen.at(-1) !== 49) seen.push(Number((await healthy.nextPublish()).payload.split(' ')[0]))
+  expect(seen.slice(-50)).toEqual(Array.from({ length: 50 }, (_, index) => index))
+  expect(server.broker.counters.droppedOutboxFull).toBe(droppedOutboxFull)
+  stream.flow()
+})
