@@ -440,6 +440,7 @@ test('while the store is at it, QoS 0 and 2 messages count towards Receive Maxim
   client.publish({ topic: 'a', qos: 1, id: 10 })
   client.publish({ topic: 'a', qos: 1, id: 11 })
   await client.closedWith(0x93)
+})
 
 test('PUBRELs keep the order of their PUBRECs although only some of them wait for the store (MQTT 5.0 §4.6)', async () => {
   const { server, store } = await held()
