@@ -4,28 +4,44 @@ import type { Message, QueueEntry, Will } from '@x/contract'
 const flag = { retain: 4, properties: 8, expires: 16, publisher: 32 } as const
 
 export function encodeMessage(message: Message): Buffer {
-  const topic = Buffer.from(message.topic)
-  const brokerId = Buffer.from(message.brokerId)
-  const publisher = message.publisher === undefined ? undefined : Buffer.from(message.publisher)
-  const { properties, payload, expiresAt } = message
-  const size = 1 + 8 + 8 + 8 + topic.length + brokerId.length + (publisher?.length ?? 0) + 4 + (properties?.length ?? 0)
-  const record = Buffer.allocUnsafe(size + 4 + payload.length)
-  let offset = record.writeUInt8(
+  const names = namesOf(message)
+  const record = Buffer.allocUnsafe(recordSize(message, names))
+  writeRecord(record, 0, message, names)
+  return record
+}
+
+/** The part of a record that many messages have in common. */
+export function namesOf({ topic, brokerId, publisher }: Message): Buffer {
+  const fields = (publisher === undefined ? [topic, brokerId] : [topic, brokerId, publisher]).map(text => Buffer.from(text))
+  const names = Buffer.allocUnsafe(fields.reduce((size, field) => size + 4 + field.length, 0))
+  let offset = 0
+  for (const field of fields) offset = put(names, field, offset)
+  return names
+}
+
+export function recordSize({ properties, payload, expiresAt }: Message, names: Buffer): number {
+  const propertiesSize = properties === undefined ? 0 : 4 + properties.length
+  return 9 + (expiresAt === undefined ? 0 : 8) + names.length + propertiesSize + payload.length
+}
+
+/** Answers where the record ends. */
+export function writeRecord(target: Buffer, start: number, message: Message, names: Buffer): number {
+  const { properties, payload, expiresAt, publisher } = message
+  let offset = target.writeUInt8(
     message.qos |
       (message.retain ? flag.retain : 0) |
       (properties === undefined ? 0 : flag.properties) |
       (expiresAt === undefined ? 0 : flag.expires) |
       (publisher === undefined ? 0 : flag.publisher),
-    0,
+    start,
   )
-  offset = record.writeDoubleBE(message.brokerCounter, offset)
-  if (expiresAt !== undefined) offset = record.writeDoubleBE(expiresAt, offset)
-  offset = put(record, topic, offset)
-  offset = put(record, brokerId, offset)
-  if (publisher !== undefined) offset = put(record, publisher, offset)
-  if (properties !== undefined) offset = put(record, properties, offset)
-  record.set(payload, offset)
-  return record.subarray(0, offset + payload.length)
+  offset = target.writeDoubleBE(message.brokerCounter, offset)
+  if (expiresAt !== undefined) offset = target.writeDoubleBE(expiresAt, offset)
+  target.set(names, offset)
+  offset += names.length
+  if (properties !== undefined) offset = put(target, properties, offset)
+  target.set(payload, offset)
+  return offset + payload.length
 }
 
 export function decodeMessage(record: Buffer): Message {
@@ -70,22 +86,27 @@ export function encodeDelivery({
   qos,
   retain,
   subscriptionIdentifiers,
-}: Omit<QueueEntry, 'message' | 'sequence' | 'released'>): string {
+}: Reception): string {
   const identifiers =
     subscriptionIdentifiers === undefined ? '' : subscriptionIdentifiers.map(one => `,${one}`).join('')
   return `${qos},${retain ? 1 : 0}${identifiers}`
 }
 
-export function entryOf(sequence: number, delivery: Buffer, released: boolean, message: Message): QueueEntry {
+/** How a session gets a message. */
+export type Reception = Pick<QueueEntry, 'qos' | 'retain' | 'subscriptionIdentifiers'>
+
+export function decodeDelivery(delivery: Buffer): Reception {
   const text = delivery.toString('latin1')
   return {
-    sequence,
-    message,
     qos: Number(text[0]) as QueueEntry['qos'],
     retain: text[2] === '1',
     subscriptionIdentifiers: text.length > 4 ? text.slice(4).split(',').map(Number) : undefined,
-    released,
   }
+}
+
+export function entryOf(sequence: number, reception: Reception, released: boolean, message: Message): QueueEntry {
+  const { qos, retain, subscriptionIdentifiers } = reception
+  return { sequence, message, qos, retain, subscriptionIdentifiers, released }
 }
 
 /** Sequence, delivery, released and record of each. */
@@ -93,8 +114,8 @@ export function decodeEntries(fields: readonly (Buffer | number)[]): QueueEntry[
   const entries: QueueEntry[] = []
   for (let index = 0; index + 3 < fields.length; index += 4) {
     const message = decodeMessage(fields[index + 3] as Buffer)
-    const delivery = fields[index + 1] as Buffer
-    entries.push(entryOf(Number(fields[index]), delivery, Number(fields[index + 2]) === 1, message))
+    const reception = decodeDelivery(fields[index + 1] as Buffer)
+    entries.push(entryOf(Number(fields[index]), reception, Number(fields[index + 2]) === 1, message))
   }
   return entries
 }

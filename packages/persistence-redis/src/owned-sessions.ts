@@ -1,6 +1,6 @@
 import type { Message, PersistenceHost, SessionOwner } from '@x/contract'
 import { decodeNews, offerSize } from './broker-news.ts'
-import { decodeEntries, decodeMessage, entryOf } from './message-record.ts'
+import { decodeDelivery, decodeEntries, decodeMessage, entryOf } from './message-record.ts'
 import { OwnedSession } from './owned-session.ts'
 import type { StoreCalls } from './store-calls.ts'
 import { isUnavailable } from './store-error.ts'
@@ -17,6 +17,8 @@ export class OwnedSessions {
   readonly #host: PersistenceHost
   /** From before the call that opens a session to the call that closes it. */
   readonly #byEpoch = new Map<string, OwnedSession>()
+  /** The one that was opened last of each client. */
+  readonly #byClient = new Map<string, OwnedSession>()
   /** Epochs of sessions whose queue is being looked at. */
   readonly #looking = new Set<string>()
   /** Number of the last news. */
@@ -39,6 +41,7 @@ export class OwnedSessions {
   add(clientId: string, epoch: string, owner: SessionOwner): OwnedSession {
     const session = new OwnedSession(clientId, epoch, owner, this.#sessionHost)
     this.#byEpoch.set(epoch, session)
+    this.#byClient.set(clientId, session)
     return session
   }
 
@@ -46,20 +49,29 @@ export class OwnedSessions {
     return this.#byEpoch.get(epoch)
   }
 
+  /** The session that a client has open here. */
+  openOf(clientId: string): OwnedSession | undefined {
+    return this.#byClient.get(clientId)
+  }
+
   remove(epoch: string): void {
+    const session = this.#byEpoch.get(epoch)
+    if (session === undefined) return
     this.#byEpoch.delete(epoch)
+    if (this.#byClient.get(session.clientId) === session) this.#byClient.delete(session.clientId)
   }
 
   /** Tells nobody anything any more. */
   close(): void {
     this.#closed = true
     this.#byEpoch.clear()
+    this.#byClient.clear()
   }
 
   fence(epoch: string): void {
     const session = this.#byEpoch.get(epoch)
     if (session === undefined) return
-    this.#byEpoch.delete(epoch)
+    this.remove(epoch)
     session.owner.fenced()
   }
 
@@ -82,17 +94,18 @@ export class OwnedSessions {
     if (news.number > expected) this.lookAgain()
   }
 
-  /** Epoch, sequence and delivery of each, from the index on. */
-  offer(offers: Fields, message: Message, from = 0): void {
-    for (let index = from; index + 2 < offers.length; index += offerSize) {
+  /** Epoch, sequence and delivery of each. */
+  offer(offers: Fields, message: Message): void {
+    for (let index = 0; index + 2 < offers.length; index += offerSize) {
       const session = this.#byEpoch.get(String(offers[index]))
-      session?.offer(entryOf(Number(offers[index + 1]), offers[index + 2] as Buffer, false, message))
+      const reception = decodeDelivery(offers[index + 2] as Buffer)
+      session?.offer(entryOf(Number(offers[index + 1]), reception, false, message))
     }
   }
 
-  announce(groups: readonly Buffer[], publisher: string | undefined): void {
+  announce(groups: readonly (Buffer | string)[], publisher: string | undefined): void {
     if (this.#closed) return
-    for (const group of groups) this.#host.groupReady(group.toString(), publisher)
+    for (const group of groups) this.#host.groupReady(String(group), publisher)
   }
 
   reportDrops(drops: Fields): void {

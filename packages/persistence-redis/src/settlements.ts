@@ -12,8 +12,10 @@ const largestBatch = 64
 /** The settlements of one session in one batch, which share their answer. */
 interface Waiting {
   readonly handle: SessionHandle
-  /** Kind and number of each, one after the other. */
+  /** Kind and number of each, or first and last number of what is acknowledged in a row: `a5-8c3`. */
   text: string
+  /** Of the row at the end of it. */
+  last: number | undefined
   readonly promise: Promise<void>
   resolve(): void
   reject(error: unknown): void
@@ -49,7 +51,7 @@ export class Settlements {
       waiting = waitingOf(handle)
       this.#waiting.set(handle.epoch, waiting)
     }
-    waiting.text += kind + number
+    append(waiting, kind, number)
     this.#size += 1
     if (this.#size >= largestBatch) this.flush()
     else if (kind !== 'a') this.#soon ??= setImmediate(() => this.flush())
@@ -78,7 +80,7 @@ export class Settlements {
 
   async #send(waiting: readonly Waiting[]): Promise<void> {
     try {
-      const parameters = waiting.flatMap(({ handle, text }) => [handle.clientId, handle.epoch, text])
+      const parameters = waiting.flatMap(one => [one.handle.clientId, one.handle.epoch, textOf(one)])
       const { answered } = new PersistentCall(
         async () => this.#host.settle(parameters),
         error => !this.#closed && this.#host.mayRetry(error),
@@ -94,10 +96,24 @@ export class Settlements {
   }
 }
 
+function append(waiting: Waiting, kind: SettlementKind, number: number): void {
+  if (kind === 'a' && number === (waiting.last ?? NaN) + 1) {
+    waiting.last = number
+    return
+  }
+  waiting.text = `${textOf(waiting)}${kind}${number}`
+  waiting.last = kind === 'a' ? number : undefined
+}
+
+/** With the end of the row. */
+function textOf({ text, last }: Waiting): string {
+  return last === undefined ? text : `${text}-${last}`
+}
+
 function waitingOf(handle: SessionHandle): Waiting {
   let settle: Pick<Waiting, 'resolve' | 'reject'> | undefined
   const promise = new Promise<void>((resolve, reject) => {
     settle = { resolve, reject }
   })
-  return { handle, text: '', promise, resolve: () => settle?.resolve(), reject: error => settle?.reject(error) }
+  return { handle, text: '', last: undefined, promise, resolve: () => settle?.resolve(), reject: error => settle?.reject(error) }
 }

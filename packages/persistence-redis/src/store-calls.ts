@@ -1,4 +1,4 @@
-import type { PersistenceHost, Receipt, SessionHandle } from '@x/contract'
+import type { PersistenceHost, SessionHandle } from '@x/contract'
 import { PersistenceError, systemClock } from '@x/contract'
 import type { RedisArgument, RedisConnection } from '@x/redis-connection'
 import { library } from './functions/library.ts'
@@ -78,14 +78,19 @@ export class StoreCalls {
     this.#connection.atTurnEnd(task)
   }
 
+  /** Sends what was called until now, instead of at the end of this turn. */
+  sendNow(): void {
+    this.#connection.sendNow()
+  }
+
   /** @throws PersistenceError when none of the messages was stored, as far as is known */
-  publish(messages: readonly RedisArgument[]): Promise<unknown> {
-    return this.#send('publish', [this.limits(), ...messages])
+  publish(messages: Buffer): Promise<unknown> {
+    return this.#send('publish', [this.limits(), messages])
   }
 
   /** What one message of several has failed with. */
-  publishError(answer: string, receipt: Receipt | undefined): PersistenceError {
-    if (answer === 'FENCED' && receipt !== undefined) return this.#fenced(receipt.session)
+  publishError(answer: string, publisher: SessionHandle | undefined): PersistenceError {
+    if (answer === 'FENCED' && publisher !== undefined) return this.#fenced(publisher)
     this.#uncertain = true
     return storeErrorOf(this.#connection.report(new Error(answer), singleMessages))
   }

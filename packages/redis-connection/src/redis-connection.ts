@@ -123,6 +123,11 @@ export class RedisConnection {
     this.#pipeline.atTurnEnd(task)
   }
 
+  /** Sends what was called until now, instead of at the end of this turn. */
+  sendNow(): void {
+    this.#pipeline.sendNow()
+  }
+
   /** Sends a plain command; `key` decides the node. */
   async command(key: string, ...command: readonly [string, ...RedisArgument[]]): Promise<unknown> {
     try {

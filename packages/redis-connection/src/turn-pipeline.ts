@@ -90,6 +90,11 @@ export class TurnPipeline {
   #flush(): void {
     for (const task of this.#tasks.splice(0)) task()
     this.#scheduled = false
+    this.sendNow()
+  }
+
+  /** Sends the calls made until now. */
+  sendNow(): void {
     const calls = this.#calls
     if (calls.length === 0) return
     this.#calls = []

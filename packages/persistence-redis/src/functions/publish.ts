@@ -23,6 +23,14 @@ local function reception(client, taken, own)
   return found
 end
 
+-- Instead of the number of receivers.
+local noFilter, failed = 4294967295, 4294967294
+
+local function remark(c, index, kind, text)
+  local size = #c.remarks
+  c.remarks[size + 1], c.remarks[size + 2], c.remarks[size + 3] = index, kind, text
+end
+
 -- Who takes what matches: sessions, each with the reception of others' messages and of its own where No Local makes a difference,
 -- and the names of groups.
 local function takersOf(c, filters)
@@ -91,70 +99,108 @@ local function deliveryOf(found, qos, flag)
   return delivery
 end
 
-local function receiptOf(text)
-  local packetId, length, rest = string.match(text, '^(%d+),(%d+),(.*)$')
-  return packetId, string.sub(rest, 1, length), string.sub(rest, length + 1)
+-- 'QOS,RETAIN,BYTES,EXPIRY,LENGTH,LENGTH,LENGTH,TOPIC PUBLISHER EPOCH CLIENT' (without the spaces), parsed once for each call. RETAIN: ''
+-- (no), 's' (set) or 'd' (delete); PUBLISHER: '0' (none), or '1' and the client. EPOCH: of the session that publishes; '' (none).
+local function headOf(c, text)
+  local head = c.heads[text]
+  if head then return head end
+  local qos, retained, bytes, expires, topicLength, publisherLength, epochLength, names =
+    string.match(text, '^(%d),(%a?),(%d+),(%d*),(%d+),(%d+),(%d+),(.*)$')
+  local topicEnd = tonumber(topicLength)
+  local publisherEnd = topicEnd + publisherLength
+  local epochEnd = publisherEnd + epochLength
+  local epoch, client = string.sub(names, publisherEnd + 1, epochEnd), string.sub(names, epochEnd + 1)
+  head = {
+    qos = qos, retained = retained, bytes = tonumber(bytes), expires = expires, topic = string.sub(names, 1, topicEnd),
+    publisher = string.sub(names, topicEnd + 1, publisherEnd), client = client, mayPublish = epoch == '' or owns(c, client, epoch),
+  }
+  c.heads[text] = head
+  return head
 end
 
--- The answer for one message, of the five arguments from 'at' on: how many it was for, how many of them are groups that it waits in,
--- these groups, and what this broker is offered. 0: no filter matches.
-local function publishOne(c, args, at)
-  local topic, publisher, record, receipt = args[at], args[at + 2], args[at + 3], args[at + 4]
-  local qos, retained, bytes, expires = string.match(args[at + 1], '^(%d)(%a?),(%d+),(%d*)$')
-  if receipt ~= '' then
-    local packetId, epoch, client = receiptOf(receipt)
-    if not owns(c, client, epoch) then return 'FENCED' end
-    -- Stored with its id before: this is the repetition of a call whose answer got lost.
-    if call('HSETNX', c.base .. 'i:' .. client, packetId, 1) == 0 then return { 0, 0 } end
+-- Stores one message; 'c.own' is what this broker is offered. Answers how many it is for (undefined: no filter matches), or that it
+-- failed, and with what.
+local function publishOne(c, head, packetId, record, index)
+  -- Its client is elsewhere by now.
+  if not head.mayPublish then return failed, 'FENCED' end
+  -- Stored with its id before: this is the repetition of a call whose answer got lost.
+  if packetId > 0 and call('HSETNX', c.base .. 'i:' .. head.client, packetId, 1) == 0 then return 0 end
+  local qos, topic = head.qos, head.topic
+  if head.retained == 's' then
+    retain(c, topic, record, head.expires)
+  elseif head.retained == 'd' then
+    removeRetained(c, topic)
   end
-  if retained == 's' then retain(c, topic, record, expires) elseif retained == 'd' then removeRetained(c, topic) end
-  if qos == '0' then return { 0, 0 } end
+  if qos == '0' then return 0 end
   local found = matching(c, topic)
-  if #found.sessions == 0 and #found.groups == 0 then return 0 end
-  local flag = retained == '' and '0' or '1'
-  local entry = { record = record, bytes = tonumber(bytes), expires = expires }
-  local answer = { #found.groups, 0 }
+  if #found.sessions == 0 and #found.groups == 0 then return end
+  local flag = head.retained == '' and '0' or '1'
+  local entry = { record = record, bytes = head.bytes, expires = head.expires }
+  local reached = #found.groups
   for _, name in ipairs(found.groups) do
     entry.delivery = qos .. ',' .. flag
     if join(c, name, entry) then
-      answer[2] = answer[2] + 1
-      answer[#answer + 1] = name
-      announce(c, name, publisher)
+      remark(c, index, 'g', name)
+      announce(c, name, head.publisher)
     end
   end
-  c.own = answer
   for _, session in ipairs(found.sessions) do
     local taken = session.others
-    if session.own and publisher == '1' .. session.client then taken = session.own end
+    if session.own and head.publisher == '1' .. session.client then taken = session.own end
     if taken.any and taken.qos ~= '0' then
-      answer[1] = answer[1] + 1
+      reached = reached + 1
       entry.delivery = deliveryOf(taken, qos, flag)
       append(c, session.client, entry)
     end
   end
-  return answer
+  return reached
 end
 
--- now, instance, limits, then for each message its topic; QoS, retain ('': no, 's': set, 'd': delete), bytes and expiry; publisher ('0':
--- none, or '1' and the client); record; receipt ('': none, or packet id, length of the epoch, epoch and client). What one of them
--- fails with does not concern the others. Also: what was dropped, and the number of the last new filter.
+-- The place of a text in a list that has each once, from 0 on.
+local function placeIn(list, text)
+  local place = list.places[text]
+  if not place then
+    place = #list
+    list[place + 1] = text
+    list.places[text] = place
+  end
+  return place
+end
+
+-- now, instance, limits, and the messages: for each its packet id (0: none), the lengths of its head and its record, and these two.
+-- What one of them fails with does not concern the others.
+--
+-- Answers: for each message how many it was for, how many sessions of this broker are offered it, and of each where epoch and delivery
+-- stand, and the sequence; the epochs; the deliveries; remarks (the number of a message, 'e' and what it failed with, or 'g' and a group
+-- it waits in); what was dropped; the number of the last new filter.
 F.publish = function(keys, args)
   local c = begin(keys, args[1], args[2], args[3])
-  local answers = {}
-  for at = 4, #args, 5 do
-    local done, answer = pcall(publishOne, c, args, at)
+  c.heads, c.remarks = {}, {}
+  local messages, at, index = args[4], 1, 0
+  local results, epochs, deliveries = {}, { places = {} }, { places = {} }
+  while at <= #messages do
+    local packetId, headLength, recordLength, headAt = struct.unpack('>I2I4I4', messages, at)
+    local recordAt = headAt + headLength
+    at = recordAt + recordLength
+    local record = string.sub(messages, recordAt, at - 1)
+    local done, head, reached, reason
+    c.own = {}
+    done, head = pcall(headOf, c, string.sub(messages, headAt, recordAt - 1))
+    if done then done, reached, reason = pcall(publishOne, c, head, packetId, record, index) else reached = head end
     if not done then
-      answer = type(answer) == 'table' and answer.err or tostring(answer)
+      reached, reason = failed, type(reached) == 'table' and reached.err or tostring(reached)
       -- The client will send it again.
-      if args[at + 4] ~= '' then
-        local packetId, _, client = receiptOf(args[at + 4])
-        redis.pcall('HDEL', c.base .. 'i:' .. client, packetId)
-      end
+      if packetId > 0 and type(head) == 'table' then redis.pcall('HDEL', c.base .. 'i:' .. head.client, packetId) end
     end
-    answers[#answers + 1] = answer
-    offer(c, args[at + 3])
+    if reason then remark(c, index, 'e', reason) end
+    results[#results + 1] = struct.pack('>I4I4', reached or noFilter, #c.own / 3)
+    for place = 1, #c.own, 3 do
+      results[#results + 1] = struct.pack('>I4I4d', placeIn(epochs, c.own[place]), placeIn(deliveries, c.own[place + 2]), c.own[place + 1])
+    end
+    offer(c, record)
+    index = index + 1
   end
   finish(c)
-  return { answers, c.drops, c.routes or 0 }
+  return { table.concat(results), epochs, deliveries, c.remarks, c.drops, c.routes or 0 }
 end
 `

@@ -1,0 +1,97 @@
+import type { Message, SessionHandle } from '@x/contract'
+import { messageBytes } from '@x/contract'
+import { namesOf, recordSize, writeRecord } from './message-record.ts'
+
+/** Before each message: packet id (0: none), and the lengths of its head and its record. */
+const prefixSize = 10
+const smallestBuffer = 4096
+const nobody: SessionHandle = { clientId: '', epoch: '' }
+
+/** Messages one after the other, as `F.publish` takes them: in one argument, since each further one costs a microsecond on both sides.
+ *
+ * A head says what Redis has to know of a message: `QOS,RETAIN,BYTES,EXPIRY,LENGTH,LENGTH,LENGTH,` with RETAIN empty, `s` (set) or
+ * `d` (delete); then topic, publisher and epoch, whose lengths these are, and the client, of the session that publishes. Messages of a row often have the same one, and are encoded, and parsed, once. */
+export class MessageBatch {
+  #buffer: Buffer = Buffer.alloc(0)
+  #size = 0
+  #names: Buffer | undefined
+  #head: Buffer | undefined
+  #last: Message | undefined
+  #lastSession: SessionHandle | undefined
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** @param session that publishes, if it is open here */
+  add(message: Message, packetId: number, session: SessionHandle | undefined): void {
+    const names = this.#namesOf(message)
+    const head = this.#headOf(message, session)
+    this.#last = message
+    this.#lastSession = session
+    const length = recordSize(message, names)
+    this.#reserve(prefixSize + head.length + length)
+    const buffer = this.#buffer
+    let offset = buffer.writeUInt16BE(packetId, this.#size)
+    offset = buffer.writeUInt32BE(head.length, offset)
+    offset = buffer.writeUInt32BE(length, offset)
+    buffer.set(head, offset)
+    this.#size = writeRecord(buffer, offset + head.length, message, names)
+  }
+
+  /** All of it; the next message begins a new one. */
+  take(): Buffer {
+    const taken = this.#buffer.subarray(0, this.#size)
+    this.#buffer = Buffer.alloc(0)
+    this.#size = 0
+    this.#last = undefined
+    return taken
+  }
+
+  #namesOf(message: Message): Buffer {
+    const last = this.#last
+    if (
+      last === undefined ||
+      this.#names === undefined ||
+      last.topic !== message.topic ||
+      last.publisher !== message.publisher ||
+      last.brokerId !== message.brokerId
+    )
+      this.#names = namesOf(message)
+    return this.#names
+  }
+
+  #headOf(message: Message, session: SessionHandle | undefined): Buffer {
+    const last = this.#last
+    if (
+      last === undefined ||
+      this.#head === undefined ||
+      last.topic !== message.topic ||
+      last.publisher !== message.publisher ||
+      last.qos !== message.qos ||
+      last.retain !== message.retain ||
+      last.expiresAt !== message.expiresAt ||
+      last.payload.length !== message.payload.length ||
+      last.properties?.length !== message.properties?.length ||
+      this.#lastSession?.epoch !== session?.epoch
+    )
+      this.#head = headOf(message, session)
+    return this.#head
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#size + more
+    if (needed <= this.#buffer.length) return
+    const grown = Buffer.allocUnsafe(Math.max(needed, 2 * this.#buffer.length, smallestBuffer))
+    this.#buffer.copy(grown, 0, 0, this.#size)
+    this.#buffer = grown
+  }
+}
+
+function headOf(message: Message, { epoch, clientId }: SessionHandle = nobody): Buffer {
+  const { topic, qos, retain, payload, expiresAt = '', publisher } = message
+  const retained = retain ? (payload.length === 0 ? 'd' : 's') : ''
+  const from = publisher === undefined ? '0' : `1${publisher}`
+  const lengths = `${Buffer.byteLength(topic)},${Buffer.byteLength(from)},${Buffer.byteLength(epoch)}`
+  return Buffer.from(`${qos},${retained},${messageBytes(message)},${expiresAt},${lengths},${topic}${from}${epoch}${clientId}`)
+}
