@@ -88,6 +88,8 @@ export class Connection implements OutboxOwner, Deadlined {
   aliases: TopicAliases | undefined
   /** Set when the client uses enhanced authentication. */
   authentication: EnhancedAuthentication | undefined
+  /** Another connection, here or elsewhere, has the client id. */
+  takenOver = false
   /** Publishes whose acknowledgement waits for something; undefined while there are none. */
   pending: Acceptance | undefined
 
@@ -371,6 +373,7 @@ export class Connection implements OutboxOwner, Deadlined {
 
   /** Another connection holds the client id now. */
   sessionTakenOver(): void {
+    this.takenOver = true
     this.end({ reasonCode: ReasonCode.sessionTakenOver })
   }
 

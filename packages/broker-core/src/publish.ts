@@ -1,4 +1,4 @@
-import type { MaybePromise } from '@x/contract'
+import type { MaybePromise, PersistenceErrorCode } from '@x/contract'
 import type { FrameReader, PublishFrame } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
 import { sendAck } from './acknowledge.ts'
@@ -179,6 +179,8 @@ function authorized(request: Request): MaybePromise<void> {
   if (!isPromise(stored) && connection.pending === undefined) return complete(request, stored)
   connection.pending ??= new Acceptance(connection)
   connection.pending.add(qos, settle(stored), outcome => {
+    // What the client has published elsewhere since then would come before it ([MQTT5-4.6.0-6]).
+    if (qos === 0 && connection.takenOver) return undefined
     if (typeof outcome === 'number') return begin(request, outcome)
     notStored(request, outcome?.error)
     return undefined
@@ -279,6 +281,10 @@ function acknowledge({ connection, messageId, qos }: Omit<Request, 'publication'
 /** Not stored, so not acknowledged: the client keeps the message. A full store is something 5.0 clients can be told. */
 function notStored({ connection, session, messageId, qos }: Request, error: unknown): void {
   session.removeReceived(messageId)
+  if (isFenced(error)) {
+    connection.sessionTakenOver()
+    return
+  }
   if (isQuotaExceeded(error) && connection.version === 5 && qos > 0) {
     refuseWith(connection, { messageId, qos }, toError(error), ReasonCode.quotaExceeded)
     return
@@ -287,5 +293,13 @@ function notStored({ connection, session, messageId, qos }: Request, error: unkn
 }
 
 function isQuotaExceeded(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'QUOTA_EXCEEDED'
+  return hasCode(error, 'QUOTA_EXCEEDED')
+}
+
+function isFenced(error: unknown): boolean {
+  return hasCode(error, 'FENCED')
+}
+
+function hasCode(error: unknown, code: PersistenceErrorCode): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === code
 }

@@ -1,5 +1,5 @@
-import { keepMessage } from '@x/contract'
-import type { QueueEntry } from '@x/contract'
+import { keepMessage, PersistenceError } from '@x/contract'
+import type { Persistence, QueueEntry } from '@x/contract'
 import { ManualClock } from '@x/contract/testing'
 import { describe, expect, test, vi } from 'vitest'
 import { DelayedPersistence } from './support/delayed-persistence.ts'
@@ -279,6 +279,41 @@ test('QoS 0 messages of one topic keep their order although the way they go chan
   await publisher.ping()
   store.letGo('publish')
   expect([(await subscriber.nextPublish()).payload, (await subscriber.nextPublish()).payload]).toEqual(['one', 'two'])
+})
+
+test('a QoS 0 message that waits on a connection which was taken over does not come after newer ones [MQTT5-4.6.0-6]', async () => {
+  const { server, store } = await held()
+  const subscriber = await server.connect({ clientId: 's' })
+  await subscriber.subscribe('a')
+  const former = await server.connect({ clientId: 'p' })
+  store.hold('publish')
+  former.publish({ topic: 'b', qos: 1, id: 1 })
+  await untilHeld(store, 1)
+  former.publish({ topic: 'a', payload: 'older' })
+  await former.ping()
+  const publisher = await server.connect({ clientId: 'p' })
+  publisher.publish({ topic: 'a', payload: 'newer' })
+  expect((await subscriber.nextPublish()).payload).toBe('newer')
+  store.letGo('publish')
+  publisher.publish({ topic: 'a', payload: 'newest' })
+  expect((await subscriber.nextPublish()).payload).toBe('newest')
+})
+
+test('a client that another broker has taken over publishes nothing more, and is told so', async () => {
+  let refuse: (error: Error) => void = () => undefined
+  const store: Persistence = new MemoryPersistence()
+  store.publish = () => new Promise<number>((_, reject) => void (refuse = reject))
+  const server = await startBroker({ persistence: store })
+  const subscriber = await server.connect({ clientId: 's' })
+  await subscriber.subscribe('a')
+  const publisher = await server.connect({ clientId: 'p', version: 5 })
+  publisher.publish({ topic: 'b', qos: 1, id: 1 })
+  publisher.publish({ topic: 'a', payload: 'older' })
+  await publisher.ping()
+  refuse(new PersistenceError('FENCED', { message: 'the session is open elsewhere' }))
+  await publisher.closedWith(0x8e)
+  await server.broker.publish({ topic: 'a', payload: 'newer' })
+  expect((await subscriber.nextPublish()).payload).toBe('newer')
 })
 
 test('a shared message that comes while the answer "nothing" is on its way is claimed all the same', async () => {

@@ -64,6 +64,8 @@ export interface Persistence {
    * With a receipt the packet id is recorded as received in the same step, so that a QoS 2 message can't be stored
    * without its id or the other way round. While that id is recorded, the same receipt again stores nothing.
    *
+   * Rejects with `FENCED` when the publisher's session, which was open here, has been opened elsewhere since.
+   *
    * An entry of an open session is offered to its owner's `deliver`, in sequence order, before this answers or soon
    * afterwards; groups are announced by `groupReady`. A message published earlier by the same publisher has the lower
    * sequence.

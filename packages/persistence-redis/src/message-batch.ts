@@ -93,5 +93,7 @@ function headOf(message: Message, { epoch, clientId }: SessionHandle = nobody): 
   const retained = retain ? (payload.length === 0 ? 'd' : 's') : ''
   const from = publisher === undefined ? '0' : `1${publisher}`
   const lengths = `${Buffer.byteLength(topic)},${Buffer.byteLength(from)},${Buffer.byteLength(epoch)}`
-  return Buffer.from(`${qos},${retained},${messageBytes(message)},${expiresAt},${lengths},${topic}${from}${epoch}${clientId}`)
+  return Buffer.from(
+    `${qos},${retained},${messageBytes(message)},${expiresAt},${lengths},${topic}${from}${epoch}${clientId}`,
+  )
 }

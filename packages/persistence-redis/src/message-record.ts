@@ -12,7 +12,9 @@ export function encodeMessage(message: Message): Buffer {
 
 /** The part of a record that many messages have in common. */
 export function namesOf({ topic, brokerId, publisher }: Message): Buffer {
-  const fields = (publisher === undefined ? [topic, brokerId] : [topic, brokerId, publisher]).map(text => Buffer.from(text))
+  const fields = (publisher === undefined ? [topic, brokerId] : [topic, brokerId, publisher]).map(text =>
+    Buffer.from(text),
+  )
   const names = Buffer.allocUnsafe(fields.reduce((size, field) => size + 4 + field.length, 0))
   let offset = 0
   for (const field of fields) offset = put(names, field, offset)
@@ -82,11 +84,7 @@ function put(record: Buffer, bytes: Uint8Array, offset: number): number {
 }
 
 /** QoS, RETAIN and subscription identifiers of a delivery: `1,0,7,9`. */
-export function encodeDelivery({
-  qos,
-  retain,
-  subscriptionIdentifiers,
-}: Reception): string {
+export function encodeDelivery({ qos, retain, subscriptionIdentifiers }: Reception): string {
   const identifiers =
     subscriptionIdentifiers === undefined ? '' : subscriptionIdentifiers.map(one => `,${one}`).join('')
   return `${qos},${retain ? 1 : 0}${identifiers}`

@@ -93,9 +93,10 @@ export class PublishBatch {
     }
   }
 
-  #settle({ kept, publisher, session, resolve, reject }: Waiting, { reached = 0, offers, groups, failure }: Outcome): void {
+  #settle(waiting: Waiting, { reached = 0, offers, groups, failure }: Outcome): void {
+    const { kept, publisher, session } = waiting
     if (failure !== undefined) {
-      reject(this.#calls.publishError(failure, session))
+      waiting.reject(this.#calls.publishError(failure, session))
       return
     }
     if (kept !== undefined) {
@@ -103,6 +104,6 @@ export class PublishBatch {
         this.#sessions.get(epoch)?.offer(entryOf(sequence, reception, false, kept))
     }
     if (groups.length > 0) this.#sessions.announce(groups, publisher)
-    resolve(reached)
+    waiting.resolve(reached)
   }
 }

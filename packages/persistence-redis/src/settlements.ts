@@ -115,5 +115,12 @@ function waitingOf(handle: SessionHandle): Waiting {
   const promise = new Promise<void>((resolve, reject) => {
     settle = { resolve, reject }
   })
-  return { handle, text: '', last: undefined, promise, resolve: () => settle?.resolve(), reject: error => settle?.reject(error) }
+  return {
+    handle,
+    text: '',
+    last: undefined,
+    promise,
+    resolve: () => settle?.resolve(),
+    reject: error => settle?.reject(error),
+  }
 }

@@ -51,6 +51,40 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     await expect.poll(() => owner.texts, { timeout: 3000 }).toEqual(['one', 'two'])
   })
 
+  test('a client publishes nothing by a broker that has it no more', async () => {
+    fresh()
+    const [here, there] = [await opened(), await opened()]
+    const [, owner] = await session(here, 'client')
+    await session(here, 'publisher')
+    const messages = [messageOf('by the former owner'), { ...messageOf(''), retain: true, topic: 'kept' }]
+    // The former owner hears of it later.
+    await admin.command('', 'CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await session(there, 'publisher')
+    const outcomes = await Promise.allSettled(messages.map(async message => here.publish(message)))
+    expect(outcomes).toMatchObject(messages.map(() => ({ reason: { code: 'FENCED' } })))
+    await there.publish(messageOf('by the owner'))
+    await here.publish({ ...messageOf('by another'), publisher: 'another' })
+    await expect.poll(() => owner.texts, { timeout: 3000 }).toEqual(['by the owner', 'by another'])
+  })
+
+  test('messages of one turn with different heads are told apart', async () => {
+    fresh()
+    const here = await opened()
+    const [, owner] = await session(here, 'client')
+    const messages = Array.from({ length: 100 }, (_, index): Message => ({
+      ...messageOf('ü,'.repeat(index % 5) + index),
+      publisher: [undefined, '', 'ü,1', 'publisher'][index % 4],
+      qos: ((index % 2) + 1) as 1 | 2,
+      retain: index % 3 === 0,
+      properties: index % 7 === 0 ? Uint8Array.of(1, 2, 3) : undefined,
+      expiresAt: index % 6 === 0 ? Date.now() + 100_000 : undefined,
+      brokerCounter: 2 ** 40 + index,
+    }))
+    await Promise.all(messages.map(async message => here.publish(message)))
+    expect(owner.taken.map(({ message }) => message)).toEqual(messages)
+    expect(owner.taken.map(({ qos }) => qos)).toEqual(messages.map(({ qos }) => qos))
+  })
+
   describe('a topic that nobody takes', () => {
     /** A broker that answers for itself that nobody takes this topic, and one where somebody subscribes. */
     async function pair(topic: string): Promise<[here: RedisPersistence, there: RedisPersistence]> {
