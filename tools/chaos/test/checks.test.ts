@@ -36,9 +36,18 @@ describe('delivered', () => {
     expect(found(pair(1, 'b/+').publish('pub', 'm').acknowledged('pub', 'm').quiet())).toEqual([])
     expect(found(pair().publish('pub', 'm').acknowledged('pub', 'm').disconnecting('sub', true).quiet())).toEqual([])
   })
-  test('asks nothing of a session that ends with its connection', () => {
-    const history = new HistoryBuilder().connect('sub', { persistent: false }).subscribed('sub', '#').connect('pub')
-    expect(found(history.publish('pub', 'm').acknowledged('pub', 'm').quiet())).toEqual([])
+  test('asks of a session that ends with its connection what was acknowledged long before that', () => {
+    const published = (): HistoryBuilder =>
+      new HistoryBuilder()
+        .connect('sub', { persistent: false })
+        .subscribed('sub', '#')
+        .connect('pub')
+        .publish('pub', 'm')
+        .acknowledged('pub', 'm')
+    expect(found(published().quiet())).toEqual(['delivered'])
+    expect(found(published().received('sub', 'm').quiet())).toEqual([])
+    expect(found(published().closed('sub').quiet())).toEqual([])
+    expect(found(published().wait(20).closed('sub').quiet())).toEqual(['delivered'])
   })
   test('a shared group gets it by any member, and finds when none has got it', () => {
     const group = (): HistoryBuilder =>

@@ -3,13 +3,18 @@ import { matches, messagesOf, sessionsOf } from './session-view.ts'
 import type { MessageView, SessionView, SubscriptionView } from './session-view.ts'
 import type { Violation } from './violation.ts'
 
+/** Milliseconds after which a message is with a connected client, or the client's broker is taken for dead and has closed it: the lease
+ * of 10 s, and what it takes to notice. */
+const longestDelay = 15_000
+
 /** Every acknowledged message of QoS 1 and 2 has reached every subscription that was acknowledged before it was sent and whose session
  * was there to the end; of a shared group, one of its members.
  *
- * Not of a session that ends with its connection: its messages don't go through the store (README of persistence-redis, "Not
- * promised"). */
+ * Of a session that ends with its connection: if that was there for a while after the acknowledgement. What waits for it lies at its
+ * broker, whose death ends both. */
 export function delivered(history: readonly HistoryEvent[]): Violation[] {
-  const sessions = sessionsOf(history).filter(({ persistent, ends }) => persistent && ends === Number.POSITIVE_INFINITY)
+  const all = sessionsOf(history)
+  const sessions = all.filter(({ persistent, ends }) => persistent && ends === Number.POSITIVE_INFINITY)
   const reached = new Map(sessions.map(session => [session, new Set(session.received.map(({ message }) => message))]))
   const acknowledged = [...messagesOf(history).values()].filter(
     one => one.qos > 0 && !one.empty && one.acknowledged !== Number.POSITIVE_INFINITY,
@@ -31,6 +36,7 @@ export function delivered(history: readonly HistoryEvent[]): Violation[] {
       }
     }
   }
+  for (const session of all) if (!session.persistent) violations.push(...missedBy(session, acknowledged, history))
   for (const [group, members] of groups) {
     const { subscription } = members.reduce((one, other) =>
       other.subscription.place < one.subscription.place ? other : one,
@@ -42,6 +48,25 @@ export function delivered(history: readonly HistoryEvent[]): Violation[] {
     }
   }
   return violations
+}
+
+/** What a session that has ended with its connection should have got until then. */
+function missedBy(
+  session: SessionView,
+  acknowledged: readonly MessageView[],
+  history: readonly HistoryEvent[],
+): Violation[] {
+  const received = new Set(session.received.map(({ message }) => message))
+  const end = history[session.ends]?.at ?? Number.POSITIVE_INFINITY
+  const isDue = (one: MessageView): boolean => end - (history[one.acknowledged]?.at ?? end) >= longestDelay
+  return session.subscriptions
+    .filter(({ qos, group }) => qos > 0 && group === undefined)
+    .flatMap(subscription =>
+      acknowledged
+        .filter(one => isWanted(one, subscription) && one.acknowledged < session.ends && isDue(one))
+        .filter(({ message }) => !received.has(message))
+        .map(one => lost(one, `connection of ${session.client}`, subscription)),
+    )
 }
 
 function isWanted(one: MessageView, { plain, place }: SubscriptionView): boolean {
