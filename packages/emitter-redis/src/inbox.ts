@@ -53,8 +53,15 @@ export class Inbox {
     for (const line of this.#lines.values()) line.close()
   }
 
-  /** A frame that lies in the stream as well: `sNUMBER BYTES FRAME`. */
-  hearNumbered(payload: Buffer): void {
+  /** A frame that comes by the channel: of QoS 0 messages, `qFRAME`, or one that lies in the stream as well, `sNUMBER BYTES FRAME`. */
+  hearFrame(payload: Buffer): void {
+    if (payload[0] === 0x73) this.#hearNumbered(payload)
+    else if (payload[0] !== 0x71) this.#host.counters.invalid += 1
+    else if (this.#hasRoom) this.#push(payload.subarray(1), undefined)
+    else this.#host.counters.droppedIncoming += 1
+  }
+
+  #hearNumbered(payload: Buffer): void {
     const afterNumber = payload.indexOf(0x20)
     const afterBytes = payload.indexOf(0x20, afterNumber + 1)
     const number = Number(payload.toString('latin1', 1, afterNumber))
@@ -67,12 +74,6 @@ export class Inbox {
     if (number === this.#taken + 1 && !this.#reading && this.#hasRoom) {
       this.#take(payload.subarray(afterBytes + 1), number, bytes)
     } else if (number > this.#taken) void this.catchUp()
-  }
-
-  /** A frame of QoS 0 messages: `qFRAME`. */
-  hear(payload: Buffer): void {
-    if (this.#hasRoom) this.#push(payload.subarray(1), undefined)
-    else this.#host.counters.droppedIncoming += 1
   }
 
   /** Reads what the stream has beyond what was taken, as far as there is room. */

@@ -1,10 +1,13 @@
 import type { EmitterHost, Message } from '@x/contract'
 import { keepMessage } from '@x/contract'
 import type { RedisArgument, RedisConnection } from '@x/redis-connection'
-import { Confirmations, followDuration, followInterval, Following } from '@x/redis-connection'
-import { Announcements } from './announcements.ts'
+import { followDuration } from '@x/redis-connection'
+import { BrokerLease, leaseDuration } from './broker-lease.ts'
+import type { Renewal } from './broker-lease.ts'
+import { BrokerNews } from './broker-news.ts'
 import type { EmitterCounters } from './emitter-counters.ts'
-import { EmitterError, emitterErrorOf } from './emitter-error.ts'
+import { emitterErrorOf } from './emitter-error.ts'
+import type { EmitterError } from './emitter-error.ts'
 import { library } from './functions/library.ts'
 import { HeldMessages } from './held-messages.ts'
 import { Inbox } from './inbox.ts'
@@ -17,8 +20,6 @@ import { RouteTable, routeName } from './route-table.ts'
 
 /** Of keys and values; a release that changes them takes the next number and finds nothing of this one's. */
 const schema = '1'
-/** Milliseconds after which a broker that did not renew is taken for dead. */
-export const leaseDuration = 10_000
 
 export interface OpenEmitterParts {
   readonly host: EmitterHost
@@ -43,20 +44,12 @@ export class OpenEmitter {
   readonly #table: RouteTable
   readonly #log: RouteLog
   readonly #own: OwnRoutes
-  readonly #confirmations: Confirmations
-  readonly #following: Following
-  readonly #announcements = new Announcements()
+  readonly #news: BrokerNews
+  readonly #lease: BrokerLease
   readonly #inbox: Inbox
   readonly #outgoing: OutgoingMessages
   readonly #held: HeldMessages
-  /** To whom, and up to which entry of the log, this turn has something to confirm. */
-  readonly #toConfirm = new Map<string, number>()
-  #timer: NodeJS.Timeout | undefined
-  #joining: Promise<void> | undefined
-  /** Redis may not have all own routes. */
-  #outdated = false
-  #renewedAt = Date.now()
-  #lost = false
+  #isThere = false
   #closed = false
 
   private constructor(parts: OpenEmitterParts) {
@@ -64,16 +57,12 @@ export class OpenEmitter {
     this.#parts = parts
     this.#routesBase = `{${prefix}${schema}.rt}:`
     this.#inboxBase = this.#baseOf(instance)
-    this.#confirmations = new Confirmations(parts.routeTimeout, () => {
-      counters.unconfirmedRoutes += 1
-    })
-    this.#following = new Following(async () => this.#renew())
     this.#table = new RouteTable({
       instance,
       link: other => this.#outgoing.link(other),
       presence: (brokerId, present) => host.presence(brokerId, present),
       left: other => {
-        this.#confirmations.left(other)
+        this.#news.left(other)
         this.#inbox.forget(other)
       },
     })
@@ -83,17 +72,26 @@ export class OpenEmitter {
       table: this.#table,
       baseOf: other => this.#baseOf(other),
     })
+    this.#lease = new BrokerLease({
+      ...parts,
+      brokerId: host.brokerId,
+      join: async () => this.#join(),
+      renew: async () => this.#renew(),
+    })
     this.#held = new HeldMessages({
       ...parts,
-      know: async () => this.#following.renew(),
+      know: async () => this.#lease.renew(),
       publish: message => this.#outgoing.publish(message),
     })
     this.#log = new RouteLog({
       instance,
       table: this.#table,
-      since: async (id, number) => (await this.#call('since', this.#routesBase, id, number)) as LogAnswer,
-      confirm: (other, number) => this.#confirm(other, number),
-      buried: () => void this.#loseLease(),
+      since: async position => (await this.#call('since', this.#routesBase, position)) as LogAnswer,
+      confirm: (other, number) => this.#news.confirm(other, number),
+      buried: () => void this.#lease.lose().catch(ignore),
+      found: own => {
+        if (!this.#own.equal(own)) this.#lease.outdated()
+      },
     })
     this.#own = new OwnRoutes({
       change: async changes => this.#changeRoutes(changes),
@@ -106,6 +104,15 @@ export class OpenEmitter {
       tendBytes: maximumInboxBytes / 8,
       read: async (after, limit) => this.#readInbox(after, limit),
       tend: async (seen, done, bytes) => this.#tendInbox(seen, done, bytes),
+    })
+    this.#news = new BrokerNews({
+      ...parts,
+      common: `${this.#routesBase}c`,
+      channelOf: other => `${this.#baseOf(other)}c`,
+      changed: (position, before, entry) => this.#log.hear(position, before, entry),
+      takenOver: clientId => host.takenOver(clientId),
+      frame: payload => this.#inbox.hearFrame(payload),
+      resumed: () => this.#lease.resumed(),
     })
   }
 
@@ -143,7 +150,7 @@ export class OpenEmitter {
   /** Undefined: there is nothing to wait for. */
   publish(message: Message): Promise<void> | undefined {
     // Of QoS 1 and 2 no subscriber may be missed, so that what is known of the routes must be reliable.
-    if (message.qos === 0 || (this.#held.isEmpty && this.#following.isReliable)) return this.#outgoing.publish(message)
+    if (message.qos === 0 || (this.#held.isEmpty && this.#lease.isReliable)) return this.#outgoing.publish(message)
     return this.#held.publish(keepMessage(message))
   }
 
@@ -180,179 +187,64 @@ export class OpenEmitter {
   }
 
   async announce(clientId: string): Promise<void> {
-    const { connection, instance } = this.#parts
-    this.#announcements.announced(clientId)
-    const channel = `${this.#routesBase}c`
-    try {
-      await connection.command(channel, 'PUBLISH', channel, JSON.stringify(['a', instance, clientId]))
-    } catch {
-      // The connection has reported it; where nobody hears, nobody can be told.
-      this.#announcements.heard(clientId)
-    }
+    await this.#news.announce(clientId)
   }
 
   async #begin(): Promise<void> {
-    const { connection } = this.#parts
-    const [routes, inbox] = [`${this.#routesBase}c`, `${this.#inboxBase}c`]
-    await connection.subscribe([routes, inbox], {
-      message: (channel, payload) => this.#hear(channel === routes, payload),
-      resumed: () => {
-        this.#announcements.clear()
-        this.#following.restart()
-        void this.#tick()
-      },
-    })
+    await this.#news.begin()
     await this.#inbox.tend()
-    await this.#join()
-    await this.#tick()
-    this.#schedule()
+    this.#isThere = true
+    await this.#lease.begin()
   }
 
   #end(): void {
     this.#closed = true
-    if (this.#timer !== undefined) clearTimeout(this.#timer)
+    this.#lease.end()
     this.#held.close()
     this.#inbox.close()
     this.#table.close()
-    this.#confirmations.close()
+    this.#news.close()
   }
 
-  #schedule(): void {
-    if (this.#closed) return
-    this.#timer = setTimeout(() => void this.#tick().then(() => this.#schedule()), followInterval)
-    this.#timer.unref()
-  }
-
-  async #tick(): Promise<void> {
-    try {
-      await this.#following.renew()
-    } catch {
-      // The connection has reported it.
-      if (Date.now() - this.#renewedAt >= leaseDuration) this.#reportLost()
-    }
-  }
-
-  /** Says that this broker lives and goes by what it hears, and looks for what was not heard. Answers whether all routes are known. */
-  async #renew(): Promise<boolean> {
-    if (this.#closed) return false
-    const [sentAt, appliedBefore] = [Date.now(), this.#log.applied]
-    const [answer, inboxLost] = await Promise.all([
-      this.#call('renew', this.#routesBase, this.#parts.instance, leaseDuration, followDuration),
-      this.#inbox.tend(),
-    ])
-    if (this.#closed) return false
-    const [lost, id, number] = answer as [number, Buffer, number]
-    this.#renewedAt = sentAt
-    if (inboxLost) this.#reportLost()
-    let isKnown = false
-    if (lost === 1) await this.#loseLease()
-    else if (this.#outdated) await this.#join()
-    else isKnown = await this.#log.check(id.toString(), number, appliedBefore)
-    this.#lost = false
-    return isKnown
-  }
-
-  /** The others have forgotten this broker: they are told again. */
-  async #loseLease(): Promise<void> {
-    if (this.#closed) return
-    this.#reportLost()
-    await this.#join().catch(ignore)
-  }
-
-  #reportLost(): void {
-    if (this.#lost || this.#closed) return
-    this.#lost = true
-    this.#parts.counters.leasesLost += 1
-    this.#parts.report(
-      new EmitterError('LEASE_LOST', {
-        message: `the lease of broker ${this.#parts.host.brokerId} has ended: messages of other brokers were lost`,
-      }),
-    )
-  }
-
-  /** Tells Redis who is here and all own routes; learns those of the others. */
   async #join(): Promise<void> {
-    this.#joining ??= this.#joinNow().finally(() => {
-      this.#joining = undefined
-    })
-    await this.#joining
-  }
-
-  async #joinNow(): Promise<void> {
     const { instance, host } = this.#parts
-    this.#outdated = false
+    const names = JSON.stringify(this.#own.names)
     try {
-      const answer = await this.#call(
-        'join',
-        this.#routesBase,
-        instance,
-        host.brokerId,
-        leaseDuration,
-        ...this.#own.names,
-      )
-      if (this.#closed) return
-      await this.#log.joined(answer as LogAnswer)
+      const answer = await this.#call('join', this.#routesBase, instance, host.brokerId, leaseDuration, names)
+      if (!this.#closed) await this.#log.joined(answer as LogAnswer)
     } catch (error) {
-      this.#outdated = true
       throw emitterErrorOf(error)
     }
   }
 
+  async #renew(): Promise<Renewal> {
+    const appliedBefore = this.#log.applied
+    const [answer, inboxLost] = await Promise.all([
+      this.#call('renew', this.#routesBase, this.#parts.instance, leaseDuration, followDuration),
+      this.#inbox.tend(),
+    ])
+    const [lost, position] = answer as [number, Buffer]
+    return {
+      lost: lost === 1,
+      inboxLost,
+      known: async () => this.#log.check(position.toString(), appliedBefore),
+    }
+  }
+
   async #changeRoutes(changes: readonly string[]): Promise<void> {
-    const { instance } = this.#parts
     const name = changes.some(change => change.startsWith('+')) ? 'route' : 'unroute'
     try {
-      const answer = await this.#call(name, this.#routesBase, instance, leaseDuration, ...changes)
+      const { instance } = this.#parts
+      const answer = await this.#call(name, this.#routesBase, instance, leaseDuration, JSON.stringify(changes))
       const [number, brokers] = answer as [number, Buffer[]]
-      const others = brokers.map(String).filter(other => other !== instance)
-      await this.#confirmations.wait(number, others)
+      await this.#news.confirmed(number, brokers.map(String))
     } catch (error) {
-      this.#outdated = true
+      this.#lease.outdated()
       if (!(error instanceof Error && error.message.includes('LOST '))) throw emitterErrorOf(error)
-      this.#reportLost()
-      await this.#join()
+      await this.#lease.lose()
+      // They went with all the others, and nobody has confirmed them.
+      await this.#changeRoutes(changes)
     }
-  }
-
-  #hear(isRoutes: boolean, payload: Buffer): void {
-    if (this.#closed) return
-    try {
-      if (isRoutes) this.#hearNews(JSON.parse(payload.toString()))
-      else if (payload[0] === 0x73) this.#inbox.hearNumbered(payload)
-      else if (payload[0] === 0x71) this.#inbox.hear(payload)
-      else {
-        const [instance, number] = JSON.parse(payload.toString('utf8', 1))
-        this.#confirmations.confirmed(String(instance), Number(number))
-      }
-    } catch {
-      // Somebody else has said something here.
-      this.#parts.counters.invalid += 1
-    }
-  }
-
-  #hearNews([kind, first, second]: readonly [string, never, never]): void {
-    if (kind === 'r') this.#log.hear(first, second)
-    else if (kind === 'a') this.#hearAnnouncement(first, second)
-  }
-
-  #hearAnnouncement(instance: string, clientId: string): void {
-    if (instance === this.#parts.instance) this.#announcements.heard(clientId)
-    else if (!this.#announcements.isOurs(clientId)) this.#parts.host.takenOver(clientId)
-  }
-
-  #confirm(instance: string, number: number): void {
-    if (this.#toConfirm.size === 0) this.#parts.connection.atTurnEnd(() => this.#sendConfirmations())
-    this.#toConfirm.set(instance, number)
-  }
-
-  #sendConfirmations(): void {
-    const { connection, instance } = this.#parts
-    for (const [other, number] of this.#toConfirm) {
-      const channel = `${this.#baseOf(other)}c`
-      const text = `k${JSON.stringify([instance, number])}`
-      connection.command(channel, 'PUBLISH', channel, text).catch(ignore)
-    }
-    this.#toConfirm.clear()
   }
 
   async #readInbox(after: number, limit: number): Promise<readonly StreamEntry[]> {
@@ -365,7 +257,7 @@ export class OpenEmitter {
     const answer = await this.#call('tend', this.#inboxBase, leaseDuration, seen, done, bytes)
     const [lost, last] = answer as [number, number]
     // The first time there was none.
-    return { lost: lost === 1 && this.#timer !== undefined, last }
+    return { lost: lost === 1 && this.#isThere, last }
   }
 
   #call(name: string, base: string, ...parameters: RedisArgument[]): Promise<unknown> {

@@ -34,6 +34,11 @@ export class OwnRoutes {
     return [...this.#routes.keys()]
   }
 
+  /** Whether these are all, and all of these. */
+  equal(names: readonly RouteName[]): boolean {
+    return names.length === this.#routes.size && names.every(name => this.#routes.has(name))
+  }
+
   /** Answers when the others have it. When Redis could not be told, it was not added. */
   add(name: RouteName): Promise<void> | undefined {
     const known = this.#routes.get(name)

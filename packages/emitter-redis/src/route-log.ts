@@ -1,36 +1,36 @@
 import type { RouteName, RouteTable } from './route-table.ts'
 
 /** One change of who is there or wants what. */
-type LogEntry =
+export type LogEntry =
   | readonly ['j', instance: string, brokerId: string, ...routes: RouteName[]]
   | readonly ['r', instance: string, ...changes: string[]]
   | readonly ['g', instance: string]
 
-/** What Redis has of all brokers: as a whole, or from the last known number on. */
+type Brokers = readonly (readonly [instance: Buffer, id: Buffer, routes: readonly Buffer[]])[]
+
+/** What Redis has of all brokers: as a whole, or after the last known position. */
 export type LogAnswer =
-  | readonly [
-      id: Buffer,
-      number: number,
-      kind: Buffer,
-      brokers: readonly (readonly [instance: Buffer, id: Buffer, routes: readonly Buffer[]])[],
-    ]
-  | readonly [id: Buffer, number: number, kind: Buffer, entries: readonly Buffer[]]
+  | readonly [position: Buffer, kind: Buffer, brokers: Brokers]
+  | readonly [position: Buffer, kind: Buffer, entries: readonly Buffer[]]
 
 export interface RouteLogHost {
   readonly instance: string
   readonly table: RouteTable
-  /** What has happened after that number. */
-  since(id: string, number: number): Promise<LogAnswer>
+  /** What has happened after that position. */
+  since(position: string): Promise<LogAnswer>
   /** Everything up to that number is applied here; whoever made the change wants to know. */
   confirm(instance: string, number: number): void
   /** The others take this broker for dead. */
   buried(): void
+  /** What Redis has of this broker's own routes. */
+  found(own: readonly RouteName[]): void
 }
 
 /** Keeps the route table as Redis has it: entry by entry as they are told, and from the log what was not heard. */
 export class RouteLog {
   readonly #host: RouteLogHost
-  #id = ''
+  /** Of the last entry that is applied: its number, and a time. Empty: there is no table yet. */
+  #position = ''
   #applied = 0
   #heard = 0
   #catching = false
@@ -39,26 +39,31 @@ export class RouteLog {
     this.#host = host
   }
 
-  /** An entry was told. */
-  hear(number: number, entry: LogEntry): void {
-    // Before there is a table nothing can be applied.
-    if (this.#id !== '' && number === this.#applied + 1 && !this.#catching) this.#apply(number, entry)
-    else if (number > this.#applied) {
-      this.#heard = Math.max(this.#heard, number)
-      if (this.#id !== '') void this.catchUp()
-    }
-  }
-
+  /** Number of the last entry that is applied. */
   get applied(): number {
     return this.#applied
   }
 
-  /** What the log is called and where it ends: asked now and then, since an entry may not have been heard. Answers whether everything
-   * up to there is applied.
+  /** An entry was told, that comes after the one at `before`. */
+  hear(position: string, before: string, entry: LogEntry): void {
+    const number = numberOf(position)
+    // Before there is a table nothing can be applied.
+    if (this.#position !== '' && before === this.#position && !this.#catching) {
+      this.#apply(number, entry)
+      this.#position = position
+    } else if (number > this.#applied) {
+      this.#heard = Math.max(this.#heard, number)
+      if (this.#position !== '') void this.catchUp()
+    }
+  }
+
+  /** Where the log ends: asked now and then, since an entry may not have been heard. Answers whether everything up to there is applied.
    * @param appliedBefore what was when that was asked: a log that ends before it has lost something */
-  async check(id: string, number: number, appliedBefore: number): Promise<boolean> {
-    if (id !== this.#id || number > this.#applied || number < appliedBefore) await this.catchUp()
-    return id === this.#id && number <= this.#applied
+  async check(position: string, appliedBefore: number): Promise<boolean> {
+    const number = numberOf(position)
+    const isKnown =
+      number === this.#applied ? position === this.#position : number >= appliedBefore && number < this.#applied
+    return isKnown || this.catchUp()
   }
 
   /** This broker has joined, and that is what it found. */
@@ -67,46 +72,52 @@ export class RouteLog {
     if (this.#heard > this.#applied) await this.catchUp()
   }
 
-  /** Asks Redis. When it does not answer, the next check asks again. */
-  async catchUp(): Promise<void> {
-    if (this.#catching) return
+  /** Asks Redis. Answers whether it has answered; otherwise the next check asks again. */
+  async catchUp(): Promise<boolean> {
+    if (this.#catching) return false
     this.#catching = true
     try {
       let heard: number
       do {
         heard = this.#heard
-        this.#adopt(await this.#host.since(this.#id, this.#applied))
+        const own = this.#adopt(await this.#host.since(this.#position))
+        if (own !== undefined) this.#host.found(own)
       } while (this.#heard > heard && this.#heard > this.#applied)
+      return true
     } catch {
       // The connection has reported it.
+      return false
     } finally {
       this.#catching = false
     }
   }
 
-  #adopt(answer: LogAnswer): void {
-    const [name, number, kind, found] = answer
-    const id = name.toString()
-    // Another log counts from the beginning.
-    if (this.#id !== '' && id !== this.#id) this.#heard = number
-    this.#id = id
+  /** Answers this broker's own routes, if it was everything. */
+  #adopt([last, kind, found]: LogAnswer): readonly RouteName[] | undefined {
+    const position = last.toString()
     if (kind.toString() === 'log') {
       for (const text of found as readonly Buffer[]) this.#apply(this.#applied + 1, JSON.parse(text.toString()))
-      return
+      this.#position = position
+      return undefined
     }
-    this.#replace(found as Extract<LogAnswer, readonly [Buffer, number, Buffer, readonly (readonly unknown[])[]]>[3])
-    this.#applied = number
-    for (const instance of this.#host.table.instances) this.#host.confirm(instance, number)
+    const own = this.#replace(found as Brokers)
+    this.#position = position
+    this.#applied = numberOf(position)
+    for (const instance of this.#host.table.instances) this.#host.confirm(instance, this.#applied)
+    return own
   }
 
-  #replace(brokers: readonly (readonly [instance: Buffer, id: Buffer, routes: readonly Buffer[]])[]): void {
+  #replace(brokers: Brokers): readonly RouteName[] {
     const { table, instance: own } = this.#host
+    let ownRoutes: readonly RouteName[] = []
     const there = new Set(brokers.map(([instance]) => instance.toString()))
     for (const instance of table.instances) if (!there.has(instance)) table.leave(instance)
     for (const [name, brokerId, routes] of brokers) {
       const instance = name.toString()
-      if (instance !== own) table.join(instance, brokerId.toString(), routes.map(String))
+      if (instance === own) ownRoutes = routes.map(String)
+      else table.join(instance, brokerId.toString(), routes.map(String))
     }
+    return ownRoutes
   }
 
   #apply(number: number, entry: LogEntry): void {
@@ -133,4 +144,8 @@ export class RouteLog {
     }
     this.#host.confirm(instance, number)
   }
+}
+
+function numberOf(position: string): number {
+  return Number.parseInt(position, 10) || 0
 }

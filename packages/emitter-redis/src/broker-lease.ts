@@ -1,0 +1,141 @@
+import { followInterval, Following } from '@x/redis-connection'
+import type { EmitterCounters } from './emitter-counters.ts'
+import { EmitterError } from './emitter-error.ts'
+
+/** Milliseconds after which a broker that did not renew is taken for dead. */
+export const leaseDuration = 10_000
+
+export interface LeaseHost {
+  readonly brokerId: string
+  readonly counters: EmitterCounters
+  report(error: EmitterError): void
+  /** Says that this broker is here, with all its routes, and learns those of the others. */
+  join(): Promise<void>
+  /** Says that it lives. */
+  renew(): Promise<Renewal>
+}
+
+/** What Redis says to a broker that renews. */
+export interface Renewal {
+  /** The others have forgotten this broker. */
+  readonly lost: boolean
+  /** Its inbox had ended. */
+  readonly inboxLost: boolean
+  /** Answers whether all routes of the others are known here. */
+  readonly known: () => Promise<boolean>
+}
+
+/** That this broker is there for the others, and how it notices when they must think otherwise. */
+export class BrokerLease {
+  readonly #host: LeaseHost
+  readonly #following: Following
+  #timer: NodeJS.Timeout | undefined
+  #joining: Promise<void> | undefined
+  /** Redis may not have all own routes. */
+  #outdated = false
+  #renewedAt = performance.now()
+  /** It was reported, and not all is well since then. */
+  #lost = false
+  #ended = false
+
+  constructor(host: LeaseHost) {
+    this.#host = host
+    this.#following = new Following(async () => this.#renew())
+  }
+
+  /** Whether what is known of the others' routes is all of it. */
+  get isReliable(): boolean {
+    return this.#following.isReliable
+  }
+
+  async begin(): Promise<void> {
+    await this.join()
+    await this.#tick()
+    this.#schedule()
+  }
+
+  end(): void {
+    this.#ended = true
+    if (this.#timer !== undefined) clearTimeout(this.#timer)
+  }
+
+  /** Renews now. Answers whether {@link isReliable}. */
+  async renew(): Promise<boolean> {
+    return this.#following.renew()
+  }
+
+  /** News may have been lost. */
+  resumed(): void {
+    this.#following.restart()
+    void this.#tick()
+  }
+
+  /** Redis may not have all own routes: they are told again when the lease is renewed. */
+  outdated(): void {
+    this.#outdated = true
+  }
+
+  /** The others have forgotten this broker: they are told again. */
+  async lose(): Promise<void> {
+    if (this.#ended) return
+    this.#reportLost()
+    await this.join()
+  }
+
+  async join(): Promise<void> {
+    this.#joining ??= this.#join().finally(() => {
+      this.#joining = undefined
+    })
+    await this.#joining
+  }
+
+  async #join(): Promise<void> {
+    this.#outdated = false
+    try {
+      await this.#host.join()
+    } catch (error) {
+      this.#outdated = true
+      throw error
+    }
+  }
+
+  #schedule(): void {
+    if (this.#ended) return
+    this.#timer = setTimeout(() => void this.#tick().then(() => this.#schedule()), followInterval)
+    this.#timer.unref()
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      await this.#following.renew()
+    } catch {
+      // The connection has reported it.
+      if (performance.now() - this.#renewedAt >= leaseDuration) this.#reportLost()
+    }
+  }
+
+  async #renew(): Promise<boolean> {
+    if (this.#ended) return false
+    const sentAt = performance.now()
+    const { lost, inboxLost, known } = await this.#host.renew()
+    if (this.#ended) return false
+    this.#renewedAt = sentAt
+    if (lost || inboxLost) this.#reportLost()
+    else this.#lost = false
+    if (!lost && !this.#outdated) return known()
+    await this.join()
+    return false
+  }
+
+  #reportLost(): void {
+    if (this.#lost || this.#ended) return
+    this.#lost = true
+    const { brokerId, counters } = this.#host
+    counters.leasesLost += 1
+    this.#host.report(
+      new EmitterError('LEASE_LOST', {
+        message: `the lease of broker ${brokerId} has ended: messages of other brokers were lost`,
+      }),
+    )
+  }
+}

@@ -1,0 +1,117 @@
+import { Confirmations } from '@x/redis-connection'
+import type { RedisConnection } from '@x/redis-connection'
+import { Announcements } from './announcements.ts'
+import type { EmitterCounters } from './emitter-counters.ts'
+import type { LogEntry } from './route-log.ts'
+
+export interface NewsHost {
+  readonly connection: RedisConnection
+  readonly counters: EmitterCounters
+  readonly instance: string
+  readonly routeTimeout: number
+  /** What all brokers hear. */
+  readonly common: string
+  /** What one broker hears. */
+  channelOf(instance: string): string
+  /** A change in the log of routes, with its position and the one before it. */
+  changed(position: string, before: string, entry: LogEntry): void
+  /** A client has connected to another broker. */
+  takenOver(clientId: string): void
+  /** A frame of messages: the payload begins with `q` or, numbered, with `s`. */
+  frame(payload: Buffer): void
+  /** Some may have been lost. */
+  resumed(): void
+}
+
+/** What brokers say to each other on channels: changes of routes and their confirmations, clients that connect, frames. */
+export class BrokerNews {
+  readonly #host: NewsHost
+  readonly #confirmations: Confirmations
+  readonly #announcements = new Announcements()
+  /** To whom, and up to which entry of the log, this turn has something to confirm. */
+  readonly #toConfirm = new Map<string, number>()
+  #closed = false
+
+  constructor(host: NewsHost) {
+    this.#host = host
+    this.#confirmations = new Confirmations(host.routeTimeout, () => {
+      host.counters.unconfirmedRoutes += 1
+    })
+  }
+
+  async begin(): Promise<void> {
+    const { common, connection, instance } = this.#host
+    await connection.subscribe([common, this.#host.channelOf(instance)], {
+      message: (channel, payload) => this.#hear(channel === common, payload),
+      resumed: () => {
+        this.#announcements.clear()
+        this.#host.resumed()
+      },
+    })
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#confirmations.close()
+  }
+
+  async announce(clientId: string): Promise<void> {
+    const { common, connection, instance } = this.#host
+    this.#announcements.announced(clientId)
+    try {
+      await connection.command(common, 'PUBLISH', common, JSON.stringify(['a', instance, clientId]))
+    } catch {
+      // The connection has reported it; where nobody hears, nobody can be told.
+      this.#announcements.heard(clientId)
+    }
+  }
+
+  /** Answers when these brokers have applied the entry with this number, or are gone, or time is over. */
+  async confirmed(number: number, brokers: readonly string[]): Promise<void> {
+    await this.#confirmations.wait(
+      number,
+      brokers.filter(other => other !== this.#host.instance),
+    )
+  }
+
+  left(instance: string): void {
+    this.#confirmations.left(instance)
+  }
+
+  /** Tells another broker, at the end of this turn, that everything up to that number is applied here. */
+  confirm(instance: string, number: number): void {
+    if (this.#toConfirm.size === 0) this.#host.connection.atTurnEnd(() => this.#sendConfirmations())
+    this.#toConfirm.set(instance, number)
+  }
+
+  #sendConfirmations(): void {
+    const { connection, instance } = this.#host
+    for (const [other, number] of this.#toConfirm) {
+      const channel = this.#host.channelOf(other)
+      const text = `k${JSON.stringify([instance, number])}`
+      // One that is not told waits until its time is over.
+      connection.command(channel, 'PUBLISH', channel, text).catch(() => undefined)
+    }
+    this.#toConfirm.clear()
+  }
+
+  #hear(isCommon: boolean, payload: Buffer): void {
+    if (this.#closed) return
+    try {
+      if (isCommon) this.#hearCommon(JSON.parse(payload.toString()))
+      else if (payload[0] === 0x6b) {
+        const [instance, number] = JSON.parse(payload.toString('utf8', 1))
+        this.#confirmations.confirmed(String(instance), Number(number))
+      } else this.#host.frame(payload)
+    } catch {
+      // Somebody else has said something here.
+      this.#host.counters.invalid += 1
+    }
+  }
+
+  #hearCommon([kind, first, second, third]: readonly [string, string, string, LogEntry]): void {
+    if (kind === 'r') this.#host.changed(first, second, third)
+    else if (kind === 'a' && first === this.#host.instance) this.#announcements.heard(second)
+    else if (kind === 'a' && !this.#announcements.isOurs(second)) this.#host.takenOver(second)
+  }
+}
