@@ -130,4 +130,21 @@ describe.skipIf(!hasRedisServer())('when a primary dies (apt-get install redis-s
     await expect.poll(() => taken, { timeout: 10_000 }).toEqual(['one', 'two'])
     await expectQueued(store, handle, ['one', 'two'])
   }, 60_000)
+
+  test('waits for the replica of its slot in a Redis Cluster at durability replicated', async () => {
+    const cluster = await ending(spawnCluster(3, 1))
+    const [store, handle, taken] = await connected({ redis: cluster.url, durability: 'replicated' })
+    expect(await store.publish(messageOf('one'))).toBe(1)
+    await expect.poll(() => taken).toEqual(['one'])
+    await store.acknowledge(handle, 1)
+    const admin = new Redis(cluster.primaryOf('{x1.p0}:').url)
+    closing.push(() => admin.disconnect())
+    const [, address = ''] = /slave0:ip=127.0.0.1,port=(\d+)/.exec(await admin.info('replication')) ?? []
+    const replica = new Redis(Number(address), '127.0.0.1', { retryStrategy: () => null })
+    await replica.shutdown('NOSAVE').catch(() => undefined)
+    await expect(store.publish(messageOf('two'))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      cause: { code: 'REDIS_NOT_REPLICATED' },
+    })
+  }, 60_000)
 })
