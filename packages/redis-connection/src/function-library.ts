@@ -13,7 +13,8 @@ export class FunctionLibrary {
   readonly #functions: Readonly<Record<string, readonly string[]>>
   readonly #refusals: readonly string[]
 
-  /** @param functions names, and the flags that Redis shall know of each (`allow-oom`, `no-writes`)
+  /** @param functions names, and the flags of each: those that Redis knows (`allow-oom`, `no-writes`), and `unreplicated`: its answer
+   * waits for no replica, as that of those that don't write
    * @param refusals first words of the error replies by which the functions themselves say no */
   constructor(
     prefix: string,
@@ -34,6 +35,12 @@ export class FunctionLibrary {
     return `${this.name}_${name}`
   }
 
+  /** Whether replicas must have confirmed what the function has written. */
+  mannerOf(name: string): 'replicated' | 'unreplicated' {
+    const flags = this.#functions[name]
+    return flags?.includes('no-writes') || flags?.includes('unreplicated') ? 'unreplicated' : 'replicated'
+  }
+
   /** Undefined: it is not one of the functions that has said no. */
   refusalOf(error: unknown): RedisError | undefined {
     if (!(error instanceof Error) || !this.#refusals.some(word => error.message.startsWith(`${word} `)))
@@ -43,7 +50,10 @@ export class FunctionLibrary {
 
   get library(): string {
     const registrations = Object.entries(this.#functions).map(([name, flags]) => {
-      const quoted = flags.map(flag => `'${flag}'`).join(', ')
+      const quoted = flags
+        .filter(flag => flag !== 'unreplicated')
+        .map(flag => `'${flag}'`)
+        .join(', ')
       return `redis.register_function{function_name='${this.functionName(name)}', callback=F.${name}, flags={${quoted}}}`
     })
     return `#!lua name=${this.name}\n${this.#source}\n${registrations.join('\n')}\n`

@@ -128,10 +128,10 @@ export class RedisConnection {
     this.#pipeline.sendNow()
   }
 
-  /** Sends a plain command; `key` decides the node. */
+  /** Sends a plain command, which waits for no replica; `key` decides the node. */
   async command(key: string, ...command: readonly [string, ...RedisArgument[]]): Promise<unknown> {
     try {
-      return this.#answered(command[0], await this.#pipeline.send(key, command))
+      return this.#answered(command[0], await this.#pipeline.send(key, command, 'unreplicated'))
     } catch (error) {
       throw this.report(error, command[0])
     }
@@ -231,6 +231,7 @@ export class RedisConnection {
       this.#useFunctions
         ? ['FCALL', library.functionName(name), 1, key, ...parameters]
         : ['EVALSHA', library.sha, 1, key, name, ...parameters],
+      library.mannerOf(name),
     )
   }
 

@@ -6,11 +6,16 @@ import { RedisError } from './redis-error.ts'
 
 export type RedisArgument = string | number | Buffer
 
+/** Milliseconds that replicas are waited for while they are known to be missing. */
+const shortestWait = 250
+
 /** One command on its way. */
 interface Call {
   /** Decides the node; all keys of the command have its hash tag. */
   readonly key: string
   readonly command: readonly [name: string, ...parameters: RedisArgument[]]
+  /** It is not answered before replicas have confirmed it. */
+  readonly isReplicated: boolean
   resolve(answer: unknown): void
   reject(error: unknown): void
 }
@@ -31,7 +36,8 @@ export interface PipelineHost {
   stalled(): void
 }
 
-/** Sends all calls of one event-loop turn together: one flush for each node. Answers come in the order of the calls. */
+/** Sends all calls of one event-loop turn together: one flush for each node. Answers come in the order of the calls. With replicas to
+ * wait for, those of the turns that pass until there is an answer go together. */
 export class TurnPipeline {
   readonly #host: PipelineHost
   #calls: Call[] = []
@@ -40,20 +46,27 @@ export class TurnPipeline {
   #scheduled = false
   readonly #flights = new Set<Flight>()
   #timer: NodeJS.Timeout | undefined
+  /** Replicas did not confirm what was sent last. */
+  #lacksReplicas = false
   #closed = false
 
   constructor(host: PipelineHost) {
     this.#host = host
   }
 
-  send(key: string, command: readonly [string, ...RedisArgument[]]): Promise<unknown> {
+  /** @param manner whether replicas must have confirmed it, if there have to be any */
+  send(
+    key: string,
+    command: readonly [string, ...RedisArgument[]],
+    manner: 'replicated' | 'unreplicated',
+  ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(new RedisError('REDIS_CLOSED', { message: 'the connection to Redis is closed' }))
         return
       }
       this.#schedule()
-      this.#calls.push({ key, command, resolve, reject })
+      this.#calls.push({ key, command, isReplicated: manner === 'replicated', resolve, reject })
     })
   }
 
@@ -66,10 +79,9 @@ export class TurnPipeline {
   /** Sends what is there at once, and answers when everything on its way is answered. */
   async drain(): Promise<void> {
     this.#flush()
-    const outstanding = [...this.#flights].flatMap(({ calls }) => calls)
-    if (outstanding.length === 0) return
+    if (this.#isIdle) return
     await new Promise<void>(resolve => {
-      const check = (): void => void (this.#flights.size === 0 ? resolve() : setTimeout(check, 2))
+      const check = (): void => void (this.#isIdle ? resolve() : setTimeout(check, 2))
       check()
     })
   }
@@ -79,6 +91,10 @@ export class TurnPipeline {
     if (this.#timer !== undefined) clearInterval(this.#timer)
     this.#timer = undefined
     this.#failAll(new RedisError('REDIS_CLOSED', { message: 'the connection to Redis is closed' }))
+  }
+
+  get #isIdle(): boolean {
+    return this.#flights.size === 0 && this.#calls.length === 0
   }
 
   #schedule(): void {
@@ -96,9 +112,10 @@ export class TurnPipeline {
   /** Sends the calls made until now. */
   sendNow(): void {
     const calls = this.#calls
-    if (calls.length === 0) return
+    const { client, replicas } = this.#host
+    // Redis answers nothing while it waits for replicas, and waits anew for each flight: they would add up.
+    if (calls.length === 0 || (replicas > 0 && this.#flights.size > 0)) return
     this.#calls = []
-    const { client } = this.#host
     if (!isCluster(client)) {
       this.#launch(calls)
       return
@@ -121,24 +138,33 @@ export class TurnPipeline {
   }
 
   async #fly(flight: Flight): Promise<void> {
-    const { client, replicas, commandTimeout } = this.#host
+    const { client } = this.#host
+    const replicas = flight.calls.some(({ isReplicated }) => isReplicated) ? this.#host.replicas : 0
     try {
       const pipeline: ChainableCommander = client.pipeline()
       for (const { command } of flight.calls) append(pipeline, command)
-      if (replicas > 0) append(pipeline, ['WAIT', replicas, Math.ceil(commandTimeout / 2)])
+      if (replicas > 0) append(pipeline, ['WAIT', replicas, this.#patience])
       const results = (await pipeline.exec()) ?? []
       const confirmed = replicas === 0 ? 0 : Number(results.at(-1)?.[1] ?? 0)
+      if (replicas > 0) this.#lacksReplicas = confirmed < replicas
       flight.calls.forEach((call, index) => {
         const [error, answer] = results[index] ?? [new Error('Connection is closed.'), undefined]
         if (error !== null && error !== undefined) call.reject(error)
-        else if (confirmed < replicas) call.reject(notReplicated(confirmed, replicas))
+        else if (call.isReplicated && confirmed < replicas) call.reject(notReplicated(confirmed, replicas))
         else call.resolve(answer)
       })
     } catch (error) {
       for (const call of flight.calls) call.reject(error)
     } finally {
       this.#flights.delete(flight)
+      if (this.#calls.length > 0) this.#schedule()
     }
+  }
+
+  /** Milliseconds. */
+  get #patience(): number {
+    const patience = Math.ceil(this.#host.commandTimeout / 2)
+    return this.#lacksReplicas ? Math.min(patience, shortestWait) : patience
   }
 
   /** One coarse timer for all calls, and only while some are on their way. */

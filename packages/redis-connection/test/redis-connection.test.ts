@@ -9,9 +9,10 @@ const library = new FunctionLibrary(
   'test',
   `F.add = function(keys, args) return redis.call('INCRBY', keys[1], args[1]) end
 F.get = function(keys) return redis.call('GET', keys[1]) end
+F.note = function(keys) return redis.call('SET', keys[1], 1).ok end
 F.refuse = function() return redis.error_reply('NEVER in this life') end
 F.fail = function() return redis.error_reply('WRONG way') end`,
-  { add: [], get: ['no-writes'], refuse: ['no-writes'], fail: ['no-writes'] },
+  { add: [], get: ['no-writes'], note: ['unreplicated'], refuse: ['no-writes'], fail: ['no-writes'] },
   ['NEVER'],
 )
 
@@ -196,6 +197,22 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       .toBeTruthy()
     connection.close()
     await replica.stop()
+  })
+
+  test('goes on without replicas with calls that need none, and holds no call up for the others', async () => {
+    const connection = new RedisConnection({ redis: server.url, replicas: 1, commandTimeout: 2000 })
+    await connection.open()
+    await connection.load(library)
+    const codes: Promise<string>[] = []
+    for (let turn = 0; turn < 50; turn += 1) {
+      codes.push(refusal(connection.call(library, 'add', '{turns}', 1)).then(({ code }) => code))
+      await new Promise(setImmediate)
+    }
+    expect(await connection.call(library, 'get', '{nothing}')).toBe(null)
+    expect(String(await connection.call(library, 'note', '{note}'))).toBe('OK')
+    expect(new Set(await Promise.all(codes))).toEqual(new Set(['REDIS_NOT_REPLICATED']))
+    expect(await connection.call(library, 'get', '{turns}')).toEqual(Buffer.from('50'))
+    connection.close()
   })
 
   test('reaches every node of a cluster', async () => {

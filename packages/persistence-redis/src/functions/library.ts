@@ -20,7 +20,8 @@ export const library: FunctionLibrary = new FunctionLibrary(
     close: freeing,
     due: freeing,
     confirm: freeing,
-    lease: freeing,
+    // Without a replica nothing is acknowledged, but nobody is sent away either.
+    lease: [...freeing, 'unreplicated'],
     leave: freeing,
     schema: freeing,
     counts: reading,
