@@ -49,13 +49,13 @@ export class BrokerLease {
       await this.#renew()
     } catch {
       // The connection has reported it.
-      if (this.#held && Date.now() - this.#renewedAt >= leaseDuration) this.#lose()
+      if (this.#held && performance.now() - this.#renewedAt >= leaseDuration) this.#lose()
     }
     this.#schedule()
   }
 
   async #renew(): Promise<void> {
-    const sentAt = Date.now()
+    const sentAt = performance.now()
     const { lost, told } = await this.#host.renew(this.#held)
     if (this.#ended) return
     if (lost && this.#held) this.#lose()

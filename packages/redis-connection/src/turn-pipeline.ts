@@ -131,7 +131,7 @@ export class TurnPipeline {
   }
 
   #launch(calls: readonly Call[]): void {
-    const flight: Flight = { sentAt: Date.now(), calls }
+    const flight: Flight = { sentAt: performance.now(), calls }
     this.#flights.add(flight)
     this.#watch()
     void this.#fly(flight)
@@ -182,7 +182,7 @@ export class TurnPipeline {
       return
     }
     const { commandTimeout } = this.#host
-    if (Date.now() - oldest.sentAt < commandTimeout) return
+    if (performance.now() - oldest.sentAt < commandTimeout) return
     this.#failAll(new RedisError('REDIS_TIMEOUT', { message: `Redis has not answered for ${commandTimeout} ms` }))
     this.#host.stalled()
   }

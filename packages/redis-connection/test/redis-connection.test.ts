@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { FunctionLibrary, RedisConnection, RedisError } from '../src/index.ts'
 import type { RedisConnectionOptions } from '../src/index.ts'
 import { hasRedisServer, spawnCluster, spawnRedis } from '../src/testing/index.ts'
@@ -163,6 +163,24 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     expect(errors).toEqual(['REDIS_TIMEOUT'])
     connection.close()
     await frozen.stop()
+  })
+
+  test('takes no clock that is set for a Redis that stops answering', async () => {
+    const slow = await spawnRedis()
+    const connection = new RedisConnection({ redis: slow.url, commandTimeout: 1000 })
+    await connection.open()
+    await connection.load(library)
+    slow.process.kill('SIGSTOP')
+    const sum = connection.call(library, 'add', '{x}', 1)
+    await new Promise(resolve => void setTimeout(resolve, 100))
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 })
+    // Longer than until the next look.
+    await new Promise(resolve => void setTimeout(resolve, 400))
+    slow.process.kill('SIGCONT')
+    vi.useRealTimers()
+    expect(await sum).toBe(1)
+    connection.close()
+    await slow.stop()
   })
 
   test('tells of what calls of a function fail with once until one succeeds, and of no refusal', async () => {
