@@ -179,10 +179,16 @@ export class TurnPipeline {
     if (oldest === undefined) {
       clearInterval(this.#timer)
       this.#timer = undefined
-      return
+    } else if (performance.now() - oldest.sentAt >= this.#host.commandTimeout) {
+      // If it was this process that stood still, the answer is there to be read.
+      setImmediate(() => {
+        if (this.#flights.has(oldest)) this.#fail()
+      })
     }
+  }
+
+  #fail(): void {
     const { commandTimeout } = this.#host
-    if (performance.now() - oldest.sentAt < commandTimeout) return
     this.#failAll(new RedisError('REDIS_TIMEOUT', { message: `Redis has not answered for ${commandTimeout} ms` }))
     this.#host.stalled()
   }

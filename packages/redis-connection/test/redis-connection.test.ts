@@ -183,6 +183,18 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     await slow.stop()
   })
 
+  test('takes an event loop that stood still for no Redis that stops answering', async () => {
+    const connection = new RedisConnection({ redis: server.url, commandTimeout: 400 })
+    await connection.open()
+    await connection.load(library)
+    const sum = connection.call(library, 'add', '{still}', 1)
+    await new Promise(setImmediate)
+    const end = performance.now() + 600
+    while (performance.now() < end);
+    expect(await sum).toBe(1)
+    connection.close()
+  })
+
   test('tells of what calls of a function fail with once until one succeeds, and of no refusal', async () => {
     const errors: string[] = []
     const connection = new RedisConnection({ redis: server.url, onError: error => void errors.push(error.message) })
