@@ -21,17 +21,18 @@ import { BrokerLease, leaseDuration } from './broker-lease.ts'
 import { ClaimedWills } from './claimed-wills.ts'
 import { offerSize } from './broker-news.ts'
 import { library } from './functions/library.ts'
-import { decodeEntries, decodeMessage, encodeDelivery, encodeMessage, encodeWill } from './message-record.ts'
+import { decodeEntries, encodeDelivery, encodeMessage, encodeWill } from './message-record.ts'
 import { OwnedSessions } from './owned-sessions.ts'
 import type { Fields } from './owned-sessions.ts'
 import { PublishBatch } from './publish-batch.ts'
-import { retainedRange } from './retained-range.ts'
+import { findRetained } from './retained-messages.ts'
 import type { Settlements } from './settlements.ts'
 import { SessionClosings } from './session-closings.ts'
 import { StoreCalls } from './store-calls.ts'
 import { isUnavailable } from './store-error.ts'
 import { StoredRoutes } from './stored-routes.ts'
-import { decodeSubscriptions, encodeSubscription } from './subscription-record.ts'
+import { decodeSubscriptions } from './subscription-record.ts'
+import { SessionSubscriptions } from './session-subscriptions.ts'
 
 /** Of keys and values; a release that changes them takes the next number and finds nothing of this one's. */
 const schema = '1'
@@ -52,6 +53,7 @@ export class OpenStore {
   readonly #sessions: OwnedSessions
   readonly #publishes: PublishBatch
   readonly #routes: StoredRoutes
+  readonly #subscriptions: SessionSubscriptions
   readonly #lease: BrokerLease
   readonly #wills: ClaimedWills
   readonly #closings = new SessionClosings(error => !this.#closed && isUnavailable(error))
@@ -68,6 +70,7 @@ export class OpenStore {
     )
     const sessions = new OwnedSessions(this.#calls, host)
     this.#routes = new StoredRoutes(this.#calls, { connection, base, instance })
+    this.#subscriptions = new SessionSubscriptions(this.#calls, sessions, this.#routes)
     this.#publishes = new PublishBatch(this.#calls, sessions, this.#routes.unrouted)
     this.#sessions = sessions
     this.#wills = new ClaimedWills(this.#calls)
@@ -203,19 +206,12 @@ export class OpenStore {
     return this.#wills.claimed(session.epoch, due)
   }
 
-  async subscribe(session: SessionHandle, subscriptions: readonly Subscription[]): Promise<readonly boolean[]> {
-    const parameters = subscriptions.flatMap(one => [one.filter, encodeSubscription(one)])
-    const answer = await this.#calls.callFor(session, 'subscribe', ...parameters)
-    const [answers, number, followers] = answer as [number[], number, Buffer[]]
-    this.#sessions.get(session.epoch)?.joined(subscriptions.map(({ filter }) => filter))
-    await this.#routes.known(number, followers)
-    return answers.map(before => before === 1)
+  subscribe(session: SessionHandle, subscriptions: readonly Subscription[]): Promise<readonly boolean[]> {
+    return this.#subscriptions.add(session, subscriptions)
   }
 
-  async unsubscribe(session: SessionHandle, filters: readonly string[]): Promise<readonly boolean[]> {
-    const answers = (await this.#calls.callFor(session, 'unsubscribe', ...filters)) as number[]
-    this.#sessions.get(session.epoch)?.left(filters)
-    return answers.map(answer => answer === 1)
+  unsubscribe(session: SessionHandle, filters: readonly string[]): Promise<readonly boolean[]> {
+    return this.#subscriptions.remove(session, filters)
   }
 
   /** At once when it is certain that nobody in Redis takes it. */
@@ -275,18 +271,8 @@ export class OpenStore {
     return entries
   }
 
-  async retained(filter: string): Promise<Iterable<Message>> {
-    const range = retainedRange(filter)
-    const messages: Message[] = []
-    let from = range?.from ?? ''
-    do {
-      const answer = await this.#calls.call('retained', filter, from, range?.through ?? '')
-      const [values, next] = answer as [Buffer[], Buffer]
-      // Behind its expiry, which Redis has looked at.
-      for (const value of values) messages.push(decodeMessage(value.subarray(8)))
-      from = next.toString()
-    } while (from !== '')
-    return messages
+  retained(filter: string): Promise<Iterable<Message>> {
+    return findRetained(this.#calls, filter)
   }
 
   async claimDue(limit: number): Promise<readonly Due[]> {

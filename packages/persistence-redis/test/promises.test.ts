@@ -337,6 +337,21 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     expect([...(await store.retained('large/#'))]).toHaveLength(20)
   })
 
+  test('subscribes to many filters in calls that hold nobody up', async () => {
+    fresh()
+    const store = await opened()
+    const [handle] = await session(store, 'client')
+    const filters = Array.from({ length: 2000 }, (_, index) => `${index}`)
+    const options = { qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
+    const subscriptions = ['a', ...filters].map(filter => ({ filter, ...options, subscriptionIdentifier: undefined }))
+    const before = await calls()
+    expect(await store.subscribe(handle, subscriptions)).toEqual([true, ...filters.map(() => false)])
+    expect((await store.counts()).subscriptions).toBe(2001)
+    expect(await store.unsubscribe(handle, [...filters, 'b'])).toEqual([...filters.map(() => true), false])
+    expect((await calls()) - before).toBeGreaterThanOrEqual(10)
+    expect(await store.publish(messageOf('one'))).toBe(1)
+  })
+
   test('passes on to every session of a topic with many subscriptions, whatever was matched before', async () => {
     fresh()
     const store = await opened()

@@ -1,0 +1,30 @@
+import type { Message } from '@x/contract'
+import { decodeMessage } from './message-record.ts'
+import type { StoreCalls } from './store-calls.ts'
+
+/** The retained messages whose topics match, in pages. */
+export async function findRetained(calls: StoreCalls, filter: string): Promise<Message[]> {
+  const range = rangeOf(filter)
+  const messages: Message[] = []
+  let from = range?.from ?? ''
+  do {
+    const answer = await calls.call('retained', filter, from, range?.through ?? '')
+    const [values, next] = answer as [Buffer[], Buffer]
+    // Behind its expiry, which Redis has looked at.
+    for (const value of values) messages.push(decodeMessage(value.subarray(8)))
+    from = next.toString()
+  } while (from !== '')
+  return messages
+}
+
+/** The part of the lexical index of topics in which all matches of a filter lie: bounds of ZRANGEBYLEX; undefined for a filter
+ * without wildcards. */
+function rangeOf(filter: string): { readonly from: string; readonly through: string } | undefined {
+  const levels = filter.split('/')
+  const wildcard = levels.findIndex(level => level === '+' || level === '#')
+  if (wildcard === -1) return undefined
+  if (wildcard === 0) return { from: '-', through: '+' }
+  const prefix = levels.slice(0, wildcard).join('/')
+  // `0` follows `/`. With `#` the topic without that level matches too.
+  return { from: levels[wildcard] === '#' ? `[${prefix}` : `[${prefix}/`, through: `(${prefix}0` }
+}
