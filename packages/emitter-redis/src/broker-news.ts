@@ -2,6 +2,7 @@ import { Confirmations } from '@x/redis-connection'
 import type { RedisConnection } from '@x/redis-connection'
 import { Announcements } from './announcements.ts'
 import type { EmitterCounters } from './emitter-counters.ts'
+import { RecentConnections } from './recent-connections.ts'
 import type { LogEntry } from './route-log.ts'
 
 export interface NewsHost {
@@ -28,6 +29,8 @@ export class BrokerNews {
   readonly #host: NewsHost
   readonly #confirmations: Confirmations
   readonly #announcements = new Announcements()
+  /** Of all brokers. */
+  readonly connections: RecentConnections = new RecentConnections()
   /** To whom, and up to which entry of the log, this turn has something to confirm. */
   readonly #toConfirm = new Map<string, number>()
   #closed = false
@@ -58,6 +61,7 @@ export class BrokerNews {
   async announce(clientId: string): Promise<void> {
     const { common, connection, instance } = this.#host
     this.#announcements.announced(clientId)
+    this.connections.connected(clientId, instance)
     try {
       await connection.command(common, 'PUBLISH', common, JSON.stringify(['a', instance, clientId]))
     } catch {
@@ -112,6 +116,9 @@ export class BrokerNews {
   #hearCommon([kind, first, second, third]: readonly [string, string, string, LogEntry]): void {
     if (kind === 'r') this.#host.changed(first, second, third)
     else if (kind === 'a' && first === this.#host.instance) this.#announcements.heard(second)
-    else if (kind === 'a' && !this.#announcements.isOurs(second)) this.#host.takenOver(second)
+    else if (kind === 'a' && !this.#announcements.isOurs(second)) {
+      this.connections.connected(second, first)
+      this.#host.takenOver(second)
+    }
   }
 }

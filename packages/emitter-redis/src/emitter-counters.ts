@@ -8,6 +8,8 @@ export interface EmitterCounters {
   droppedOutgoing: number
   /** Frames of QoS 0 messages that came and were not delivered: `maximumIncomingBytes` waited for this broker. */
   droppedIncoming: number
+  /** QoS 0 messages that came after their publisher had connected to another broker: they would have come after newer ones. */
+  droppedLate: number
   /** Frames of QoS 1 and 2 messages that were refused, so that nothing of them was acknowledged. */
   refused: number
   /** Times that the inbox was read because news of it were lost, or came faster than they were delivered. */
@@ -26,6 +28,7 @@ export function createCounters(): EmitterCounters {
     delivered: 0,
     droppedOutgoing: 0,
     droppedIncoming: 0,
+    droppedLate: 0,
     refused: 0,
     readBacks: 0,
     unconfirmedRoutes: 0,

@@ -14,6 +14,8 @@ export type StreamEntry = readonly [id: Buffer, fields: readonly Buffer[]]
 export interface InboxHost {
   readonly deliver: EmitterHost['deliver']
   readonly counters: EmitterCounters
+  /** Whether the client has connected to another broker than this one since: what it has published there would come before. */
+  isElsewhere(clientId: string, broker: string): boolean
   /** Bytes of frames that may wait for delivery; more of QoS 1 and 2 stays in Redis, of QoS 0 is dropped. */
   readonly maximumIncomingBytes: number
   /** Bytes that are delivered before they are taken out of the inbox, other than with the next renewal. */
@@ -146,6 +148,11 @@ export class Inbox {
     if (line === undefined) {
       line = new DeliveryLine({
         deliver: (message, groups) => {
+          const { qos, publisher } = message
+          if (qos === 0 && publisher !== undefined && this.#host.isElsewhere(publisher, frame.sender)) {
+            this.#host.counters.droppedLate += 1
+            return undefined
+          }
           this.#host.counters.delivered += 1
           return this.#host.deliver(message, groups)
         },

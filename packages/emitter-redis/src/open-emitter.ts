@@ -71,6 +71,7 @@ export class OpenEmitter {
       brokerId: host.brokerId,
       table: this.#table,
       baseOf: other => this.#baseOf(other),
+      isElsewhere: clientId => this.#news.connections.isElsewhere(clientId, instance),
     })
     this.#lease = new BrokerLease({
       ...parts,
@@ -99,6 +100,7 @@ export class OpenEmitter {
     })
     this.#inbox = new Inbox({
       deliver: (message, groups) => host.deliver(message, groups),
+      isElsewhere: (clientId, broker) => this.#news.connections.isElsewhere(clientId, broker),
       counters,
       maximumIncomingBytes,
       tendBytes: maximumInboxBytes / 8,

@@ -1,4 +1,5 @@
 import type { Message } from '@x/contract'
+import { keepMessage } from '@x/contract'
 import type { RedisConnection } from '@x/redis-connection'
 import type { EmitterCounters } from './emitter-counters.ts'
 import { EmitterError } from './emitter-error.ts'
@@ -16,6 +17,8 @@ export interface OutgoingMessagesHost {
   readonly sendTimeout: number
   readonly maximumInboxBytes: number
   readonly maximumOutgoingBytes: number
+  /** Whether the client has connected to another broker since it was here. */
+  isElsewhere(clientId: string): boolean
   /** What the keys of a broker's inbox begin with. */
   baseOf(instance: string): string
 }
@@ -42,7 +45,7 @@ export class OutgoingMessages {
     if (qos === 0) {
       if (plan.turns.length > 0) this.#publishInTurns(message)
       else if (plan.all.length > 0) {
-        const record = encodeMessage(message, this.#host.brokerId, [])
+        const record = this.#encode(message, [])
         for (const { link } of plan.all) link.add(record)
       }
       return undefined
@@ -84,9 +87,20 @@ export class OutgoingMessages {
     this.#filled.clear()
   }
 
+  /** A QoS 0 message. The will of a client that is elsewhere by now is not one of those that come late: it goes without its publisher. */
+  #encode(message: Message, groups: readonly string[]): Buffer {
+    const { publisher } = message
+    const isLast = publisher !== undefined && this.#host.isElsewhere(publisher)
+    return encodeMessage(
+      isLast ? { ...keepMessage(message), publisher: undefined } : message,
+      this.#host.brokerId,
+      groups,
+    )
+  }
+
   /** One broker of each group gets the message; those with routes of their own get it anyway. */
   #publishInTurns(message: Message): void {
-    const { instance, brokerId, table } = this.#host
+    const { instance, table } = this.#host
     const { all, turns } = table.plan(message.topic)
     const groups = new Map<string, string[]>(all.map(broker => [broker.instance, []]))
     for (const turn of turns) {
@@ -98,6 +112,6 @@ export class OutgoingMessages {
       if (served === undefined) groups.set(chosen, [turn.name])
       else served.push(turn.name)
     }
-    for (const [chosen, served] of groups) table.broker(chosen)?.link.add(encodeMessage(message, brokerId, served))
+    for (const [chosen, served] of groups) table.broker(chosen)?.link.add(this.#encode(message, served))
   }
 }

@@ -127,6 +127,29 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       expect(other.emitter.counters.unconfirmedRoutes).toBe(1)
     })
 
+    test('a QoS 0 message that comes after its publisher has connected elsewhere is dropped, the will it left is not', async () => {
+      const [one, other] = await pair()
+      const third = await opened('third')
+      const channel = await inboxKey('other', 'c')
+      const listener = new Redis(redis.url)
+      closing.push(() => listener.disconnect())
+      const frames: Buffer[] = []
+      listener.on('messageBuffer', (_channel, frame: Buffer) => void frames.push(frame))
+      await listener.subscribe(channel)
+      void one.publish('older', 0)
+      await expect.poll(() => other.texts).toEqual(['older'])
+      await third.emitter.announce('publisher')
+      await expect.poll(() => [one, other].every(broker => broker.takenOverClients.length === 1)).toBe(true)
+      // As if it had been on its way until now.
+      await expect.poll(() => frames.length).toBe(1)
+      await admin.publish(channel, frames[0] ?? '')
+      void third.publish('newer', 0)
+      void one.publish('will', 0)
+      await expect.poll(() => other.texts.length).toBe(3)
+      expect(new Set(other.texts)).toEqual(new Set(['older', 'newer', 'will']))
+      expect(other.emitter.counters.droppedLate).toBe(1)
+    })
+
     test('what another program says on the channels does no harm, and is counted', async () => {
       const [one, other] = await pair()
       const channel = await inboxKey('other', 'c')
