@@ -98,6 +98,12 @@ export class Outbox {
     return this.#waitingBytes + this.#ownLength + this.#runEnd - this.#runStart + this.#stream.writableLength
   }
 
+  /** More than the high-water mark is pending; or more than the stream takes without asking for a pause, if that is more: of that it
+   * does not tell when it has gone. */
+  get isOverfull(): boolean {
+    return this.pending > Math.max(this.#context.highWaterMark, this.#stream.writableHighWaterMark)
+  }
+
   /** Sends `source[start, end)`, whole packets, without copying them now. The bytes must not change any more. */
   appendRun(source: Buffer, start: number, end: number): void {
     if (source === this.#runSource && start === this.#runEnd) {
@@ -225,13 +231,13 @@ export class Outbox {
   }
 
   #watchRelief(): void {
-    if (this.pending > this.#context.highWaterMark / 4) return
+    if (this.pending > Math.max(this.#context.highWaterMark / 4, this.#stream.writableHighWaterMark)) return
     this.full = false
     this.#owner.outboxDrained()
   }
 
   #watchLevel(): void {
-    if (this.pending > this.#context.highWaterMark) this.overfill()
+    if (this.isOverfull) this.overfill()
   }
 
   /** Copies the run behind the own bytes. */

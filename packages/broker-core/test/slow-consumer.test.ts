@@ -323,3 +323,19 @@ test('a publisher waits for a full member of a shared group, and other members t
   expect(server.broker.counters.droppedOutboxFull).toBe(droppedOutboxFull)
   stream.flow()
 })
+
+test('an outboxHighWaterMark of less than the stream itself holds keeps no healthy client waiting', async () => {
+  const server = await startBrokerWithClock({ outboxHighWaterMark: 1024 })
+  await server.broker.publish({ topic: 'r', payload: 'retained', retain: true })
+  const stream = new HeldStream()
+  server.broker.handle(stream)
+  const filters = Array.from({ length: 2000 }, (_, index) => [`f/${index}`, 0] as const)
+  // The SUBACK alone fills it, and the stream takes that without asking for a pause.
+  stream.push(Buffer.concat([connect({ clientId: 'c' }), subscribe({ filters: [...filters, ['r', 0]] })]))
+  await turns(10)
+  stream.flow()
+  await turns(10)
+  stream.push(pingreq)
+  await turns(10)
+  expect(stream.frames().map(({ type }) => type)).toEqual(['connack', 'suback', 'publish', 'pingresp'])
+})
