@@ -14,7 +14,12 @@ interface Feed {
 export class RetainedFeeds {
   readonly #session: Session
   readonly #engine: Engine
-  #feeds: Feed[] = []
+  /** By filter, in the order of the subscriptions. */
+  readonly #feeds = new Map<string, Feed>()
+  /** Passes over the feeds once, those to come included: looking for the first one anew each time would cost a step for each that
+   * is gone. */
+  #turns: Iterator<Feed> | undefined
+  #current: Feed | undefined
   /** An asynchronous store is taking the last message. */
   #storing = false
 
@@ -24,31 +29,44 @@ export class RetainedFeeds {
   }
 
   get isEmpty(): boolean {
-    return this.#feeds.length === 0
+    return this.#feeds.size === 0
   }
 
   /** Begins with the retained messages of a subscription; what is left of those for an earlier one with the same filter is not
    * sent. */
   add(filter: string, messages: Iterable<Message>): void {
-    this.#feeds = this.#feeds.filter(feed => feed.filter !== filter)
-    this.#feeds.push({ filter, messages: messages[Symbol.iterator]() })
+    if (this.#current?.filter === filter) this.#current = undefined
+    this.#feeds.delete(filter)
+    this.#feeds.set(filter, { filter, messages: messages[Symbol.iterator]() })
   }
 
   /** Sends what there is room for. */
   pump(): void {
-    while (this.#feeds[0] !== undefined && this.#sendFrom(this.#feeds[0])) this.#feeds.shift()
+    for (let feed = this.#next(); feed !== undefined; feed = this.#next()) {
+      if (!this.#sendFrom(feed)) return
+      this.#feeds.delete(feed.filter)
+      this.#current = undefined
+    }
+  }
+
+  #next(): Feed | undefined {
+    if (this.#current !== undefined || this.isEmpty) return this.#current
+    this.#turns ??= this.#feeds.values()
+    const { value } = this.#turns.next() as IteratorResult<Feed, undefined>
+    this.#current = value
+    if (value === undefined) this.#turns = undefined
+    return value ?? this.#next()
   }
 
   /** True: nothing more comes from this feed. */
   #sendFrom({ filter, messages }: Feed): boolean {
     const { outbox } = this.#session
-    const { highWaterMark } = this.#engine.outboxContext
     for (;;) {
       // As it is now: it may have been replaced since, or be gone.
       const subscription = this.#session.subscriptions.get(filter)
       if (subscription === undefined) return true
       if (this.#storing || (subscription.qos > 0 && !this.#session.hasRoom)) return false
-      if (outbox.pending > highWaterMark) {
+      if (outbox.isOverfull) {
         outbox.overfill()
         return false
       }

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
 import { eachVersion } from './support/each-version.ts'
+import { readPublish } from './support/frame.ts'
+import { HeldStream } from './support/held-stream.ts'
 import { PropertyId, property, propertyValue, propertyValues } from './support/property.ts'
 import { startBroker, startBrokerWithClock } from './support/start-broker.ts'
-import { puback } from './support/wire.ts'
+import { connect, puback, subscribe } from './support/wire.ts'
 import type { QoS } from './support/wire.ts'
 
 const retainAsPublished = 0x08
@@ -243,4 +245,26 @@ test('a client with No Local does not get what it retained itself', async () => 
   await client.publishDone({ topic: 'a', retain: true, payload: 'own' })
   await client.subscribe(['a', 0x04])
   await client.expectNothing()
+})
+
+test('many subscriptions whose retained messages have to wait cost time in proportion', async () => {
+  const server = await startBroker({ outboxHighWaterMark: 1024 })
+  for (const topic of ['r/1', 'r/2']) await server.broker.publish({ topic, payload: 'x'.repeat(5000), retain: true })
+  await server.broker.publish({ topic: 'f/29999', payload: 'last', retain: true })
+  const stream = new HeldStream()
+  server.broker.handle(stream)
+  const filters = Array.from({ length: 30_000 }, (_, index) => [`f/${index}`, 0] as const)
+  const began = performance.now()
+  stream.push(Buffer.concat([connect({ clientId: 'c' }), subscribe({ filters: [['r/+', 0], ...filters] })]))
+  // The SUBACK fills the outbox, so all of them wait.
+  for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate)
+  stream.flow()
+  const topics: string[] = []
+  while (topics.length < 3) {
+    for (const frame of stream.frames()) if (frame.type === 'publish') topics.push(readPublish(frame, 5).topic)
+    await new Promise(setImmediate)
+  }
+  expect(topics).toEqual(['r/1', 'r/2', 'f/29999'])
+  // Looking through all that wait with each one more took 15 s, not 1.
+  expect(performance.now() - began).toBeLessThan(5000)
 })
