@@ -244,13 +244,19 @@ export class OpenStore {
     const session = this.#sessions.get(handle.epoch)
     const ended = session?.readBegins()
     try {
-      const answer = await this.#calls.callFor(handle, 'read', after, limit)
-      const [found, caughtUp, lastSequence, drops] = answer as [Fields, number, number, Fields]
-      const entries = decodeEntries(found)
+      const entries: QueueEntry[] = []
+      let [from, caughtUp, lastSequence] = [after, 0, 0]
+      do {
+        const answer = await this.#calls.callFor(handle, 'read', from, limit - entries.length)
+        const [found, isAll, last, drops, through] = answer as [Fields, number, number, Fields, number]
+        entries.push(...decodeEntries(found))
+        this.#sessions.reportDrops(drops)
+        ;[from, caughtUp, lastSequence] = [through, isAll, last]
+      } while (caughtUp === 0 && entries.length < limit)
       session?.readEnds(entries.at(-1)?.sequence ?? 0)
       // Once the owner has these entries, so that it is offered later ones after them.
-      setImmediate(() => ended?.(caughtUp === 1 ? lastSequence : undefined))
-      this.#sessions.reportDrops(drops)
+      const caughtUpAt = caughtUp === 1 ? lastSequence : undefined
+      setImmediate(() => ended?.(caughtUpAt))
       return entries
     } catch (error) {
       session?.readEnds(0)

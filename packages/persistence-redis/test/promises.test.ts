@@ -337,6 +337,41 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     expect([...(await store.retained('large/#'))]).toHaveLength(20)
   })
 
+  test('reads on through expired messages in calls that hold nobody up', async () => {
+    fresh()
+    const store = await opened()
+    const [handle] = await session(store, 'client')
+    await store.closeSession(handle, { sessionExpiryInterval: 1000, will: 'publish', sentThrough: 0 })
+    const expiring = { ...messageOf('old'), expiresAt: Date.now() + 100 }
+    await Promise.all(Array.from({ length: 900 }, async () => store.publish(expiring)))
+    await store.publish(messageOf('new'))
+    await new Promise(resolve => void setTimeout(resolve, 110))
+    const [resumed] = await session(store, 'client')
+    const before = await calls()
+    expect((await store.read(resumed, 0, 10)).map(({ sequence }) => sequence)).toEqual([901])
+    expect((await calls()) - before).toBeGreaterThanOrEqual(2)
+    expect((await store.counts()).queuedMessages).toBe(1)
+  })
+
+  test('closes a session with a long queue without a look at all of it', async () => {
+    fresh()
+    const store = await opened()
+    const [handle] = await session(store, 'client')
+    await store.closeSession(handle, { sessionExpiryInterval: 1000, will: 'publish', sentThrough: 0 })
+    await Promise.all(Array.from({ length: 900 }, async () => store.publish(messageOf('one'))))
+    const [resumed] = await session(store, 'client')
+    await store.read(resumed, 0, 10)
+    const looks = async (): Promise<number> =>
+      Number(/cmdstat_xrange:calls=(\d+)/.exec(String(await admin.command('', 'INFO', 'commandstats')))?.[1])
+    const waiting = async (): Promise<string> => String(await admin.command('', 'HGET', key('s:client'), 'waiting'))
+    expect(await waiting()).toBe('890')
+    const before = await looks()
+    // A page was on its way, and half of it was sent.
+    await store.closeSession(resumed, { sessionExpiryInterval: 1000, will: 'publish', sentThrough: 5 })
+    expect((await looks()) - before).toBe(1)
+    expect(await waiting()).toBe('895')
+  })
+
   test('subscribes to many filters in calls that hold nobody up', async () => {
     fresh()
     const store = await opened()

@@ -121,6 +121,24 @@ local function recount(c, client, state)
   end
 end
 
+-- From now on what is above this sequence is not taken. What lies between is counted, not all that waits.
+local function setTaken(c, client, state, taken)
+  local after, through = math.min(state.taken, taken), math.max(state.taken, taken)
+  local by = taken < state.taken and 1 or -1
+  while after < through do
+    local page = call('XRANGE', c.base .. 'q:' .. client, '(' .. after .. '-0', through .. '-0', 'COUNT', 256)
+    for _, item in ipairs(page) do
+      after = sequenceOf(item[1])
+      if not isClaimed(c, client, after) then
+        state.waiting = state.waiting + by
+        state.waitingBytes = state.waitingBytes + by * entryOf(item[2]).bytes
+      end
+    end
+    if #page < 256 then break end
+  end
+  state.taken = taken
+end
+
 -- now, instance, client, epoch, limits, then record, delivery, bytes, expires for each
 F.enqueue = function(keys, args)
   local c = begin(keys, args[1], args[2], args[5])
@@ -141,8 +159,7 @@ F.behind = function(keys, args)
   if not owns(c, client, epoch) then return fenced(client, epoch) end
   local state = loadState(c, client)
   state.behind = true
-  state.taken = tonumber(args[5])
-  recount(c, client, state)
+  setTaken(c, client, state, tonumber(args[5]))
   local limits = limitsOf(args[6])
   if limits.oldest then
     makeRoom(c, client, state, 0, args[6], 0)
@@ -164,7 +181,11 @@ F.behind = function(keys, args)
   return { {}, c.drops }
 end
 
--- now, instance, client, epoch, after, limit: entries, whether the owner has caught up, the newest sequence, expired
+-- Expired entries that one call drops at most: Redis is busy with them for some milliseconds.
+local largestExpired = 500
+
+-- now, instance, client, epoch, after, limit: entries, whether the owner has caught up, the newest sequence, what was dropped, up to which
+-- sequence it has looked. When that was too much for one call there are fewer entries than asked for, and more to look at.
 F.read = function(keys, args)
   local c = begin(keys, args[1], args[2])
   local client, epoch, after, limit = args[3], args[4], tonumber(args[5]), tonumber(args[6])
@@ -172,7 +193,7 @@ F.read = function(keys, args)
   local state = loadState(c, client)
   local entries, expired, ended, started = {}, 0, false, state.taken
   local highest = state.taken
-  while not ended and #entries < limit * 4 do
+  while not ended and #entries < limit * 4 and expired < largestExpired do
     local asked = math.min(limit - #entries / 4, 256)
     local page = call('XRANGE', c.base .. 'q:' .. client, '(' .. after .. '-0', '+', 'COUNT', asked)
     ended = #page < asked
@@ -203,7 +224,7 @@ F.read = function(keys, args)
   drop(c, client, 'expired', expired)
   saveState(c, client, state)
   finish(c)
-  return { entries, ended and 1 or 0, state.last, c.drops }
+  return { entries, ended and 1 or 0, state.last, c.drops, after }
 end
 
 -- now, instance, client, epoch, from: entries that were offered and may not have arrived, and the newest sequence

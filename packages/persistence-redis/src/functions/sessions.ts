@@ -43,7 +43,7 @@ local function endSession(c, client, sent)
   c.queued = c.queued - call('XLEN', c.base .. 'q:' .. client)
   disown(c, client)
   clearDeadlines(c, client)
-  call('DEL', c.base .. 's:' .. client, c.base .. 'q:' .. client, c.base .. 'i:' .. client, c.base .. 'r:' .. client,
+  call('UNLINK', c.base .. 's:' .. client, c.base .. 'q:' .. client, c.base .. 'i:' .. client, c.base .. 'r:' .. client,
     c.base .. 'g:' .. client)
 end
 
@@ -52,9 +52,7 @@ local function detach(c, client, sent)
   local state = loadState(c, client)
   returnClaims(c, client, sent)
   if sent > state.sent then state.sent = sent end
-  local waitsDiffer = state.taken ~= state.sent
-  state.taken = state.sent
-  if waitsDiffer then recount(c, client, state) end
+  setTaken(c, client, state, state.sent)
   state.behind = false
   saveState(c, client, state)
   disown(c, client)

@@ -55,7 +55,7 @@ local function leaveGroup(c, name, client)
   changed(c)
   local filter = plainOf(name)
   c.queued = c.queued - call('ZCARD', c.base .. 'gz:' .. name)
-  call('DEL', c.base .. 'gz:' .. name, c.base .. 'gm:' .. name, c.base .. 'gs:' .. name)
+  call('UNLINK', c.base .. 'gz:' .. name, c.base .. 'gm:' .. name, c.base .. 'gs:' .. name)
   call('HDEL', c.base .. 'f:' .. filter, name)
   if not isRouted(c, filter) then walk(c, filter, -1) end
 end
