@@ -121,6 +121,8 @@ export class Connection implements OutboxOwner, Deadlined {
   /** A chunk from the stream. It must not change afterwards: messages are views into it. */
   receive(chunk: Buffer): void {
     if (this.phase === 'closing' || this.phase === 'closed') return
+    // Most packets are answered, and the answers would pile up as fast as it sends. Not before it does: its silence counts.
+    if (this.outbox.full) this.hold(Hold.outbox)
     if (this.#holds !== 0) {
       // A stream that was not stopped yet, or delivers one more chunk all the same: it goes back to where it came from. Into a
       // stream that flows it would not go, but come again at once.
@@ -270,10 +272,8 @@ export class Connection implements OutboxOwner, Deadlined {
     return this.#congestion?.graceOver === true && this.outbox.full
   }
 
-  /** Its own packets rest too: most of them are answered, and the answers would pile up as fast as it sends. */
   outboxFull(): void {
     this.#congested.begin()
-    this.hold(Hold.outbox)
   }
 
   outboxDrained(): void {

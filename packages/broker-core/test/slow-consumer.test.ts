@@ -339,3 +339,34 @@ test('an outboxHighWaterMark of less than the stream itself holds keeps no healt
   await turns(10)
   expect(stream.frames().map(({ type }) => type)).toEqual(['connack', 'suback', 'publish', 'pingresp'])
 })
+
+test('a full receiver that has gone silent is closed by its keep alive, before drainTimeout', async () => {
+  const server = await startBrokerWithClock(limits)
+  const stream = await frozenClient(server, 0, { keepAlive: 10 })
+  const publisher = await server.connect({ clientId: 'p' })
+  publisher.send(...numbered(500), pingreq)
+  await turns(100)
+  await server.pass(14_000)
+  expect(stream.destroyed).toBe(false)
+  await server.pass(2000)
+  expect(stream.destroyed).toBe(true)
+  await publisher.next('pingresp')
+})
+
+test('a full receiver that still sends is not taken for silent, although it is not read', async () => {
+  const server = await startBrokerWithClock(limits)
+  const stream = await frozenClient(server, 0, { keepAlive: 10 })
+  const publisher = await server.connect({ clientId: 'p' })
+  publisher.send(...numbered(500), pingreq)
+  await turns(100)
+  await server.pass(5000)
+  for (let pings = 0; pings < 5; pings += 1) {
+    stream.push(pingreq)
+    await server.pass(9000)
+  }
+  expect(stream.destroyed).toBe(false)
+  await publisher.next('pingresp')
+  stream.flow()
+  await turns(10)
+  expect(stream.frames().filter(({ type }) => type === 'pingresp')).toHaveLength(5)
+})
