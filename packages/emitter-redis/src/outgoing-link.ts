@@ -43,15 +43,36 @@ interface NumberedFrame {
   reason: EmitterError | undefined
 }
 
-/** Messages for one other broker. All of one turn travel in one frame (or several, when they are large).
+/** Messages on their way into a frame. */
+class Records {
+  #records: Buffer[] = []
+  bytes = 0
+
+  /** Answers how many bytes there are. */
+  add(record: Buffer): number {
+    this.#records.push(record)
+    return (this.bytes += record.length)
+  }
+
+  take(): readonly Buffer[] {
+    const records = this.#records
+    this.#records = []
+    this.bytes = 0
+    return records
+  }
+}
+
+/** Messages for one other broker. All of one turn travel in one frame (or several, when they are large), those of QoS 0 in one of their
+ * own: what has to be sent again, or read back, must not come after newer ones.
  *
  * Frames of QoS 1 and 2 are numbered, and Redis takes each once and in its turn: what failed is sent again, with all that came after
  * it, until it is there, the other broker is gone, or its time is over. While nobody knows whether Redis has taken it, the time of
  * QoS 2 does not end: their publishers would send them again to those who have them. */
 export class OutgoingLink {
   readonly #host: LinkHost
-  #records: Buffer[] = []
-  #recordBytes = 0
+  /** Of QoS 0, and of QoS 1 and 2. */
+  readonly #said = new Records()
+  readonly #kept = new Records()
   /** Of the frame that is being filled, once it has a message of QoS 1, or of QoS 2. */
   #atLeastOnce: Deferred | undefined
   #exactlyOnce: Deferred | undefined
@@ -70,34 +91,28 @@ export class OutgoingLink {
     this.#host = host
   }
 
-  /** Adds a message to this turn's frame. */
+  /** Adds a QoS 0 message to this turn's frame of those. */
   add(record: Buffer): void {
-    if (this.#end !== undefined) return
-    if (this.#records.length === 0) this.#host.turnHasMessages(this)
-    this.#records.push(record)
-    this.#recordBytes += record.length
-    if (this.#recordBytes >= frameBytes) this.flush()
+    if (this.#end === undefined) this.#fill(this.#said, record)
   }
 
-  /** The same; answers when it is in the other broker's inbox, or that broker is gone. */
+  /** Adds one of QoS 1 or 2 to theirs; answers when it is in the other broker's inbox, or that broker is gone. */
   addNumbered(record: Buffer, qos: 1 | 2): Promise<void> {
     if (this.#end !== undefined) return this.#end === 'gone' ? Promise.resolve() : Promise.reject(this.#end)
     const { promise } = qos === 1 ? (this.#atLeastOnce ??= deferred()) : (this.#exactlyOnce ??= deferred())
-    this.add(record)
+    this.#fill(this.#kept, record)
     return promise
   }
 
   flush(): void {
-    const [records, atLeastOnce, exactlyOnce] = [this.#records, this.#atLeastOnce, this.#exactlyOnce]
-    if (records.length === 0) return
-    this.#records = []
-    this.#recordBytes = 0
+    const { counters, instance } = this.#host
+    const [said, kept] = [this.#said.take(), this.#kept.take()]
+    const [atLeastOnce, exactlyOnce] = [this.#atLeastOnce, this.#exactlyOnce]
     this.#atLeastOnce = undefined
     this.#exactlyOnce = undefined
-    const frame = makeFrame(this.#host.instance, records)
-    this.#host.counters.sent += records.length
-    if (atLeastOnce === undefined && exactlyOnce === undefined) void this.#say(frame, records.length)
-    else this.#enqueue(frame, atLeastOnce, exactlyOnce)
+    counters.sent += said.length + kept.length
+    if (said.length > 0) void this.#say(makeFrame(instance, said), said.length)
+    if (kept.length > 0) this.#enqueue(makeFrame(instance, kept), atLeastOnce, exactlyOnce)
   }
 
   /** The other broker is gone: there is nobody left to bring anything to. */
@@ -117,6 +132,11 @@ export class OutgoingLink {
     this.flush()
     this.#end = end
     if (this.#timer !== undefined) clearTimeout(this.#timer)
+  }
+
+  #fill(records: Records, record: Buffer): void {
+    if (this.#said.bytes + this.#kept.bytes === 0) this.#host.turnHasMessages(this)
+    if (records.add(record) >= frameBytes) this.flush()
   }
 
   async #say(frame: Buffer, messages: number): Promise<void> {

@@ -127,6 +127,24 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       expect(other.emitter.counters.unconfirmedRoutes).toBe(1)
     })
 
+    test('QoS 0 messages keep their order when those of QoS 1 between them have to be read back', async () => {
+      const [one, other] = await pair()
+      const key = await inboxKey('other', 'n')
+      for (let round = 0; round < 20; round += 1) {
+        const before = other.texts.length
+        // As if a number had been given to a frame whose news are lost: what comes next is read back.
+        await admin.hincrby(key, 'last', 1)
+        void one.publish(`${2 * round}`, 0)
+        const published = one.publish('between')
+        await nextTurn()
+        void one.publish(`${2 * round + 1}`, 0)
+        await published
+        await expect.poll(() => other.texts.length, { timeout: 3000 }).toBe(before + 3)
+      }
+      expect(other.texts.filter(text => text !== 'between')).toEqual(numbers(40))
+      expect(other.emitter.counters.readBacks).toBeGreaterThan(0)
+    })
+
     test('a QoS 0 message that comes after its publisher has connected elsewhere is dropped, the will it left is not', async () => {
       const [one, other] = await pair()
       const third = await opened('third')

@@ -10,8 +10,8 @@ const longestDelay = 15_000
 /** Every acknowledged message of QoS 1 and 2 has reached every subscription that was acknowledged before it was sent and whose session
  * was there to the end; of a shared group, one of its members.
  *
- * Of a session that ends with its connection: if that was there for a while after the acknowledgement. What waits for it lies at its
- * broker, whose death ends both. */
+ * Of a session that ends with its connection: if that was there for a while after the acknowledgement, since what waits for it lies at
+ * its broker, whose death ends both; and of QoS 2 if it was sent once (README of persistence-redis, "Not promised"). */
 export function delivered(history: readonly HistoryEvent[]): Violation[] {
   const all = sessionsOf(history)
   const sessions = all.filter(({ persistent, ends }) => persistent && ends === Number.POSITIVE_INFINITY)
@@ -64,6 +64,7 @@ function missedBy(
     .flatMap(subscription =>
       acknowledged
         .filter(one => isWanted(one, subscription) && one.acknowledged < session.ends && isDue(one))
+        .filter(({ qos, times }) => qos === 1 || times === 1)
         .filter(({ message }) => !received.has(message))
         .map(one => lost(one, `connection of ${session.client}`, subscription)),
     )
