@@ -143,6 +143,7 @@ export class TurnPipeline {
     try {
       const pipeline: ChainableCommander = client.pipeline()
       for (const { command } of flight.calls) append(pipeline, command)
+      if (isCluster(client)) keepAtNode(pipeline, flight.calls)
       if (replicas > 0) append(pipeline, ['WAIT', replicas, this.#patience])
       const results = (await pipeline.exec()) ?? []
       const confirmed = replicas === 0 ? 0 : Number(results.at(-1)?.[1] ?? 0)
@@ -206,6 +207,13 @@ export class TurnPipeline {
 
 function append(pipeline: ChainableCommander, [name, ...parameters]: Call['command']): void {
   pipeline.callBuffer(name, ...parameters)
+}
+
+/** What has no key ioredis sends to any node, and what is said by one comes before or after what is said by another. */
+function keepAtNode(pipeline: ChainableCommander, calls: readonly Call[]): void {
+  const [first] = calls
+  if (first !== undefined && calls.every(({ command: [name] }) => name === 'PUBLISH'))
+    append(pipeline, ['EXISTS', first.key])
 }
 
 function notReplicated(confirmed: number, replicas: number): RedisError {

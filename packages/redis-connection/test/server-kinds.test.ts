@@ -102,6 +102,28 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     expect(await admin.get('{x}:sum')).toBe('2')
   })
 
+  test('in a Redis Cluster what is said goes by the node of its key, so that it comes in the order it was said', async () => {
+    const cluster = await spawnCluster(3)
+    closing.push(async () => cluster.stop())
+    const connection = await opened({ redis: cluster.url })
+    const heard: string[] = []
+    await connection.subscribe(['{x}:c'], {
+      message: (_, payload) => void heard.push(payload.toString()),
+      resumed: () => undefined,
+    })
+    const said = Array.from({ length: 60 }, (_, index) => `${index}`)
+    for (const text of said) {
+      // Each in a turn of its own.
+      void connection.command('{x}:c', 'PUBLISH', '{x}:c', text)
+      await new Promise(setImmediate)
+    }
+    await expect.poll(() => heard.length, { timeout: 5000 }).toBe(said.length)
+    expect(heard).toEqual(said)
+    const admin = new Redis(cluster.primaryOf('{x}:c').url)
+    closing.push(() => admin.disconnect())
+    expect(await admin.info('commandstats')).toContain(`cmdstat_publish:calls=${said.length},`)
+  })
+
   test.each([
     ['one Redis', async () => spawnRedis()],
     ['a Redis Cluster', async () => spawnCluster(3)],
