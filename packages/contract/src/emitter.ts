@@ -32,7 +32,7 @@ export interface Emitter {
 
 export interface EmitterHost {
   readonly brokerId: string
-  /** A message of another broker. An answer that is a promise holds back further messages of that broker.
+  /** A message of another broker. An answer that is a promise holds back further messages of that broker; it does not reject.
    *
    * `groups`: the shared filters that this broker serves with it, a QoS 0 message; undefined: all that match. */
   deliver(message: Message, groups?: readonly string[]): MaybePromise<void>

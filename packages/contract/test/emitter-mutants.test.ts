@@ -82,6 +82,32 @@ const mutants: Record<string, readonly [notices: string, emitter: typeof Referen
       }
     },
   ],
+  'lets QoS 0 messages overtake others': [
+    'whatever their QoS',
+    class extends ReferenceEmitter {
+      override async publish(message: Message): Promise<void> {
+        if (message.qos > 0) await new Promise(setImmediate)
+        await super.publish(message)
+      }
+    },
+  ],
+  'forgets a route that is added while it is being removed': [
+    'added, removed and added',
+    class extends ReferenceEmitter {
+      override async removeRoute(filter: string): Promise<void> {
+        await new Promise(setImmediate)
+        this.routes.delete(`2${filter}`)
+      }
+    },
+  ],
+  'does not count shared groups among those it reaches': [
+    'never denies',
+    class extends ReferenceEmitter {
+      override reaches(topic: string): boolean {
+        return !topic.startsWith('shared/') && super.reaches(topic)
+      }
+    },
+  ],
   'has every broker of a shared group serve it': [
     'to one broker of a shared group',
     class extends ReferenceEmitter {

@@ -43,6 +43,17 @@ export function messageTests(define: DefineEmitterTest): void {
     assert.deepEqual(two.host.texts, order)
   })
 
+  define('keeps that order whatever their QoS, and large ones among small ones', async bench => {
+    const one = await bench.broker('one')
+    const two = await bench.broker('two', 'a')
+    const order = Array.from({ length: 30 }, (_, index) => `${index} ${'x'.repeat(index % 10 === 5 ? 300_000 : 0)}`)
+    const publish = async (text: string, index: number): Promise<void> =>
+      one.emitter.publish(bench.message({ text, qos: (index % 3) as 0 | 1 | 2 }))
+    await Promise.all(order.map(publish))
+    await bench.settle()
+    assert.deepEqual(two.host.texts, order)
+  })
+
   define('keeps the order while the receiver is slow', async bench => {
     const one = await bench.broker('one')
     const two = await bench.broker('two', 'a')

@@ -6,11 +6,12 @@ export function presenceTests(define: DefineEmitterTest, reportsPresence: boolea
   define('tells all other brokers where a client is connected now, and not its own', async bench => {
     const one = await bench.broker('one')
     const others = [await bench.broker('two'), await bench.broker('three', '#')]
-    await one.emitter.announce('client')
+    const ids = ['client', 'client', '', '"é\n$/#']
+    for (const id of ids) await one.emitter.announce(id)
     await bench.settle()
     assert.deepEqual(one.host.takenOverClients, [])
     for (const { host } of others) {
-      assert.deepEqual(host.takenOverClients, ['client'])
+      assert.deepEqual(host.takenOverClients, ids)
       assert.deepEqual(host.delivered, [])
     }
   })

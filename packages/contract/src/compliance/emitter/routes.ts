@@ -79,6 +79,33 @@ export function routeTests(define: DefineEmitterTest): void {
     assert.deepEqual(two.host.texts, ['QoS 0', 'again 0', 'again 1', 'again 2'])
   })
 
+  define('never denies that it reaches somebody', async bench => {
+    const one = await bench.broker('one')
+    const two = await bench.broker('two')
+    await two.emitter.addRoute('zero', 0)
+    await two.emitter.addRoute('all/#', 2)
+    await two.emitter.addRoute('$share/g/shared/+', 0)
+    for (const topic of ['zero', 'all', 'all/x/y', 'shared/x']) assert.equal(one.emitter.reaches(topic), true, topic)
+    for (const topic of ['zero', 'all/x', 'shared/x', 'other']) {
+      if (!one.emitter.reaches(topic)) await one.emitter.publish(bench.message({ topic, qos: 0, text: 'denied' }))
+    }
+    await bench.settle()
+    assert.deepEqual(two.host.texts, [])
+  })
+
+  define('has a route that is added, removed and added in one turn, by whichever of two answers', async bench => {
+    const one = await bench.broker('one')
+    const two = await bench.broker('two', 'b')
+    const removing = two.emitter.removeRoute('b')
+    await Promise.all([two.emitter.addRoute('a'), two.emitter.addRoute('a'), two.emitter.addRoute('b'), removing])
+    for (const topic of ['a', 'b']) await one.emitter.publish(bench.message({ topic, text: topic }))
+    await two.emitter.removeRoute('a')
+    await bench.settle()
+    await one.emitter.publish(bench.message({ text: 'again' }))
+    await bench.settle()
+    assert.deepEqual(two.host.texts, ['a', 'b', 'again'])
+  })
+
   define('counts routes: each addRoute needs its removeRoute', async bench => {
     const one = await bench.broker('one')
     const two = await bench.broker('two', 'a', 'a', 'b')
