@@ -10,8 +10,8 @@ export interface LeaseHost {
   readonly heard: number
   /** Other brokers may own the sessions of this one. */
   lost(): void
-  /** News were lost on the way. */
-  missed(): void
+  /** News were lost on the way, up to this number. */
+  missed(told: number): void
 }
 
 /** Tells the other brokers that this one lives, and notices when they must think otherwise. */
@@ -59,7 +59,7 @@ export class BrokerLease {
     const { lost, told } = await this.#host.renew(this.#held)
     if (this.#ended) return
     if (lost && this.#held) this.#lose()
-    if (this.#told > this.#host.heard) this.#host.missed()
+    if (this.#told > this.#host.heard) this.#host.missed(this.#told)
     this.#told = told
     this.#held = true
     this.#renewedAt = sentAt

@@ -80,7 +80,7 @@ export class OpenStore {
         return sessions.heard
       },
       lost: () => sessions.fenceAll(),
-      missed: () => sessions.lookAgain(),
+      missed: told => sessions.missed(told),
     })
   }
 

@@ -23,6 +23,8 @@ export class OwnedSessions {
   readonly #looking = new Set<string>()
   /** Number of the last news. */
   #heard = 0
+  /** Times that news were missed since the last ones came. */
+  #misses = 0
   #closed = false
 
   constructor(calls: StoreCalls, host: PersistenceHost) {
@@ -87,6 +89,7 @@ export class OwnedSessions {
     if (this.#closed || news === undefined) return
     const expected = this.#heard + 1
     this.#heard = news.number
+    this.#misses = 0
     if (news.kind === 'delivered') {
       for (const { record, offers } of news.messages) this.offer(offers, decodeMessage(record))
     } else if (news.kind === 'fenced') this.fence(news.epoch)
@@ -113,6 +116,15 @@ export class OwnedSessions {
       const reason = String(drops[index + 1]) === 'expired' ? 'expired' : 'queueFull'
       this.#host.dropped({ queue: String(drops[index]), reason, count: Number(drops[index + 2]) })
     }
+  }
+
+  /** News up to this number did not come, and won't. When that happens again and nothing comes in between, nothing will: the
+   * connection that should bring them is dead, and does not know it. */
+  missed(told: number): void {
+    this.#heard = told
+    this.#misses += 1
+    if (this.#misses > 1) this.#calls.listenAnew()
+    this.lookAgain()
   }
 
   /** News may have been lost: what they were about is in the queues of sessions and groups. */

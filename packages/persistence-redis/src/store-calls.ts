@@ -83,6 +83,11 @@ export class StoreCalls {
     this.#connection.sendNow()
   }
 
+  /** Makes the connection anew by which news come. */
+  listenAnew(): void {
+    this.#connection.listenAnew()
+  }
+
   /** @throws PersistenceError when none of the messages was stored, as far as is known */
   publish(messages: Buffer): Promise<unknown> {
     return this.#send('publish', [this.limits(), messages])

@@ -103,6 +103,40 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     await other.command('', 'CONFIG', 'SET', 'maxmemory', '0')
   })
 
+  test('looks for what was lost once, not every second', async () => {
+    fresh()
+    const [here, there] = [await opened(), await opened()]
+    const owners = [new Owner(), new Owner(), new Owner()]
+    await Promise.all(owners.map(async (owner, index) => session(here, `client ${index}`, owner)))
+    await admin.command('', 'CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await there.publish(messageOf('one'))
+    await expect.poll(() => owners.map(({ texts }) => texts.join()), { timeout: 4000 }).toEqual(['one', 'one', 'one'])
+    const calls = async (): Promise<number> =>
+      Number(/cmdstat_fcall:calls=(\d+)/.exec(String(await admin.command('', 'INFO', 'commandstats')))?.[1])
+    await new Promise(resolve => void setTimeout(resolve, 2100))
+    const before = await calls()
+    await new Promise(resolve => void setTimeout(resolve, 2100))
+    // Two brokers renew their leases.
+    expect((await calls()) - before).toBeLessThanOrEqual(6)
+  })
+
+  test('listens anew when news are lost again and again without an end of the connection', async () => {
+    fresh()
+    const link = await linked()
+    const [here, there] = [await opened({ redis: link.url }), await opened()]
+    const [, owner] = await session(here, 'client')
+    link.deafen()
+    let published = 0
+    const isPrompt = async (): Promise<boolean> => {
+      await there.publish(messageOf(`${(published += 1)}`))
+      await new Promise(resolve => void setTimeout(resolve, 100))
+      return owner.texts.length === published
+    }
+    await expect
+      .poll(async () => [await isPrompt(), await isPrompt(), await isPrompt()], { timeout: 8000 })
+      .toEqual([true, true, true])
+  })
+
   for (const scripting of ['functions', 'scripts'] as const) {
     describe(`by ${scripting}`, () => {
       test('stores nothing when maxmemory is reached, but reads, acknowledges, closes and expires', async () => {

@@ -157,6 +157,12 @@ export class RedisConnection {
     })
   }
 
+  /** Makes the connection anew by which channels are heard, for one that has noticed that it brings nothing any more. That of a
+   * cluster is left to ioredis. */
+  listenAnew(): void {
+    if (!isCluster(this.#client)) this.#subscriber?.disconnect(true)
+  }
+
   /** Waits for what was called, as long as Redis answers. */
   async drain(): Promise<void> {
     await this.#pipeline.drain()
@@ -222,7 +228,7 @@ export class RedisConnection {
   #reconnect(): void {
     if (!this.#owned || this.#closed) return
     for (const node of this.#masters()) node.disconnect(true)
-    if (!isCluster(this.#client)) this.#subscriber?.disconnect(true)
+    this.listenAnew()
   }
 
   #send(library: FunctionLibrary, name: string, key: string, parameters: readonly RedisArgument[]): Promise<unknown> {

@@ -8,6 +8,9 @@ export class Link {
   readonly url: string
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  /** Connections that hear channels. */
+  readonly #subscribers = new Set<Socket>()
+  readonly #deaf = new Set<Socket>()
   #state: 'open' | 'mute' | 'cut' = 'open'
 
   private constructor(server: Server, { port }: SpawnedRedis) {
@@ -19,8 +22,11 @@ export class Link {
         return
       }
       const redis = connect(port, '127.0.0.1')
-      client.on('data', chunk => void redis.write(chunk))
-      redis.on('data', chunk => void (this.#state === 'open' && client.write(chunk)))
+      client.on('data', (chunk: Buffer) => {
+        if (/\$9\r\nsubscribe\r\n/i.test(chunk.toString('latin1'))) this.#subscribers.add(client)
+        redis.write(chunk)
+      })
+      redis.on('data', chunk => void (this.#state === 'open' && !this.#deaf.has(client) && client.write(chunk)))
       this.#together(client, redis)
       this.#together(redis, client)
     })
@@ -35,6 +41,11 @@ export class Link {
   /** What is asked arrives, what is answered does not. */
   mute(): void {
     this.#state = 'mute'
+  }
+
+  /** What is said on channels does not arrive on the connections that there are. */
+  deafen(): void {
+    for (const subscriber of this.#subscribers) this.#deaf.add(subscriber)
   }
 
   /** Ends all connections, and lets no new one through. */
