@@ -1,9 +1,10 @@
-import { PersistentCall } from './persistent-call.ts'
+import { PersistentCall, Repetitions } from './persistent-call.ts'
 
 /** Closings of sessions that Redis has not answered yet: nobody else says them again, and what Redis does not hear of would stay open
  * as long as this broker lives. */
 export class SessionClosings {
   readonly #mayRetry: (error: unknown) => boolean
+  readonly #repetitions = new Repetitions()
   /** By client identifier; an empty set is not kept. */
   readonly #byClient = new Map<string, Set<Pick<PersistentCall<unknown>, 'attempt' | 'hasFailed'>>>()
 
@@ -12,7 +13,7 @@ export class SessionClosings {
   }
 
   async say<Answer>(clientId: string, call: () => Promise<Answer>): Promise<Answer> {
-    const closing = new PersistentCall(call, this.#mayRetry)
+    const closing = new PersistentCall(call, this.#mayRetry, this.#repetitions)
     const closings = this.#byClient.get(clientId) ?? new Set()
     this.#byClient.set(clientId, closings.add(closing))
     try {

@@ -1,5 +1,5 @@
 import type { SessionHandle } from '@x/contract'
-import { PersistentCall } from './persistent-call.ts'
+import { PersistentCall, Repetitions } from './persistent-call.ts'
 
 /** `a`: acknowledge, `r`: release, `c`: complete. */
 export type SettlementKind = 'a' | 'r' | 'c'
@@ -39,6 +39,7 @@ export class Settlements {
   #size = 0
   #timer: NodeJS.Timeout | undefined
   #soon: NodeJS.Immediate | undefined
+  readonly #repetitions = new Repetitions()
   #closed = false
 
   constructor(host: SettlementsHost) {
@@ -84,6 +85,7 @@ export class Settlements {
       const { answered } = new PersistentCall(
         async () => this.#host.settle(parameters),
         error => !this.#closed && this.#host.mayRetry(error),
+        this.#repetitions,
       )
       const answers = await answered
       waiting.forEach((one, index) => {
