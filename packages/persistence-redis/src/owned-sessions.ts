@@ -10,6 +10,8 @@ export type Fields = readonly (Buffer | number)[]
 
 /** What `F.missed` answers at most. */
 const missedPage = 1000
+/** Sessions whose queues are looked at in one go. */
+const lookedAtTogether = 1000
 
 /** The sessions that are open at this broker, and the news that reach them. */
 export class OwnedSessions {
@@ -21,6 +23,9 @@ export class OwnedSessions {
   readonly #byClient = new Map<string, OwnedSession>()
   /** Epochs of sessions whose queue is being looked at. */
   readonly #looking = new Set<string>()
+  /** All are being looked at; and are to be looked at from the beginning. */
+  #isLooking = false
+  #isLookWanted = false
   /** Number of the last news. */
   #heard = 0
   /** Times that news were missed since the last ones came. */
@@ -132,10 +137,24 @@ export class OwnedSessions {
     const groups = new Set<string>()
     for (const session of this.#byEpoch.values()) {
       session.tellAgain()
-      void this.#look(session)
       for (const group of session.groups ?? []) groups.add(group)
     }
     for (const group of groups) this.#host.groupReady(group, undefined)
+    this.#isLookWanted = true
+    if (!this.#isLooking) void this.#lookAtAll()
+  }
+
+  /** Some at a time: Redis is busy with all of a broker with many for longer than calls may take. */
+  async #lookAtAll(): Promise<void> {
+    this.#isLooking = true
+    while (this.#isLookWanted) {
+      this.#isLookWanted = false
+      const sessions = [...this.#byEpoch.values()]
+      for (let from = 0; from < sessions.length; from += lookedAtTogether) {
+        await Promise.all(sessions.slice(from, from + lookedAtTogether).map(async session => this.#look(session)))
+      }
+    }
+    this.#isLooking = false
   }
 
   readonly #sessionHost = {
@@ -155,6 +174,7 @@ export class OwnedSessions {
 
   async #look(session: OwnedSession): Promise<void> {
     const { epoch } = session
+    if (this.#byEpoch.get(epoch) !== session) return
     if (session.isBehind || this.#looking.has(epoch)) return
     this.#looking.add(epoch)
     try {
