@@ -82,8 +82,10 @@ export class Broker extends HookedBroker implements PluggableBroker {
     const handled = stream as HandledStream
     handled[connectionKey] = connection
     handled.client = connection.client
-    if (this.#closing !== undefined) {
+    // One that is gone already says so no more.
+    if (this.#closing !== undefined || stream.destroyed) {
       stream.destroy()
+      connection.streamClosed()
       return connection.client
     }
     this.#engine.connections.add(connection)

@@ -1,8 +1,9 @@
 import { connect as openSocket } from 'node:net'
+import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
 import { Broker, BrokerError } from '../src/index.ts'
 import { MemoryPersistence } from './support/memory-persistence.ts'
-import { startBroker } from './support/start-broker.ts'
+import { startBroker, startBrokerWithClock } from './support/start-broker.ts'
 import { connect } from './support/wire.ts'
 
 test('close ends every connection with 0x8B, at any phase, and calls back', async () => {
@@ -77,4 +78,17 @@ test('plugins are attached when the broker opens and detached when it closes', a
   })
   await server.broker.close()
   expect(order).toEqual(['attach x', 'detach'])
+})
+
+test('a stream that is gone when it is handed over is let go at once', async () => {
+  const server = await startBrokerWithClock()
+  const errors: unknown[] = []
+  server.broker.on('connectionError', (_client, error) => errors.push(error))
+  const stream = new PassThrough()
+  stream.destroy()
+  await new Promise(setImmediate)
+  const client = server.broker.handle(stream)
+  expect(client.closed).toBe(true)
+  await server.pass(60_000)
+  expect(errors).toEqual([])
 })
