@@ -5,6 +5,7 @@ import type { Connection, Ending, Phase } from './connection.ts'
 import { after } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 import type { Session } from './session.ts'
+import { publishWill } from './will.ts'
 
 /** DISCONNECT from a client: the connection ends as it wishes. MQTT 5.0 §3.14 */
 export function receiveDisconnect(connection: Connection, packet: DisconnectPacket): void {
@@ -59,12 +60,12 @@ function closeSession(connection: Connection, session: Session, wantsWill: boole
     sentThrough: session.sentThrough,
   } as const
   try {
-    engine.watch(after(engine.persistence.closeSession(session.handle, closing), publishWill), 'closeSession')
+    engine.watch(after(engine.persistence.closeSession(session.handle, closing), publish), 'closeSession')
   } catch (error) {
     engine.fail(error, 'closeSession')
   }
 
-  function publishWill(will: Will | undefined): MaybePromise<void> {
-    return will === undefined ? undefined : engine.publishWill(will, connection)
+  function publish(will: Will | undefined): MaybePromise<void> {
+    return will === undefined ? undefined : publishWill(engine, will, connection)
   }
 }

@@ -3,7 +3,6 @@ import type {
   Clock,
   Counters,
   Drop,
-  Due,
   Emitter,
   MaybePromise,
   Message,
@@ -11,7 +10,6 @@ import type {
   PersistenceHost,
   QueueLimits,
   SessionHandle,
-  Will,
 } from '@x/contract'
 import { AckFrame, PublishFrame, TopicInterner } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
@@ -21,7 +19,6 @@ import { BufferPool } from './buffer-pool.ts'
 import type { Connection } from './connection.ts'
 import { createCounters } from './counters.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
-import type { Deadlined } from './deadline-wheel.ts'
 import { deliver } from './delivery.ts'
 import { HookCalls } from './hook-call.ts'
 import type { NormalisedHooks } from './hooks.ts'
@@ -30,7 +27,7 @@ import { isPromise, after } from './maybe-promise.ts'
 import type { CheckedOptions } from './options.ts'
 import { FlushQueue } from './outbox.ts'
 import type { OutboxContext } from './outbox.ts'
-import { packetOf, republish } from './packet-form.ts'
+import { packetOf } from './packet-form.ts'
 import { Presence } from './presence.ts'
 import { Publication } from './publication.ts'
 import { PublishRun } from './publish-run.ts'
@@ -39,11 +36,9 @@ import { Router } from './router.ts'
 import { Routes } from './routes.ts'
 import type { Plan } from './router.ts'
 import { SharedGroup } from './shared-group.ts'
+import { Sweep } from './sweep.ts'
 import { UnfinishedPublishes } from './unfinished-publishes.ts'
 
-/** ms between two looks for expired sessions and delayed wills. */
-const sweepInterval = 1000
-const sweepBatch = 100
 const packetIdentifiers = 65_535
 
 /** A message whose deliveries have begun, and not all of them ended. */
@@ -58,7 +53,7 @@ export interface Begun {
 
 /** What all connections of a broker share: the parts it is wired from, its routing table, and the scratch objects of the
  * hot path. `Broker` is its face to programs. */
-export class Engine implements Deadlined, PersistenceHost {
+export class Engine implements PersistenceHost {
   readonly broker: Broker
   readonly options: CheckedOptions
   readonly persistence: Persistence
@@ -80,6 +75,7 @@ export class Engine implements Deadlined, PersistenceHost {
   readonly groups: Map<string, SharedGroup> = new Map()
   readonly unfinished: UnfinishedPublishes = new UnfinishedPublishes()
   readonly presence: Presence
+  readonly sweep: Sweep
   readonly hookCalls: HookCalls
 
   // Scratch: used by one connection at a time, and never across an asynchronous step.
@@ -89,13 +85,11 @@ export class Engine implements Deadlined, PersistenceHost {
 
   /** Nobody looks at single messages (no hook or listener), so QoS 0 messages that concern no other broker may be passed on in runs. */
   passThrough = true
-  wheelTick = 0
   closed = false
   #brokerCounter = 0
   #lastMessage: Message | undefined
   #lastPublication: Publication | undefined
   readonly #recalled = new WeakMap<Message, Publication>()
-  #sweeping = false
 
   constructor(
     broker: Broker,
@@ -130,6 +124,7 @@ export class Engine implements Deadlined, PersistenceHost {
     this.router = new Router(this.routes)
     this.run = new PublishRun(this)
     this.presence = new Presence(this)
+    this.sweep = new Sweep(this)
     this.hookCalls = new HookCalls(this.wheel, this.clock, options.hookTimeout)
   }
 
@@ -165,7 +160,7 @@ export class Engine implements Deadlined, PersistenceHost {
       presence: (brokerId, present) => this.presence.seen(brokerId, present),
     })
     await this.routes.open()
-    this.wheel.schedule(this, this.clock.now() + sweepInterval)
+    this.sweep.begin()
     this.presence.begin()
   }
 
@@ -255,47 +250,6 @@ export class Engine implements Deadlined, PersistenceHost {
     if (this.broker.listenerCount('dropped') > 0) this.broker.emit('dropped', drop)
   }
 
-  /** Publishes a will, if `authorizePublish` lets it ([MQTT5-3.1.2-8]). `connection`: whose will it is, if it is known here. */
-  publishWill(will: Will, connection: Connection | undefined = this.clients.get(will.clientId)): MaybePromise<void> {
-    const now = this.clock.now()
-    const { message, messageExpiryInterval } = will
-    const publication = new Publication(
-      message.topic,
-      { publisher: will.clientId, brokerId: this.options.id, brokerCounter: this.nextCounter(), now },
-      {
-        payload: message.payload,
-        qos: message.qos,
-        retain: message.retain,
-        properties: message.properties,
-        expiresAt: messageExpiryInterval === undefined ? undefined : now + messageExpiryInterval * 1000,
-      },
-    )
-    if (this.hooks.authorizePublish === undefined) {
-      return after(this.publish(publication, connection), () => this.#confirmWill(will))
-    }
-    return this.#publishAuthorized(will, publication, connection)
-  }
-
-  async #publishAuthorized(will: Will, publication: Publication, connection: Connection | undefined): Promise<void> {
-    const now = this.clock.now()
-    const packet = packetOf(publication, false, now)
-    let allowed: Publication
-    try {
-      await this.hooks.authorizePublish?.(connection?.client ?? null, packet)
-      allowed = republish(publication, packet, now)
-      if (allowed !== publication) parseTopicName(allowed.topic, { maximumLevels: this.options.maxTopicLevels })
-    } catch (error) {
-      this.#confirmWill(will)
-      throw error
-    }
-    await this.publish(allowed, connection)
-    this.#confirmWill(will)
-  }
-
-  #confirmWill(will: Will): void {
-    if (!this.closed) this.watch(this.persistence.confirmWill?.(will), 'confirmWill')
-  }
-
   /** Looks after an answer nobody waits for: a failure becomes the broker's `error` event. */
   watch(answer: unknown, step: string): void {
     if (!isPromise(answer)) return
@@ -326,40 +280,6 @@ export class Engine implements Deadlined, PersistenceHost {
             cause,
           }),
     )
-  }
-
-  /** Expired sessions and delayed wills are looked for now and then ({@link Deadlined}). */
-  checkDeadlines(now: number): number {
-    if (!this.#sweeping) {
-      this.#sweeping = true
-      const swept = this.#sweep()
-      this.watch(swept, 'claimDue')
-    }
-    return now + sweepInterval
-  }
-
-  async #sweep(): Promise<void> {
-    try {
-      let due: readonly Due[]
-      do {
-        due = await this.persistence.claimDue(sweepBatch)
-        for (const item of due) {
-          if (item.kind === 'sessionExpired') this.counters.sessionsExpired += 1
-          else await this.#publishDue(item.will)
-        }
-      } while (due.length === sweepBatch)
-    } finally {
-      this.#sweeping = false
-    }
-  }
-
-  /** One that can't be published does not keep back the others. */
-  async #publishDue(will: Will): Promise<void> {
-    try {
-      await this.publishWill(will)
-    } catch (error) {
-      this.fail(error, 'publishWill')
-    }
   }
 
   /** What is not announced yet is the newer one, and the other broker will hear so. */

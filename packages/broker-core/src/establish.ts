@@ -7,6 +7,7 @@ import { after } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 import { Session } from './session.ts'
 import { restoreSubscriptions } from './subscribe.ts'
+import { publishWill } from './will.ts'
 
 /** A CONNECT on its way to a session. */
 export interface Attempt {
@@ -49,7 +50,7 @@ function openedSession(
   agreement: Agreement,
 ): MaybePromise<void> {
   const { engine } = connection
-  if (opened.dueWill !== undefined) engine.watch(engine.publishWill(opened.dueWill), 'publishWill')
+  if (opened.dueWill !== undefined) engine.watch(publishWill(engine, opened.dueWill), 'publishWill')
   if (connection.phase !== 'connecting') {
     // The client left while the store was at it.
     const closing = { sessionExpiryInterval: agreement.sessionExpiryInterval, will: 'discard', sentThrough: 0 } as const

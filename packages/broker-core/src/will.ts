@@ -1,8 +1,11 @@
-import type { Will } from '@x/contract'
+import type { MaybePromise, Will } from '@x/contract'
 import type { Will as PacketWill } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
 import { BrokerError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
+import type { Engine } from './engine.ts'
+import { after } from './maybe-promise.ts'
+import { packetOf, republish } from './packet-form.ts'
 import { Publication } from './publication.ts'
 import { ReasonCode } from './reason-code.ts'
 import { isReserved, topicReserved } from './reserved-topic.ts'
@@ -47,4 +50,53 @@ export function makeWill(connection: Connection, will: PacketWill, wire: Uint8Ar
     messageExpiryInterval: will.properties?.messageExpiryInterval,
     delayInterval: will.properties?.willDelayInterval ?? 0,
   }
+}
+
+/** Publishes a will, if `authorizePublish` lets it ([MQTT5-3.1.2-8]). `connection`: whose will it is, if it is known here. */
+export function publishWill(
+  engine: Engine,
+  will: Will,
+  connection: Connection | undefined = engine.clients.get(will.clientId),
+): MaybePromise<void> {
+  const now = engine.clock.now()
+  const { message, messageExpiryInterval } = will
+  const publication = new Publication(
+    message.topic,
+    { publisher: will.clientId, brokerId: engine.brokerId, brokerCounter: engine.nextCounter(), now },
+    {
+      payload: message.payload,
+      qos: message.qos,
+      retain: message.retain,
+      properties: message.properties,
+      expiresAt: messageExpiryInterval === undefined ? undefined : now + messageExpiryInterval * 1000,
+    },
+  )
+  if (engine.hooks.authorizePublish === undefined) {
+    return after(engine.publish(publication, connection), () => confirm(engine, will))
+  }
+  return publishAuthorized(engine, { will, publication, now }, connection)
+}
+
+async function publishAuthorized(
+  engine: Engine,
+  { will, publication, now }: { will: Will; publication: Publication; now: number },
+  connection: Connection | undefined,
+): Promise<void> {
+  const packet = packetOf(publication, false, now)
+  let allowed: Publication
+  try {
+    await engine.hooks.authorizePublish?.(connection?.client ?? null, packet)
+    allowed = republish(publication, packet, now)
+    if (allowed !== publication) parseTopicName(allowed.topic, { maximumLevels: engine.options.maxTopicLevels })
+  } catch (error) {
+    confirm(engine, will)
+    throw error
+  }
+  await engine.publish(allowed, connection)
+  confirm(engine, will)
+}
+
+/** The store need not keep it any longer. */
+function confirm(engine: Engine, will: Will): void {
+  if (!engine.closed) engine.watch(engine.persistence.confirmWill?.(will), 'confirmWill')
 }
