@@ -3,8 +3,8 @@ import type { MaybePromise } from './persistence.ts'
 
 /** Carries messages between brokers. A broker alone has none.
  *
- * Messages of one publisher on one topic arrive in the order they were published. A message is never delivered to the
- * broker that published it. */
+ * Messages of one publisher on one topic and of one QoS arrive in the order they were published. A message is never delivered to
+ * the broker that published it. */
 export interface Emitter {
   open(host: EmitterHost): MaybePromise<void>
   /** Idempotent. Routes of this broker are gone for the others. */

@@ -82,11 +82,11 @@ const mutants: Record<string, readonly [notices: string, emitter: typeof Referen
       }
     },
   ],
-  'lets QoS 0 messages overtake others': [
-    'whatever their QoS',
+  'lets small messages overtake large ones': [
+    'large messages among small ones',
     class extends ReferenceEmitter {
       override async publish(message: Message): Promise<void> {
-        if (message.qos > 0) await new Promise(setImmediate)
+        if (message.payload.length > 1000) await new Promise(setImmediate)
         await super.publish(message)
       }
     },

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import type { DefineEmitterTest } from './bench.ts'
 
+/** Those of a row of texts, each beginning with its number, that were published with this QoS, in turn from 0 to 2. */
+function ofQoS(texts: readonly string[], qos: number): string[] {
+  return texts.filter(text => Number.parseInt(text, 10) % 3 === qos)
+}
+
 /** Tests of `publish` and `deliver`. */
 export function messageTests(define: DefineEmitterTest): void {
   define('brings everything that a message carries', async bench => {
@@ -43,7 +48,7 @@ export function messageTests(define: DefineEmitterTest): void {
     assert.deepEqual(two.host.texts, order)
   })
 
-  define('keeps that order whatever their QoS, and large ones among small ones', async bench => {
+  define('keeps the order of each QoS, with large messages among small ones', async bench => {
     const one = await bench.broker('one')
     const two = await bench.broker('two', 'a')
     const order = Array.from({ length: 30 }, (_, index) => `${index} ${'x'.repeat(index % 10 === 5 ? 300_000 : 0)}`)
@@ -51,7 +56,8 @@ export function messageTests(define: DefineEmitterTest): void {
       one.emitter.publish(bench.message({ text, qos: (index % 3) as 0 | 1 | 2 }))
     await Promise.all(order.map(publish))
     await bench.settle()
-    assert.deepEqual(two.host.texts, order)
+    assert.equal(two.host.texts.length, order.length)
+    for (const qos of [0, 1, 2]) assert.deepEqual(ofQoS(two.host.texts, qos), ofQoS(order, qos))
   })
 
   define('keeps the order while the receiver is slow', async bench => {
