@@ -2,9 +2,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'
 import type { SpawnedRedis } from '@x/redis-connection/testing'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { EmitterError } from '../src/index.ts'
 import type { RedisEmitterOptions } from '../src/index.ts'
+import { closing, opened, pair as pairOn, redisServer } from './brokers-on-redis.ts'
 import { Broker } from './network.ts'
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => `${index}`)
@@ -12,7 +13,6 @@ const numbers = (count: number): string[] => Array.from({ length: count }, (_, i
 describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-server)', () => {
   let redis: SpawnedRedis
   let admin: Redis
-  const closing: (() => unknown)[] = []
   let prefixes = 0
   let prefix = ''
 
@@ -20,34 +20,15 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     redis = await spawnRedis()
     admin = new Redis(redis.url)
   })
-  afterEach(async () => {
-    for (const close of closing.splice(0).toReversed()) await close()
-  })
   afterAll(async () => {
     admin.disconnect()
     await redis.stop()
   })
 
-  /** A Redis of the test's own. */
-  async function ownRedis(...parameters: string[]): Promise<SpawnedRedis> {
-    const own = await spawnRedis(parameters)
-    closing.push(async () => own.stop())
-    return own
-  }
-
-  async function opened(id: string, options: Partial<RedisEmitterOptions> = {}): Promise<Broker> {
-    const broker = new Broker(id, { redis: redis.url, prefix, ...options })
-    await broker.emitter.open(broker)
-    closing.push(async () => broker.emitter.close())
-    return broker
-  }
-
   /** One that publishes, one that has a route of `a`. */
   async function pair(options: Partial<RedisEmitterOptions> = {}): Promise<readonly [one: Broker, other: Broker]> {
     prefix = `p${(prefixes += 1)}`
-    const [one, other] = [await opened('one', options), await opened('other', options)]
-    await other.emitter.addRoute('a')
-    return [one, other]
+    return pairOn({ redis: redis.url, prefix, ...options })
   }
 
   /** Names of the lives of brokers in Redis, by id. */
@@ -147,7 +128,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
 
     test('a QoS 0 message that comes after its publisher has connected elsewhere is dropped, the will it left is not', async () => {
       const [one, other] = await pair()
-      const third = await opened('third')
+      const third = await opened('third', { redis: redis.url, prefix })
       const channel = await inboxKey('other', 'c')
       const listener = new Redis(redis.url)
       closing.push(() => listener.disconnect())
@@ -227,13 +208,13 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
 
   describe('when Redis fails', () => {
     test('a wrong password is said when it opens', async () => {
-      const own = await ownRedis('--requirepass', 'right')
+      const own = await redisServer('--requirepass', 'right')
       const broker = new Broker('one', { redis: own.url.replace('//', '//:wrong@') })
       await expect(broker.emitter.open(broker)).rejects.toMatchObject({ code: 'REDIS_AUTH_FAILED' })
     })
 
     test('killed and started again empty: brokers find each other again, and say what they lost', async () => {
-      const own = await ownRedis()
+      const own = await redisServer()
       const [one, other] = await pair({ redis: own.url })
       await one.publish('before')
       await expect.poll(() => other.texts).toEqual(['before'])
@@ -251,7 +232,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     }, 15_000)
 
     test('frozen: QoS 0 is dropped, QoS 1 is refused after the timeout, and both go on by themselves', async () => {
-      const own = await ownRedis()
+      const own = await redisServer()
       const [one, other] = await pair({ redis: own.url, commandTimeout: 300, connectTimeout: 300 })
       own.process.kill('SIGSTOP')
       closing.push(() => own.process.kill('SIGCONT'))
@@ -268,7 +249,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     }, 15_000)
 
     test('frozen for less than the timeout: nothing is refused, lost or said twice', async () => {
-      const own = await ownRedis()
+      const own = await redisServer()
       const [one, other] = await pair({ redis: own.url, commandTimeout: 2000 })
       own.process.kill('SIGSTOP')
       const publishing = Promise.all(numbers(20).map(async text => one.publish(text)))
@@ -278,7 +259,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     })
 
     test('connections cut again and again: what was answered has arrived, once and in order', async () => {
-      const own = await ownRedis()
+      const own = await redisServer()
       const [one, other] = await pair({ redis: own.url })
       const killer = new Redis(own.url)
       closing.push(() => killer.disconnect())
@@ -296,7 +277,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     }, 20_000)
 
     test('full: messages and new routes are refused with QUOTA_EXCEEDED, leaving goes on', async () => {
-      const own = await ownRedis()
+      const own = await redisServer()
       const [one, other] = await pair({ redis: own.url })
       const client = new Redis(own.url)
       closing.push(() => client.disconnect())
@@ -324,7 +305,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     })
 
     test('a primary that has become a replica: refused after the timeout', async () => {
-      const own = await ownRedis()
+      const own = await redisServer()
       const [one, other] = await pair({ redis: own.url, commandTimeout: 500 })
       const client = new Redis(own.url)
       closing.push(() => client.disconnect())
@@ -370,7 +351,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     })
 
     test('beyond maximumOutgoingBytes QoS 0 is dropped and counted', async () => {
-      const own = await ownRedis()
+      const own = await redisServer()
       const [one] = await pair({ redis: own.url, maximumOutgoingBytes: 500_000 })
       own.process.kill('SIGSTOP')
       for (let count = 0; count < 4; count += 1) void one.publish(payload, 0)
