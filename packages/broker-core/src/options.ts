@@ -62,7 +62,8 @@ export interface BrokerLimits {
   /** Seconds a session may outlive its connection; longer wishes are cut, and MQTT 5 clients told. 3.x sessions with clean
    * session 0 get this. 4 294 967 295: for ever. */
   maximumSessionExpiryInterval: number
-  /** Bytes waiting for one connection above which its publishers are paused. */
+  /** Bytes waiting for one connection above which its publishers are paused, its QoS 1 and 2 messages wait in its queue, and what it
+   * sends is not read. */
   outboxHighWaterMark: number
   /** ms publishers are paused for one full connection; then its QoS 0 messages are dropped until it has drained. */
   publisherPause: number
