@@ -14,20 +14,18 @@ import type {
   Subscription,
   Will,
 } from '@x/contract'
-import { keepMessage, messageBytes, PersistenceError } from '@x/contract'
 import type { RedisConnection } from '@x/redis-connection'
 import { RedisError } from '@x/redis-connection'
 import { BrokerLease, leaseDuration } from './broker-lease.ts'
 import { ClaimedWills } from './claimed-wills.ts'
-import { offerSize } from './broker-news.ts'
 import { library } from './functions/library.ts'
-import { decodeEntries, encodeDelivery, encodeMessage, encodeWill } from './message-record.ts'
+import { encodeWill } from './message-record.ts'
 import { OwnedSessions } from './owned-sessions.ts'
-import type { Fields } from './owned-sessions.ts'
 import { PublishBatch } from './publish-batch.ts'
 import { findRetained } from './retained-messages.ts'
 import type { Settlements } from './settlements.ts'
 import { SessionClosings } from './session-closings.ts'
+import { SessionQueues } from './session-queues.ts'
 import { StoreCalls } from './store-calls.ts'
 import { isUnavailable } from './store-error.ts'
 import { StoredRoutes } from './stored-routes.ts'
@@ -54,6 +52,7 @@ export class OpenStore {
   readonly #publishes: PublishBatch
   readonly #routes: StoredRoutes
   readonly #subscriptions: SessionSubscriptions
+  readonly #queues: SessionQueues
   readonly #lease: BrokerLease
   readonly #wills: ClaimedWills
   readonly #closings = new SessionClosings(error => !this.#closed && isUnavailable(error))
@@ -71,6 +70,7 @@ export class OpenStore {
     const sessions = new OwnedSessions(this.#calls, host)
     this.#routes = new StoredRoutes(this.#calls, { connection, base, instance })
     this.#subscriptions = new SessionSubscriptions(this.#calls, sessions, this.#routes)
+    this.#queues = new SessionQueues(this.#calls, sessions)
     this.#publishes = new PublishBatch(this.#calls, sessions, this.#routes.unrouted)
     this.#sessions = sessions
     this.#wills = new ClaimedWills(this.#calls)
@@ -220,61 +220,16 @@ export class OpenStore {
     return this.#publishes.add(message, receipt)
   }
 
-  async enqueue(session: SessionHandle, deliveries: readonly Delivery[]): Promise<void> {
-    if (deliveries.length === 0) return
-    const kept = deliveries.map(({ message }) => keepMessage(message))
-    const parameters = deliveries.flatMap(delivery => [
-      encodeMessage(delivery.message),
-      encodeDelivery(delivery),
-      messageBytes(delivery.message),
-      delivery.message.expiresAt ?? '',
-    ])
-    const answer = await this.#calls.callFor(session, 'enqueue', this.#calls.limits(), ...parameters)
-    const [offers, drops] = answer as [(Buffer | number)[], Fields]
-    // All or none of them are offered.
-    if (offers.length > 0) {
-      kept.forEach((message, index) =>
-        this.#sessions.offer(offers.slice(index * offerSize, (index + 1) * offerSize), message),
-      )
-    }
-    this.#sessions.reportDrops(drops)
+  enqueue(session: SessionHandle, deliveries: readonly Delivery[]): Promise<void> {
+    return this.#queues.enqueue(session, deliveries)
   }
 
-  async read(handle: SessionHandle, after: number, limit: number): Promise<readonly QueueEntry[]> {
-    const session = this.#sessions.get(handle.epoch)
-    const ended = session?.readBegins()
-    try {
-      const entries: QueueEntry[] = []
-      let [from, caughtUp, lastSequence] = [after, 0, 0]
-      do {
-        const answer = await this.#calls.callFor(handle, 'read', from, limit - entries.length)
-        const [found, isAll, last, drops, through] = answer as [Fields, number, number, Fields, number]
-        entries.push(...decodeEntries(found))
-        this.#sessions.reportDrops(drops)
-        ;[from, caughtUp, lastSequence] = [through, isAll, last]
-      } while (caughtUp === 0 && entries.length < limit)
-      session?.readEnds(entries.at(-1)?.sequence ?? 0)
-      // Once the owner has these entries, so that it is offered later ones after them.
-      const caughtUpAt = caughtUp === 1 ? lastSequence : undefined
-      setImmediate(() => ended?.(caughtUpAt))
-      return entries
-    } catch (error) {
-      session?.readEnds(0)
-      ended?.(undefined)
-      throw error
-    }
+  read(session: SessionHandle, after: number, limit: number): Promise<readonly QueueEntry[]> {
+    return this.#queues.read(session, after, limit)
   }
 
-  async claim(handle: SessionHandle, group: string, limit: number): Promise<readonly QueueEntry[]> {
-    const answer = await this.#claimOrFence(handle, group, limit)
-    const [found, drops] = answer as [Fields, Fields]
-    const entries = decodeEntries(found)
-    const session = this.#sessions.get(handle.epoch)
-    setImmediate(() => {
-      for (const { sequence } of entries) session?.skip(sequence)
-    })
-    this.#sessions.reportDrops(drops)
-    return entries
+  claim(session: SessionHandle, group: string, limit: number): Promise<readonly QueueEntry[]> {
+    return this.#queues.claim(session, group, limit)
   }
 
   retained(filter: string): Promise<Iterable<Message>> {
@@ -307,16 +262,6 @@ export class OpenStore {
     const answer = (await this.#calls.call('counts')) as number[]
     const [sessions = 0, subscriptions = 0, queuedMessages = 0, retainedMessages = 0] = answer
     return { sessions, subscriptions, queuedMessages, retainedMessages }
-  }
-
-  /** A claim that may have taken effect has given the session messages that nobody knows of: opened again, it finds them. */
-  async #claimOrFence(session: SessionHandle, group: string, limit: number): Promise<unknown> {
-    try {
-      return await this.#calls.callFor(session, 'claim', group, limit)
-    } catch (error) {
-      if (error instanceof PersistenceError && error.code === 'UNAVAILABLE') this.#sessions.fence(session.epoch)
-      throw error
-    }
   }
 
   /** What is left to sweep by then is swept in further calls, the first of which may say that the lease was lost. */
