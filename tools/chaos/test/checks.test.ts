@@ -109,6 +109,20 @@ describe('ordered', () => {
       [],
     )
   })
+  test('what was sent again with QoS 2 may come late to a session that ends with its connection', () => {
+    const late = (persistent: boolean): HistoryBuilder =>
+      new HistoryBuilder()
+        .connect('sub', { persistent })
+        .subscribed('sub', '#')
+        .connect('pub')
+        .publish('pub', 'one', qos2)
+        .publish('pub', 'one', { ...qos2, dup: true })
+        .publish('pub', 'two', qos2)
+        .received('sub', 'two', qos2)
+        .received('sub', 'one', qos2)
+    expect(found(late(false).quiet())).toEqual([])
+    expect(found(late(true).quiet())).toEqual(['ordered'])
+  })
   test('other topics, QoS and publishers have their own order', () => {
     const history = pair().publish('pub', 'one').publish('pub', 'two', { topic: 'b' }).publish('pub', 'three', qos2)
     history.received('sub', 'three', qos2).received('sub', 'two', { topic: 'b' })
