@@ -4,8 +4,8 @@ import { eachVersion } from './support/each-version.ts'
 import { startBroker, startBrokerWithClock } from './support/start-broker.ts'
 import { connect, pingreq } from './support/wire.ts'
 
-/** Two ticks of the deadline wheel, and one that a packet's time may be behind. */
-const slack = 750
+/** Two ticks of the deadline wheel. */
+const slack = 500
 
 eachVersion(({ version, test: versionTest }) => {
   versionTest(
@@ -47,7 +47,7 @@ eachVersion(({ version, test: versionTest }) => {
       await server.broker.publish({ topic: 'a' })
     }
     const frames = await client.closed()
-    expect(frames.filter(frame => frame.type === 'publish').length).toBeGreaterThanOrEqual(3)
+    expect(frames.filter(frame => frame.type === 'publish').length).toBeGreaterThanOrEqual(2)
   })
 
   versionTest('Keep Alive 0 never ends a connection [MQTT3-4.1.0-2]', async () => {
@@ -141,6 +141,28 @@ test('a client that sends while the program is busy is not taken for silent', as
   const until = Date.now() + 2500
   while (Date.now() < until) void until
   await client.next('pingresp')
+  await client.ping()
+})
+
+test('what is read right behind too long a task is not dated before it', async () => {
+  const server = await startBroker()
+  const [other, client] = [
+    await server.connect({ clientId: 'o' }),
+    await server.connect({ clientId: 'c', keepAlive: 1 }),
+  ]
+  await new Promise(resolve => setTimeout(resolve, 300))
+  const busy = new Promise<void>(resolve => {
+    server.broker.once('ping', () => {
+      const until = Date.now() + 2500
+      while (Date.now() < until) void until
+      resolve()
+    })
+  })
+  other.send(pingreq)
+  client.send(pingreq)
+  await busy
+  await client.next('pingresp')
+  await new Promise(resolve => setTimeout(resolve, 300))
   await client.ping()
 })
 
