@@ -1,5 +1,5 @@
 import { Confirmations } from '@x/redis-connection'
-import type { RedisConnection } from '@x/redis-connection'
+import type { NumberedChange, RedisConnection } from '@x/redis-connection'
 import { Announcements } from './announcements.ts'
 import type { EmitterCounters } from './emitter-counters.ts'
 import { RecentConnections } from './recent-connections.ts'
@@ -70,12 +70,12 @@ export class BrokerNews {
     }
   }
 
-  /** Answers when these brokers have applied the entry with this number, or are gone, or time is over. */
-  async confirmed(number: number, brokers: readonly string[]): Promise<void> {
-    await this.#confirmations.wait(
-      number,
-      brokers.filter(other => other !== this.#host.instance),
-    )
+  /** Makes a change of routes, and answers when all other brokers that have to have applied it, or are gone, or time is over. */
+  async change(make: () => Promise<NumberedChange>): Promise<void> {
+    await this.#confirmations.change(async () => {
+      const { number, brokers } = await make()
+      return { number, brokers: brokers.filter(other => other !== this.#host.instance) }
+    })
   }
 
   left(instance: string): void {

@@ -237,9 +237,11 @@ export class OpenEmitter {
     const name = changes.some(change => change.startsWith('+')) ? 'route' : 'unroute'
     try {
       const { instance } = this.#parts
-      const answer = await this.#call(name, this.#routesBase, instance, leaseDuration, JSON.stringify(changes))
-      const [number, brokers] = answer as [number, Buffer[]]
-      await this.#news.confirmed(number, brokers.map(String))
+      await this.#news.change(async () => {
+        const answer = await this.#call(name, this.#routesBase, instance, leaseDuration, JSON.stringify(changes))
+        const [number, brokers] = answer as [number, Buffer[]]
+        return { number, brokers: brokers.map(String) }
+      })
     } catch (error) {
       this.#lease.outdated()
       if (!(error instanceof Error && error.message.includes('LOST '))) throw emitterErrorOf(error)

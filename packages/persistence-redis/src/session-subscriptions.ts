@@ -25,11 +25,13 @@ export class SessionSubscriptions {
     const answers: number[] = []
     for (const part of partsOf(subscriptions)) {
       const parameters = part.flatMap(one => [one.filter, encodeSubscription(one)])
-      const answer = await this.#calls.callFor(session, 'subscribe', ...parameters)
-      const [before, number, followers] = answer as [number[], number, Buffer[]]
-      this.#sessions.get(session.epoch)?.joined(part.map(({ filter }) => filter))
-      await this.#routes.known(number, followers)
-      answers.push(...before)
+      await this.#routes.add(async () => {
+        const answer = await this.#calls.callFor(session, 'subscribe', ...parameters)
+        const [before, number, followers] = answer as [number[], number, Buffer[]]
+        this.#sessions.get(session.epoch)?.joined(part.map(({ filter }) => filter))
+        answers.push(...before)
+        return { number, brokers: followers.map(String) }
+      })
     }
     return answers.map(before => before === 1)
   }

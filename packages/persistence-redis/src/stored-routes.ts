@@ -1,5 +1,5 @@
 import { Confirmations, followDuration } from '@x/redis-connection'
-import type { RedisConnection } from '@x/redis-connection'
+import type { NumberedChange, RedisConnection } from '@x/redis-connection'
 import { fieldsOf } from './broker-news.ts'
 import type { StoreCalls } from './store-calls.ts'
 import { UnroutedTopics } from './unrouted-topics.ts'
@@ -37,9 +37,10 @@ export class StoredRoutes {
     }
   }
 
-  /** Answers when all who say for themselves which topics nobody takes know the filters up to this number, or have to ask again. */
-  async known(number: number, followers: readonly Buffer[]): Promise<void> {
-    await this.#confirmations.wait(number, followers.map(String))
+  /** Adds filters, and answers when all who say for themselves which topics nobody takes know them, or have to ask again.
+   * @param add answers the number of the last new filter, and who they are */
+  async add(add: () => Promise<NumberedChange>): Promise<void> {
+    await this.#confirmations.change(add)
   }
 
   close(): void {

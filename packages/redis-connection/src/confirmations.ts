@@ -5,11 +5,19 @@ interface Waiting {
   resolve(): void
 }
 
+/** A change that was made: its number, and who has to apply it. */
+export interface NumberedChange {
+  readonly number: number
+  readonly brokers: readonly string[]
+}
+
 /** Which brokers have applied which of a row of numbered changes. */
 export class Confirmations {
   readonly #timeout: number
   readonly #unconfirmed: () => void
   readonly #waiting = new Set<Waiting>()
+  /** For each change that is being made, what was confirmed meanwhile: that may come before the answer of Redis. */
+  readonly #early = new Set<Map<string, number>>()
 
   /** @param timeout milliseconds that brokers are waited for; 0: not at all
    * @param unconfirmed is called when time is over */
@@ -18,18 +26,23 @@ export class Confirmations {
     this.#unconfirmed = unconfirmed
   }
 
-  /** Answers when all of these brokers have applied the change with this number, or are gone, or time is over. */
-  async wait(number: number, brokers: readonly string[]): Promise<void> {
-    if (brokers.length === 0 || this.#timeout === 0) return
-    await new Promise<void>(resolve => {
-      const timer = setTimeout(() => this.#end(waiting), this.#timeout)
-      const waiting = { number, missing: new Set(brokers), timer, resolve }
-      this.#waiting.add(waiting)
-    })
+  /** Makes a change, and answers when all of its brokers have applied it, or are gone, or time is over. */
+  async change(make: () => Promise<NumberedChange>): Promise<void> {
+    const early = new Map<string, number>()
+    this.#early.add(early)
+    try {
+      const { number, brokers } = await make()
+      const missing = new Set(brokers.filter(broker => (early.get(broker) ?? -1) < number))
+      this.#early.delete(early)
+      if (missing.size > 0 && this.#timeout > 0) await this.#wait(number, missing)
+    } finally {
+      this.#early.delete(early)
+    }
   }
 
   /** The broker has applied everything up to that number. */
   confirmed(broker: string, number: number): void {
+    for (const early of this.#early) early.set(broker, number)
     for (const waiting of this.#waiting) if (waiting.number <= number) this.#strike(waiting, broker)
   }
 
@@ -44,6 +57,14 @@ export class Confirmations {
       waiting.resolve()
     }
     this.#waiting.clear()
+  }
+
+  #wait(number: number, missing: Set<string>): Promise<void> {
+    return new Promise(resolve => {
+      const timer = setTimeout(() => this.#end(waiting), this.#timeout)
+      const waiting = { number, missing, timer, resolve }
+      this.#waiting.add(waiting)
+    })
   }
 
   #strike(waiting: Waiting, broker: string): void {

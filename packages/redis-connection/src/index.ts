@@ -1,3 +1,4 @@
+export type { NumberedChange } from './confirmations.ts'
 export { Confirmations } from './confirmations.ts'
 export { followDuration, followInterval, Following } from './following.ts'
 export { FunctionLibrary } from './function-library.ts'
