@@ -67,6 +67,33 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     await expect.poll(() => owner.texts, { timeout: 3000 }).toEqual(['by the owner', 'by another'])
   })
 
+  test('a shared QoS 2 message that a member may have been sent goes to no other when that member is taken over', async () => {
+    fresh()
+    const [here, there] = [await opened(), await opened()]
+    const group = '$share/g/shared'
+    const options = { qos: 2, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
+    const reading = new Owner()
+    // Behind: what it claims is not what it takes.
+    reading.deliver = () => false
+    const [member] = await session(here, 'member', reading)
+    const [other] = await session(here, 'other')
+    for (const one of [member, other])
+      await here.subscribe(one, [{ filter: group, ...options, subscriptionIdentifier: undefined }])
+    await here.publish(messageOf('one'))
+    await expect.poll(async () => String(await admin.command(key('s'), 'HGET', key('s:member'), 'behind'))).toBe('1')
+    await here.publish(messageOf('two', 'shared'))
+    await expect(here.claim(member, group, 1)).resolves.toHaveLength(1)
+    const { handle, sentThrough } = await there.openSession({
+      clientId: 'member',
+      cleanStart: false,
+      sessionExpiryInterval: 1000,
+      will: undefined,
+      owner: new Owner(),
+    })
+    await there.closeSession(handle, { sessionExpiryInterval: 1000, will: 'discard', sentThrough })
+    await expect(here.claim(other, group, 1)).resolves.toEqual([])
+  })
+
   test('messages of one turn with different heads are told apart', async () => {
     fresh()
     const here = await opened()

@@ -72,6 +72,13 @@ local function returnClaims(c, client, sent)
   end
 end
 
+-- The highest sequence that an owner may have sent which was cut off before it could say so: all that it had taken, and claimed.
+local function mayBeSent(c, client, taken)
+  local highest = tonumber(taken or 0)
+  for _, sequence in ipairs(call('HKEYS', c.base .. 'g:' .. client)) do highest = math.max(highest, tonumber(sequence)) end
+  return highest
+end
+
 -- now, instance, client, epoch, group, limit: entries that are the session's now
 F.claim = function(keys, args)
   local c = begin(keys, args[1], args[2])

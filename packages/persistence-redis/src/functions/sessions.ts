@@ -102,15 +102,14 @@ F.open = function(keys, args)
   local dueWill = ''
   if previous[1] then
     dueWill = handOut(c, previous[1], takeDueWill(c, client, goesOn, wasOpen))
-    if not goesOn then endSession(c, client, tonumber(previous[4] or 0)) end
+    if not goesOn then endSession(c, client, mayBeSent(c, client, previous[4])) end
   end
   if wasOpen and wasOpen ~= c.instance then tell(c, wasOpen, { 'f', client, previous[1] }) end
   clearDeadlines(c, client)
   if wasOpen then call('SREM', c.base .. 'on:' .. wasOpen, client) end
   call('SADD', c.base .. 'on:' .. c.instance, client)
   local state = loadState(c, client)
-  -- A previous owner that was cut off could not say what it had sent: all it had taken may have been.
-  if state.taken > state.sent then state.sent = state.taken end
+  state.sent = math.max(state.sent, mayBeSent(c, client, state.taken))
   state.behind = call('EXISTS', c.base .. 'q:' .. client) == 1
   saveState(c, client, state)
   call('HSET', key, 'epoch', epoch, 'owner', c.instance)
@@ -185,11 +184,11 @@ local function sweep(c, broker, limit)
     local state = call('HMGET', c.base .. 's:' .. client, 'interval', 'taken', 'will', 'willDelay', 'owner')
     call('SREM', key, client)
     if state[5] == broker then
-      local interval, taken = tonumber(state[1]), tonumber(state[2] or 0)
+      local interval, sent = tonumber(state[1]), mayBeSent(c, client, state[2])
       if interval == 0 and not state[3] then
-        endSession(c, client, taken)
+        endSession(c, client, sent)
       else
-        detach(c, client, taken)
+        detach(c, client, sent)
         setDeadlines(c, client, interval, state[3] and tonumber(state[4]))
       end
     end
