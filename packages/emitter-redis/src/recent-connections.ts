@@ -1,7 +1,6 @@
-/** Milliseconds after which a broker that still has something of a client that has left it is taken for dead: its lease. */
-const memory = 10_000
+import { leaseDuration } from './broker-lease.ts'
 
-/** Where clients have connected lately: what still comes of them from elsewhere is older than what they publish now. */
+/** Where clients have connected lately, for as long as a broker that they have left may still have something of theirs: what still comes of them from elsewhere is older than what they publish now. */
 export class RecentConnections {
   #recent = new Map<string, string>()
   #older = new Map<string, string>()
@@ -9,8 +8,8 @@ export class RecentConnections {
 
   connected(clientId: string, broker: string): void {
     const now = performance.now()
-    if (now - this.#since >= memory) {
-      this.#older = now - this.#since >= 2 * memory ? new Map() : this.#recent
+    if (now - this.#since >= leaseDuration) {
+      this.#older = now - this.#since >= 2 * leaseDuration ? new Map() : this.#recent
       this.#recent = new Map()
       this.#since = now
     }

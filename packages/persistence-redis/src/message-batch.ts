@@ -10,7 +10,8 @@ const nobody: SessionHandle = { clientId: '', epoch: '' }
 /** Messages one after the other, as `F.publish` takes them: in one argument, since each further one costs a microsecond on both sides.
  *
  * A head says what Redis has to know of a message: `QOS,RETAIN,BYTES,EXPIRY,LENGTH,LENGTH,LENGTH,` with RETAIN empty, `s` (set) or
- * `d` (delete); then topic, publisher and epoch, whose lengths these are, and the client, of the session that publishes. Messages of a row often have the same one, and are encoded, and parsed, once. */
+ * `d` (delete); then topic, publisher and epoch, whose lengths these are, and the client, of the session that publishes. Messages of
+ * a row often have the same one, which is encoded, and parsed, once. */
 export class MessageBatch {
   #buffer: Buffer = Buffer.alloc(0)
   #size = 0

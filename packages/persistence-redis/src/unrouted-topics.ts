@@ -8,6 +8,11 @@ const longestTopic = 1024
 /** Filters that may be new since a topic was learnt; then everything is learnt anew. */
 const maximumNewFilters = 10_000
 
+/** Filters by number; a topic matches with the greatest one. */
+function newFilters(): FilterTrie<number, number> {
+  return new FilterTrie({ derive: numbers => Math.max(0, ...numbers) })
+}
+
 /** Topics that match no filter of any stored session or shared group: messages need not go to Redis for them.
  *
  * A topic is learnt from the answer of Redis for a message, which has the number of the last new filter in it. It counts until a
@@ -17,7 +22,7 @@ export class UnroutedTopics {
   /** Each with the number of the last filter that was there when Redis found nobody. */
   readonly #topics = new Map<string, number>()
   /** Filters that came while topics were known, and the greatest number of those that match. */
-  readonly #filters = new FilterTrie<number, number>({ derive: numbers => Math.max(0, ...numbers) })
+  #filters = newFilters()
   /** Number of the last new filter that was heard of. */
   #heard = 0
   /** Changes when everything was forgotten: what was asked before is not learnt any more. */
@@ -63,7 +68,8 @@ export class UnroutedTopics {
     this.#generation += 1
     this.#following.restart()
     this.#topics.clear()
-    for (const filter of this.#filters.filters()) this.#filters.remove(filter, this)
+    // Taking out each would look through all topics for each.
+    if (this.#filters.size > 0) this.#filters = newFilters()
   }
 
   async #hasHeardAll(follow: () => Promise<number>): Promise<boolean> {

@@ -1,11 +1,11 @@
-import type { Message, PersistenceHost, SessionHandle } from '@x/contract'
-import { systemClock } from '@x/contract'
+import type { SessionHandle } from '@x/contract'
 import { hasRedisServer, spawnCluster, spawnRedis, spawnSentinel } from '@x/redis-connection/testing'
 import type { SpawnedRedis } from '@x/redis-connection/testing'
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
 import { RedisPersistence } from '../src/index.ts'
 import type { RedisPersistenceOptions } from '../src/index.ts'
+import { host, messageOf } from './support/owner.ts'
 
 const closing: (() => unknown)[] = []
 
@@ -22,14 +22,7 @@ async function ending<Server extends SpawnedRedis>(spawning: Promise<Server>): P
 
 async function opened(options: RedisPersistenceOptions): Promise<RedisPersistence> {
   const store = new RedisPersistence({ commandTimeout: 1000, connectTimeout: 1000, ...options })
-  const host: PersistenceHost = {
-    brokerId: `broker-${closing.length}`,
-    clock: systemClock,
-    limits: { maximumQueuedMessages: 1000, maximumQueuedBytes: 1e6, overflow: 'dropOldest' },
-    groupReady: () => undefined,
-    dropped: () => undefined,
-  }
-  await store.open(host)
+  await store.open(host())
   closing.push(async () => store.close())
   return store
 }
@@ -51,20 +44,6 @@ async function connected(options: RedisPersistenceOptions): Promise<[RedisPersis
   const how = { qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
   await store.subscribe(handle, [{ filter: 'a', ...how, subscriptionIdentifier: undefined }])
   return [store, handle, taken]
-}
-
-function messageOf(text: string): Message {
-  return {
-    topic: 'a',
-    payload: Buffer.from(text),
-    qos: 1,
-    retain: false,
-    properties: undefined,
-    expiresAt: undefined,
-    publisher: 'publisher',
-    brokerId: 'broker',
-    brokerCounter: 1,
-  }
 }
 
 /** Until it can be stored again: what is refused meanwhile must be refused as something that may succeed later. */
