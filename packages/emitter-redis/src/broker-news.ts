@@ -31,14 +31,21 @@ export class BrokerNews {
   readonly #announcements = new Announcements()
   /** Of all brokers. */
   readonly connections: RecentConnections = new RecentConnections()
-  /** To whom, and up to which entry of the log, this turn has something to confirm. */
-  readonly #toConfirm = new Map<string, number>()
   #closed = false
 
   constructor(host: NewsHost) {
     this.#host = host
-    this.#confirmations = new Confirmations(host.routeTimeout, () => {
-      host.counters.unconfirmedRoutes += 1
+    const { connection, counters, instance, routeTimeout } = host
+    this.#confirmations = new Confirmations({
+      timeout: routeTimeout,
+      unconfirmed: () => {
+        counters.unconfirmedRoutes += 1
+      },
+      atTurnEnd: task => connection.atTurnEnd(task),
+      say: async (other, number) => {
+        const channel = host.channelOf(other)
+        await connection.command(channel, 'PUBLISH', channel, `k${JSON.stringify([instance, number])}`)
+      },
     })
   }
 
@@ -84,19 +91,7 @@ export class BrokerNews {
 
   /** Tells another broker, at the end of this turn, that everything up to that number is applied here. */
   confirm(instance: string, number: number): void {
-    if (this.#toConfirm.size === 0) this.#host.connection.atTurnEnd(() => this.#sendConfirmations())
-    this.#toConfirm.set(instance, number)
-  }
-
-  #sendConfirmations(): void {
-    const { connection, instance } = this.#host
-    for (const [other, number] of this.#toConfirm) {
-      const channel = this.#host.channelOf(other)
-      const text = `k${JSON.stringify([instance, number])}`
-      // One that is not told waits until its time is over.
-      connection.command(channel, 'PUBLISH', channel, text).catch(() => undefined)
-    }
-    this.#toConfirm.clear()
+    this.#confirmations.confirm(instance, number)
   }
 
   #hear(isCommon: boolean, payload: Buffer): void {

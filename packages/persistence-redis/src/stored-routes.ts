@@ -8,18 +8,24 @@ import { UnroutedTopics } from './unrouted-topics.ts'
  * known. */
 export class StoredRoutes {
   readonly unrouted: UnroutedTopics
-  readonly #connection: RedisConnection
   readonly #base: string
   readonly #instance: string
-  readonly #confirmations = new Confirmations(followDuration, () => undefined)
-  /** Who is to be told at the end of this turn that everything up to a number is known. */
-  readonly #toConfirm = new Map<string, number>()
+  readonly #confirmations: Confirmations
 
   constructor(calls: StoreCalls, parts: { connection: RedisConnection; base: string; instance: string }) {
     this.unrouted = new UnroutedTopics(async () => Number(await calls.call('follow', followDuration)))
-    this.#connection = parts.connection
-    this.#base = parts.base
-    this.#instance = parts.instance
+    const { connection, base, instance } = parts
+    this.#base = base
+    this.#instance = instance
+    this.#confirmations = new Confirmations({
+      timeout: followDuration,
+      unconfirmed: () => undefined,
+      atTurnEnd: task => connection.atTurnEnd(task),
+      say: async (origin, number) => {
+        const channel = this.#confirmationsOf(origin)
+        await connection.command(channel, 'PUBLISH', channel, `${number} ${instance}`)
+      },
+    })
   }
 
   get channels(): readonly string[] {
@@ -49,21 +55,8 @@ export class StoredRoutes {
 
   #hearFilters(number: number, origin: string, filters: readonly string[]): void {
     this.unrouted.hear(number, filters)
-    if (origin === this.#instance) {
-      this.#confirmations.confirmed(origin, number)
-      return
-    }
-    if (this.#toConfirm.size === 0) this.#connection.atTurnEnd(() => this.#confirm())
-    this.#toConfirm.set(origin, number)
-  }
-
-  #confirm(): void {
-    for (const [origin, number] of this.#toConfirm) {
-      const channel = this.#confirmationsOf(origin)
-      // One that is not told waits until its time is over.
-      this.#connection.command(channel, 'PUBLISH', channel, `${number} ${this.#instance}`).catch(() => undefined)
-    }
-    this.#toConfirm.clear()
+    if (origin === this.#instance) this.#confirmations.confirmed(origin, number)
+    else this.#confirmations.confirm(origin, number)
   }
 
   #confirmationsOf(instance: string): string {

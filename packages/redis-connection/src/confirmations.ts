@@ -11,19 +11,29 @@ export interface NumberedChange {
   readonly brokers: readonly string[]
 }
 
+export interface ConfirmationsHost {
+  /** Milliseconds that brokers are waited for; 0: not at all. */
+  readonly timeout: number
+  /** Called when time is over. */
+  unconfirmed(): void
+  /** Runs the task at the end of this turn. */
+  atTurnEnd(task: () => void): void
+  /** Says to another broker that everything up to that number is applied here. */
+  say(broker: string, number: number): Promise<unknown>
+}
+
 /** Which brokers have applied which of a row of numbered changes. */
 export class Confirmations {
-  readonly #timeout: number
-  readonly #unconfirmed: () => void
+  readonly #host: ConfirmationsHost
   readonly #waiting = new Set<Waiting>()
   /** For each change that is being made, what was confirmed meanwhile: that may come before the answer of Redis. */
   readonly #early = new Set<Map<string, number>>()
 
-  /** @param timeout milliseconds that brokers are waited for; 0: not at all
-   * @param unconfirmed is called when time is over */
-  constructor(timeout: number, unconfirmed: () => void) {
-    this.#timeout = timeout
-    this.#unconfirmed = unconfirmed
+  /** To whom, and up to which number, this turn has something to confirm. */
+  readonly #toSay = new Map<string, number>()
+
+  constructor(host: ConfirmationsHost) {
+    this.#host = host
   }
 
   /** Makes a change, and answers when all of its brokers have applied it, or are gone, or time is over. */
@@ -34,10 +44,16 @@ export class Confirmations {
       const { number, brokers } = await make()
       const missing = new Set(brokers.filter(broker => (early.get(broker) ?? -1) < number))
       this.#early.delete(early)
-      if (missing.size > 0 && this.#timeout > 0) await this.#wait(number, missing)
+      if (missing.size > 0 && this.#host.timeout > 0) await this.#wait(number, missing)
     } finally {
       this.#early.delete(early)
     }
+  }
+
+  /** Tells the broker that made a change, once for all of a turn, that everything up to that number is applied here. */
+  confirm(broker: string, number: number): void {
+    if (this.#toSay.size === 0) this.#host.atTurnEnd(() => this.#say())
+    this.#toSay.set(broker, number)
   }
 
   /** The broker has applied everything up to that number. */
@@ -59,9 +75,15 @@ export class Confirmations {
     this.#waiting.clear()
   }
 
+  #say(): void {
+    // One that is not told waits until its time is over.
+    for (const [broker, number] of this.#toSay) this.#host.say(broker, number).catch(() => undefined)
+    this.#toSay.clear()
+  }
+
   #wait(number: number, missing: Set<string>): Promise<void> {
     return new Promise(resolve => {
-      const timer = setTimeout(() => this.#end(waiting), this.#timeout)
+      const timer = setTimeout(() => this.#end(waiting), this.#host.timeout)
       const waiting = { number, missing, timer, resolve }
       this.#waiting.add(waiting)
     })
@@ -77,7 +99,7 @@ export class Confirmations {
 
   #end(waiting: Waiting): void {
     this.#waiting.delete(waiting)
-    this.#unconfirmed()
+    this.#host.unconfirmed()
     waiting.resolve()
   }
 }

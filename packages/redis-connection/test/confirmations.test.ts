@@ -5,6 +5,11 @@ describe('confirmations of changes', () => {
   beforeEach(() => void vi.useFakeTimers())
   afterEach(() => void vi.useRealTimers())
 
+  function confirmationsOf(unconfirmed = (): void => undefined): Confirmations {
+    const nothing = { atTurnEnd: () => undefined, say: () => Promise.resolve() }
+    return new Confirmations({ timeout: 1000, unconfirmed, ...nothing })
+  }
+
   /** A change whose answer is given by hand. */
   function making(confirmations: Confirmations): {
     answer(number: number, brokers: readonly string[]): void
@@ -23,7 +28,7 @@ describe('confirmations of changes', () => {
   }
 
   test('a change waits for all of its brokers, and for no earlier number of theirs', async () => {
-    const confirmations = new Confirmations(1000, () => undefined)
+    const confirmations = confirmationsOf()
     const change = making(confirmations)
     change.answer(7, ['a', 'b'])
     confirmations.confirmed('a', 7)
@@ -34,7 +39,7 @@ describe('confirmations of changes', () => {
   })
 
   test('what was confirmed before the answer came counts, what was confirmed before the change was begun does not', async () => {
-    const confirmations = new Confirmations(1000, () => undefined)
+    const confirmations = confirmationsOf()
     confirmations.confirmed('a', 7)
     const change = making(confirmations)
     confirmations.confirmed('b', 7)
@@ -46,7 +51,7 @@ describe('confirmations of changes', () => {
 
   test('a broker that has left is not waited for, and one that says nothing no longer than the timeout', async () => {
     const unconfirmed = vi.fn<() => void>()
-    const confirmations = new Confirmations(1000, unconfirmed)
+    const confirmations = confirmationsOf(unconfirmed)
     const change = making(confirmations)
     change.answer(7, ['a', 'b'])
     await vi.advanceTimersByTimeAsync(990)
@@ -57,8 +62,27 @@ describe('confirmations of changes', () => {
     expect(unconfirmed).toHaveBeenCalledTimes(1)
   })
 
+  test('what was applied in one turn is said once to each broker', async () => {
+    const said: [string, number][] = []
+    const tasks: (() => void)[] = []
+    const confirmations = new Confirmations({
+      timeout: 1000,
+      unconfirmed: () => undefined,
+      atTurnEnd: task => void tasks.push(task),
+      say: async (broker, number) => void said.push([broker, number]),
+    })
+    for (const number of [1, 2, 3]) confirmations.confirm('a', number)
+    confirmations.confirm('b', 4)
+    for (const task of tasks) task()
+    expect(said).toEqual([
+      ['a', 3],
+      ['b', 4],
+    ])
+    expect(tasks).toHaveLength(1)
+  })
+
   test('a change that fails is nobody’s to wait for', async () => {
-    const confirmations = new Confirmations(1000, () => undefined)
+    const confirmations = confirmationsOf()
     await expect(confirmations.change(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
   })
 })
