@@ -28,5 +28,7 @@ export type {
 } from './persistence.ts'
 export { SESSION_NEVER_EXPIRES } from './persistence.ts'
 export type { BrokerCounts, Counters, PluggableBroker, Plugin } from './plugin.ts'
+export type { SlicesOptions, Step } from './slices.ts'
+export { Slices } from './slices.ts'
 export type { Reception, Subscription } from './subscription.ts'
 export { mergeSubscriptions } from './subscription.ts'
