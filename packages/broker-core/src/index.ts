@@ -25,8 +25,9 @@ export type {
   PublishedHook,
 } from './hooks.ts'
 export type { DeliverFunction } from './local-subscriber.ts'
+export type { BrokerLimits } from './limits.ts'
 export type { MessageQueue } from './message-queue.ts'
-export type { BrokerLimits, BrokerOptions } from './options.ts'
+export type { BrokerOptions } from './options.ts'
 export type { BrokerPacket, PublishRequest } from './packet-form.ts'
 export { ReasonCode } from './reason-code.ts'
 export type { SharedStrategy } from './shared-strategy.ts'

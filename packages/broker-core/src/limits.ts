@@ -1,0 +1,130 @@
+import { optionInvalid } from './option-invalid.ts'
+import { sharedStrategies } from './shared-strategy.ts'
+import type { SharedStrategy } from './shared-strategy.ts'
+
+/** Every limit of the engine. The comment says what happens at it. */
+export interface BrokerLimits {
+  /** In-process subscribers running at once; further messages and their publishers wait. */
+  concurrency: number
+  /** ms between a connection and its CONNECT; then it is closed. */
+  connectTimeout: number
+  /** Seconds of Keep Alive a client may ask for; above it, or with 0 (none), CONNECT is refused. 0: no limit. */
+  keepaliveLimit: number
+  /** Bytes of a client identifier in MQTT 3.1; longer ones are refused. */
+  maxClientsIdLength: number
+  /** Packets that may have arrived behind a CONNECT that is still being answered; one more ends the connection. */
+  queueLimit: number
+  /** ms between two heartbeats of this broker, on `$SYS/<id>/heartbeat`. Another broker that misses three is forgotten. */
+  heartbeatInterval: number
+  /** ms a hook may take to answer; then it has answered with an error (`HOOK_TIMEOUT`). 0: for ever. */
+  hookTimeout: number
+  /** Levels of a topic name or filter; deeper ones are refused. */
+  maxTopicLevels: number
+  /** Bytes of one packet from a client; larger ones end the connection (0x95). Announced to MQTT 5 clients. */
+  maximumPacketSize: number
+  /** Bytes of the CONNECT packet; larger ones end the connection. */
+  maximumConnectPacketSize: number
+  /** QoS 1 and 2 messages sent to a client and not acknowledged; more wait in its queue. */
+  maximumInflight: number
+  /** QoS 1 and 2 messages from a client that are not acknowledged or, QoS 2, not released. One more ends the connection
+   * (0x93). Announced to MQTT 5 clients. 0: as many as there are packet identifiers, 65 535. */
+  maxInflightInbound: number
+  /** Topic aliases a client may use; a higher one ends the connection (0x94). Announced to MQTT 5 clients. */
+  topicAliasMaximum: number
+  /** Messages waiting for one session or shared group; at the limit `queueOverflow` says which is dropped. */
+  maximumQueuedMessages: number
+  /** Bytes waiting for one session or shared group, likewise. */
+  maximumQueuedBytes: number
+  queueOverflow: 'dropOldest' | 'dropNewest'
+  /** Seconds a session may outlive its connection; longer wishes are cut, and MQTT 5 clients told. 3.x sessions with clean
+   * session 0 get this. 4 294 967 295: for ever. */
+  maximumSessionExpiryInterval: number
+  /** Bytes waiting for one connection above which its publishers are paused, its QoS 1 and 2 messages wait in its queue, and what it
+   * sends is not read. */
+  outboxHighWaterMark: number
+  /** ms publishers are paused for one full connection; then its QoS 0 messages are dropped until it has drained. */
+  publisherPause: number
+  /** ms a connection may stay full before it is closed. 0: for ever. */
+  drainTimeout: number
+  /** ms a client gets to take its last packet and close its side; then the socket is destroyed. */
+  closeTimeout: number
+  /** Highest QoS a client may publish with; above it the connection ends (0x9B). Subscriptions are granted at most this.
+   * Announced to MQTT 5 clients. */
+  maximumQoS: number
+  /** Without it a PUBLISH or will with RETAIN ends the connection (0x9A). Announced, like the next three, to MQTT 5 clients. */
+  retainAvailable: boolean
+  /** Without it a filter with wildcards is denied (0xA2). */
+  wildcardSubscriptionAvailable: boolean
+  /** Without it a SUBSCRIBE with a subscription identifier ends the connection (0xA1). */
+  subscriptionIdentifiersAvailable: boolean
+  /** Without it a shared subscription is denied (0x9E). */
+  sharedSubscriptionAvailable: boolean
+  /** Who of a shared group gets the next message, among those with room. */
+  sharedSubscriptionStrategy: SharedStrategy
+  /** Topic aliases used towards one MQTT 5 client, within what it allows; the least recently used one is given a new topic. */
+  maximumOutgoingTopicAliases: number
+}
+
+const hour = 3_600_000
+
+/** Default, least and greatest value of each limit that is a number. */
+const limitTable = {
+  concurrency: [100, 1, 1_000_000],
+  connectTimeout: [30_000, 1, hour],
+  keepaliveLimit: [0, 0, 65_535],
+  maxClientsIdLength: [23, 1, 65_535],
+  queueLimit: [42, 0, 1_000_000],
+  heartbeatInterval: [60_000, 100, 24 * hour],
+  hookTimeout: [30_000, 0, hour],
+  maxTopicLevels: [100, 1, 65_536],
+  maximumPacketSize: [16_777_216, 128, 268_435_460],
+  maximumConnectPacketSize: [131_072, 128, 268_435_460],
+  maximumInflight: [1000, 1, 65_535],
+  maxInflightInbound: [1000, 0, 65_535],
+  topicAliasMaximum: [1024, 0, 65_535],
+  maximumQueuedMessages: [100_000, 1, Number.MAX_SAFE_INTEGER],
+  maximumQueuedBytes: [16_777_216, 1, Number.MAX_SAFE_INTEGER],
+  maximumSessionExpiryInterval: [0xffffffff, 0, 0xffffffff],
+  outboxHighWaterMark: [524_288, 1024, Number.MAX_SAFE_INTEGER],
+  publisherPause: [1000, 0, hour],
+  drainTimeout: [60_000, 0, 24 * hour],
+  closeTimeout: [2000, 1, hour],
+  maximumQoS: [2, 0, 2],
+  maximumOutgoingTopicAliases: [64, 0, 65_535],
+} as const satisfies Partial<Record<keyof BrokerLimits, readonly [number, number, number]>>
+
+/** Features that can be switched off; all are on. */
+const features = [
+  'retainAvailable',
+  'wildcardSubscriptionAvailable',
+  'subscriptionIdentifiersAvailable',
+  'sharedSubscriptionAvailable',
+] as const satisfies readonly (keyof BrokerLimits)[]
+
+/** The limits with their defaults.
+ * @throws BrokerError `OPTION_INVALID`, naming the option, its value and what it may be */
+export function checkLimits(options: Partial<BrokerLimits>): BrokerLimits {
+  const limits: Partial<BrokerLimits> = {}
+  for (const name of Object.keys(limitTable) as (keyof typeof limitTable)[]) {
+    const [fallback, least, greatest] = limitTable[name]
+    const value: unknown = options[name] ?? fallback
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > greatest) {
+      throw optionInvalid(name, value, `a whole number from ${least} to ${greatest}`)
+    }
+    limits[name] = value
+  }
+  for (const name of features) {
+    const value: unknown = options[name] ?? true
+    if (typeof value !== 'boolean') throw optionInvalid(name, value, 'true or false')
+    limits[name] = value
+  }
+  const { queueOverflow = 'dropOldest', sharedSubscriptionStrategy = 'roundRobin' } = options
+  if (!Object.hasOwn(sharedStrategies, sharedSubscriptionStrategy)) {
+    const names = Object.keys(sharedStrategies).map(name => `'${name}'`)
+    throw optionInvalid('sharedSubscriptionStrategy', sharedSubscriptionStrategy, `one of ${names.join(', ')}`)
+  }
+  if (queueOverflow !== 'dropOldest' && queueOverflow !== 'dropNewest') {
+    throw optionInvalid('queueOverflow', queueOverflow, "'dropOldest' or 'dropNewest'")
+  }
+  return { ...(limits as BrokerLimits), queueOverflow, sharedSubscriptionStrategy }
+}
