@@ -5,6 +5,7 @@ import { DecodeError } from './decode-error.ts'
 import { forwardedAddress, isForwarded } from './forwarded.ts'
 import type { RequestHeaders } from './forwarded.ts'
 import type { ProxyHeader, Tlv } from './proxy-header.ts'
+import { readTlsValue, typeTls } from './tls-value.ts'
 
 /** Where a connection comes from, as `client.connDetails` has it. */
 export interface ConnectionDetails {
@@ -46,10 +47,12 @@ export function detailsOfSocket(socket: SocketAddresses): ConnectionDetails {
   }
 }
 
-/** The details with what a proxy's header says instead of what the socket says. */
+/** The details with what a proxy's header says instead of what the socket says.
+ * @throws DecodeError `PROXY_HEADER_INVALID` for a TLS value that is none; `parseProxyHeader` refuses it before */
 export function detailsOfHeader(details: ConnectionDetails, header: ProxyHeader): ConnectionDetails {
   const { source, destination, tlvs, version } = header
-  const tls = tlsOf(tlvs)
+  const value = tlvs.find(({ type }) => type === typeTls)?.value
+  const tls = value === undefined ? undefined : readTlsValue(value)
   return {
     ...details,
     ...(source !== undefined && ends(source.address, source.port)),
@@ -87,29 +90,4 @@ export function assertTrusted(peer: string | undefined, trusted: AddressList, wh
 function ends(address: string, port: number | undefined): Pick<ConnectionDetails, 'ipAddress' | 'port' | 'ipFamily'> {
   const ipAddress = withoutMapping(address)
   return { ipAddress, ...(port !== undefined && { port }), ipFamily: isIP(ipAddress) }
-}
-
-const typeSsl = 0x20
-const subtypeCommonName = 0x22
-const flagSsl = 0x01
-
-/** PP2_TYPE_SSL: a byte of flags, four of the verification's result (0: verified), further values. §2.2.6 */
-function tlsOf(tlvs: readonly Tlv[]): { used: boolean; commonName: string | undefined } | undefined {
-  const value = tlvs.find(({ type }) => type === typeSsl)?.value
-  if (value === undefined || value.length < 5) return undefined
-  const verified = value.readUInt32BE(1) === 0
-  return {
-    used: ((value[0] as number) & flagSsl) !== 0,
-    commonName: verified ? subvalue(value, subtypeCommonName) : undefined,
-  }
-}
-
-function subvalue(value: Buffer, wanted: number): string | undefined {
-  for (let position = 5; position + 3 <= value.length;) {
-    const end = position + 3 + value.readUInt16BE(position + 1)
-    if (end > value.length) return undefined
-    if (value[position] === wanted) return value.toString('utf8', position + 3, end)
-    position = end
-  }
-  return undefined
 }

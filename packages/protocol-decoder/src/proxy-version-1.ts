@@ -34,7 +34,8 @@ export function parseVersion1(bytes: Buffer): ProxyHeader | 'incomplete' {
 }
 
 function endpoint(address: string, port: string, isAddress: (text: string) => boolean): Endpoint {
-  if (!isAddress(address)) throw invalid(`has the address '${shown(address)}'`)
+  // A zone names an interface of whoever wrote it.
+  if (!isAddress(address) || address.includes('%')) throw invalid(`has the address '${shown(address)}'`)
   const number = Number(port)
   // Digits only, and as they are written: no sign, no leading zero, no exponent.
   if (String(number) !== port || !Number.isInteger(number) || number < 0 || number > greatestPort) {

@@ -1,6 +1,7 @@
 import { crc32c } from './crc32c.ts'
 import { DecodeError } from './decode-error.ts'
 import type { Endpoint, ProxyHeader, Tlv } from './proxy-header.ts'
+import { readTlsValue, typeTls } from './tls-value.ts'
 
 export const signature2: Buffer = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
 
@@ -17,6 +18,9 @@ const transportStream = 1
 const endsLength: Readonly<Record<number, number>> = { [familyInet]: 12, [familyInet6]: 36, [familyUnix]: 216 }
 
 const typeChecksum = 0x03
+const typeUniqueId = 0x05
+/** Bytes. §2.2.5 */
+const longestUniqueId = 128
 
 /** A binary header. */
 export function parseVersion2(bytes: Buffer, maximum: number): ProxyHeader | 'incomplete' {
@@ -70,8 +74,16 @@ function readTlvs(header: Buffer, start: number): Tlv[] {
     const from = position + 3
     const end = from + header.readUInt16BE(position + 1)
     if (end > header.length) throw invalid(`has an additional value of type ${type} that reaches beyond it`)
+    const value = header.subarray(from, end)
     if (type === typeChecksum) check(header, from, end)
-    tlvs.push({ type, value: header.subarray(from, end) })
+    if (type === typeUniqueId && value.length > longestUniqueId) {
+      throw invalid(`has an identifier of ${value.length} bytes, the limit is ${longestUniqueId}`)
+    }
+    if (type === typeTls) {
+      if (tlvs.some(before => before.type === typeTls)) throw invalid('has two TLS values')
+      readTlsValue(value)
+    }
+    tlvs.push({ type, value })
     position = end
   }
   return tlvs

@@ -26,6 +26,11 @@ export function tlv(type: number, value: Buffer): Buffer {
   return Buffer.concat([head, value])
 }
 
+/** PP2_TYPE_SSL of a client that showed a certificate, which was verified. */
+export function ssl(...subvalues: readonly Buffer[]): Buffer {
+  return tlv(0x20, Buffer.concat([Buffer.from([0x07, 0, 0, 0, 0]), ...subvalues]))
+}
+
 export function version2({
   command = 0x21,
   family = 0x11,

@@ -99,6 +99,9 @@ test.for<[string, Record<string, string>, string]>([
   ['a port', { 'x-forwarded-for': '203.0.113.9:4711' }, '203.0.113.9'],
   ['IPv6 in brackets', { 'x-forwarded-for': '[2001:db8::1]:4711' }, '2001:db8::1'],
   ['X-Real-IP', { 'x-real-ip': '203.0.113.9' }, '203.0.113.9'],
+  ['X-Real-IP in brackets', { 'x-real-ip': '[2001:db8::1]' }, '2001:db8::1'],
+  ['nobody but trusted proxies: the farthest', { 'x-forwarded-for': '10.0.0.9, 10.0.0.8' }, '10.0.0.9'],
+  ['the proxy before an entry that names nobody', { 'x-forwarded-for': '6.6.6.6, unknown, 10.0.0.9' }, '10.0.0.9'],
 ])('%s names the client of a WebSocket', ([, headers, address]) => {
   const request = { headers, socket }
   const details = protocolDecoder(client({ req: request }, { trustedProxies: ['10.0.0.0/8'] }), rest)
@@ -116,6 +119,41 @@ test('X-Forwarded-For from an address that is not trusted is refused', () => {
 test('X-Forwarded-For without any address leaves the proxy’s', () => {
   const request = { headers: { 'x-forwarded-for': 'unknown' }, socket }
   expect(protocolDecoder(client({ req: request }), rest)).toMatchObject({ ipAddress: '10.0.0.7', isProxy: 3 })
+})
+
+// Entries before one that names nobody were written by nobody who is trusted.
+test.for([
+  { 'x-forwarded-for': '6.6.6.6, unknown' },
+  { 'x-forwarded-for': '6.6.6.6, _hidden' },
+  { 'x-forwarded-for': '6.6.6.6,' },
+  { 'x-forwarded-for': '6.6.6.6, [6.6.6.6x' },
+  { 'x-forwarded-for': '[6.6.6.6]' },
+  { 'x-forwarded-for': '[2001:db8::1' },
+  { 'x-forwarded-for': '[2001:db8::1]x' },
+  { 'x-forwarded-for': '[2001:db8::1]:x' },
+  { 'x-forwarded-for': '6.6.6.6:x' },
+  { 'x-forwarded-for': '6.6.6.6:' },
+  { 'x-forwarded-for': '6.6.6.6:65536' },
+  { 'x-forwarded-for': 'fe80::1%eth0' },
+  { 'x-forwarded-for': '6.6.6.6, unknown', 'x-real-ip': '6.6.6.6' },
+  { 'x-real-ip': '6.6.6.6, 203.0.113.9' },
+  { 'x-real-ip': 'unknown' },
+])('%j names nobody: the proxy stays', headers => {
+  const request = { headers, socket }
+  const details = protocolDecoder(client({ req: request }, { trustedProxies: ['10.0.0.0/8'] }), rest)
+  expect(details).toMatchObject({ ipAddress: '10.0.0.7', port: 5555, isProxy: 3 })
+})
+
+test('Forwarded is not read: a proxy that does not set it passes on what the client wrote', () => {
+  const request = { headers: { forwarded: 'for=6.6.6.6' }, socket }
+  const details = protocolDecoder(client({ req: request }, { trustedProxies: ['10.0.0.0/8'] }), rest)
+  expect(details).toMatchObject({ ipAddress: '10.0.0.7', port: 5555, isProxy: 0 })
+})
+
+test.for([0x00, 0x01, 0x06])('a Common Name beside the flags %i, which speak of no certificate, is no proof', flags => {
+  const value = Buffer.concat([Buffer.from([flags, 0, 0, 0, 0]), tlv(0x22, Buffer.from('sensor-7'))])
+  const details = protocolDecoder(client(), version2({ tlvs: [tlv(0x20, value)] }))
+  expect(details).not.toHaveProperty('certificateCommonName')
 })
 
 test('an address list knows addresses and networks of both families', () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { DecodeError, parseProxyHeader } from '../src/index.ts'
 import type { ProxyHeader } from '../src/index.ts'
-import { inet, inet6, tlv, version2, withChecksum } from './headers.ts'
+import { inet, inet6, ssl, tlv, version2, withChecksum } from './headers.ts'
 
 function parsed(bytes: Buffer): ProxyHeader {
   const header = parseProxyHeader(bytes)
@@ -44,6 +44,7 @@ test.for([
   'PROXY TCP4 ::1 192.0.2.2 1 2\r\n',
   'PROXY TCP4 192.0.2.256 192.0.2.2 1 2\r\n',
   'PROXY TCP6 192.0.2.1 ::1 1 2\r\n',
+  'PROXY TCP6 fe80::1%eth0 ::1 1 2\r\n',
   'PROXY TCP4 192.0.2.1 192.0.2.2 -1 2\r\n',
   'PROXY TCP4 192.0.2.1 192.0.2.2 65536 2\r\n',
   'PROXY TCP4 192.0.2.1 192.0.2.2 01 2\r\n',
@@ -121,6 +122,28 @@ test.for<[string, Buffer]>([
   ['a value that is cut in its head', version2({ tlvs: [Buffer.from([1, 0])] })],
   ['a value longer than the header', version2({ tlvs: [Buffer.from([1, 0, 9, 1])] })],
   ['a checksum of three bytes', version2({ tlvs: [tlv(3, Buffer.alloc(3))] })],
+  ['a checksum of five bytes', version2({ tlvs: [tlv(3, Buffer.alloc(5))] })],
+  ['a second value longer than the header', version2({ tlvs: [tlv(1, Buffer.alloc(2)), Buffer.from([2, 0, 1])] })],
+  ['an identifier of 129 bytes', version2({ tlvs: [tlv(5, Buffer.alloc(129))] })],
+  ['TLS without a result', version2({ tlvs: [tlv(0x20, Buffer.from([7, 0, 0, 0]))] })],
+  ['an empty TLS value', version2({ tlvs: [tlv(0x20, Buffer.alloc(0))] })],
+  ['a TLS sub-value that overruns', version2({ tlvs: [ssl(Buffer.from([0x22, 0, 2, 0x61]))] })],
+  [
+    'a second TLS sub-value that overruns',
+    version2({ tlvs: [ssl(tlv(0x21, Buffer.from('x')), Buffer.from([0x22, 0xff, 0xff]))] }),
+  ],
+  [
+    'a TLS sub-value that overruns into the next value',
+    version2({ tlvs: [ssl(Buffer.from([0x22, 0, 4])), tlv(1, Buffer.from('x'))] }),
+  ],
+  [
+    'a TLS sub-value that is cut in its head',
+    version2({ tlvs: [ssl(tlv(0x22, Buffer.from('x')), Buffer.from([0x23]))] }),
+  ],
+  ['a Common Name that is no UTF-8', version2({ tlvs: [ssl(tlv(0x22, Buffer.from([0x61, 0xff])))] })],
+  ['a Common Name with a NUL', version2({ tlvs: [ssl(tlv(0x22, Buffer.from('root\0x')))] })],
+  ['two Common Names', version2({ tlvs: [ssl(tlv(0x22, Buffer.from('a')), tlv(0x22, Buffer.from('b')))] })],
+  ['two TLS values', version2({ tlvs: [ssl(), ssl()] })],
 ])('version 2 with %s is refused', ([, header]) => {
   expect(() => parseProxyHeader(header)).toThrow(expect.objectContaining({ code: 'PROXY_HEADER_INVALID' }))
 })
