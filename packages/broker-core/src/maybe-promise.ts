@@ -10,12 +10,26 @@ export function after<T, R>(answer: MaybePromise<T>, next: (value: T) => MaybePr
   return isPromise(answer) ? answer.then(next) : next(answer)
 }
 
-/** All answers, in order: at once when all are there. */
-export function all<T>(answers: readonly MaybePromise<T>[]): MaybePromise<T[]> {
-  const settled: T[] = []
-  for (const answer of answers) {
-    if (isPromise(answer)) return Promise.all(answers.map(async each => await each))
-    settled.push(answer)
+/** Calls `step` for each item, in order, and returns all answers: at once when all are there.
+ *
+ * A step that throws ends the row, and the first failure is what the caller gets. It takes the calls and not their answers, because
+ * a caller that made them itself would abandon the promises of the first ones when a later one throws, and a rejection that
+ * nobody listens to ends the process. */
+export function all<Item, Answer>(
+  items: Iterable<Item>,
+  step: (item: Item) => MaybePromise<Answer>,
+): MaybePromise<Answer[]> {
+  const answers: MaybePromise<Answer>[] = []
+  let isComplete = true
+  try {
+    for (const item of items) {
+      const answer = step(item)
+      if (isPromise(answer)) isComplete = false
+      answers.push(answer)
+    }
+  } catch (error) {
+    if (isComplete) throw error
+    answers.push(Promise.reject(error))
   }
-  return settled
+  return isComplete ? (answers as Answer[]) : Promise.all(answers)
 }

@@ -44,8 +44,8 @@ export function subscribe(
   wishes: readonly PacketSubscription[],
   identifier: number | undefined,
 ): MaybePromise<readonly StoredOutcome[]> {
-  const answers = wishes.map(wish => consider(connection, wish, identifier))
-  return after(all(answers), decided => store(connection, decided))
+  const decisions = all(wishes, wish => consider(connection, wish, identifier))
+  return after(decisions, decided => store(connection, decided))
 }
 
 type StoredOutcome = Outcome & { readonly existed?: boolean }
@@ -165,7 +165,7 @@ function addRoutes(
   session: Session,
   subscriptions: Iterable<Subscription>,
 ): MaybePromise<unknown> {
-  return all([...subscriptions].map(subscription => addRoute(connection, session, subscription)))
+  return all(subscriptions, subscription => addRoute(connection, session, subscription))
 }
 
 function shared(filter: string): string | undefined {
@@ -235,12 +235,12 @@ export function restoreSubscriptions(connection: Connection, session: Session): 
   if (session.subscriptions.size === 0) return undefined
   const { authorizeSubscribe } = connection.engine.hooks
   if (authorizeSubscribe === undefined) return addRoutes(connection, session, session.subscriptions.values())
-  const restored = [...session.subscriptions.values()].map(subscription => {
+  const restored = all(session.subscriptions.values(), subscription => {
     const { filter, qos, noLocal, retainAsPublished, retainHandling, subscriptionIdentifier } = subscription
     const wish = { topic: filter, qos, nl: noLocal, rap: retainAsPublished, rh: retainHandling }
     return consider(connection, wish, subscriptionIdentifier)
   })
-  return after(all(restored), outcomes => keepAllowed(connection, session, outcomes))
+  return after(restored, outcomes => keepAllowed(connection, session, outcomes))
 }
 
 /** A right that was taken away ends the subscription, and what it would have brought. */

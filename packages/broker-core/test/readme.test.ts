@@ -46,10 +46,10 @@ test('the README lists exactly the options that there are', () => {
   expect(sorted(readmeTable('name', 'unit').map(([name]) => name))).toEqual(sorted(Object.keys(limits)))
 })
 
-test('the README lists exactly the error codes that are thrown', () => {
+test('ERRORS.md lists exactly the error codes that are thrown', () => {
   const sources = readdirSync(new URL('../src', import.meta.url)).map(name => fileText(`src/${name}`))
   const thrown = sources.flatMap(source => [...source.matchAll(/BrokerError\(\s*'([A-Z_]+)'/g)].map(([, code]) => code))
-  expect(sorted(readmeTable('code', 'when').map(([code]) => code))).toEqual(sorted(thrown))
+  expect(sorted(readmeTable('code', 'when', 'ERRORS.md').map(([code]) => code))).toEqual(sorted(thrown))
 })
 
 test('the README names every hook and event', () => {

@@ -5,9 +5,13 @@ export function fileText(path: string): string {
   return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 }
 
-/** The cells of the README's table whose first column has this heading, without code marks, header and rule left out. */
-export function readmeTable(heading: string, secondHeading: string): readonly (readonly string[])[] {
-  const rows = fileText('README.md')
+/** The cells of the table whose first columns have these headings, without code marks, header and rule left out. */
+export function readmeTable(
+  heading: string,
+  secondHeading: string,
+  file = 'README.md',
+): readonly (readonly string[])[] {
+  const rows = fileText(file)
     .split('\n')
     .map(line =>
       line.startsWith('|')
@@ -18,7 +22,7 @@ export function readmeTable(heading: string, secondHeading: string): readonly (r
         : [],
     )
   const start = rows.findIndex(([first, second]) => first === heading && second === secondHeading)
-  if (start < 0) throw new Error(`README has no table with the columns ${heading} and ${secondHeading}`)
+  if (start < 0) throw new Error(`${file} has no table with the columns ${heading} and ${secondHeading}`)
   const end = rows.findIndex((row, index) => index > start && row.length === 0)
   return rows.slice(start + 2, end)
 }
