@@ -355,6 +355,13 @@ function partsOf(options: BrokerOptions): { persistence: Persistence; emitter: E
       reasonCode: ReasonCode.implementationSpecificError,
     })
   }
+  if (typeof clock.now !== 'function' || typeof clock.monotonic !== 'function') {
+    throw new BrokerError('OPTION_INVALID', {
+      message:
+        'option clock must be a Clock of @x/contract: it needs now() and monotonic(), milliseconds that never go back',
+      reasonCode: ReasonCode.implementationSpecificError,
+    })
+  }
   if (typeof persistence?.openSession !== 'function') {
     throw new BrokerError('OPTION_INVALID', {
       message: 'option persistence has no method openSession: it must be a Persistence of @x/contract',

@@ -341,8 +341,6 @@ export class Connection implements OutboxOwner, Deadlined {
   }
 
   #checkKeepAlive(now: number): number {
-    // The clock was set back.
-    if (this.#lastReceived > now) this.#lastReceived = now
     const at = this.#keepAliveDeadline()
     // While the program keeps the client waiting, its silence is not its fault.
     if (now < at) return at

@@ -28,6 +28,7 @@ export class DeadlineWheel {
   /** A turn that waits until sockets have been read. */
   #lateTurn: NodeJS.Immediate | undefined
 
+  /** @param clock - never goes back */
   constructor(clock: Clock) {
     this.#clock = clock
     this.now = clock.now()
@@ -89,7 +90,6 @@ export class DeadlineWheel {
 
   #turn(): void {
     const until = Math.floor(this.now / DeadlineWheel.tickMilliseconds)
-    if (until < this.#tick) this.#turnBack(until)
     // A clock that jumped far ahead is not followed tick by tick.
     if (until - this.#tick > this.#buckets.size) {
       for (const tick of [...this.#buckets.keys()].toSorted((a, b) => a - b)) {
@@ -103,14 +103,6 @@ export class DeadlineWheel {
     }
     if (this.#population > 0) this.#arm()
     else this.#running = false
-  }
-
-  /** The clock was set back: everything is asked, and says anew when to be asked again. */
-  #turnBack(tick: number): void {
-    this.#tick = tick
-    // Those of now: what is asked comes back under other ticks.
-    const ticks = Array.from(this.#buckets.keys())
-    for (const before of ticks) this.#empty(before)
   }
 
   #empty(tick: number): void {

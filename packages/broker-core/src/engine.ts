@@ -1,4 +1,4 @@
-import { PersistenceError, isExpired } from '@x/contract'
+import { PersistenceError, Slices, SteadyClock, isExpired, keepMessage } from '@x/contract'
 import type {
   Clock,
   Counters,
@@ -58,7 +58,10 @@ export class Engine implements PersistenceHost {
   readonly options: CheckedOptions
   readonly persistence: Persistence
   readonly emitter: Emitter | undefined
-  readonly clock: Clock
+  /** Of all deadlines and expiries: nothing falls due because the machine's time was set, or the process stood still. */
+  readonly clock: SteadyClock
+  /** All long work of this broker. */
+  readonly slices: Slices
   readonly wheel: DeadlineWheel
   readonly router: Router
   readonly routes: Routes
@@ -100,9 +103,10 @@ export class Engine implements PersistenceHost {
     this.options = options
     this.persistence = parts.persistence
     this.emitter = parts.emitter
-    this.clock = parts.clock
-    this.wheel = new DeadlineWheel(parts.clock)
-    this.locals = new LocalSubscribers(broker, options.concurrency, parts.clock)
+    this.clock = new SteadyClock(parts.clock)
+    this.slices = new Slices()
+    this.wheel = new DeadlineWheel(this.clock)
+    this.locals = new LocalSubscribers(broker, options.concurrency, this.clock)
     this.limits = {
       maximumQueuedMessages: options.maximumQueuedMessages,
       maximumQueuedBytes: options.maximumQueuedBytes,
@@ -191,8 +195,15 @@ export class Engine implements PersistenceHost {
     const reached = stored > 0 || plan.size > 0 || this.emitter?.reaches(publication.topic) === true
     const routed = this.#route(plan, publication, from)
     if (publication.qos === 0 && plan.groups.length > 0) this.#dealHere(plan.groups, publication, from)
-    const emitted = this.emitter?.publish(publication)
+    const emitted = this.emitter?.publish(this.#asOthersHaveIt(publication))
     return isPromise(routed) || isPromise(emitted) ? { routed, emitted, reached } : reached
+  }
+
+  /** Others go by the machine's time. */
+  #asOthersHaveIt(publication: Publication): Message {
+    const { expiresAt } = publication
+    const expiry = expiresAt === undefined ? undefined : this.clock.toMachine(expiresAt)
+    return expiry === expiresAt ? publication : { ...keepMessage(publication), expiresAt: expiry }
   }
 
   #finish(publication: Publication, from: Connection | undefined, stored: number): MaybePromise<void> {
@@ -289,8 +300,10 @@ export class Engine implements PersistenceHost {
   }
 
   /** A message that came in by another broker. It has nobody who could be told what goes wrong with it. */
-  #deliverOfOther(message: Message, groups: readonly string[] | undefined): MaybePromise<void> {
+  #deliverOfOther(told: Message, groups: readonly string[] | undefined): MaybePromise<void> {
     try {
+      const { expiresAt } = told
+      const message = expiresAt === undefined ? told : { ...told, expiresAt: this.clock.fromMachine(expiresAt) }
       const stored = this.#storeOfOther(message)
       const delivered = after(stored, () => this.#routeOfOther(message, groups))
       return isPromise(delivered) ? delivered.catch((error: unknown) => this.fail(error, 'deliver')) : delivered

@@ -1,6 +1,7 @@
 import type { QoS } from '@x/packet'
 import type { Clock } from './clock.ts'
 import type { Message } from './message.ts'
+import type { Slices } from './slices.ts'
 import type { Subscription } from './subscription.ts'
 
 /** An answer that is there at once (a store in memory) or later (a store on a disk or in a network). The broker looks
@@ -128,7 +129,10 @@ export interface PersistenceSupports {
 /** What a store needs from the broker that opens it. */
 export interface PersistenceHost {
   readonly brokerId: string
+  /** Does not jump while the process lives: a `SteadyClock`. A store that outlives the process converts times at its edge. */
   readonly clock: Clock
+  /** Long work is done in these, so that the event loop stays free. */
+  readonly slices: Slices
   readonly limits: QueueLimits
   /** Messages wait in a shared group. Called for every message that joins a group and when some come back to it. The
    * group is the shared filter, `$share/{ShareName}/{filter}`. `publisher` is the message's; undefined when there is none

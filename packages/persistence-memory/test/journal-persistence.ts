@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { deserialize, serialize } from 'node:v8'
-import { PersistenceError, keepMessage } from '@x/contract'
+import { PersistenceError, keepMessage, systemClock } from '@x/contract'
 import type { Drop, Due, Message, OpenedSession, Persistence, PersistenceHost } from '@x/contract'
 import { MemoryPersistence } from '@x/persistence-memory'
 
@@ -28,11 +28,11 @@ export function journalPersistence(file: string): Persistence {
 
 function restore(file: string, host: PersistenceHost) {
   let past: number | undefined // when the call that is made again was made
-  const clock = { ...host.clock, now: () => past ?? host.clock.now() }
+  const clock = { ...systemClock, now: () => past ?? host.clock.now() }
   const memory = new MemoryPersistence()
   const groupReady = (group: string, publisher?: string) => past ?? host.groupReady(group, publisher)
   const dropped = (drop: Drop) => past ?? host.dropped(drop)
-  memory.open({ brokerId: host.brokerId, limits: host.limits, clock, groupReady, dropped })
+  memory.open({ brokerId: host.brokerId, limits: host.limits, slices: host.slices, clock, groupReady, dropped })
   const orphans = new Map<string, [OpenedSession, number]>() // sessions whose broker has died
   for (const line of existsSync(file) ? readFileSync(file, 'latin1').split('\n').slice(0, -1) : []) {
     const { at, method, values } = deserialize(Buffer.from(line, 'base64'))

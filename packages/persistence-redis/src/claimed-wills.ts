@@ -17,7 +17,7 @@ export class ClaimedWills {
   /** The will in an answer; undefined: there was none. */
   claimed(epoch: string, record: Buffer): Will | undefined {
     if (record.length === 0) return undefined
-    const will = decodeWill(record)
+    const will = decodeWill(record, this.#calls.time)
     this.#epochs.set(will, epoch)
     return will
   }

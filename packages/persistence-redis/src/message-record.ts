@@ -1,4 +1,5 @@
 import type { Message, QueueEntry, Will } from '@x/contract'
+import type { ExpiryTime } from './expiry-time.ts'
 
 /** How a message lies in Redis: its fields with their lengths before them, then the payload. */
 const flag = { retain: 4, properties: 8, expires: 16, publisher: 32 } as const
@@ -46,13 +47,13 @@ export function writeRecord(target: Buffer, start: number, message: Message, nam
   return offset + payload.length
 }
 
-export function decodeMessage(record: Buffer): Message {
+export function decodeMessage(record: Buffer, time: ExpiryTime): Message {
   const flags = record.readUInt8(0)
   const brokerCounter = record.readDoubleBE(1)
   let offset = 9
   let expiresAt: number | undefined
   if ((flags & flag.expires) !== 0) {
-    expiresAt = record.readDoubleBE(offset)
+    expiresAt = time.restored(record.readDoubleBE(offset))
     offset += 8
   }
   const take = (): Buffer => {
@@ -108,10 +109,10 @@ export function entryOf(sequence: number, reception: Reception, released: boolea
 }
 
 /** Sequence, delivery, released and record of each. */
-export function decodeEntries(fields: readonly (Buffer | number)[]): QueueEntry[] {
+export function decodeEntries(fields: readonly (Buffer | number)[], time: ExpiryTime): QueueEntry[] {
   const entries: QueueEntry[] = []
   for (let index = 0; index + 3 < fields.length; index += 4) {
-    const message = decodeMessage(fields[index + 3] as Buffer)
+    const message = decodeMessage(fields[index + 3] as Buffer, time)
     const reception = decodeDelivery(fields[index + 1] as Buffer)
     entries.push(entryOf(Number(fields[index]), reception, Number(fields[index + 2]) === 1, message))
   }
@@ -126,11 +127,11 @@ export function encodeWill(will: Will): Buffer {
   return Buffer.concat([size, head, encodeMessage(will.message)])
 }
 
-export function decodeWill(record: Buffer): Will {
+export function decodeWill(record: Buffer, time: ExpiryTime): Will {
   const end = 4 + record.readUInt32BE(0)
   const { clientId, messageExpiryInterval, delayInterval } = JSON.parse(record.toString('utf8', 4, end)) as Omit<
     Will,
     'message'
   >
-  return { clientId, messageExpiryInterval, delayInterval, message: decodeMessage(record.subarray(end)) }
+  return { clientId, messageExpiryInterval, delayInterval, message: decodeMessage(record.subarray(end), time) }
 }

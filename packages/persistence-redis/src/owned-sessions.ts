@@ -96,7 +96,7 @@ export class OwnedSessions {
     this.#heard = news.number
     this.#misses = 0
     if (news.kind === 'delivered') {
-      for (const { record, offers } of news.messages) this.offer(offers, decodeMessage(record))
+      for (const { record, offers } of news.messages) this.offer(offers, decodeMessage(record, this.#calls.time))
     } else if (news.kind === 'fenced') this.fence(news.epoch)
     else for (const group of news.groups) this.#host.groupReady(group, news.publisher)
     if (news.number > expected) this.lookAgain()
@@ -181,7 +181,7 @@ export class OwnedSessions {
       for (;;) {
         const answer = await this.#calls.callFor(session, 'missed', session.next)
         const [found, lastSequence] = answer as [Fields, number]
-        const entries = decodeEntries(found)
+        const entries = decodeEntries(found, this.#calls.time)
         session.offerFound(entries)
         if (session.isBehind) return
         if (entries.length < missedPage) {

@@ -46,7 +46,7 @@ export class PublishBatch {
   add(message: Message, receipt: Receipt | undefined): Promise<number> {
     const { topic, qos, publisher } = message
     const session = receipt?.session ?? (publisher === undefined ? undefined : this.#sessions.openOf(publisher))
-    this.#messages.add(message, receipt?.packetId ?? 0, session)
+    this.#messages.add(this.#calls.time.stored(message), receipt?.packetId ?? 0, session)
     // What the answer brings is for sessions that are open here; the publisher's bytes are its own again once this returns.
     const kept = qos > 0 && this.#sessions.size > 0 ? keepMessage(message) : undefined
     const stored = new Promise<number>((resolve, reject) => {

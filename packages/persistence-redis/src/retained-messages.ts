@@ -11,7 +11,7 @@ export async function findRetained(calls: StoreCalls, filter: string): Promise<M
     const answer = await calls.call('retained', filter, from, range?.through ?? '')
     const [values, next] = answer as [Buffer[], Buffer]
     // Behind its expiry, which Redis has looked at.
-    for (const value of values) messages.push(decodeMessage(value.subarray(8)))
+    for (const value of values) messages.push(decodeMessage(value.subarray(8), calls.time))
     from = next.toString()
   } while (from !== '')
   return messages

@@ -19,12 +19,10 @@ export class SessionQueues {
   async enqueue(session: SessionHandle, deliveries: readonly Delivery[]): Promise<void> {
     if (deliveries.length === 0) return
     const kept = deliveries.map(({ message }) => keepMessage(message))
-    const parameters = deliveries.flatMap(delivery => [
-      encodeMessage(delivery.message),
-      encodeDelivery(delivery),
-      messageBytes(delivery.message),
-      delivery.message.expiresAt ?? '',
-    ])
+    const parameters = deliveries.flatMap(delivery => {
+      const message = this.#calls.time.stored(delivery.message)
+      return [encodeMessage(message), encodeDelivery(delivery), messageBytes(message), message.expiresAt ?? '']
+    })
     const answer = await this.#calls.callFor(session, 'enqueue', this.#calls.limits(), ...parameters)
     const [offers, drops] = answer as [(Buffer | number)[], Fields]
     // All or none of them are offered.
@@ -45,7 +43,7 @@ export class SessionQueues {
       do {
         const answer = await this.#calls.callFor(handle, 'read', from, limit - entries.length)
         const [found, isAll, last, drops, through] = answer as [Fields, number, number, Fields, number]
-        entries.push(...decodeEntries(found))
+        entries.push(...decodeEntries(found, this.#calls.time))
         this.#sessions.reportDrops(drops)
         ;[from, caughtUp, lastSequence] = [through, isAll, last]
       } while (caughtUp === 0 && entries.length < limit)
@@ -64,7 +62,7 @@ export class SessionQueues {
   async claim(handle: SessionHandle, group: string, limit: number): Promise<readonly QueueEntry[]> {
     const answer = await this.#claimOrFence(handle, group, limit)
     const [found, drops] = answer as [Fields, Fields]
-    const entries = decodeEntries(found)
+    const entries = decodeEntries(found, this.#calls.time)
     const session = this.#sessions.get(handle.epoch)
     setImmediate(() => {
       for (const { sequence } of entries) session?.skip(sequence)

@@ -1,6 +1,7 @@
 import type { PersistenceHost, SessionHandle } from '@x/contract'
-import { PersistenceError, systemClock } from '@x/contract'
+import { PersistenceError, SteadyClock, systemClock } from '@x/contract'
 import type { RedisArgument, RedisConnection } from '@x/redis-connection'
+import { ExpiryTime } from './expiry-time.ts'
 import { library } from './functions/library.ts'
 import { Settlements } from './settlements.ts'
 import { fencedError, isUnavailable, storeErrorOf } from './store-error.ts'
@@ -19,6 +20,7 @@ export interface StoreOwner {
 /** Calls of the functions in Redis, by one broker. */
 export class StoreCalls {
   readonly settlements: Settlements
+  readonly time: ExpiryTime
   readonly #connection: RedisConnection
   readonly #base: string
   readonly #instance: string
@@ -37,6 +39,7 @@ export class StoreCalls {
     this.#base = base
     this.#instance = instance
     this.#host = host
+    this.time = new ExpiryTime(host.clock)
     this.settlements = new Settlements({
       settle: async parameters => (await this.#send('settle', parameters)) as number[],
       fenced: session => this.#fenced(session),
@@ -122,7 +125,8 @@ export class StoreCalls {
   async #send(name: string, parameters: readonly RedisArgument[]): Promise<unknown> {
     const { clock } = this.#host
     // Redis' own time, so that brokers need not agree on theirs; a clock that is held by hand is the time itself.
-    const now = clock === systemClock ? '' : clock.now()
+    const source = clock instanceof SteadyClock ? clock.source : clock
+    const now = source === systemClock ? '' : source.now()
     try {
       return await this.#connection.call(library, name, this.#base, now, this.#instance, ...parameters)
     } catch (error) {

@@ -2,7 +2,7 @@
  *
  *   npm run measure-redis */
 import type { Message, PersistenceHost, SessionHandle } from '@x/contract'
-import { systemClock } from '@x/contract'
+import { Slices, systemClock } from '@x/contract'
 import { RedisConnection } from '@x/redis-connection'
 import { spawnRedis } from '@x/redis-connection/testing'
 import { RedisPersistence } from '../src/index.ts'
@@ -13,6 +13,7 @@ await reader.open()
 const host: PersistenceHost = {
   brokerId: 'measuring',
   clock: systemClock,
+  slices: new Slices(),
   limits: { maximumQueuedMessages: 1_000_000, maximumQueuedBytes: 1e9, overflow: 'dropOldest' },
   groupReady: () => undefined,
   dropped: () => undefined,

@@ -1,5 +1,5 @@
 import type { PersistenceHost } from '@x/contract'
-import { systemClock } from '@x/contract'
+import { Slices, systemClock } from '@x/contract'
 import { expect, test } from 'vitest'
 import { OwnedSessions } from '../src/owned-sessions.ts'
 import type { StoreCalls } from '../src/store-calls.ts'
@@ -7,6 +7,7 @@ import type { StoreCalls } from '../src/store-calls.ts'
 const host: PersistenceHost = {
   brokerId: 'broker',
   clock: systemClock,
+  slices: new Slices(),
   limits: { maximumQueuedMessages: 1, maximumQueuedBytes: 1, overflow: 'dropOldest' },
   groupReady: () => undefined,
   dropped: () => undefined,

@@ -62,7 +62,7 @@ class Reporter {
   constructor(broker: PluggableBroker, options: Required<SysTopicsOptions>) {
     this.#broker = broker
     this.#options = options
-    this.#startedAt = options.clock.now()
+    this.#startedAt = options.clock.monotonic()
     this.#lastSample = this.#startedAt
     this.#lastProcessorTime = processorTime()
     this.#processor = new LoadAverage(this.#lastProcessorTime)
@@ -104,7 +104,8 @@ class Reporter {
   async #take(): Promise<Sample> {
     const { clock } = this.#options
     const counts = await this.#broker.counts()
-    const now = clock.now()
+    // Not the time of the machine, which may be set.
+    const now = clock.monotonic()
     const elapsed = now - this.#lastSample
     this.#lastSample = now
     const counters: Readonly<Counters> = this.#broker.counters
@@ -119,7 +120,7 @@ class Reporter {
     return {
       brokerId: this.#broker.id,
       version: this.#broker.version,
-      now,
+      now: clock.now(),
       uptime: now - this.#startedAt,
       counters,
       counts,

@@ -1,5 +1,5 @@
 import type { Message, Persistence, PersistenceHost, QueueEntry, SessionHandle } from '@x/contract'
-import { systemClock } from '@x/contract'
+import { Slices, systemClock } from '@x/contract'
 
 /** Takes everything, and remembers it. */
 export class Owner {
@@ -23,6 +23,7 @@ let brokers = 0
 export const host = (): PersistenceHost => ({
   brokerId: `broker-${(brokers += 1)}`,
   clock: systemClock,
+  slices: new Slices(),
   limits: { maximumQueuedMessages: 1000, maximumQueuedBytes: 1e6, overflow: 'dropOldest' },
   groupReady: () => undefined,
   dropped: () => undefined,

@@ -16,6 +16,7 @@ import type {
   SessionOwner,
   Will,
 } from '../../persistence.ts'
+import { Slices } from '../../slices.ts'
 import type { Subscription } from '../../subscription.ts'
 import { ManualClock } from '../../testing/manual-clock.ts'
 
@@ -128,6 +129,7 @@ export class Bench {
     return {
       brokerId,
       clock: this.clock,
+      slices: new Slices(),
       limits: this.limits,
       groupReady: (group, publisher) => {
         this.ready.push(group)
