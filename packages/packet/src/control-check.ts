@@ -1,6 +1,7 @@
 import { AckFrame } from './ack-frame.ts'
 import { checkConnect } from './connect-check.ts'
 import { ControlCursor, type PropertyRange } from './control-cursor.ts'
+import { readFilterList } from './filter-list.ts'
 import type { ProtocolVersion } from './packet.ts'
 import { PacketError } from './packet-error.ts'
 import { commandOf, type PacketCommand } from './packet-types.ts'
@@ -13,7 +14,7 @@ export interface ControlLayout {
   readonly version: ProtocolVersion
   /** Remaining length in bytes. */
   readonly length: number
-  /** The property lists, in their order. */
+  /** The property lists, in their order; none of a SUBSCRIBE or UNSUBSCRIBE, which has a reader of its own. */
   readonly ranges: readonly PropertyRange[]
 }
 
@@ -33,9 +34,9 @@ function checkBody(cursor: ControlCursor, command: Exclude<PacketCommand, 'conne
     case 'connack':
       return checkConnack(cursor, version)
     case 'subscribe':
-      return checkSubscribe(cursor, version)
     case 'unsubscribe':
-      return checkUnsubscribe(cursor, version)
+      readFilterList(cursor.frame, version)
+      return undefined
     case 'suback':
       return checkSuback(cursor, version)
     case 'unsuback':
@@ -66,40 +67,6 @@ function checkConnack(cursor: ControlCursor, version: ProtocolVersion): void {
   }
   if (version === 5) cursor.properties('connack')
   cursor.finish()
-}
-
-/** MQTT 5.0 §3.8. */
-function checkSubscribe(cursor: ControlCursor, version: ProtocolVersion): void {
-  cursor.packetIdentifier('subscribe')
-  if (version === 5) cursor.properties('subscribe')
-  requirePayload(cursor, 'subscribe') // [MQTT5-3.8.3-2]
-  while (cursor.left > 0) {
-    cursor.string('topic filter')
-    checkSubscriptionOptions(cursor.byte('subscription options'), version, cursor.position - 1)
-  }
-}
-
-/** MQTT 5.0 §3.8.3.1. */
-function checkSubscriptionOptions(options: number, version: ProtocolVersion, offset: number): void {
-  if (version !== 5 && (options & 0xfc) !== 0) {
-    throw reservedBits('Invalid subscribe topic flag bits, bits 7-2 must be 0', offset) // [MQTT3-3.8.3-4]
-  }
-  if ((options & 0xc0) !== 0) throw reservedBits('Invalid subscribe topic flag bits, bits 7-6 must be 0', offset) // [MQTT5-3.8.3-5]
-  if ((options & 3) === 3) {
-    const reasonCode = version === 5 ? 0x82 : 0x81
-    throw new PacketError('QOS_INVALID', { message: 'Invalid subscribe QoS, must be <= 2', offset, reasonCode })
-  }
-  if ((options & 0x30) === 0x30) {
-    throw new PacketError('RETAIN_HANDLING', { message: 'Invalid retain handling, must be <= 2', offset })
-  }
-}
-
-/** MQTT 5.0 §3.10. */
-function checkUnsubscribe(cursor: ControlCursor, version: ProtocolVersion): void {
-  cursor.packetIdentifier('unsubscribe')
-  if (version === 5) cursor.properties('unsubscribe')
-  requirePayload(cursor, 'unsubscribe') // [MQTT5-3.10.3-2]
-  while (cursor.left > 0) cursor.string('topic filter')
 }
 
 /** MQTT 5.0 §3.9. */

@@ -1,8 +1,10 @@
 import { checkControl, type ControlLayout } from './control-check.ts'
 import { ControlParser } from './control-parser.ts'
 import type { PropertyRange } from './control-cursor.ts'
+import { readFilterList } from './filter-list.ts'
 import type { AuthPacket, Packet, ProtocolVersion } from './packet.ts'
 import type { UserProperties } from './packet-properties.ts'
+import { packetHeader } from './packet-types.ts'
 import { decodeProperties } from './properties.ts'
 import { copyProperties, WILL_ONLY_PROPERTIES } from './property-copy.ts'
 
@@ -19,10 +21,13 @@ export function decodeControl(
   version: ProtocolVersion,
   settings?: { readonly bridgeMode?: boolean },
 ): Packet {
+  if (frame[0] === packetHeader.SUBSCRIBE || frame[0] === packetHeader.UNSUBSCRIBE) {
+    return readFilterList(frame, version, settings)
+  }
   const layout = checkControl(frame, version)
   if (layout.command === 'auth' && layout.length === 0) return successfulAuth()
   const bytes = holdsBinary(layout) ? ownCopy(frame) : frame
-  const packet = parser.parse(bytes, { protocolVersion: version, bridgeMode: settings?.bridgeMode ?? false })
+  const packet = parser.parse(bytes, { protocolVersion: version })
   for (const range of layout.ranges) restoreUserProperties(packet, bytes, range)
   return packet
 }

@@ -5,8 +5,6 @@ import { PacketError } from './packet-error.ts'
 /** What the decoding of a packet depends on besides its bytes. */
 export interface DecodeSettings {
   readonly protocolVersion: ProtocolVersion
-  /** A bridge's subscriptions get `nl`, `rap` and `rh` before MQTT 5. */
-  readonly bridgeMode?: boolean
 }
 
 /** mqtt-packet's parser: `parse()` reads `settings`, which its types leave out, and replaces it when it reads a CONNECT. */

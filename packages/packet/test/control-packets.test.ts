@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { decodeControl, Decoder, type ConnectPacket, willProperties } from '../src/index.ts'
+import { decodeControl, Decoder, FilterList, type ConnectPacket, willProperties } from '../src/index.ts'
 import { ControlParser } from '../src/control-parser.ts'
 import { bytes, type Part, userProperty } from './bytes.ts'
 import { fixtures } from './fixtures.ts'
@@ -137,4 +137,43 @@ test('what mqtt-packet refuses by itself is a PacketError with its error as caus
   expect(() => parser.parse(bytes(0xf0, 0), settings)).toThrow(refused)
   expect(() => parser.parse(bytes(0xe0, 2, 0), settings)).toThrow(expect.objectContaining({ code: 'UNDECODABLE' }))
   expect(parser.parse(bytes(0xe0, 2, 4, 0), settings)).toMatchObject({ cmd: 'disconnect', reasonCode: 4 })
+})
+
+describe('a SUBSCRIBE or UNSUBSCRIBE read filter by filter', () => {
+  const subscribe = bytes(0x82, 16, [0, 7], 0, [0, 1, 'a', 0x2e], [0, 2, 'b/', 1], [0, 1, '#', 0]) // identifier 7, no properties
+  const unsubscribe = bytes(0xa2, 8, [0, 7], [0, 1, 'a'], [0, 1, 'b'])
+
+  test('grows with each filter and ends as decodeControl has it', () => {
+    const list = new FilterList(subscribe, 5)
+    expect(list.packet).toMatchObject({ cmd: 'subscribe', messageId: 7, subscriptions: [] })
+    expect(list.next()).toBe(true)
+    expect(list.packet).toMatchObject({ subscriptions: [{ topic: 'a', qos: 2, nl: true, rap: true, rh: 2 }] })
+    while (list.next());
+    expect(list.packet).toEqual(decodeControl(subscribe, 5))
+    expect(list.packet).toMatchObject({ subscriptions: [{ topic: 'a' }, { topic: 'b/' }, { topic: '#' }] })
+  })
+
+  test('names what is wrong with a filter when that is read', () => {
+    const broken = bytes(0x82, 10, [0, 7], [0, 1, 'a', 0], [0, 1, 'b', 3]) // QoS 3
+    const list = new FilterList(broken, 4)
+    expect(list.next()).toBe(true)
+    expect(() => list.next()).toThrow(expect.objectContaining({ code: 'QOS_INVALID', offset: 11 }))
+  })
+
+  test.each([
+    ['SUBSCRIBE', subscribe, 5, 3],
+    ['UNSUBSCRIBE', unsubscribe, 4, 2],
+  ] as const)(
+    '%s with more filters than maximumFilters is refused before any is read',
+    (name, frame, version, count) => {
+      expect(() => new FilterList(frame, version, { maximumFilters: count })).not.toThrow()
+      expect(() => new FilterList(frame, version, { maximumFilters: count - 1 })).toThrow(
+        expect.objectContaining({
+          code: 'TOO_MANY_FILTERS',
+          reasonCode: 0x97,
+          message: `${name} with more filters than the limit of ${count - 1}`,
+        }),
+      )
+    },
+  )
 })
