@@ -10,8 +10,8 @@ const project = (name: string, include: string[]) => ({
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['packages/*/test/**/*.test.ts', '{benchmarks,tools/chaos}/test/**/*.test.ts']),
-      project('end-to-end', ['{packages/*,tools/chaos}/test/**/*.e2e.ts']),
+      project('unit', ['packages/*/test/**/*.test.ts', '{benchmarks,tools/chaos,tools/reliability}/test/**/*.test.ts']),
+      project('end-to-end', ['{packages/*,tools/chaos,tools/reliability}/test/**/*.e2e.ts']),
     ],
     coverage: { include: ['packages/*/src/**'] },
   },

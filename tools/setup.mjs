@@ -19,6 +19,7 @@ function installInputs() {
     'package.json',
     'benchmarks/package.json',
     'tools/chaos/package.json',
+    'tools/reliability/package.json',
     ...packages.sort(),
   ].filter(file => existsSync(join(root, file)))
 }

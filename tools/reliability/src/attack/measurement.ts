@@ -1,0 +1,112 @@
+import { fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { Probe } from './probe.ts'
+import { bounds } from './row.ts'
+import type { Also, Row } from './row.ts'
+import { Victim } from './victim.ts'
+import { warmUp } from './warm-up.ts'
+
+const attackMain = fileURLToPath(new URL('./attack-main.js', import.meta.url))
+
+/** What a row cost. Times in ms, sizes in bytes. */
+export interface Measurement {
+  readonly name: string
+  readonly input: string
+  readonly cpu: number
+  readonly longestTurn: number
+  readonly peakMemory: number
+  /** What a garbage collection leaves while the attacker holds its connections. */
+  readonly heldMemory: number
+  readonly memoryBound: number
+  readonly probe99: number
+  readonly also: (Also & { readonly value: number }) | undefined
+  /** What is exceeded, in words; empty: within its bounds. */
+  readonly exceeded: readonly string[]
+}
+
+/** Runs one attack against a broker of its own. */
+export async function measure(row: Row): Promise<Measurement> {
+  const victim = await Victim.start(row)
+  let attacker: ChildProcess | undefined
+  let probe: Probe | undefined
+  try {
+    await warmUp(victim.target)
+    probe = await Probe.start(victim.target.port)
+    const { port, websocketPort } = victim.target
+    await victim.begin()
+    probe.reset()
+    const logBefore = victim.logBytes
+    const { also } = row
+    attacker = fork(attackMain, [row.name, String(port), String(websocketPort)])
+    const reported = await attacked(attacker)
+    const retained = also?.seenBy === 'counts' ? await victim.retainedMessages() : 0
+    const heldMemory = await victim.heldMemory()
+    const times = probe.read()
+    attacker.send('leave')
+    await once(attacker, 'exit')
+    await victim.quiet()
+    const { cpu, longestTurn } = await victim.turns()
+    const log = victim.logBytes - logBefore
+    return judge(row, {
+      cpu,
+      longestTurn,
+      heldMemory,
+      peakMemory: victim.peakMemory,
+      probe99: times.p99,
+      also: also && { ...also, value: { attacker: reported ?? 0, log, counts: retained }[also.seenBy] },
+      lost: probe.isAlive ? [] : ['the probe was disconnected'],
+    })
+  } catch (error) {
+    return failed(row, error)
+  } finally {
+    probe?.end()
+    attacker?.kill('SIGKILL')
+    victim.kill()
+  }
+}
+
+async function attacked(attacker: ChildProcess): Promise<number | undefined> {
+  const [message] = (await Promise.race([once(attacker, 'message'), once(attacker, 'exit')])) as [
+    { kind: string; reason?: string; reported?: number } | number | null,
+  ]
+  if (typeof message !== 'object' || message === null || message.kind !== 'attacked') {
+    throw new Error(`the attacker failed: ${JSON.stringify(message)}`)
+  }
+  return message.reported
+}
+
+type Costs = Omit<Measurement, 'name' | 'input' | 'memoryBound' | 'exceeded'> & { readonly lost: readonly string[] }
+
+function judge(row: Row, { lost, ...costs }: Costs): Measurement {
+  const memoryBound = row.memory?.bytes ?? bounds.memory
+  const { also } = costs
+  const checks: readonly (readonly [string, number, number])[] = [
+    ['ms of CPU in one turn', costs.longestTurn, bounds.turn],
+    ['bytes above rest', costs.peakMemory, memoryBound],
+    ['ms for 1 % of the probe', costs.probe99, bounds.probe],
+    ...(also === undefined ? [] : [[also.name, also.value, also.most] as const]),
+  ]
+  const exceeded = checks
+    .filter(([, value, most]) => value > most)
+    .map(([what, value, most]) => `${Math.round(value)} ${what}, ${most} allowed`)
+  return { name: row.name, input: row.input, ...costs, memoryBound, exceeded: [...lost, ...exceeded] }
+}
+
+function failed(row: Row, error: unknown): Measurement {
+  const reason = error instanceof Error ? error.message : String(error)
+  const unknown = Number.NaN
+  return {
+    name: row.name,
+    input: row.input,
+    cpu: unknown,
+    longestTurn: unknown,
+    peakMemory: unknown,
+    heldMemory: unknown,
+    memoryBound: row.memory?.bytes ?? bounds.memory,
+    probe99: unknown,
+    also: undefined,
+    exceeded: [reason],
+  }
+}
