@@ -10,7 +10,7 @@ import type { Scenario, ScenarioName } from './scenarios.ts'
 export type BrokerName = 'x' | 'aedes' | 'mosquitto'
 
 /** What a scenario asks of the broker beside MQTT on TCP. */
-export type Served = Pick<Scenario, 'hook' | 'transport'>
+export type Served = Pick<Scenario, 'hook' | 'transport' | 'packetsPerFrame'>
 
 /** How to run one broker. */
 export interface Broker {
@@ -66,11 +66,12 @@ export const brokers: Readonly<Record<BrokerName, Broker>> = {
   x: {
     version: () => (existsSync(ourCommand) ? manifestVersion(join(ourPackage, 'package.json')) : undefined),
     whenMissing: 'build it with `npx tsc -b`',
-    command: (port, directory, { hook, transport }) => {
+    command: (port, directory, { hook, transport, packetsPerFrame = 'one' }) => {
       if (hook !== undefined) return [process.execPath, join(here, 'brokers/hooked-server.js'), 'x', hook, `${port}`]
       const command = [process.execPath, ourCommand, ...ourOptions] as const
       if (transport === undefined) return [...command, '--listen', `mqtt://127.0.0.1:${port}`]
-      if (transport === 'ws') return [...command, '--listen', `ws://127.0.0.1:${port}`]
+      if (transport === 'ws')
+        return [...command, '--listen', `ws://127.0.0.1:${port}?packets-per-frame=${packetsPerFrame}`]
       const { cert, key } = makeCertificate(directory)
       return [...command, '--listen', `mqtts://127.0.0.1:${port}`, '--tls-cert', cert, '--tls-key', key]
     },

@@ -11,6 +11,8 @@ interface Described {
   readonly hook?: HookStyle
   /** Plain TCP unless given. */
   readonly transport?: Transport
+  /** Our broker puts what goes out together into one WebSocket message, not each packet into one of its own. */
+  readonly packetsPerFrame?: 'many'
 }
 
 export type Transport = 'tls' | 'ws'
@@ -115,7 +117,9 @@ export type ScenarioName =
   | 'pairs-100'
   | 'publishers-1000'
   | 'ws-1-1'
+  | 'ws-1-1-many'
   | 'ws-fanout-1000'
+  | 'ws-fanout-1000-many'
   | 'tls-1-1'
   | 'tls-fanout-1000'
   | 'shared-fanin'
@@ -217,6 +221,24 @@ export const scenarios: Readonly<Record<ScenarioName, Scenario>> = {
     deliveriesPerMessage: 1000,
     quick: false,
     about: '1 publisher, 1000 subscribers, QoS 0, over WebSocket',
+  },
+  'ws-1-1-many': {
+    ...oneToOne,
+    transport: 'ws',
+    packetsPerFrame: 'many',
+    byDefault: false,
+    quick: false,
+    about: '1 publisher, 1 subscriber, QoS 0, over WebSocket, many packets in a frame',
+  },
+  'ws-fanout-1000-many': {
+    ...oneToOne,
+    transport: 'ws',
+    packetsPerFrame: 'many',
+    subscribers: 1000,
+    deliveriesPerMessage: 1000,
+    byDefault: false,
+    quick: false,
+    about: '1 publisher, 1000 subscribers, QoS 0, over WebSocket, many packets in a frame',
   },
   'tls-1-1': { ...oneToOne, transport: 'tls', quick: false, about: '1 publisher, 1 subscriber, QoS 0, over TLS 1.3' },
   'tls-fanout-1000': {

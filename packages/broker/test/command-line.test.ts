@@ -87,7 +87,7 @@ test.for<[string[], object]>([
   [
     [
       '-L',
-      'ws://:1?name=web&origins=https://a.org,https://b.org&allow=10.0.0.0/8&deny=::1&max-connections=9&max-rate=8&max-payload=1000&connect-timeout=7',
+      'ws://:1?name=web&origins=https://a.org,https://b.org&allow=10.0.0.0/8&deny=::1&max-connections=9&max-rate=8&max-payload=1000&connect-timeout=7&packets-per-frame=many&strict-subprotocol=false',
     ],
     {
       ...defaults,
@@ -103,6 +103,8 @@ test.for<[string[], object]>([
           maximumConnectionRate: 8,
           maximumPayload: 1000,
           connectTimeout: 7,
+          packetsPerFrame: 'many',
+          strictSubprotocol: false,
         },
       ],
     },
@@ -149,8 +151,16 @@ test.for<[string[], string]>([
     "--listen 'mqtt://:1?max-rate=fast' has max-rate 'fast', it must be a whole number",
   ],
   [
+    ['-L', 'ws://:1?packets-per-frame=2'],
+    "--listen 'ws://:1?packets-per-frame=2' has packets-per-frame '2', it must be one or many",
+  ],
+  [
+    ['-L', 'ws://:1?strict-subprotocol=no'],
+    "--listen 'ws://:1?strict-subprotocol=no' has strict-subprotocol 'no', it must be true or false",
+  ],
+  [
     ['-L', 'mqtt://:1?color=red'],
-    "--listen 'mqtt://:1?color=red' has the parameter 'color'; known: name, max-connections, max-rate, max-payload, connect-timeout, allow, deny, origins",
+    "--listen 'mqtt://:1?color=red' has the parameter 'color'; known: name, max-connections, max-rate, max-payload, packets-per-frame, strict-subprotocol, connect-timeout, allow, deny, origins",
   ],
   [['--redis-durability', 'replicated'], '--redis-durability needs --redis'],
   [

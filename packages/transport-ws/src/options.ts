@@ -12,6 +12,13 @@ export interface WebSocketOptions {
   readonly maximumPayload?: number
   /** Bytes on the socket until the broker has accepted CONNECT; more end the connection with 1009. */
   readonly maximumBytesBeforeConnect?: number
+  /** MQTT packets that a WebSocket message to the client holds: one, or all that go out together. With `many` large numbers of small
+   * messages take fewer bytes and less time, and clients that read one packet of a message and wait for the next message stall: all
+   * that are made on Paho C do. */
+  readonly packetsPerFrame?: 'one' | 'many'
+  /** Whether a client must offer `mqtt` or `mqttv3.1` as subprotocol; others get 400. False lets those in that offer `mqttv3.1.1`, or
+   * none at all, though the standard forbids it ([MQTT5-6.0.0-3]). */
+  readonly strictSubprotocol?: boolean
   /** Compression for each message (RFC 7692). It costs memory for each connection, and time. Off unless asked for. */
   readonly perMessageDeflate?: boolean
   /** ms the peer has to answer our close frame before the socket is destroyed. */
@@ -25,6 +32,8 @@ export interface CheckedOptions {
   readonly origins: ReadonlySet<string> | undefined
   readonly maximumPayload: number
   readonly maximumBytesBeforeConnect: number
+  readonly packetsPerFrame: 'one' | 'many'
+  readonly strictSubprotocol: boolean
   readonly perMessageDeflate: boolean
   readonly closeTimeout: number
   readonly report: (error: WebSocketError, request: IncomingMessage) => void
@@ -41,20 +50,23 @@ const limits = {
 
 /** @throws RangeError naming the option, its value and what it may be */
 export function checkOptions(options: WebSocketOptions): CheckedOptions {
-  const { path, origins, perMessageDeflate = false, report = ignore } = options
+  const { path, origins, report = ignore, packetsPerFrame = 'one' } = options
   const paths = path === undefined ? undefined : new Set([path].flat())
   for (const one of paths ?? [])
     if (typeof one !== 'string' || !one.startsWith('/')) throw refused('path', one, "begin with '/'")
   for (const origin of origins ?? []) {
     if (!isOrigin(origin)) throw refused('origins', origin, "be like 'https://example.org', without a path")
   }
-  if (typeof perMessageDeflate !== 'boolean') throw refused('perMessageDeflate', perMessageDeflate, 'be true or false')
+  if (packetsPerFrame !== 'one' && packetsPerFrame !== 'many')
+    throw refused('packetsPerFrame', packetsPerFrame, "be 'one' or 'many'")
   return {
     paths,
     origins: origins === undefined ? undefined : new Set(origins),
     maximumPayload: limit(options, 'maximumPayload'),
     maximumBytesBeforeConnect: limit(options, 'maximumBytesBeforeConnect'),
-    perMessageDeflate,
+    packetsPerFrame,
+    strictSubprotocol: flag('strictSubprotocol', options.strictSubprotocol ?? true),
+    perMessageDeflate: flag('perMessageDeflate', options.perMessageDeflate ?? false),
     closeTimeout: limit(options, 'closeTimeout'),
     report,
   }
@@ -67,6 +79,11 @@ function limit(options: WebSocketOptions, name: keyof typeof limits): number {
   const value = options[name] ?? standard
   if (Number.isInteger(value) && value >= least && value <= greatest) return value
   throw refused(name, value, `be a whole number from ${least} to ${greatest}`)
+}
+
+function flag(name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  throw refused(name, value, 'be true or false')
 }
 
 function isOrigin(text: unknown): boolean {

@@ -1,6 +1,7 @@
 import { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
+import type { PacketWriter } from './packet-writer.ts'
 import { WebSocketError } from './websocket-error.ts'
 
 /** RFC 6455 §7.4.1 */
@@ -14,16 +15,18 @@ const highWaterMark = 65_536
 
 const isOpen = 1
 
-/** The bytes of one WebSocket as a stream: what is written in one piece goes out as one binary message, and packets may be split
- * and merged over messages as they like ([MQTT5-6.0.0-2]). */
+/** The bytes of one WebSocket as a stream. Clients may split and merge packets over messages as they like ([MQTT5-6.0.0-2]); with a
+ * `PacketWriter` they get each packet in a message of its own, without one what is written in one piece. */
 export class WebSocketStream extends Duplex {
   /** What the WebSocket runs on: a TLSSocket for wss. */
   readonly socket: Socket
   readonly #webSocket: WebSocket
+  readonly #packets: PacketWriter | undefined
 
-  constructor(webSocket: WebSocket, socket: Socket) {
+  constructor(webSocket: WebSocket, socket: Socket, packets: PacketWriter | undefined) {
     super({ highWaterMark })
     this.#webSocket = webSocket
+    this.#packets = packets
     this.socket = socket
     webSocket.on('message', (data: Buffer, isBinary: boolean) => this.#receive(data, isBinary))
     webSocket.on('error', (cause: Error) => this.destroy(frameError(cause)))
@@ -51,7 +54,9 @@ export class WebSocketStream extends Duplex {
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
     // A callback with an error means that the socket is gone; 'close' follows, and tells it once.
-    this.#webSocket.send(chunk, () => done())
+    const written = (): void => done()
+    if (this.#packets === undefined) this.#webSocket.send(chunk, written)
+    else this.#packets.write(chunk, written)
   }
 
   override _final(done: () => void): void {
@@ -59,7 +64,8 @@ export class WebSocketStream extends Duplex {
       done()
       return
     }
-    this.#webSocket.once('close', done)
+    this.#packets?.finish()
+    this.#webSocket.once('close', () => done())
     this.#webSocket.close(normalClosure)
   }
 

@@ -5,6 +5,8 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { checkOptions } from './options.ts'
 import type { CheckedOptions, WebSocketOptions } from './options.ts'
+import { PacketFrames } from './packet-frames.ts'
+import { PacketWriter } from './packet-writer.ts'
 import { WebSocketError } from './websocket-error.ts'
 import { WebSocketStream, limitBytesBeforeConnect } from './websocket-stream.ts'
 
@@ -13,6 +15,8 @@ export type Accept = (stream: Duplex, request: IncomingMessage) => { readonly co
 
 /** As MQTT 5.0 and 3.1.1 have it ([MQTT5-6.0.0-3]), and as clients of 3.1 do. The first that a client offers is chosen. */
 const subprotocols = ['mqtt', 'mqttv3.1']
+/** A name that some clients made up. */
+const laxSubprotocols = [...subprotocols, 'mqttv3.1.1']
 
 /** MQTT over WebSocket on any HTTP server. MQTT 5.0 §6 */
 export class WebSocketTransport {
@@ -20,20 +24,23 @@ export class WebSocketTransport {
   readonly #options: CheckedOptions
   readonly #server: WebSocketServer
   readonly #attached = new Set<() => void>()
+  readonly #frames = new PacketFrames()
+  readonly #subprotocols: readonly string[]
   #closed = false
 
   /** @throws RangeError naming the option, its value and what it may be */
   constructor(accept: Accept, options: WebSocketOptions = {}) {
     this.#accept = accept
     this.#options = checkOptions(options)
-    const { maximumPayload, perMessageDeflate, closeTimeout } = this.#options
+    const { maximumPayload, perMessageDeflate, closeTimeout, strictSubprotocol } = this.#options
+    this.#subprotocols = strictSubprotocol ? subprotocols : laxSubprotocols
     const settings = {
       noServer: true,
       clientTracking: false,
       maxPayload: maximumPayload,
       perMessageDeflate,
       closeTimeout,
-      handleProtocols: (offered: ReadonlySet<string>) => subprotocols.find(name => offered.has(name)) ?? false,
+      handleProtocols: (offered: ReadonlySet<string>) => this.#subprotocols.find(name => offered.has(name)) ?? false,
     }
     this.#server = new WebSocketServer(settings)
     this.#server.on('wsClientError', (cause: Error, socket: Duplex, request: IncomingMessage) => {
@@ -69,7 +76,11 @@ export class WebSocketTransport {
       return
     }
     this.#server.handleUpgrade(request, socket, head, webSocket => {
-      const stream = new WebSocketStream(webSocket, socket as Socket)
+      const packets =
+        this.#options.packetsPerFrame === 'one'
+          ? new PacketWriter(webSocket, socket as Socket, this.#frames)
+          : undefined
+      const stream = new WebSocketStream(webSocket, socket as Socket, packets)
       const client = this.#accept(stream, request) ?? undefined
       if (client === undefined || typeof client.connected !== 'boolean') return
       limitBytesBeforeConnect(stream, () => client.connected === true, this.#options.maximumBytesBeforeConnect)
@@ -102,9 +113,14 @@ export class WebSocketTransport {
       return new WebSocketError('ORIGIN_NOT_ALLOWED', { message, status: 403 })
     }
     const offered = request.headers['sec-websocket-protocol']
-    if (offersOurs(offered)) return undefined
-    const message = `subprotocol ${offered === undefined ? 'missing' : JSON.stringify(offered)}, it must be ${subprotocols.join(' or ')}`
+    if (this.#isAcceptable(offered)) return undefined
+    const message = `subprotocol ${offered === undefined ? 'missing' : JSON.stringify(offered)}, it must be ${this.#subprotocols.join(' or ')}`
     return new WebSocketError('SUBPROTOCOL_UNKNOWN', { message, status: 400 })
+  }
+
+  #isAcceptable(offered: string | undefined): boolean {
+    if (offered === undefined) return !this.#options.strictSubprotocol
+    return offered.split(',').some(name => this.#subprotocols.includes(name.trim()))
   }
 
   #refuse(request: IncomingMessage, socket: Duplex, error: WebSocketError): void {
@@ -128,8 +144,4 @@ function ignore(): void {}
 function pathOf(request: IncomingMessage): string {
   const [path = '/'] = (request.url ?? '/').split('?')
   return path
-}
-
-function offersOurs(offered: string | undefined): boolean {
-  return offered?.split(',').some(name => subprotocols.includes(name.trim())) ?? false
 }

@@ -83,6 +83,13 @@ test('a text frame ends the connection with 1003 [MQTT5-6.0.0-1] [MQTT3-6.0.0-1]
   expect(errors).toEqual([expect.objectContaining({ code: 'TEXT_FRAME', closeCode: 1003 })])
 })
 
+test('with strictSubprotocol false other subprotocols are still refused', async () => {
+  const { port, refusals } = await serve({ strictSubprotocol: false })
+  const answer = await request(port, upgradeLines('/', { 'Sec-WebSocket-Protocol': 'chat' }))
+  expect(answer.status).toBe('HTTP/1.1 400 Bad Request')
+  expect(refusals[0]?.error.message).toBe('subprotocol "chat", it must be mqtt or mqttv3.1 or mqttv3.1.1')
+})
+
 test.for<[offered: string[], chosen: string]>([
   [['mqtt'], 'mqtt'],
   [['mqttv3.1'], 'mqttv3.1'],
@@ -284,6 +291,8 @@ test.for<[object, string]>([
   [{ maximumPayload: 1 }, 'option maximumPayload is 1, it must be a whole number from 128 to 1073741824'],
   [{ closeTimeout: 0 }, 'option closeTimeout is 0, it must be a whole number from 1 to 3600000'],
   [{ perMessageDeflate: 'yes' }, 'option perMessageDeflate is "yes", it must be true or false'],
+  [{ strictSubprotocol: 0 }, 'option strictSubprotocol is 0, it must be true or false'],
+  [{ packetsPerFrame: 1 }, `option packetsPerFrame is 1, it must be 'one' or 'many'`],
 ])('the options %j are refused', ([options, message]) => {
   expect(() => new WebSocketTransport(() => undefined, options)).toThrow(new RangeError(message))
 })

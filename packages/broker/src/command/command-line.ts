@@ -45,7 +45,8 @@ export const usage: string = `x-broker: an MQTT broker (3.1, 3.1.1, 5.0)
                            mqtt://127.0.0.1:1883       wss://:8084/mqtt?origins=https://example.org
                            mqtt+mqtts+ws+wss://:1883   mqtt+unix:/run/mqtt.sock
                          ?name= ?allow=10.0.0.0/8,::1 ?deny= ?origins= ?max-connections= ?max-rate= (a second)
-                         ?max-payload= (bytes) ?connect-timeout= (ms)
+                         ?connect-timeout= (ms)   ws, wss: ?max-payload= (bytes) ?packets-per-frame=one|many
+                         ?strict-subprotocol=true|false
       --tls-cert FILE, --tls-key FILE      certificate and key (PEM) for mqtts and wss; read again on SIGHUP
       --tls-server NAME=CERT,KEY           files for a further server name (SNI); may be repeated
       --tls-ca FILE                        who signs the clients' certificates

@@ -13,6 +13,8 @@ const parameters = {
   'max-connections': 'maximumConnections',
   'max-rate': 'maximumConnectionRate',
   'max-payload': 'maximumPayload',
+  'packets-per-frame': 'packetsPerFrame',
+  'strict-subprotocol': 'strictSubprotocol',
   'connect-timeout': 'connectTimeout',
   allow: 'allow',
   deny: 'deny',
@@ -20,6 +22,10 @@ const parameters = {
 } as const satisfies Record<string, keyof ListenOptions>
 
 const numeric: ReadonlySet<string> = new Set(['max-connections', 'max-rate', 'max-payload', 'connect-timeout'])
+const choices: Readonly<Record<string, readonly string[]>> = {
+  'packets-per-frame': ['one', 'many'],
+  'strict-subprotocol': ['true', 'false'],
+}
 const lists: ReadonlySet<string> = new Set(['allow', 'deny', 'origins'])
 
 /** `PROTOCOL[+PROTOCOL…]://HOST:PORT[/PATH][?PARAMETER=VALUE…]`, or `PROTOCOL+unix:/FILE`, as options of `listen`.
@@ -75,7 +81,10 @@ function optionsOf(url: URL, text: string): ListenOptions {
       if (!/^\d{1,10}$/.test(value))
         throw new ListenUrlError(`'${text}' has ${name} '${value}', it must be a whole number`)
       options[option] = Number(value)
-    } else options[option] = lists.has(name) ? value.split(',') : value
+    } else if (choices[name]?.includes(value) === false) {
+      throw new ListenUrlError(`'${text}' has ${name} '${value}', it must be ${choices[name].join(' or ')}`)
+    } else if (name === 'strict-subprotocol') options[option] = value === 'true'
+    else options[option] = lists.has(name) ? value.split(',') : value
   }
   return options
 }

@@ -1,5 +1,6 @@
 import { BrokerError, ReasonCode } from '@x/broker-core'
 import type { AuthenticateHook } from '@x/broker-core'
+import type { WebSocketOptions } from '@x/transport-ws'
 import { protocols as knownProtocols } from './protocols.ts'
 import type { Protocol } from './protocols.ts'
 import type { TlsOptions } from './tls-layer.ts'
@@ -30,6 +31,11 @@ export interface ListenOptions {
   maximumPayload?: number
   /** Compresses WebSocket messages. */
   perMessageDeflate?: boolean
+  /** MQTT packets in a WebSocket message to a client: one by default. With `many` clients stall that wait for a message after each
+   * packet, as all made on Paho C do. */
+  packetsPerFrame?: 'one' | 'many'
+  /** Whether WebSocket clients must offer a subprotocol of the standard, `mqtt` or `mqttv3.1`: true by default. */
+  strictSubprotocol?: boolean
   tls?: TlsOptions
 
   /** PROXY protocol headers (versions 1 and 2) and X-Forwarded-For of trusted proxies are believed. The broker's `trustProxy`
@@ -77,6 +83,8 @@ const known: ReadonlySet<string> = new Set<keyof ListenOptions>([
   'origins',
   'maximumPayload',
   'perMessageDeflate',
+  'packetsPerFrame',
+  'strictSubprotocol',
   'tls',
   'trustProxy',
   'trustedProxies',
@@ -87,6 +95,17 @@ const known: ReadonlySet<string> = new Set<keyof ListenOptions>([
   'deny',
   'authenticate',
 ])
+
+type ForWebSocket = keyof ListenOptions & keyof WebSocketOptions
+
+const forWebSocket: readonly ForWebSocket[] = [
+  'path',
+  'origins',
+  'maximumPayload',
+  'perMessageDeflate',
+  'packetsPerFrame',
+  'strictSubprotocol',
+]
 
 const defaultPorts: Readonly<Record<Protocol, number>> = { mqtt: 1883, mqtts: 8883, ws: 8083, wss: 8084 }
 
@@ -143,7 +162,8 @@ export function checkListenOptions(
   }
 }
 
-function protocolsOf({ protocols, websocket, tls, path, origins }: ListenOptions): readonly Protocol[] {
+function protocolsOf(options: ListenOptions): readonly Protocol[] {
+  const { protocols, websocket, tls } = options
   if (protocols !== undefined && websocket !== undefined) {
     throw invalid('options protocols and websocket say the same: only one of them may be given')
   }
@@ -158,10 +178,15 @@ function protocolsOf({ protocols, websocket, tls, path, origins }: ListenOptions
     throw invalid(`option tls is missing: ${secured.join(' and ')} need a key and a certificate`)
   if (secured.length === 0 && tls !== undefined)
     throw invalid(`option tls is given, but protocols (${spoken.join(', ')}) has neither mqtts nor wss`)
-  if (!spoken.some(one => one === 'ws' || one === 'wss') && (path ?? origins) !== undefined) {
-    throw invalid('options path and origins are for WebSocket: websocket: true, or protocols with ws or wss')
-  }
+  const misplaced = forWebSocket.find(name => options[name] !== undefined)
+  if (misplaced !== undefined && !spoken.some(one => one === 'ws' || one === 'wss'))
+    throw invalid(`option ${misplaced} is for WebSocket: websocket: true, or protocols with ws or wss`)
   return [...new Set(spoken)]
+}
+
+/** What a listener's WebSockets are told; only what was given. */
+export function webSocketOptionsOf(options: ListenOptions): Pick<WebSocketOptions, ForWebSocket> {
+  return Object.fromEntries(forWebSocket.flatMap(name => (options[name] === undefined ? [] : [[name, options[name]]])))
 }
 
 function whole(options: ListenOptions, name: keyof typeof numbers, otherwise?: number): number {

@@ -21,7 +21,7 @@ import { Handshakes } from './handshakes.ts'
 import { HttpLayer } from './http-layer.ts'
 import { bracketed, listenError } from './listen-error.ts'
 import { removeStaleSocket } from './stale-socket.ts'
-import { invalid } from './listen-options.ts'
+import { invalid, webSocketOptionsOf } from './listen-options.ts'
 import type { CheckedListenOptions } from './listen-options.ts'
 import { peek } from './peek.ts'
 import type { Verdict } from './peek.ts'
@@ -173,7 +173,7 @@ export class Listener {
   }
 
   #makeHttp(): HttpLayer {
-    const { path, origins, maximumPayload, perMessageDeflate, protocols } = this.#options
+    const { path, protocols } = this.#options
     return new HttpLayer(
       {
         arrived: (socket, request) => this.#upgraded(socket, request),
@@ -181,12 +181,7 @@ export class Listener {
         refused: (error, socket) => this.#refuse(socket, error),
         about: `An MQTT broker listens here: ${protocols.join(', ')}${path === undefined ? '' : ` at ${[path].flat().join(', ')}`}.\n`,
       },
-      {
-        ...(path !== undefined && { path }),
-        ...(origins !== undefined && { origins }),
-        ...(maximumPayload !== undefined && { maximumPayload }),
-        ...(perMessageDeflate !== undefined && { perMessageDeflate }),
-      },
+      webSocketOptionsOf(this.#options),
     )
   }
 
