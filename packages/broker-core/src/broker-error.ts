@@ -24,6 +24,7 @@ export type BrokerErrorCode =
   | 'NOT_AUTHENTICATED'
   | 'NOT_AUTHORIZED'
   | 'HOOK_TIMEOUT'
+  | 'HOOK_ANSWER_INVALID'
   // What a part of this broker could not do
   | 'STORE_FAILED'
   // What the caller did

@@ -20,7 +20,7 @@ import type { DeliverFunction, LocalSubscriber } from './local-subscriber.ts'
 import { MessageQueue } from './message-queue.ts'
 import { checkOptions } from './options.ts'
 import type { BrokerOptions } from './options.ts'
-import { publicationOf } from './packet-form.ts'
+import { checkPublishRequest, publicationOf } from './packet-form.ts'
 import type { PublishRequest } from './packet-form.ts'
 import { ReasonCode } from './reason-code.ts'
 import { packageVersion } from './version.ts'
@@ -307,6 +307,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
 
   #publish(packet: PublishRequest, client: Client | undefined): MaybePromise<void> {
     if (this.#closing !== undefined) throw brokerClosed()
+    checkPublishRequest(packet)
     parseTopicName(packet.topic, { maximumLevels: this.#engine.options.maxTopicLevels })
     const publication = publicationOf(packet, {
       publisher: packet.clientId ?? client?.id ?? undefined,

@@ -17,7 +17,7 @@ import type { Broker } from './broker.ts'
 import type { Connection } from './connection.ts'
 import { Hold } from './hold.ts'
 import { after } from './maybe-promise.ts'
-import { publicationOf } from './packet-form.ts'
+import { checkPublishRequest, publicationOf } from './packet-form.ts'
 import type { PublishRequest } from './packet-form.ts'
 import { ReasonCode } from './reason-code.ts'
 import { sendRetained, subscribe } from './subscribe.ts'
@@ -219,6 +219,7 @@ export class Client extends EventEmitter {
   #publish(packet: PublishRequest): MaybePromise<void> {
     const { engine, session } = this.#connection
     if (session === undefined || this.closed) throw connectionClosed(this)
+    checkPublishRequest(packet)
     parseTopicName(packet.topic, { maximumLevels: engine.options.maxTopicLevels })
     const publication = publicationOf(packet, {
       publisher: undefined,

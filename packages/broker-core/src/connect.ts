@@ -76,7 +76,7 @@ function checked(connection: Connection, packet: ConnectPacket, wire: Uint8Array
   const { entrance } = connection
   if (entrance?.username !== undefined) {
     const username = entrance.username(client)
-    if (username === undefined) return refuseConnect(connection, notIdentified(entrance.name))
+    if (typeof username !== 'string') return refuseConnect(connection, notIdentified(entrance.name))
     client.identity = username
     packet.username = username
   }

@@ -5,7 +5,8 @@ import type { Engine } from './engine.ts'
 import { packetOf, republish } from './packet-form.ts'
 import type { Publication } from './publication.ts'
 
-/** What `authorizeForward` makes of a message for this client; undefined: it does not get it. */
+/** What `authorizeForward` makes of a message for this client; undefined: it does not get it. What the hook throws or answers
+ * wrongly costs this delivery alone. */
 export function forwarded(engine: Engine, client: Client, publication: Publication): Publication | undefined {
   const { authorizeForward } = engine.hooks
   if (authorizeForward === undefined) return publication
@@ -14,7 +15,9 @@ export function forwarded(engine: Engine, client: Client, publication: Publicati
     const packet = authorizeForward(client, packetOf(publication, false, now))
     if (!packet) return undefined
     const changed = republish(publication, packet, now)
-    if (changed.topic !== publication.topic) parseTopicName(changed.topic)
+    if (changed.topic !== publication.topic) {
+      parseTopicName(changed.topic, { maximumLevels: engine.options.maxTopicLevels })
+    }
     return changed
   } catch (error) {
     engine.broker.reportClientError(client, toError(error))

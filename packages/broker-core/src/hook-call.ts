@@ -1,5 +1,5 @@
 import type { Clock } from '@x/contract'
-import { BrokerError, toError } from './broker-error.ts'
+import { BrokerError } from './broker-error.ts'
 import type { Deadlined, DeadlineWheel } from './deadline-wheel.ts'
 import { ReasonCode } from './reason-code.ts'
 
@@ -19,11 +19,14 @@ export class HookCall {
     })
   }
 
-  answered(error: unknown, answer?: unknown): void {
-    const settle = this.#settle
+  answered(answer: unknown): void {
+    this.#settle?.resolve(answer)
     this.#settle = undefined
-    if (error) settle?.reject(toError(error))
-    else settle?.resolve(answer)
+  }
+
+  failed(error: Error): void {
+    this.#settle?.reject(error)
+    this.#settle = undefined
   }
 }
 
@@ -55,15 +58,21 @@ export class HookCalls implements Deadlined {
   }
 
   /** The call is answered, if it wasn't. */
-  end(call: HookCall, error: unknown, answer?: unknown): void {
+  end(call: HookCall, answer: unknown): void {
     this.#open.delete(call)
-    call.answered(error, answer)
+    call.answered(answer)
+  }
+
+  /** The call has failed, if it wasn't answered. */
+  fail(call: HookCall, error: Error): void {
+    this.#open.delete(call)
+    call.failed(error)
   }
 
   checkDeadlines(now: number): number {
     for (const call of this.#open) {
       if (call.deadline > now) return call.deadline
-      this.end(
+      this.fail(
         call,
         new BrokerError('HOOK_TIMEOUT', {
           message: `hook ${call.name} did not answer within hookTimeout of ${this.#timeout} ms`,

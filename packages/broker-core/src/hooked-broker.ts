@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { BrokerError, toError } from './broker-error.ts'
+import { BrokerError } from './broker-error.ts'
 import type { Broker } from './broker.ts'
 import type { BrokerEvents } from './events.ts'
 import type { HookCalls } from './hook-call.ts'
@@ -17,7 +17,7 @@ import type {
   PreConnectHook,
   PublishedHook,
 } from './hooks.ts'
-import { isPromise } from './maybe-promise.ts'
+import { after } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 
 /** Parameters of each hook, the callback not counted. */
@@ -152,20 +152,16 @@ type UnknownFunction = (this: Broker, ...values: unknown[]) => unknown
 function withPacketOrCallback(hook: PreConnectHook): UnknownFunction {
   const call = hook as UnknownFunction
   if (call.length !== 2) return call
-  return function preConnect(this: Broker, client: unknown, packet: unknown, done: unknown): void {
+  return function preConnect(this: Broker, client: unknown, packet: unknown, done: unknown): unknown {
     const finish = done as HookCallback<unknown>
     const callable = new Proxy(finish, {
       get: (_finish, name) => Reflect.get(packet as object, name),
       set: (_finish, name, value) => Reflect.set(packet as object, name, value),
       has: (_finish, name) => Reflect.has(packet as object, name),
     })
-    const answer = call.call(this, client, callable)
-    if (typeof answer === 'boolean') finish(null, answer)
-    else if (isPromise(answer)) {
-      answer.then(
-        ok => finish(null, ok),
-        (error: unknown) => finish(toError(error)),
-      )
+    const settled = (answer: unknown): void => {
+      if (answer !== undefined) finish(null, answer)
     }
+    return after(call.call(this, client, callable), settled)
   }
 }

@@ -66,33 +66,71 @@ function propertiesOf(message: Message, now: number): PublishProperties | undefi
 }
 
 /** The message a packet object stands for.
- * @throws BrokerError `PACKET_INVALID` when the packet can't be published; topics are checked by the caller */
+ * @throws BrokerError `PACKET_INVALID` when the packet can't be published; the characters of topics are checked by the caller */
 export function publicationOf(
   packet: PublishRequest,
   origin: { publisher: string | undefined; brokerId: string; brokerCounter: number; now: number },
 ): Publication {
-  const qos = packet.qos ?? 0
-  if (qos !== 0 && qos !== 1 && qos !== 2) {
-    throw new BrokerError('PACKET_INVALID', {
-      reasonCode: ReasonCode.qosNotSupported,
-      message: `qos of a packet to publish is ${String(qos)}, it must be 0, 1 or 2`,
-    })
-  }
-  const { payload = '' } = packet
+  checkTopicType(packet.topic)
+  const qos = qosIn(packet)
   const interval = packet.properties?.messageExpiryInterval
   if (interval !== undefined && !(Number.isInteger(interval) && interval >= 0 && interval <= longestInterval)) {
-    throw new BrokerError('PACKET_INVALID', {
-      reasonCode: ReasonCode.implementationSpecificError,
-      message: `messageExpiryInterval of a packet to publish is ${String(interval)}, it must be an integer from 0 to ${longestInterval}`,
-    })
+    throw packetInvalid(
+      `messageExpiryInterval of a packet to publish is ${String(interval)}, it must be an integer from 0 to ${longestInterval}`,
+    )
   }
   return new Publication(packet.topic, origin, {
-    payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
+    payload: payloadIn(packet),
     qos,
     retain: packet.retain === true,
-    properties: packet.properties === undefined ? undefined : encodePublishProperties(packet.properties),
+    properties: packet.properties ? encodePublishProperties(packet.properties) : undefined,
     expiresAt: interval === undefined ? undefined : origin.now + interval * 1000,
   })
+}
+
+/** For programs without types. A topic that is missing is the fault that `parseTopicName` names.
+ * @throws BrokerError `PACKET_INVALID` unless it is an object, whose topic, if any, is a text */
+export function checkPublishRequest(packet: PublishRequest): void {
+  const given: unknown = packet
+  if (typeof given !== 'object' || given === null) {
+    throw packetInvalid(
+      `a packet to publish is ${given === null ? 'null' : typeof given}, it must be an object with a topic`,
+    )
+  }
+  if ((packet.topic ?? undefined) !== undefined) checkTopicType(packet.topic)
+}
+
+function checkTopicType(topic: unknown): void {
+  if (typeof topic !== 'string') {
+    throw packetInvalid(`topic of a packet to publish is ${kindOf(topic)}, it must be a text`)
+  }
+}
+
+function qosIn(packet: PublishRequest): QoS {
+  const qos: unknown = packet.qos ?? 0
+  if (qos === 0 || qos === 1 || qos === 2) return qos
+  const shown = typeof qos === 'number' ? `${qos}` : kindOf(qos)
+  throw new BrokerError('PACKET_INVALID', {
+    reasonCode: ReasonCode.qosNotSupported,
+    message: `qos of a packet to publish is ${shown}, it must be 0, 1 or 2`,
+  })
+}
+
+/** An absent payload is an empty one. */
+function payloadIn(packet: PublishRequest): Buffer {
+  const payload: unknown = packet.payload ?? ''
+  if (Buffer.isBuffer(payload)) return payload
+  if (typeof payload === 'string') return Buffer.from(payload)
+  if (payload instanceof Uint8Array) return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
+  throw packetInvalid(`payload of a packet to publish is ${kindOf(payload)}, it must be a text or a Buffer`)
+}
+
+function kindOf(value: unknown): string {
+  return value === null ? 'null' : Array.isArray(value) ? 'a list' : `of the type ${typeof value}`
+}
+
+function packetInvalid(message: string): BrokerError {
+  return new BrokerError('PACKET_INVALID', { reasonCode: ReasonCode.implementationSpecificError, message })
 }
 
 /** The message after a hook has had its packet: the very same when the hook has changed nothing, so that the order of

@@ -2,9 +2,10 @@ import type { MaybePromise, Message, Subscription } from '@x/contract'
 import type { QoS, SubackPacket, SubscribePacket, Subscription as PacketSubscription } from '@x/packet'
 import { TopicError, isWildcardFilter, parseSharedFilter, parseTopicFilter } from '@x/topic-trie'
 import type { TopicFilter } from '@x/topic-trie'
-import { BrokerError, asReasonString } from './broker-error.ts'
+import { BrokerError, asReasonString, toError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
-import { all, after } from './maybe-promise.ts'
+import { hookAnswerInvalid } from './hook-answers.ts'
+import { all, after, isPromise } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 import type { Session } from './session.ts'
 
@@ -59,16 +60,52 @@ function consider(
   if (refused !== undefined) return { kind: 'denied', ...refused, packet: wish }
   const { authorizeSubscribe } = connection.engine.hooks
   if (authorizeSubscribe === undefined) return grant(connection, wish, identifier)
-  return after(authorizeSubscribe(connection.client, { ...wish }), answer =>
-    answer === null || answer === undefined
-      ? {
-          kind: 'denied',
-          reasonCode: ReasonCode.notAuthorized,
-          packet: wish,
-          reason: `'${wish.topic}' is not authorized`,
-        }
-      : grant(connection, answer, identifier),
+  const given = { connection, wish, identifier }
+  try {
+    const answer = authorizeSubscribe(connection.client, { ...wish })
+    if (!isPromise(answer)) return authorized(given, answer)
+    return answer.then(later => authorized(given, later)).catch((error: unknown) => wronglyAnswered(given, error))
+  } catch (error) {
+    return wronglyAnswered(given, error)
+  }
+}
+
+interface Wish {
+  readonly connection: Connection
+  readonly wish: PacketSubscription
+  readonly identifier: number | undefined
+}
+
+/** `authorizeSubscribe` may have changed the subscription, which must still be one. */
+function authorized({ connection, wish, identifier }: Wish, answer: PacketSubscription | null | undefined): Outcome {
+  if (answer === null || answer === undefined) {
+    const reason = `'${wish.topic}' is not authorized`
+    return { kind: 'denied', reasonCode: ReasonCode.notAuthorized, packet: wish, reason }
+  }
+  if (answer.topic !== wish.topic || answer.nl === true) checkChanged(connection, wish, answer)
+  return grant(connection, answer, identifier)
+}
+
+/** What the client could not have subscribed to, a hook can't either, and it is not the client's fault. */
+function checkChanged(connection: Connection, wish: PacketSubscription, answer: PacketSubscription): void {
+  let refused: Refusal | undefined
+  try {
+    refused = checkFilter(connection, answer)
+  } catch (error) {
+    refused = { reasonCode: ReasonCode.topicFilterInvalid, reason: toError(error).message }
+  }
+  if (refused === undefined) return
+  throw hookAnswerInvalid(
+    `hook authorizeSubscribe changed '${wish.topic}' to what can't be subscribed to: ${refused.reason}`,
   )
+}
+
+/** An answer that is none denies this filter, whose client has done nothing wrong; the hook's own error ends the connection. */
+function wronglyAnswered({ connection, wish }: Wish, error: unknown): Outcome {
+  if (!(error instanceof BrokerError) || error.code !== 'HOOK_ANSWER_INVALID') throw error
+  connection.engine.broker.reportClientError(connection.client, error)
+  const reason = `'${wish.topic}' is not authorized`
+  return { kind: 'denied', reasonCode: error.reasonCode, packet: wish, reason }
 }
 
 interface Refusal {

@@ -5,6 +5,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { MemoryPersistence } from './support/memory-persistence.ts'
 import { RawClient } from './support/raw-client.ts'
 import { fileText, readmeTable } from './support/readme.ts'
+import { hookAnswers } from '../src/hook-answers.ts'
 import { checkOptions } from '../src/options.ts'
 
 test('the example serves clients as it says', async () => {
@@ -50,6 +51,19 @@ test('ERRORS.md lists exactly the error codes that are thrown', () => {
   const sources = readdirSync(new URL('../src', import.meta.url)).map(name => fileText(`src/${name}`))
   const thrown = sources.flatMap(source => [...source.matchAll(/BrokerError\(\s*'([A-Z_]+)'/g)].map(([, code]) => code))
   expect(sorted(readmeTable('code', 'when', 'ERRORS.md').map(([code]) => code))).toEqual(sorted(thrown))
+})
+
+test('the README shows what each hook may answer', () => {
+  const texts = (kinds: readonly { readonly text: string }[]): string =>
+    kinds.map(({ text }) => text.replaceAll('`', '')).join('; ')
+  const rows = Object.entries(hookAnswers).map(([name, { permits, refuses, permission, refusal }]) => [
+    name,
+    texts(permits),
+    texts(refuses),
+    permission.replaceAll('`', ''),
+    refusal.replaceAll('`', ''),
+  ])
+  expect(readmeTable('hook', 'permits')).toEqual(rows)
 })
 
 test('the README names every hook and event', () => {
