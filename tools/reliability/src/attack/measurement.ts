@@ -33,7 +33,7 @@ export async function measure(row: Row): Promise<Measurement> {
   let probe: Probe | undefined
   try {
     await warmUp(victim.target)
-    probe = await Probe.start(victim.target.port)
+    probe = await Probe.start(victim.target.port, victim.pid)
     const { port, websocketPort } = victim.target
     await victim.begin()
     probe.reset()
@@ -43,7 +43,7 @@ export async function measure(row: Row): Promise<Measurement> {
     const reported = await attacked(attacker)
     const retained = also?.seenBy === 'counts' ? await victim.retainedMessages() : 0
     const heldMemory = await victim.heldMemory()
-    const times = probe.read()
+    const { p99 } = probe
     attacker.send('leave')
     await once(attacker, 'exit')
     await victim.quiet()
@@ -54,7 +54,7 @@ export async function measure(row: Row): Promise<Measurement> {
       longestTurn,
       heldMemory,
       peakMemory: victim.peakMemory,
-      probe99: times.p99,
+      probe99: p99,
       also: also && { ...also, value: { attacker: reported ?? 0, log, counts: retained }[also.seenBy] },
       lost: probe.isAlive ? [] : ['the probe was disconnected'],
     })
@@ -85,7 +85,7 @@ function judge(row: Row, { lost, ...costs }: Costs): Measurement {
   const checks: readonly (readonly [string, number, number])[] = [
     ['ms of CPU in one turn', costs.longestTurn, bounds.turn],
     ['bytes above rest', costs.peakMemory, memoryBound],
-    ['ms for 1 % of the probe', costs.probe99, bounds.probe],
+    ['ms waited by 1 % of the probes', costs.probe99, bounds.probe],
     ...(also === undefined ? [] : [[also.name, also.value, also.most] as const]),
   ]
   const exceeded = checks

@@ -38,8 +38,8 @@ export const bounds = {
   turn: 50,
   /** Bytes of resident memory. */
   memory: 67_108_864,
-  /** ms of wall time. */
-  probe: 100,
+  /** ms of the broker's CPU. */
+  probe: 50,
 } as const
 
 export const megabyte = 1_048_576

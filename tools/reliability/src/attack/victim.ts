@@ -64,6 +64,12 @@ export class Victim {
     return new Victim(child, { port, websocketPort })
   }
 
+  get pid(): number {
+    const { pid } = this.#child
+    if (pid === undefined) throw new Error('the broker has no process')
+    return pid
+  }
+
   get isAlive(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
@@ -72,16 +78,13 @@ export class Victim {
   async begin(): Promise<void> {
     const { held } = await this.#ask<{ held: number }>('begin', 'begun')
     this.#restHeld = held
-    const { pid } = this.#child
-    if (pid === undefined) return
-    resetPeak(pid)
-    this.#restBytes = residentMemory(pid).now
+    resetPeak(this.pid)
+    this.#restBytes = residentMemory(this.pid).now
   }
 
   /** Most bytes of resident memory above rest. */
   get peakMemory(): number {
-    const { pid } = this.#child
-    return pid === undefined ? 0 : residentMemory(pid).peak - this.#restBytes
+    return residentMemory(this.pid).peak - this.#restBytes
   }
 
   async turns(): Promise<TurnReading> {

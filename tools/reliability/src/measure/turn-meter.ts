@@ -1,4 +1,4 @@
-import { openSync, readSync } from 'node:fs'
+import { ThreadTime } from './thread-time.ts'
 
 /** What a process has used of its processor. */
 export interface TurnReading {
@@ -8,17 +8,14 @@ export interface TurnReading {
   readonly longestTurn: number
 }
 
-const nanosecondsPerMillisecond = 1e6
 const microsecondsPerMillisecond = 1e3
 
 /** Measures turns of this process's event loop in CPU time, so that another process on the same core does not count.
  *
- * Once in each turn, after its timers and input, an immediate reads how long the kernel has had the main thread on a processor
- * (`/proc/self/schedstat`, brought up to date by the kernel's clock tick, every 1 to 4 ms). The immediate is unreferenced: it does not keep the loop from
- * sleeping. Linux only. */
+ * Once in each turn, after its timers and input, an immediate reads how long the main thread has had a processor. It is
+ * unreferenced: it does not keep the loop from sleeping. */
 export class TurnMeter {
-  readonly #file = openSync('/proc/self/schedstat', 'r')
-  readonly #bytes = Buffer.alloc(64)
+  readonly #thread = new ThreadTime('self')
   #last = 0
   #longest = 0
   #cpuBefore = 0
@@ -26,7 +23,7 @@ export class TurnMeter {
   start(): void {
     this.reset()
     const turn = (): void => {
-      const now = this.#threadTime()
+      const now = this.#thread.read()
       this.#longest = Math.max(this.#longest, now - this.#last)
       this.#last = now
       setImmediate(turn).unref()
@@ -37,22 +34,17 @@ export class TurnMeter {
   /** Forgets what was, the turn that is going on included. */
   reset(): void {
     this.#longest = 0
-    this.#last = this.#threadTime()
+    this.#last = this.#thread.read()
     this.#cpuBefore = processTime()
   }
 
   /** What the turn that is going on has done so far does not count: it is the measuring's own. */
   forgive(): void {
-    this.#last = this.#threadTime()
+    this.#last = this.#thread.read()
   }
 
   read(): TurnReading {
     return { cpu: processTime() - this.#cpuBefore, longestTurn: this.#longest }
-  }
-
-  #threadTime(): number {
-    const length = readSync(this.#file, this.#bytes, 0, this.#bytes.length, 0)
-    return Number.parseInt(this.#bytes.toString('latin1', 0, length), 10) / nanosecondsPerMillisecond
   }
 }
 

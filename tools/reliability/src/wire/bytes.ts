@@ -130,11 +130,11 @@ export interface FiltersFields {
 
 export function subscribe({ version, id, filters, options = 1, properties }: FiltersFields): Buffer {
   const wishes = filters.flatMap(filter => [text(filter), Buffer.of(options)])
-  return packet(0x82, u16(id), propertySet(version, properties), ...wishes)
+  return packet(0x82, u16(id), propertySet(version, properties), Buffer.concat(wishes))
 }
 
 export function unsubscribe({ version, id, filters, properties }: FiltersFields): Buffer {
-  return packet(0xa2, u16(id), propertySet(version, properties), ...filters.map(text))
+  return packet(0xa2, u16(id), propertySet(version, properties), Buffer.concat(filters.map(text)))
 }
 
 /** PUBACK 0x40, PUBREC 0x50, PUBREL 0x62, PUBCOMP 0x70. */
