@@ -1,4 +1,4 @@
-import type { QueueEntry } from '@x/contract'
+import type { MaybePromise, QueueEntry } from '@x/contract'
 import type { FrameReader } from '@x/packet'
 import { writeAck } from '@x/packet'
 import type { Connection } from './connection.ts'
@@ -86,12 +86,16 @@ function finish(connection: Connection, session: Session, messageId: number, kin
     return
   }
   // Asked before it is forgotten.
-  const entry = session.storedEntry(messageId)
-  session[kind](messageId)
+  let entry: MaybePromise<QueueEntry | undefined>
+  try {
+    entry = session.storedEntry(messageId)
+  } finally {
+    session[kind](messageId)
+  }
   const told = after(entry, stored => {
     broker.emit('ack', stored && acknowledgedPacket(stored, messageId, clock.now()), connection.client)
   })
-  connection.engine.watch(told, 'read')
+  connection.engine.watch(told, 'QUEUE_READ_FAILED', connection.client)
 }
 
 function acknowledgedPacket(

@@ -6,7 +6,7 @@ import type { Connection } from './connection.ts'
 import { establish } from './establish.ts'
 import type { Attempt } from './establish.ts'
 import type { AuthenticationExchange, AuthenticationStep } from './hooks.ts'
-import { isPromise, after } from './maybe-promise.ts'
+import { after, recover } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 
 /** Enhanced authentication of one connection. MQTT 5.0 §4.12 */
@@ -70,18 +70,10 @@ function proceed(
   const { authenticateEnhanced } = connection.engine.hooks
   if (authenticateEnhanced === undefined) throw notNow('auth')
   const { username, password } = authentication.attempt?.packet ?? {}
-  try {
-    const step = authenticateEnhanced(connection.client, {
-      ...exchange,
-      method: authentication.method,
-      username,
-      password,
-    })
-    const settled = isPromise(step) ? step.catch(refused) : step
-    return after(settled, answer => carryOn(connection, authentication, answer))
-  } catch (error) {
-    return refused(error)
-  }
+  const { client } = connection
+  const { method } = authentication
+  const step = recover(() => authenticateEnhanced(client, { ...exchange, method, username, password }), refused)
+  return after(step, answer => carryOn(connection, authentication, answer))
 }
 
 /** Whatever a hook throws refuses the client; unless it says otherwise, as not authorized. */

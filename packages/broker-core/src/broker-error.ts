@@ -1,3 +1,4 @@
+import type { PersistenceErrorCode } from '@x/contract'
 import type { Packet } from '@x/packet'
 
 export type BrokerErrorCode =
@@ -25,11 +26,32 @@ export type BrokerErrorCode =
   | 'NOT_AUTHORIZED'
   | 'HOOK_TIMEOUT'
   | 'HOOK_ANSWER_INVALID'
+  // What the program's code threw where it refused nobody
+  | 'LISTENER_FAILED'
+  | 'CALLBACK_FAILED'
+  | 'SUBSCRIBER_FAILED'
+  | 'HOOK_FAILED'
+  | 'PLUGIN_FAILED'
   // What a part of this broker could not do
   | 'STORE_FAILED'
+  | 'EMITTER_FAILED'
+  | 'SESSION_CLOSE_FAILED'
+  | 'QUEUE_READ_FAILED'
+  | 'ACKNOWLEDGE_FAILED'
+  | 'COMPLETE_FAILED'
+  | 'CLAIM_FAILED'
+  | 'SWEEP_FAILED'
+  | 'WILL_NOT_PUBLISHED'
+  | 'WILL_CONFIRM_FAILED'
+  | 'DELIVERY_FAILED'
+  | 'ROUTE_FAILED'
+  | 'ANNOUNCE_FAILED'
+  | 'PRESENCE_FAILED'
+  | 'DEADLINE_FAILED'
   // What the caller did
   | 'OPTION_INVALID'
   | 'BROKER_CLOSED'
+  | 'NOT_OPEN'
   | 'PACKET_INVALID'
 
 /** How the engine refuses: a stable code, what an MQTT 5 peer is told, and a sentence with the value and the limit. Where
@@ -60,7 +82,17 @@ export class BrokerError extends Error {
 
 /** Whatever was thrown, as an Error. */
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown))
+  if (thrown instanceof Error) return thrown
+  try {
+    return new Error(String(thrown))
+  } catch {
+    return new Error('what was thrown has no text')
+  }
+}
+
+/** Whether it is an error with this stable code, whichever package has made it. */
+export function hasCode(error: unknown, code: BrokerErrorCode | PersistenceErrorCode): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === code
 }
 
 /** The MQTT 5 reason code an error carries, or `fallback`. */
@@ -74,7 +106,7 @@ export function reasonCodeFrom(error: unknown, fallback: number): number {
 export function sentenceOf(error: Error): string {
   return error instanceof BrokerError && error.detail !== undefined
     ? `${error.message}: ${error.detail}`
-    : error.message
+    : text(error.message)
 }
 
 /** Characters of a reason string; more is no help to anybody. */
@@ -95,5 +127,10 @@ export function asReasonString(sentence: string): string {
 export function serverReferenceOf(error: unknown): { serverReference?: string } {
   if (typeof error !== 'object' || error === null || !('serverReference' in error)) return {}
   const { serverReference } = error
-  return typeof serverReference === 'string' ? { serverReference } : {}
+  return typeof serverReference === 'string' ? { serverReference: asReasonString(serverReference) } : {}
+}
+
+/** A hook may have put anything where the text of its error belongs. */
+function text(message: unknown): string {
+  return typeof message === 'string' ? message : String(message)
 }

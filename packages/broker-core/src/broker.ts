@@ -1,11 +1,19 @@
 import type { Duplex } from 'node:stream'
-import type { BrokerCounts, Clock, Counters, Emitter, MaybePromise, Persistence, PluggableBroker } from '@x/contract'
+import type {
+  BrokerCounts,
+  Clock,
+  Counters,
+  Emitter,
+  MaybePromise,
+  Persistence,
+  PluggableBroker,
+  Plugin,
+} from '@x/contract'
 import { systemClock } from '@x/contract'
 import { PacketError } from '@x/packet'
 import { parseTopicFilter, parseTopicName } from '@x/topic-trie'
 import { BrokerError } from './broker-error.ts'
 import { clientsView } from './clients-view.ts'
-import { settle } from './client.ts'
 import type { Client, DoneCallback } from './client.ts'
 import { Connection } from './connection.ts'
 import { Engine } from './engine.ts'
@@ -20,7 +28,9 @@ import type { DeliverFunction, LocalSubscriber } from './local-subscriber.ts'
 import { MessageQueue } from './message-queue.ts'
 import { checkOptions } from './options.ts'
 import type { BrokerOptions } from './options.ts'
+import { after } from './maybe-promise.ts'
 import { checkPublishRequest, publicationOf } from './packet-form.ts'
+import { programFault } from './program-faults.ts'
 import type { PublishRequest } from './packet-form.ts'
 import { ReasonCode } from './reason-code.ts'
 import { packageVersion } from './version.ts'
@@ -36,8 +46,8 @@ interface HandledStream extends Duplex {
 /** An MQTT broker: give it streams with {@link Broker.handle}, and clients on them talk to each other. MQTT 3.1, 3.1.1, 5.0
  *
  * Events: `client`, `clientReady`, `clientDisconnect`, `clientError`, `connectionError`, `connackSent`, `keepaliveTimeout`,
- * `publish`, `subscribe`, `unsubscribe`, `ack`, `ping`, `dropped`, `closed`, and `error` for what is no client's fault: as
- * with every emitter, an `error` nobody listens to ends the process. */
+ * `publish`, `subscribe`, `unsubscribe`, `ack`, `ping`, `dropped`, `closed`, and `error` for what is no client's fault. An `error`
+ * that nobody listens to becomes a warning of the process, once for each code. */
 export class Broker extends HookedBroker implements PluggableBroker {
   readonly id: string
   /** Settles when store and emitter are open. Connections may come earlier: their CONNECT waits. */
@@ -50,11 +60,11 @@ export class Broker extends HookedBroker implements PluggableBroker {
   readonly mq: MessageQueue
   readonly #engine: Engine
   readonly #plugins: BrokerOptions['plugins']
-  readonly #detach: (() => MaybePromise<void>)[] = []
+  readonly #attached: { readonly name: string; readonly detach: () => MaybePromise<void> }[] = []
   /** (filter, function) pairs of `subscribe`. */
   readonly #subscribers = new Map<string, Map<DeliverFunction, LocalSubscriber>>()
   #closing: Promise<void> | undefined
-  #opened = false
+  #phase: 'opening' | 'open' | 'failed' = 'opening'
 
   /** @throws BrokerError `OPTION_INVALID`, naming the option, its value and what it may be */
   constructor(options: BrokerOptions) {
@@ -62,17 +72,14 @@ export class Broker extends HookedBroker implements PluggableBroker {
     const checked = checkOptions(options)
     this.id = checked.id
     this.#plugins = options.plugins
-    this.#engine = new Engine(this, checked, partsOf(options))
+    this.#engine = new Engine(this, checked, { ...partsOf(options), faults: this.programFaults })
     this.opts = options
     this.clients = clientsView(this.#engine.clients)
     this.mq = new MessageQueue(this, this.#engine.locals)
     this.setHooks(options)
     this.hooksChanged()
     this.ready = this.#open()
-    this.ready.catch((error: unknown) => {
-      for (const connection of this.#engine.connections) connection.fail(error)
-      this.#engine.fail(error, 'open')
-    })
+    this.ready.catch(() => undefined)
   }
 
   /** Serves MQTT on a stream: a TCP or TLS socket, a WebSocket stream, any Duplex. Bound, so that it can be passed as it is
@@ -90,7 +97,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
     }
     this.#engine.connections.add(connection)
     this.#engine.counters.connectionsOpened += 1
-    if (!this.#opened) connection.hold(Hold.opening)
+    if (this.#phase === 'opening') connection.hold(Hold.opening)
     stream.on('data', onData)
     stream.on('drain', onDrain)
     stream.on('end', onEnd)
@@ -114,7 +121,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
   publish(packet: PublishRequest, second?: Client | null | DoneCallback, third?: DoneCallback): Promise<void> | void {
     const done = typeof second === 'function' ? second : third
     const client = typeof second === 'object' && second !== null ? second : undefined
-    return settle(() => this.#publish(packet, client), done)
+    return this.#settle(() => this.#publish(packet, client), done)
   }
 
   /** Calls `deliver` for each message that matches the filter, `concurrency` at a time; who publishes waits for it. The same
@@ -122,14 +129,14 @@ export class Broker extends HookedBroker implements PluggableBroker {
   subscribe(filter: string, deliver: DeliverFunction): Promise<void>
   subscribe(filter: string, deliver: DeliverFunction, done: DoneCallback): void
   subscribe(filter: string, deliver: DeliverFunction, done?: DoneCallback): Promise<void> | void {
-    return settle(() => this.#subscribe(filter, deliver), done)
+    return this.#settle(() => this.#subscribe(filter, deliver), done)
   }
 
   /** Undoes `subscribe` with the same filter and function. */
   unsubscribe(filter: string, deliver: DeliverFunction): Promise<void>
   unsubscribe(filter: string, deliver: DeliverFunction, done: DoneCallback): void
   unsubscribe(filter: string, deliver: DeliverFunction, done?: DoneCallback): Promise<void> | void {
-    return settle(() => this.#unsubscribe(filter, deliver), done)
+    return this.#settle(() => this.#unsubscribe(filter, deliver), done)
   }
 
   /** Ends all connections (0x8B, Server shutting down), then closes emitter and store. Idempotent: further calls get the same
@@ -139,7 +146,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
   close(done?: DoneCallback): Promise<void> | void {
     this.#closing ??= this.#close()
     const closing = this.#closing
-    return done === undefined ? closing : settle(() => closing, done)
+    return done === undefined ? closing : this.#settle(() => closing, done)
   }
 
   get closed(): boolean {
@@ -245,9 +252,9 @@ export class Broker extends HookedBroker implements PluggableBroker {
     return connection?.phase === 'connected' ? connection.client : undefined
   }
 
-  /** The engine's: a failure that is nobody's in particular. Emitted on its own, not in the middle of what failed. */
+  /** The engine's, and its parts': a failure that is nobody's in particular. Emitted on its own, not in the middle of what failed. */
   reportError(error: Error): void {
-    process.nextTick(() => this.emit('error', error))
+    this.programFaults.report(error)
   }
 
   /** The engine's: an error that leaves the client connected. */
@@ -285,24 +292,50 @@ export class Broker extends HookedBroker implements PluggableBroker {
   }
 
   async #open(): Promise<void> {
-    await this.#engine.open()
-    for (const plugin of this.#plugins ?? []) {
-      const detach = await plugin.attach(this)
-      if (detach !== undefined) this.#detach.push(detach)
+    const engine = this.#engine
+    try {
+      await engine.open()
+      for (const plugin of this.#plugins ?? []) await this.#attach(plugin)
+      this.#phase = 'open'
+    } catch (error) {
+      this.#phase = 'failed'
+      engine.openFailure = error as Error
+      this.programFaults.report(error as Error)
+      throw (error as Error).cause
+    } finally {
+      for (const connection of engine.connections) connection.release(Hold.opening)
     }
-    this.#opened = true
-    for (const connection of this.#engine.connections) connection.release(Hold.opening)
+  }
+
+  /** @throws BrokerError `PLUGIN_FAILED` */
+  async #attach(plugin: Plugin): Promise<void> {
+    try {
+      const detach = await plugin.attach(this)
+      if (detach !== undefined) this.#attached.push({ name: plugin.name, detach })
+    } catch (error) {
+      throw programFault('PLUGIN_FAILED', `plugin ${plugin.name}`, error)
+    }
   }
 
   async #close(): Promise<void> {
-    await this.ready.catch(() => undefined)
-    for (const detach of this.#detach) await detach()
-    const { connections } = this.#engine
-    const streams = [...connections].map(connection => connection.stream)
+    const { closeTimeout } = this.#engine.options
+    const { clock, connections } = this.#engine
+    await within(clock, closeTimeout, this.ready).catch(() => undefined)
+    for (const { name, detach } of this.#attached) {
+      // One that fails, or takes for ever, keeps nothing open.
+      await within(clock, closeTimeout, Promise.resolve().then(detach)).catch((error: unknown) =>
+        this.programFaults.add('PLUGIN_FAILED', `plugin ${name}`, error),
+      )
+    }
+    const ended = [...connections].map(connection => connection.whenClosed())
     for (const connection of connections) connection.end({ reasonCode: ReasonCode.serverShuttingDown })
-    await Promise.all(streams.filter(stream => !stream.closed).map(closedStream))
+    await Promise.all(ended)
     await this.#engine.close()
     this.emit('closed')
+  }
+
+  #settle(step: () => MaybePromise<void>, done: DoneCallback | undefined): Promise<void> | void {
+    return this.programFaults.settle(step, done)
   }
 
   #publish(packet: PublishRequest, client: Client | undefined): MaybePromise<void> {
@@ -315,7 +348,16 @@ export class Broker extends HookedBroker implements PluggableBroker {
       brokerCounter: packet.brokerCounter ?? this.#engine.nextCounter(),
       now: this.#engine.clock.now(),
     })
-    return this.#engine.publish(publication, (client?.conn as HandledStream | undefined)?.[connectionKey])
+    const failures: unknown[] = []
+    const from = (client?.conn as HandledStream | undefined)?.[connectionKey]
+    const published = this.#engine.publish(publication, from, (code, what, error) => {
+      // The caller is told of the first.
+      if (failures.length > 0) this.programFaults.add(code, what, error)
+      failures.push(error)
+    })
+    return after(published, () => {
+      if (failures.length > 0) throw failures[0]
+    })
   }
 
   #subscribe(filter: string, deliver: DeliverFunction): MaybePromise<void> {
@@ -379,9 +421,14 @@ function brokerClosed(): BrokerError {
   })
 }
 
-function closedStream(stream: Duplex): Promise<void> {
-  return new Promise(resolve => {
-    stream.once('close', resolve)
+/** The outcome of the promise, if it has one in this time.
+ * @param milliseconds by the broker's clock */
+function within<T>(clock: Clock, milliseconds: number, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.setTimeout(() => {
+      reject(new Error(`it took more than closeTimeout of ${milliseconds} ms`))
+    }, milliseconds)
+    void promise.then(resolve, reject).then(() => clock.clearTimeout(timer))
   })
 }
 

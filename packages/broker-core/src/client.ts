@@ -12,13 +12,14 @@ import type {
   Will,
 } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
-import { BrokerError, toError } from './broker-error.ts'
+import { BrokerError } from './broker-error.ts'
 import type { Broker } from './broker.ts'
 import type { Connection } from './connection.ts'
 import { Hold } from './hold.ts'
 import { after } from './maybe-promise.ts'
 import { checkPublishRequest, publicationOf } from './packet-form.ts'
 import type { PublishRequest } from './packet-form.ts'
+import type { ProgramFaults } from './program-faults.ts'
 import { ReasonCode } from './reason-code.ts'
 import { sendRetained, subscribe } from './subscribe.ts'
 import { unsubscribe } from './unsubscribe.ts'
@@ -124,21 +125,21 @@ export class Client extends EventEmitter {
   publish(packet: PublishRequest): Promise<void>
   publish(packet: PublishRequest, done: DoneCallback): void
   publish(packet: PublishRequest, done?: DoneCallback): Promise<void> | void {
-    return settle(() => this.#publish(packet), done)
+    return this.#faults.settle(() => this.#publish(packet), done)
   }
 
   /** Subscribes the client as if it had asked for it. With a `messageId` a SUBACK is sent. */
   subscribe(subscriptions: SubscribeRequest): Promise<void>
   subscribe(subscriptions: SubscribeRequest, done: DoneCallback): void
   subscribe(subscriptions: SubscribeRequest, done?: DoneCallback): Promise<void> | void {
-    return settle(() => this.#subscribe(subscriptions), done)
+    return this.#faults.settle(() => this.#subscribe(subscriptions), done)
   }
 
   /** Takes subscriptions away as if the client had asked for it. With a `messageId` an UNSUBACK is sent. */
   unsubscribe(filters: UnsubscribeRequest): Promise<void>
   unsubscribe(filters: UnsubscribeRequest, done: DoneCallback): void
   unsubscribe(filters: UnsubscribeRequest, done?: DoneCallback): Promise<void> | void {
-    return settle(() => this.#unsubscribe(filters), done)
+    return this.#faults.settle(() => this.#unsubscribe(filters), done)
   }
 
   /** Ends the connection; MQTT 5 clients are told `reasonCode` (0x98, Administrative action, by default). Idempotent. */
@@ -147,11 +148,7 @@ export class Client extends EventEmitter {
   close(first?: CloseOptions | (() => void), second?: () => void): void {
     const done = typeof first === 'function' ? first : second
     const { reasonCode = ReasonCode.administrativeAction, ...rest } = typeof first === 'object' ? first : {}
-    const { stream } = this.#connection
-    if (done !== undefined) {
-      if (stream.closed) queueMicrotask(done)
-      else stream.once('close', done)
-    }
+    if (done !== undefined) void this.#connection.whenClosed().then(() => this.#faults.callBack(done))
     this.#connection.end({ reasonCode, ...rest })
   }
 
@@ -167,26 +164,36 @@ export class Client extends EventEmitter {
   /** Sends what waits for the client, as far as its window has room. It is done without being asked. */
   emptyOutgoingQueue(done?: DoneCallback): void {
     this.#connection.session?.pump()
-    if (done !== undefined) queueMicrotask(done)
+    queueMicrotask(() => this.#faults.callBack(done))
   }
 
   /** Calls back when the connection takes more; with an error when it has ended before. */
   waitForDrain(done: DoneCallback): void {
     const { stream } = this.#connection
-    if (this.closed || stream.destroyed) queueMicrotask(() => done(connectionClosed(this)))
-    else if (!stream.writableNeedDrain) queueMicrotask(done)
+    const callBack = (error?: Error): void => this.#faults.callBack(() => done(error))
+    if (this.closed || stream.destroyed) queueMicrotask(() => callBack(connectionClosed(this)))
+    else if (!stream.writableNeedDrain) queueMicrotask(callBack)
     else {
       const drained = (): void => {
         stream.off('close', closed)
-        done()
+        callBack()
       }
       const closed = (): void => {
         stream.off('drain', drained)
-        done(connectionClosed(this))
+        callBack(connectionClosed(this))
       }
       stream.once('drain', drained)
       stream.once('close', closed)
     }
+  }
+
+  /** Calls all listeners, whatever they throw or reject: that becomes the broker's `error` event (`LISTENER_FAILED`). */
+  override emit(event: string | symbol, ...values: unknown[]): boolean {
+    return this.#faults.tell(this, event, values)
+  }
+
+  get #faults(): ProgramFaults {
+    return this.#connection.engine.faults
   }
 
   /** The engine's: CONNECT has been read and its identifier is acceptable. */
@@ -282,14 +289,4 @@ function connectionClosed(client: Client): BrokerError {
     message: `connection closed: client '${client.id ?? ''}' is not connected`,
     reasonCode: ReasonCode.unspecifiedError,
   })
-}
-
-/** Runs a step for a caller who wants a callback or a promise. The callback never comes before this returns. */
-export function settle(step: () => MaybePromise<void>, done?: DoneCallback): Promise<void> | void {
-  const outcome = Promise.resolve().then(step)
-  if (done === undefined) return outcome
-  outcome.then(
-    () => done(),
-    (error: unknown) => done(toError(error)),
-  )
 }

@@ -29,6 +29,8 @@ export function receiveConnect(connection: Connection, reader: FrameReader): May
   connection.version = claimedVersion(frame, reader.bodyStart - reader.frameStart)
   const packet = decodeControl(frame, connection.version) as ConnectPacket
   connection.version = packet.protocolVersion as ProtocolVersion
+  const { openFailure } = connection.engine
+  if (openFailure !== undefined) return refuseConnect(connection, notOpen(openFailure))
   const wire = packet.will === undefined ? undefined : willProperties(frame)
   const { preConnect } = connection.engine.hooks
   if (preConnect === undefined) return checked(connection, packet, wire)
@@ -95,6 +97,15 @@ function checked(connection: Connection, packet: ConnectPacket, wire: Uint8Array
     return refuse(error)
   }
   return isPromise(answer) ? answer.then(proceed, refuse) : proceed(answer)
+}
+
+/** The cause is for the program; the peer is told nothing of the parts. */
+function notOpen(cause: Error): BrokerError {
+  return new BrokerError('NOT_OPEN', {
+    message: 'the broker could not be opened',
+    reasonCode: ReasonCode.serverUnavailable,
+    cause,
+  })
 }
 
 function notIdentified(listener: string): BrokerError {

@@ -3,14 +3,22 @@ import type { MaybePromise } from '@x/contract'
 import { FrameReader, encode } from '@x/packet'
 import type { ConnackProperties, Packet, ProtocolVersion } from '@x/packet'
 import { Congestion } from './congestion.ts'
-import { BrokerError, reasonCodeFrom, reasonStringOf, serverReferenceOf, toError } from './broker-error.ts'
+import {
+  BrokerError,
+  asReasonString,
+  reasonCodeFrom,
+  reasonStringOf,
+  serverReferenceOf,
+  toError,
+} from './broker-error.ts'
 import { Client } from './client.ts'
 import { receiveAuthentication } from './authentication.ts'
 import type { EnhancedAuthentication } from './authentication.ts'
 import { receiveConnect } from './connect.ts'
 import { decodeProtocol } from './decode-protocol.ts'
 import type { Deadlined } from './deadline-wheel.ts'
-import { endSession } from './disconnect.ts'
+import { announceDeparture, endSession } from './disconnect.ts'
+import type { Departure } from './disconnect.ts'
 import type { Engine } from './engine.ts'
 import type { Entrance } from './entrance.ts'
 import { Hold } from './hold.ts'
@@ -61,6 +69,8 @@ export class Connection implements OutboxOwner, Deadlined {
   phase: Phase = 'awaitingConnect'
   /** From the moment the store has opened it until the connection ends. */
   session: Session | undefined
+  /** When, among all of this broker, the store was asked for its session; 0: not yet. */
+  opening = 0
   /** The client id this connection holds in `engine.clients`. */
   clientId: string | undefined
   wheelTick = 0
@@ -91,6 +101,9 @@ export class Connection implements OutboxOwner, Deadlined {
   takenOver = false
   /** Publishes whose acknowledgement waits for something; undefined while there are none. */
   pending: Acceptance | undefined
+  /** Made when somebody waits for the end. */
+  #closed: Promise<void> | undefined
+  #closing: (() => void) | undefined
 
   constructor(engine: Engine, stream: Duplex, request: unknown, entrance: Entrance | undefined) {
     this.engine = engine
@@ -276,6 +289,12 @@ export class Connection implements OutboxOwner, Deadlined {
     this.#congested.begin()
   }
 
+  /** The stream has thrown. */
+  outboxFailed(thrown: unknown): void {
+    this.stream.destroy()
+    this.streamClosed(toError(thrown))
+  }
+
   outboxDrained(): void {
     this.relieved()
     this.release(Hold.outbox)
@@ -318,6 +337,8 @@ export class Connection implements OutboxOwner, Deadlined {
     if (now < this.#deadline) return this.#deadline
     if (this.phase === 'closing') {
       this.stream.destroy()
+      // A stream without 'close' events says no more.
+      this.streamClosed()
       return 0
     }
     const connectTimeout = this.#connectTimeout
@@ -345,7 +366,6 @@ export class Connection implements OutboxOwner, Deadlined {
     // While the program keeps the client waiting, its silence is not its fault.
     if (now < at) return at
     if (this.#holds !== 0) return now + this.keepAlive
-    this.engine.broker.emit('keepaliveTimeout', this.client)
     this.end({
       reasonCode: ReasonCode.keepAliveTimeout,
       error: new BrokerError('KEEP_ALIVE_TIMEOUT', {
@@ -377,20 +397,9 @@ export class Connection implements OutboxOwner, Deadlined {
   /** Ends the connection from our side; idempotent. */
   end(ending: Ending): void {
     if (!this.#isOpen()) return
-    if (this.phase === 'connected' && this.version === 5 && ending.reasonCode !== undefined) {
-      const { error, reasonCode, serverReference = serverReferenceOf(error).serverReference } = ending
-      const properties = {
-        // Always allowed on DISCONNECT ([MQTT5-3.1.2-29]).
-        ...(error && { reasonString: reasonStringOf(error) }),
-        ...(serverReference !== undefined && { serverReference }),
-      }
-      this.sendPacket({ cmd: 'disconnect', reasonCode: codeFor('disconnect', reasonCode), properties })
-    }
+    if (this.phase === 'connected' && this.version === 5) this.#sendDisconnect(ending)
     const flushed = this.outbox.close()
-    this.#leave(ending)
-    this.#deadline = this.engine.clock.now() + this.engine.options.closeTimeout
-    this.engine.wheel.cancel(this)
-    this.engine.wheel.schedule(this, this.#deadline)
+    const departure = this.#leave(ending)
     if (!flushed || this.stream.destroyed) this.stream.destroy()
     else {
       this.stream.end()
@@ -399,33 +408,61 @@ export class Connection implements OutboxOwner, Deadlined {
       this.#holds = 0
       this.stream.resume()
     }
+    announceDeparture(this, departure)
   }
 
   /** The peer has ended its side of the stream. */
   streamEnded(): void {
-    if (this.#isOpen()) this.#leave({})
+    const departure = this.#isOpen() ? this.#leave({}) : undefined
     this.outbox.close()
     // A second end makes an error with its stack: 25 µs.
     if (!this.stream.writableEnded) this.stream.end()
     this.stream.destroy()
+    if (departure !== undefined) announceDeparture(this, departure)
   }
 
-  /** The stream is gone. */
+  /** The stream is gone, or given up. */
   streamClosed(error?: Error): void {
-    if (this.#isOpen()) this.#leave(error === undefined ? {} : { error })
+    if (this.phase === 'closed') return
+    const departure = this.#isOpen() ? this.#leave(error === undefined ? {} : { error }) : undefined
     this.outbox.close()
     this.phase = 'closed'
     this.#reader.source = noPacket
     this.engine.wheel.cancel(this)
     this.engine.connections.delete(this)
+    this.#closing?.()
+    if (departure !== undefined) announceDeparture(this, departure)
   }
 
-  /** From here on nothing of this connection takes effect any more. */
-  #leave(ending: Ending): void {
+  /** Settles when the stream is gone, or given up: at most `closeTimeout` after the connection has ended. */
+  whenClosed(): Promise<void> {
+    if (this.phase === 'closed') return Promise.resolve()
+    this.#closed ??= new Promise(resolve => {
+      this.#closing = resolve
+    })
+    return this.#closed
+  }
+
+  #sendDisconnect({ error, reasonCode, serverReference = serverReferenceOf(error).serverReference }: Ending): void {
+    if (reasonCode === undefined) return
+    const properties = {
+      // Always allowed on DISCONNECT ([MQTT5-3.1.2-29]).
+      ...(error && { reasonString: reasonStringOf(error) }),
+      ...(serverReference !== undefined && { serverReference: asReasonString(serverReference) }),
+    }
+    this.sendPacket({ cmd: 'disconnect', reasonCode: codeFor('disconnect', reasonCode), properties })
+  }
+
+  /** From here on nothing of this connection takes effect any more. The program is told of it afterwards. */
+  #leave(ending: Ending): Departure {
     const before = this.phase
     this.phase = 'closing'
+    const departure = endSession(this, before, ending)
+    this.#deadline = this.engine.clock.now() + this.engine.options.closeTimeout
+    this.engine.wheel.cancel(this)
+    this.engine.wheel.schedule(this, this.#deadline)
     this.#congestion?.releaseWaiters()
-    endSession(this, before, ending)
+    return departure
   }
 }
 

@@ -8,6 +8,9 @@ export interface Deadlined {
   checkDeadlines(now: number): number
 }
 
+/** Milliseconds after an item has failed. */
+const retryDelay = 1000
+
 /** One timer for all connections: deadlines are sorted into buckets of a tick, and a deadline that was moved (a keep-alive
  * with every packet) is found out when its old bucket comes up, so moving it costs one assignment.
  *
@@ -19,6 +22,7 @@ export class DeadlineWheel {
   /** Time of the last tick: up to a tick (plus what the event loop lags) in the past. What hot paths read. */
   now: number
   readonly #clock: Clock
+  readonly #failed: (error: unknown) => void
   readonly #buckets = new Map<number, Set<Deadlined>>()
   #tick: number
   #timer: unknown
@@ -28,9 +32,11 @@ export class DeadlineWheel {
   /** A turn that waits until sockets have been read. */
   #lateTurn: NodeJS.Immediate | undefined
 
-  /** @param clock - never goes back */
-  constructor(clock: Clock) {
+  /** @param clock never goes back
+   * @param failed takes what an item throws, which keeps back none of the others */
+  constructor(clock: Clock, failed: (error: unknown) => void = rethrow) {
     this.#clock = clock
+    this.#failed = failed
     this.now = clock.now()
     this.#tick = Math.floor(this.now / DeadlineWheel.tickMilliseconds)
   }
@@ -114,8 +120,22 @@ export class DeadlineWheel {
       // One before it may have cancelled it, or moved it.
       if (item.wheelTick !== tick) continue
       item.wheelTick = 0
-      const next = item.checkDeadlines(this.now)
+      const next = this.#ask(item)
       if (next > 0) this.schedule(item, next)
     }
   }
+
+  /** One that fails is asked again. */
+  #ask(item: Deadlined): number {
+    try {
+      return item.checkDeadlines(this.now)
+    } catch (error) {
+      this.#failed(error)
+      return this.now + retryDelay
+    }
+  }
+}
+
+function rethrow(error: unknown): never {
+  throw error
 }

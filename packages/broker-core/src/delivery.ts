@@ -11,7 +11,12 @@ export function deliver(plan: Plan, publication: Publication, from: Connection |
     const { session } = target
     const reception = target.session.clientId === publisher ? target.own : target
     if (reception === undefined) continue
-    deliverTo(target, reception, publication)
+    try {
+      deliverTo(target, reception, publication)
+    } catch (error) {
+      // Neither the publisher nor the other receivers pay for what can't be written to this one.
+      session.connection.fail(error)
+    }
     if (from !== undefined && session.congested) from.slowDownFor(session.connection)
   }
 }

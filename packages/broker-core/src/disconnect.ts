@@ -1,8 +1,8 @@
 import type { MaybePromise, Will } from '@x/contract'
 import type { DisconnectPacket } from '@x/packet'
-import { BrokerError } from './broker-error.ts'
+import { BrokerError, hasCode } from './broker-error.ts'
 import type { Connection, Ending, Phase } from './connection.ts'
-import { after } from './maybe-promise.ts'
+import { after, recover } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 import type { Session } from './session.ts'
 import { publishWill } from './will.ts'
@@ -22,18 +22,39 @@ export function receiveDisconnect(connection: Connection, packet: DisconnectPack
   connection.end({ discardWill: (packet.reasonCode ?? 0) === ReasonCode.success })
 }
 
-/** Takes the client out of everything it was in, and tells the store and the program. `before`: the phase it leaves. */
-export function endSession(connection: Connection, before: Phase, ending: Ending): void {
+/** How a connection has left. */
+export interface Departure {
+  readonly ending: Ending
+  /** The phase it left. */
+  readonly before: Phase
+  /** The will that the store wants to have published. */
+  readonly will: MaybePromise<Will | undefined>
+}
+
+/** Takes the client out of everything it was in, and tells the store. `before`: the phase it leaves. Nothing of the program is called
+ * here: it is told by `announceDeparture`, when the connection has left completely. */
+export function endSession(connection: Connection, before: Phase, ending: Ending): Departure {
   const { engine, client, session } = connection
-  const { broker } = engine
   if (connection.clientId !== undefined && engine.clients.get(connection.clientId) === connection) {
     engine.clients.delete(connection.clientId)
   }
   client.left()
-  if (ending.error !== undefined) broker.reportConnectionError(client, ending.error)
-  if (session !== undefined) closeSession(connection, session, before === 'connected' && ending.discardWill !== true)
+  if (before === 'connected') engine.counters.clientsConnected -= 1
+  const wantsWill = before === 'connected' && ending.discardWill !== true
+  const will = session === undefined ? undefined : closeSession(connection, session, wantsWill)
+  return { ending, before, will }
+}
+
+/** Tells the program who has left, and why, and publishes the will. */
+export function announceDeparture(connection: Connection, { ending, before, will }: Departure): void {
+  const { engine, client, session } = connection
+  const { broker } = engine
+  if (ending.error !== undefined) {
+    if (hasCode(ending.error, 'KEEP_ALIVE_TIMEOUT')) broker.emit('keepaliveTimeout', client)
+    broker.reportConnectionError(client, ending.error)
+  }
+  void after(will, due => (due === undefined ? undefined : publishWill(engine, due, connection)))
   if (before !== 'connected') return
-  engine.counters.clientsConnected -= 1
   if (session !== undefined && connection.sessionExpiryInterval === 0 && session.subscriptions.size > 0) {
     const filters = [...session.subscriptions.keys()]
     if (broker.listenerCount('unsubscribe') > 0) broker.emit('unsubscribe', filters, client)
@@ -43,8 +64,8 @@ export function endSession(connection: Connection, before: Phase, ending: Ending
   engine.presence.clientDisconnected(client.id as string)
 }
 
-function closeSession(connection: Connection, session: Session, wantsWill: boolean): void {
-  const { engine, sessionExpiryInterval } = connection
+function closeSession(connection: Connection, session: Session, wantsWill: boolean): MaybePromise<Will | undefined> {
+  const { engine, client, sessionExpiryInterval } = connection
   session.close()
   if (session.stored && connection.pending !== undefined) {
     engine.unfinished.add(session.clientId, connection.pending.ended)
@@ -59,13 +80,11 @@ function closeSession(connection: Connection, session: Session, wantsWill: boole
     will: wantsWill ? 'publish' : 'discard',
     sentThrough: session.sentThrough,
   } as const
-  try {
-    engine.watch(after(engine.persistence.closeSession(session.handle, closing), publish), 'closeSession')
-  } catch (error) {
-    engine.fail(error, 'closeSession')
-  }
-
-  function publish(will: Will | undefined): MaybePromise<void> {
-    return will === undefined ? undefined : publishWill(engine, will, connection)
-  }
+  return recover(
+    () => engine.persistence.closeSession(session.handle, closing),
+    error => {
+      engine.fail(error, 'SESSION_CLOSE_FAILED', client)
+      return undefined
+    },
+  )
 }

@@ -14,16 +14,20 @@ import type {
 import { AckFrame, PublishFrame, TopicInterner } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
 import type { Broker } from './broker.ts'
-import { BrokerError, toError } from './broker-error.ts'
 import { BufferPool } from './buffer-pool.ts'
+import { toError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
 import { createCounters } from './counters.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
 import { deliver } from './delivery.ts'
 import { HookCalls } from './hook-call.ts'
 import type { NormalisedHooks } from './hooks.ts'
+import type { Client } from './client.ts'
 import { LocalSubscribers } from './local-subscriber.ts'
-import { isPromise, after } from './maybe-promise.ts'
+import { after, isPromise, recover } from './maybe-promise.ts'
+import type { FaultReport, ProgramFaults } from './program-faults.ts'
+import { stepError } from './step-error.ts'
+import type { StepCode } from './step-error.ts'
 import type { CheckedOptions } from './options.ts'
 import { FlushQueue } from './outbox.ts'
 import type { OutboxContext } from './outbox.ts'
@@ -31,7 +35,6 @@ import { packetOf } from './packet-form.ts'
 import { Presence } from './presence.ts'
 import { Publication } from './publication.ts'
 import { PublishRun } from './publish-run.ts'
-import { ReasonCode } from './reason-code.ts'
 import { Router } from './router.ts'
 import { Routes } from './routes.ts'
 import type { Plan } from './router.ts'
@@ -80,6 +83,8 @@ export class Engine implements PersistenceHost {
   readonly presence: Presence
   readonly sweep: Sweep
   readonly hookCalls: HookCalls
+  readonly faults: ProgramFaults
+  readonly #reportFault: FaultReport = (code, what, thrown) => this.faults.add(code, what, thrown)
 
   // Scratch: used by one connection at a time, and never across an asynchronous step.
   readonly publishFrame: PublishFrame = new PublishFrame()
@@ -89,7 +94,10 @@ export class Engine implements PersistenceHost {
   /** Nobody looks at single messages (no hook or listener), so QoS 0 messages that concern no other broker may be passed on in runs. */
   passThrough = true
   closed = false
+  /** Why the broker could not be opened: it refuses whoever connects. */
+  openFailure: Error | undefined
   #brokerCounter = 0
+  #openings = 0
   #lastMessage: Message | undefined
   #lastPublication: Publication | undefined
   readonly #recalled = new WeakMap<Message, Publication>()
@@ -97,15 +105,16 @@ export class Engine implements PersistenceHost {
   constructor(
     broker: Broker,
     options: CheckedOptions,
-    parts: { persistence: Persistence; emitter: Emitter | undefined; clock: Clock },
+    parts: { persistence: Persistence; emitter: Emitter | undefined; clock: Clock; faults: ProgramFaults },
   ) {
     this.broker = broker
+    this.faults = parts.faults
     this.options = options
     this.persistence = parts.persistence
     this.emitter = parts.emitter
     this.clock = new SteadyClock(parts.clock)
     this.slices = new Slices()
-    this.wheel = new DeadlineWheel(this.clock)
+    this.wheel = new DeadlineWheel(this.clock, error => this.fail(error, 'DEADLINE_FAILED'))
     this.locals = new LocalSubscribers(broker, options.concurrency, this.clock)
     this.limits = {
       maximumQueuedMessages: options.maximumQueuedMessages,
@@ -123,7 +132,7 @@ export class Engine implements PersistenceHost {
     this.routes = new Routes({
       emitter: this.emitter,
       storeIsShared: this.persistence.supports.shared,
-      failed: error => this.failNews(error, 'removeRoute'),
+      failed: error => this.fail(error, 'ROUTE_FAILED'),
     })
     this.router = new Router(this.routes)
     this.run = new PublishRun(this)
@@ -150,13 +159,26 @@ export class Engine implements PersistenceHost {
     return this.#brokerCounter
   }
 
+  /** Counts the sessions that the store was asked for. */
+  nextOpening(): number {
+    this.#openings += 1
+    return this.#openings
+  }
+
   get brokerCounter(): number {
     return this.#brokerCounter
   }
 
-  /** Opens store and emitter; after that connections are served. */
+  /** Opens store and emitter; after that connections are served.
+   * @throws BrokerError `STORE_FAILED`, `EMITTER_FAILED` */
   async open(): Promise<void> {
-    await this.persistence.open(this)
+    await recover(() => this.persistence.open(this), rethrow('STORE_FAILED'))
+    await recover(() => this.#openEmitter(), rethrow('EMITTER_FAILED'))
+    this.sweep.begin()
+    this.presence.begin()
+  }
+
+  async #openEmitter(): Promise<void> {
     await this.emitter?.open({
       brokerId: this.options.id,
       deliver: (message, groups) => this.#deliverOfOther(message, groups),
@@ -164,21 +186,35 @@ export class Engine implements PersistenceHost {
       presence: (brokerId, present) => this.presence.seen(brokerId, present),
     })
     await this.routes.open()
-    this.sweep.begin()
-    this.presence.begin()
   }
 
+  /** Closes all parts, also when one of them can't be closed. */
   async close(): Promise<void> {
     this.closed = true
     this.wheel.close()
     // The store first: what it still has to do may need to be told to other brokers.
-    await this.persistence.close()
-    await this.emitter?.close()
+    await recover(
+      () => this.persistence.close(),
+      error => this.#closeFailed(error, 'STORE_FAILED'),
+    )
+    await recover(
+      () => this.emitter?.close(),
+      error => this.#closeFailed(error, 'EMITTER_FAILED'),
+    )
   }
 
-  /** Stores, routes and reports a message. The answer means that all of it is done. */
-  publish(publication: Publication, from: Connection | undefined): MaybePromise<void> {
-    return after(this.store(publication), stored => this.#finish(publication, from, stored))
+  #closeFailed(error: unknown, code: StepCode): void {
+    this.faults.report(stepError(code, error))
+  }
+
+  /** Stores, routes and reports a message. The answer means that all of it is done. A function of the program that fails keeps
+   * nothing back: `failed` is told. */
+  publish(
+    publication: Publication,
+    from: Connection | undefined,
+    failed: FaultReport = this.#reportFault,
+  ): MaybePromise<void> {
+    return after(this.store(publication), stored => this.#finish(publication, from, { stored, failed }))
   }
 
   /** The first half of `publish`: what has to be durable before anybody may see the message. Answers how many sessions and
@@ -190,10 +226,16 @@ export class Engine implements PersistenceHost {
 
   /** Begins all deliveries, which is the second half of `publish` but for `report`. Answers whether there is anybody who subscribes
    * to the topic, at other brokers as far as they are known, and what has to be waited for. */
-  begin(publication: Publication, from: Connection | undefined, stored: number): boolean | Begun {
+  // Not an object for the last ones: it would be made for each message.
+  begin(
+    publication: Publication,
+    from: Connection | undefined,
+    stored: number,
+    failed: FaultReport = this.#reportFault,
+  ): boolean | Begun {
     const plan = this.router.plan(publication.topic)
     const reached = stored > 0 || plan.size > 0 || this.emitter?.reaches(publication.topic) === true
-    const routed = this.#route(plan, publication, from)
+    const routed = this.#route(plan, publication, from, failed)
     if (publication.qos === 0 && plan.groups.length > 0) this.#dealHere(plan.groups, publication, from)
     const emitted = this.emitter?.publish(this.#asOthersHaveIt(publication))
     return isPromise(routed) || isPromise(emitted) ? { routed, emitted, reached } : reached
@@ -206,10 +248,19 @@ export class Engine implements PersistenceHost {
     return expiry === expiresAt ? publication : { ...keepMessage(publication), expiresAt: expiry }
   }
 
-  #finish(publication: Publication, from: Connection | undefined, stored: number): MaybePromise<void> {
-    const begun = this.begin(publication, from, stored)
-    if (typeof begun === 'boolean') return this.report(publication, from)
-    return Promise.all([begun.routed, begun.emitted]).then(() => this.report(publication, from))
+  #finish(
+    publication: Publication,
+    from: Connection | undefined,
+    { stored, failed }: { readonly stored: number; readonly failed: FaultReport },
+  ): MaybePromise<void> {
+    const begun = this.begin(publication, from, stored, failed)
+    const report = (): MaybePromise<void> =>
+      recover(
+        () => this.report(publication, from),
+        error => failed('HOOK_FAILED', 'hook published', error),
+      )
+    if (typeof begun === 'boolean') return report()
+    return Promise.all([begun.routed, begun.emitted]).then(report)
   }
 
   /** A stored message as a publication; the same one for a row of receivers, so that it is encoded once for all. */
@@ -261,36 +312,33 @@ export class Engine implements PersistenceHost {
     if (this.broker.listenerCount('dropped') > 0) this.broker.emit('dropped', drop)
   }
 
-  /** Looks after an answer nobody waits for: a failure becomes the broker's `error` event. */
-  watch(answer: unknown, step: string): void {
-    if (!isPromise(answer)) return
-    answer.catch((error: unknown) => this.fail(error, step))
+  /** Takes a step that nobody waits for. What it throws or rejects is reported, as `fail` does. */
+  own(code: StepCode, step: () => unknown, client?: Client): void {
+    try {
+      this.watch(step(), code, client)
+    } catch (error) {
+      this.fail(error, code, client)
+    }
   }
 
-  /** The same for what other brokers are told: nothing is lost but the news, so this is no reason to end a process that does not
-   * listen. */
-  watchNews(answer: unknown, step: string): void {
-    if (isPromise(answer)) answer.catch((error: unknown) => this.failNews(error, step))
+  /** The same for one that has been taken. */
+  watch(answer: unknown, code: StepCode, client?: Client): void {
+    if (isPromise(answer)) answer.then(undefined, (error: unknown) => this.fail(error, code, client))
   }
 
-  failNews(error: unknown, step: string): void {
-    if (this.broker.listenerCount('error') > 0) this.fail(error, step)
-  }
-
-  /** Reports a failure that is nobody's in particular. */
-  fail(error: unknown, step: string): void {
-    const cause = toError(error)
+  /** Reports that a step of the engine's own work has failed: as `clientError` when it was for one client's session, also when that
+   * has gone, and else as `error`. */
+  fail(error: unknown, code: StepCode, client?: Client): void {
     // The session has another owner: what its old one still had to say is of no interest.
-    if (this.closed || (cause instanceof PersistenceError && cause.code === 'FENCED')) return
-    this.broker.reportError(
-      cause instanceof BrokerError
-        ? cause
-        : new BrokerError('STORE_FAILED', {
-            message: `${step} failed: ${cause.message}`,
-            reasonCode: ReasonCode.unspecifiedError,
-            cause,
-          }),
-    )
+    if (this.closed || (error instanceof PersistenceError && error.code === 'FENCED')) return
+    const reported = stepError(code, error)
+    if (client === undefined) this.faults.report(reported)
+    else process.nextTick(() => this.broker.reportClientError(client, reported))
+  }
+
+  /** A hook has refused what the engine did for one client by itself. */
+  refused(client: Client, error: unknown): void {
+    process.nextTick(() => this.broker.reportClientError(client, toError(error)))
   }
 
   /** What is not announced yet is the newer one, and the other broker will hear so. */
@@ -301,16 +349,12 @@ export class Engine implements PersistenceHost {
 
   /** A message that came in by another broker. It has nobody who could be told what goes wrong with it. */
   #deliverOfOther(told: Message, groups: readonly string[] | undefined): MaybePromise<void> {
-    try {
-      const { expiresAt } = told
-      const message = expiresAt === undefined ? told : { ...told, expiresAt: this.clock.fromMachine(expiresAt) }
-      const stored = this.#storeOfOther(message)
-      const delivered = after(stored, () => this.#routeOfOther(message, groups))
-      return isPromise(delivered) ? delivered.catch((error: unknown) => this.fail(error, 'deliver')) : delivered
-    } catch (error) {
-      this.fail(error, 'deliver')
-      return undefined
-    }
+    const { expiresAt } = told
+    const message = expiresAt === undefined ? told : { ...told, expiresAt: this.clock.fromMachine(expiresAt) }
+    return recover(
+      () => after(this.#storeOfOther(message), () => this.#routeOfOther(message, groups)),
+      error => this.fail(error, 'DELIVERY_FAILED'),
+    )
   }
 
   /** A store of this broker's own hears of it here alone. What is retained belongs to the broker it came in by: this one would
@@ -326,7 +370,7 @@ export class Engine implements PersistenceHost {
     if (publication.qos === 0 && !isExpired(publication, this.wheel.now)) {
       for (const group of plan.groups) if (groups?.includes(group.name) !== false) group.send(publication, undefined)
     }
-    return this.#route(plan, publication, undefined)
+    return this.#route(plan, publication, undefined, this.#reportFault)
   }
 
   /** Groups with members at other brokers take turns with them. */
@@ -335,11 +379,11 @@ export class Engine implements PersistenceHost {
     for (const group of groups) if (this.emitter?.takesTurn(group.name) !== false) group.send(publication, from)
   }
 
-  #route(plan: Plan, publication: Publication, from: Connection | undefined): MaybePromise<void> {
+  #route(plan: Plan, publication: Publication, from: Connection | undefined, failed: FaultReport): MaybePromise<void> {
     if (isExpired(publication, this.wheel.now)) return undefined
     deliver(plan, publication, from)
     this.outboxContext.flushQueue.spend(publication.size * plan.targets.length)
-    return plan.locals.length === 0 ? undefined : this.locals.deliver(plan.locals, publication)
+    return plan.locals.length === 0 ? undefined : this.locals.deliver(plan.locals, publication, failed)
   }
 
   /** Tells the hook `published` and the event `publish`. */
@@ -353,5 +397,11 @@ export class Engine implements PersistenceHost {
     return after(published?.(packet, client), () => {
       if (observed) this.broker.emit('publish', packet, client)
     })
+  }
+}
+
+function rethrow(code: StepCode): (error: unknown) => never {
+  return error => {
+    throw stepError(code, error)
   }
 }

@@ -16,14 +16,13 @@ export interface Attempt {
   readonly will: Will | undefined
 }
 
-/** Let in. Whoever had this client id leaves ([MQTT5-3.1.4-3]), and the store hands out the session. */
+/** Let in, if the store hands out the session. Whoever has this client id stays until then ([MQTT5-3.1.4-3]): with a store that can't be
+ * reached it would leave for nobody. */
 export function establish(connection: Connection, { packet, agreement, will }: Attempt): MaybePromise<void> {
   if (connection.phase !== 'connecting') return undefined
   const { engine } = connection
   const { clientId, sessionExpiryInterval } = agreement
-  engine.clients.get(clientId)?.sessionTakenOver()
-  engine.clients.set(clientId, connection)
-  connection.clientId = clientId
+  connection.opening = engine.nextOpening()
   // A session that may go on has its queue in the store although it ends with this connection: what waits there is its own.
   const stored = sessionExpiryInterval > 0 || packet.clean !== true
   const session = new Session(connection, engine, {
@@ -50,13 +49,21 @@ function openedSession(
   agreement: Agreement,
 ): MaybePromise<void> {
   const { engine } = connection
-  if (opened.dueWill !== undefined) engine.watch(publishWill(engine, opened.dueWill), 'publishWill')
+  const { clientId } = session
+  const previous = engine.clients.get(clientId)
+  const isOvertaken = previous !== undefined && previous.opening > connection.opening
+  // Its session is this connection's now.
+  if (!isOvertaken) previous?.sessionTakenOver()
+  if (opened.dueWill !== undefined) void publishWill(engine, opened.dueWill, previous)
+  if (isOvertaken) connection.sessionTakenOver()
   if (connection.phase !== 'connecting') {
-    // The client left while the store was at it.
+    // The client left, or another one came, while the store was at it.
     const closing = { sessionExpiryInterval: agreement.sessionExpiryInterval, will: 'discard', sentThrough: 0 } as const
-    engine.watch(engine.persistence.closeSession(opened.handle, closing), 'closeSession')
+    engine.own('SESSION_CLOSE_FAILED', () => engine.persistence.closeSession(opened.handle, closing), connection.client)
     return undefined
   }
+  engine.clients.set(clientId, connection)
+  connection.clientId = clientId
   session.restore(opened)
   connection.session = session
   return after(restoreSubscriptions(connection, session), () => {
@@ -70,7 +77,7 @@ function welcome(connection: Connection, session: Session, present: boolean, agr
   connection.keepAlive = agreement.keepAliveSeconds * 1500
   const connack = makeConnack(connection, present, agreement)
   if (!connection.sendPacket(connack)) return
-  engine.watchNews(emitter?.announce(session.clientId), 'announce')
+  engine.own('ANNOUNCE_FAILED', () => emitter?.announce(session.clientId))
   counters.connectionsAccepted += 1
   counters.clientsConnected += 1
   connection.accepted(engine.options.maximumPacketSize)

@@ -1,5 +1,4 @@
 import { parseTopicName } from '@x/topic-trie'
-import { toError } from './broker-error.ts'
 import type { Client } from './client.ts'
 import type { Engine } from './engine.ts'
 import { packetOf, republish } from './packet-form.ts'
@@ -20,7 +19,7 @@ export function forwarded(engine: Engine, client: Client, publication: Publicati
     }
     return changed
   } catch (error) {
-    engine.broker.reportClientError(client, toError(error))
+    engine.refused(client, error)
     return undefined
   }
 }

@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events'
-import { BrokerError } from './broker-error.ts'
+import { BrokerError, toError } from './broker-error.ts'
 import type { Broker } from './broker.ts'
 import type { BrokerEvents } from './events.ts'
 import type { HookCalls } from './hook-call.ts'
 import { normaliseHook } from './hooks.ts'
+import { ProgramFaults } from './program-faults.ts'
 import type {
   AuthenticateEnhancedHook,
   AuthenticateHook,
@@ -36,17 +37,39 @@ const hookParameters = {
  * when they are set, not when they are called. */
 export abstract class HookedBroker extends EventEmitter<BrokerEvents> {
   readonly #set: HookOptions = {}
+  /** What the program's code does wrong. */
+  protected readonly programFaults: ProgramFaults = new ProgramFaults(error => this.emit('error', error))
   /** Whether anybody listens to single messages. */
   publishObserved = false
+  readonly #listenerAdded = (name: string | symbol): void => {
+    if (name === 'publish') this.#observe(true)
+  }
+  readonly #listenerRemoved = (name: string | symbol): void => {
+    if (name === 'publish') this.#observe(this.listenerCount('publish') > 0)
+  }
 
   constructor() {
     super()
-    this.on('newListener', name => {
-      if (name === 'publish') this.#observe(true)
-    })
-    this.on('removeListener', name => {
-      if (name === 'publish') this.#observe(this.listenerCount('publish') > 0)
-    })
+    this.#watchListeners()
+  }
+
+  /** Calls all listeners, whatever they throw or reject: that becomes an `error` event (`LISTENER_FAILED`). An `error` that nobody
+   * listens to becomes a warning of the process, once for each code. */
+  override emit<Name>(
+    name: Name | keyof BrokerEvents,
+    ...values: Name extends keyof BrokerEvents ? BrokerEvents[Name] : never
+  ): boolean {
+    const isHeard = this.programFaults.tell(this, name as string | symbol, values)
+    if (!isHeard && name === 'error') this.programFaults.warn(toError(values[0]))
+    return isHeard
+  }
+
+  override removeAllListeners(name?: keyof BrokerEvents): this {
+    if (name === undefined) super.removeAllListeners()
+    else super.removeAllListeners(name)
+    this.#watchListeners()
+    this.#observe(this.listenerCount('publish') > 0)
+    return this
   }
 
   /** Where the hooks go in the form the engine calls. */
@@ -137,6 +160,13 @@ export abstract class HookedBroker extends EventEmitter<BrokerEvents> {
       hooks[name] = normaliseHook(raw, broker, this.hookCalls) as NonNullable<NormalisedHooks[Name]>
     }
     this.hooksChanged()
+  }
+
+  /** Unless it does so already. */
+  #watchListeners(): void {
+    if (!this.listeners('newListener').includes(this.#listenerAdded)) this.on('newListener', this.#listenerAdded)
+    if (!this.listeners('removeListener').includes(this.#listenerRemoved))
+      this.on('removeListener', this.#listenerRemoved)
   }
 
   #observe(observed: boolean): void {

@@ -3,6 +3,7 @@ import fastq from 'fastq'
 import type { queue } from 'fastq'
 import { toError } from './broker-error.ts'
 import type { Broker } from './broker.ts'
+import type { FaultReport } from './program-faults.ts'
 import { isPromise } from './maybe-promise.ts'
 import { packetOf } from './packet-form.ts'
 import type { BrokerPacket } from './packet-form.ts'
@@ -48,24 +49,22 @@ export class LocalSubscribers {
     return this.#queue.length()
   }
 
-  /** Delivers to all of them; a promise when one is not done yet. */
-  deliver(subscribers: readonly LocalSubscriber[], publication: Publication): MaybePromise<void> {
+  /** Delivers to all of them; a promise when one is not done yet. It does not reject: `failed` gets what they throw or reject. */
+  deliver(subscribers: readonly LocalSubscriber[], publication: Publication, failed: FaultReport): MaybePromise<void> {
     let open = 0
-    let failure: Error | undefined
     let settle: (() => void) | undefined
     for (const subscriber of subscribers) {
       const packet = packetOf(publication, false, this.#clock.now())
       open += 1
       this.#queue.push({ subscriber, packet }, error => {
+        if (error) failed('SUBSCRIBER_FAILED', `a function subscribed to '${subscriber.filter}'`, error)
         open -= 1
-        failure ??= error ?? undefined
         if (open === 0) settle?.()
       })
     }
-    if (open === 0 && failure === undefined) return undefined
-    return new Promise((resolve, reject) => {
-      settle = () => (failure === undefined ? resolve() : reject(failure))
-      if (open === 0) settle()
+    if (open === 0) return undefined
+    return new Promise(resolve => {
+      settle = resolve
     })
   }
 

@@ -10,6 +10,17 @@ export function after<T, R>(answer: MaybePromise<T>, next: (value: T) => MaybePr
   return isPromise(answer) ? answer.then(next) : next(answer)
 }
 
+/** Takes a step that may fail at once or later: `failed` gets what it throws or rejects, and answers in its place. */
+export function recover<T>(step: () => MaybePromise<T>, failed: (error: unknown) => MaybePromise<T>): MaybePromise<T> {
+  let answer: MaybePromise<T>
+  try {
+    answer = step()
+  } catch (error) {
+    return failed(error)
+  }
+  return isPromise(answer) ? answer.then(undefined, failed) : answer
+}
+
 /** Calls `step` for each item, in order, and returns all answers: at once when all are there.
  *
  * A step that throws ends the row, and the first failure is what the caller gets. It takes the calls and not their answers, because

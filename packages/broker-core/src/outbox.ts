@@ -37,7 +37,7 @@ export class FlushQueue {
     this.#spent = 0
     const dirty = this.#dirty
     this.#dirty = []
-    for (const outbox of dirty) outbox.flush()
+    for (const outbox of dirty) outbox.flushSafely()
   }
 }
 
@@ -53,6 +53,7 @@ export interface OutboxContext {
 /** Told when an outbox fills and when it has drained. */
 export interface OutboxOwner {
   outboxFull(): void
+  outboxFailed(thrown: unknown): void
   outboxDrained(): void
 }
 
@@ -137,6 +138,15 @@ export class Outbox {
   append(bytes: Uint8Array): void {
     const start = this.reserve(bytes.length)
     copyBytes(this.buffer, start, bytes, 0, bytes.length)
+  }
+
+  /** The same for one of many: a stream that throws is the end of its own connection. */
+  flushSafely(): void {
+    try {
+      this.flush()
+    } catch (error) {
+      this.#owner.outboxFailed(error)
+    }
   }
 
   /** One write with everything there is, unless the stream is still busy with the last one. */

@@ -17,7 +17,7 @@ export interface Ending {
 
 interface Pending {
   readonly qos: number
-  readonly begin: () => Ending | undefined
+  readonly begin: () => Ending | 'failed' | undefined
   isStored: boolean
   isEmitted: boolean
   answer: (() => MaybePromise<void>) | undefined
@@ -36,6 +36,9 @@ export class Acceptance {
   #atLeastOnce = 0
   #routing = false
   #answering = false
+  /** One of them has failed, and ended the connection. The client sends it again, and what stands behind it as well: that may not
+   * come before it. */
+  #failed = false
   /** Made when somebody waits for it. */
   #ended: Promise<void> | undefined
   #end: (() => void) | undefined
@@ -62,7 +65,7 @@ export class Acceptance {
   add<Outcome>(
     qos: number,
     stored: Promise<Outcome> | undefined,
-    begin: (outcome: Outcome | undefined) => Ending | undefined,
+    begin: (outcome: Outcome | undefined) => Ending | 'failed' | undefined,
   ): void {
     const connection = this.#connection
     let outcome: Outcome | undefined
@@ -101,16 +104,21 @@ export class Acceptance {
   }
 
   #begin(pending: Pending): void {
-    let ending: Ending | undefined
+    let ending: Ending | 'failed' | undefined
     try {
-      ending = pending.begin()
+      if (!this.#failed) ending = pending.begin()
     } catch (error) {
-      this.#connection.fail(error)
+      this.#fail(error)
     }
-    pending.answer = ending?.answer
-    if (ending !== undefined && (isPromise(ending.routed) || isPromise(ending.emitted)))
-      void this.#wait(pending, ending)
-    else pending.isEmitted = true
+    if (ending === 'failed') this.#failed = true
+    else if (ending !== undefined) {
+      pending.answer = ending.answer
+      if (isPromise(ending.routed) || isPromise(ending.emitted)) {
+        void this.#wait(pending, ending)
+        return
+      }
+    }
+    pending.isEmitted = true
   }
 
   async #wait(pending: Pending, { routed, emitted, unsent }: Ending): Promise<void> {
@@ -126,7 +134,7 @@ export class Acceptance {
       try {
         await routed
       } catch (error) {
-        pending.answer = () => this.#connection.fail(error)
+        pending.answer = () => this.#fail(error)
       }
     } catch (error) {
       pending.answer = () => unsent?.(error)
@@ -145,7 +153,7 @@ export class Acceptance {
     try {
       answered = pending.answer?.()
     } catch (error) {
-      this.#connection.fail(error)
+      this.#fail(error)
     }
     if (!isPromise(answered)) {
       this.#remove(pending)
@@ -153,12 +161,17 @@ export class Acceptance {
     }
     this.#answering = true
     void answered
-      .catch((error: unknown) => this.#connection.fail(error))
+      .catch((error: unknown) => this.#fail(error))
       .then(() => {
         this.#answering = false
         this.#remove(pending)
         this.#advance()
       })
+  }
+
+  #fail(error: unknown): void {
+    this.#failed = true
+    this.#connection.fail(error)
   }
 
   #remove(pending: Pending): void {

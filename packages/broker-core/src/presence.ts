@@ -1,5 +1,4 @@
 import type { Engine } from './engine.ts'
-import { isPromise } from './maybe-promise.ts'
 import type { BrokerPacket } from './packet-form.ts'
 import { Publication } from './publication.ts'
 import type { Deadlined } from './deadline-wheel.ts'
@@ -38,7 +37,7 @@ export class Presence implements Deadlined {
       const deliver = (packet: BrokerPacket): void => this.#heard(packet)
       for (const kind of ['heartbeat', 'birth']) {
         const filter = `$SYS/+/${kind}`
-        this.#engine.watchNews(router.addLocal(filter, { filter, deliver }), 'addRoute')
+        this.#engine.own('ROUTE_FAILED', () => router.addLocal(filter, { filter, deliver }))
       }
     }
     this.#tell('birth', options.id)
@@ -93,16 +92,6 @@ export class Presence implements Deadlined {
       { publisher: undefined, brokerId: engine.brokerId, brokerCounter: engine.nextCounter(), now: 0 },
       { payload: Buffer.from(text), qos: 0, retain: false, properties: undefined, expiresAt: undefined },
     )
-    try {
-      const told = engine.publish(publication, undefined)
-      if (isPromise(told)) told.catch((error: unknown) => this.#failed(error))
-    } catch (error) {
-      this.#failed(error)
-    }
-  }
-
-  /** A hook did not like it. */
-  #failed(error: unknown): void {
-    this.#engine.failNews(error, 'presence')
+    engine.own('PRESENCE_FAILED', () => engine.publish(publication, undefined))
   }
 }

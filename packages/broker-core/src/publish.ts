@@ -1,8 +1,8 @@
-import type { MaybePromise, PersistenceErrorCode } from '@x/contract'
+import type { MaybePromise } from '@x/contract'
 import type { FrameReader, PublishFrame } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
 import { sendAck } from './acknowledge.ts'
-import { BrokerError, reasonCodeFrom, reasonStringOf, toError } from './broker-error.ts'
+import { BrokerError, hasCode, reasonCodeFrom, reasonStringOf, toError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
 import type { Begun, Engine } from './engine.ts'
 import { after, isPromise } from './maybe-promise.ts'
@@ -174,16 +174,15 @@ function authorized(request: Request): MaybePromise<void> {
   try {
     stored = engine.store(publication, receipt)
   } catch (error) {
-    return notStored(request, error)
+    notStored(request, error)
+    return undefined
   }
   if (!isPromise(stored) && connection.pending === undefined) return complete(request, stored)
   connection.pending ??= new Acceptance(connection)
   connection.pending.add(qos, settle(stored), outcome => {
     // What the client has published elsewhere since then would come before it ([MQTT5-4.6.0-6]).
     if (qos === 0 && connection.takenOver) return undefined
-    if (typeof outcome === 'number') return begin(request, outcome)
-    notStored(request, outcome?.error)
-    return undefined
+    return typeof outcome === 'number' ? begin(request, outcome) : notStored(request, outcome?.error)
   })
   return undefined
 }
@@ -265,7 +264,10 @@ function notSent({ connection, session, messageId, qos }: Request, error: unknow
   // Where the client has come back meanwhile, it waits for the acknowledgement there.
   const current = engine.clients.get(session.clientId)?.session
   if (qos === 2 && current?.removeReceived(messageId) === true) {
-    if (current.stored) engine.watch(engine.persistence.complete(current.handle, messageId), 'complete')
+    if (current.stored) {
+      const { client } = current.connection
+      engine.own('COMPLETE_FAILED', () => engine.persistence.complete(current.handle, messageId), client)
+    }
     if (current !== session) current.connection.fail(error)
   }
   if (!isQuotaExceeded(error) || version !== 5 || qos === 0) throw error
@@ -279,17 +281,14 @@ function acknowledge({ connection, messageId, qos }: Omit<Request, 'publication'
 }
 
 /** Not stored, so not acknowledged: the client keeps the message. A full store is something 5.0 clients can be told. */
-function notStored({ connection, session, messageId, qos }: Request, error: unknown): void {
+function notStored({ connection, session, messageId, qos }: Request, error: unknown): 'failed' | undefined {
   session.removeReceived(messageId)
-  if (isFenced(error)) {
-    connection.sessionTakenOver()
-    return
-  }
-  if (isQuotaExceeded(error) && connection.version === 5 && qos > 0) {
+  if (isFenced(error)) connection.sessionTakenOver()
+  else if (isQuotaExceeded(error) && connection.version === 5 && qos > 0) {
     refuseWith(connection, { messageId, qos }, toError(error), ReasonCode.quotaExceeded)
-    return
-  }
-  connection.fail(error)
+    return undefined
+  } else connection.fail(error)
+  return 'failed'
 }
 
 function isQuotaExceeded(error: unknown): boolean {
@@ -298,8 +297,4 @@ function isQuotaExceeded(error: unknown): boolean {
 
 function isFenced(error: unknown): boolean {
   return hasCode(error, 'FENCED')
-}
-
-function hasCode(error: unknown, code: PersistenceErrorCode): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === code
 }

@@ -17,15 +17,20 @@ export function refuseConnect(
     if (connection.version === 5) {
       const properties = { reasonString: reasonStringOf(error), ...serverReferenceOf(error) }
       sendConnack(connection, { cmd: 'connack', sessionPresent: false, reasonCode, properties })
-      Object.assign(error, { errorCode: reasonCode })
+      note(error, 'errorCode', reasonCode)
     } else if (!(error instanceof PacketError) || error.code === 'PROTOCOL_VERSION') {
       const returnCode = returnCodeFrom(error) ?? returnCodeOf(reasonCode)
-      if (error.message === '') error.message = returnCodeTexts[returnCode] ?? ''
+      if (error.message === '') note(error, 'message', returnCodeTexts[returnCode] ?? '')
       sendConnack(connection, { cmd: 'connack', sessionPresent: false, returnCode })
-      Object.assign(error, { errorCode: returnCode })
+      note(error, 'errorCode', returnCode)
     }
   }
   connection.end({ error })
+}
+
+/** A hook may have thrown an error that can't be written to. */
+function note(error: Error, name: 'errorCode' | 'message', value: unknown): void {
+  Reflect.set(error, name, value)
 }
 
 function connackCode(error: Error, fallback: number): number {

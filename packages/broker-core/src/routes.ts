@@ -1,5 +1,5 @@
 import type { Emitter, MaybePromise } from '@x/contract'
-import { isPromise } from './maybe-promise.ts'
+import { after, all, isPromise, recover } from './maybe-promise.ts'
 
 interface Route {
   count: number
@@ -46,10 +46,12 @@ export class Routes {
 
   /** A group takes turns with those of other brokers at QoS 0. What the store does not share with them is dealt out by each. */
   addGroup(filter: string, group: string): MaybePromise<void> {
-    const turns = this.#add(nameOf(group, 0))
-    if (this.#host.storeIsShared) return turns
-    const dealt = this.#add(nameOf(filter, 2))
-    return isPromise(turns) || isPromise(dealt) ? Promise.all([turns, dealt]).then(() => undefined) : undefined
+    const turns = nameOf(group, 0)
+    if (this.#host.storeIsShared) return this.#add(turns)
+    return after(
+      all([turns, nameOf(filter, 2)], name => this.#add(name)),
+      () => undefined,
+    )
   }
 
   removeGroup(filter: string, group: string): void {
@@ -113,8 +115,10 @@ export class Routes {
 
   #withdraw(name: string): void {
     this.#routes.delete(name)
-    const telling = this.#host.emitter?.removeRoute(name.slice(1), name.startsWith('0') ? 0 : 2)
-    if (isPromise(telling)) telling.catch((error: unknown) => this.#host.failed(error))
+    void recover(
+      () => this.#host.emitter?.removeRoute(name.slice(1), name.startsWith('0') ? 0 : 2),
+      error => this.#host.failed(error),
+    )
   }
 }
 

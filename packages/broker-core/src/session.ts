@@ -228,8 +228,10 @@ export class Session implements SessionOwner, Recipient {
     return true
   }
 
+  /** The store may be in the middle of opening the session for another connection, which ends this one itself when it is done. */
   fenced(): void {
-    this.connection.sessionTakenOver()
+    this.close()
+    queueMicrotask(() => this.connection.sessionTakenOver())
   }
 
   /** A shared message is being claimed for this session. */
@@ -350,7 +352,12 @@ export class Session implements SessionOwner, Recipient {
   }
 
   #acknowledge(stored: number): void {
-    this.engine.watch(this.engine.persistence.acknowledge(this.handle, stored), 'acknowledge')
+    try {
+      const acknowledged = this.engine.persistence.acknowledge(this.handle, stored)
+      this.engine.watch(acknowledged, 'ACKNOWLEDGE_FAILED', this.connection.client)
+    } catch (error) {
+      this.engine.fail(error, 'ACKNOWLEDGE_FAILED', this.connection.client)
+    }
   }
 
   /** Settles what is found out while the store is offering it: then the store must not be called. */
@@ -411,7 +418,8 @@ export class Session implements SessionOwner, Recipient {
     while (this.#behind && !this.#reading && this.#phase === 'open') {
       const asked = Math.min(pageSize, this.#inflightLimit - this.inflight - this.#claims)
       if (asked <= 0 || this.outbox.full) return
-      const page = this.engine.persistence.read(this.handle, this.#takenThrough, asked)
+      const page = this.#page(asked)
+      if (page === undefined) return
       if (!isPromise(page)) {
         if (!this.#takePage(page, asked)) return
         continue
@@ -425,16 +433,26 @@ export class Session implements SessionOwner, Recipient {
         // Without room the next acknowledgement reads on.
         if (hadRoom) this.pump()
       })
-      this.engine.watch(
-        taken.catch((error: unknown) => {
-          this.#reading = false
-          // A store that can't be reached now may be later, and nothing else need ever ask again.
-          this.engine.clock.setTimeout(() => this.#readOn(), readRetryDelay)
-          throw error
-        }),
-        'read',
-      )
+      void taken.catch((error: unknown) => {
+        this.#reading = false
+        this.#readFailed(error)
+      })
     }
+  }
+
+  #page(limit: number): MaybePromise<readonly QueueEntry[]> | undefined {
+    try {
+      return this.engine.persistence.read(this.handle, this.#takenThrough, limit)
+    } catch (error) {
+      this.#readFailed(error)
+      return undefined
+    }
+  }
+
+  /** A store that can't be reached now may be later, and nothing else need ever ask again. */
+  #readFailed(error: unknown): void {
+    this.engine.fail(error, 'QUEUE_READ_FAILED', this.connection.client)
+    this.engine.clock.setTimeout(() => this.#readOn(), readRetryDelay)
   }
 
   /** False: there was no room for all of them. */

@@ -101,15 +101,35 @@ export class SharedGroup {
       const member = this.#next(this.#publishers[0], session => session.hasRoom)
       if (member === undefined) return
       this.#readySinceClaim = false
-      const claimed = this.#engine.persistence.claim(member.handle, this.name, 1)
+      const claimed = this.#ask(member)
+      if (claimed === undefined) return
       if (isPromise(claimed)) {
         this.#claiming = true
         member.claimBegins()
-        this.#engine.watch(this.#finishClaim(member, claimed), 'claim')
+        void this.#finishClaim(member, claimed)
         return
       }
       this.#deal(member, claimed)
     }
+  }
+
+  #ask(member: Session): MaybePromise<readonly QueueEntry[]> | undefined {
+    try {
+      return this.#engine.persistence.claim(member.handle, this.name, 1)
+    } catch (error) {
+      this.#claimFailed(error)
+      return undefined
+    }
+  }
+
+  /** A store that can't be reached now may be later, and nothing else need ever ask again. */
+  #claimFailed(error: unknown): void {
+    this.#claiming = true
+    this.#engine.fail(error, 'CLAIM_FAILED')
+    this.#engine.clock.setTimeout(() => {
+      this.#claiming = false
+      this.#claim()
+    }, claimRetryDelay)
   }
 
   #deal(member: Session, claimed: readonly QueueEntry[]): void {
@@ -126,13 +146,9 @@ export class SharedGroup {
     try {
       claimed = await claim
     } catch (error) {
-      // A store that can't be reached now may be later, and nothing else need ever ask again.
-      this.#engine.clock.setTimeout(() => {
-        this.#claiming = false
-        this.#claim()
-      }, claimRetryDelay)
+      this.#claimFailed(error)
       member.claimEnds()
-      throw error
+      return
     }
     this.#claiming = false
     this.#deal(member, claimed)

@@ -1,4 +1,4 @@
-import type { Due, Will } from '@x/contract'
+import type { Due } from '@x/contract'
 import type { Deadlined } from './deadline-wheel.ts'
 import type { Engine } from './engine.ts'
 import { publishWill } from './will.ts'
@@ -25,7 +25,7 @@ export class Sweep implements Deadlined {
   checkDeadlines(now: number): number {
     if (!this.#sweeping) {
       this.#sweeping = true
-      this.#engine.watch(this.#sweep(), 'claimDue')
+      this.#engine.watch(this.#sweep(), 'SWEEP_FAILED')
     }
     return now + sweepInterval
   }
@@ -38,20 +38,11 @@ export class Sweep implements Deadlined {
         due = await persistence.claimDue(sweepBatch)
         for (const item of due) {
           if (item.kind === 'sessionExpired') counters.sessionsExpired += 1
-          else await this.#publish(item.will)
+          else void publishWill(this.#engine, item.will)
         }
       } while (due.length === sweepBatch)
     } finally {
       this.#sweeping = false
-    }
-  }
-
-  /** One that can't be published does not keep back the others. */
-  async #publish(will: Will): Promise<void> {
-    try {
-      await publishWill(this.#engine, will)
-    } catch (error) {
-      this.#engine.fail(error, 'publishWill')
     }
   }
 }

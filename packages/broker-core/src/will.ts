@@ -2,9 +2,10 @@ import type { MaybePromise, Will } from '@x/contract'
 import type { Will as PacketWill } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
 import { BrokerError } from './broker-error.ts'
+import type { Client } from './client.ts'
 import type { Connection } from './connection.ts'
 import type { Engine } from './engine.ts'
-import { after } from './maybe-promise.ts'
+import { after, recover } from './maybe-promise.ts'
 import { packetOf, republish } from './packet-form.ts'
 import { Publication } from './publication.ts'
 import { ReasonCode } from './reason-code.ts'
@@ -52,7 +53,10 @@ export function makeWill(connection: Connection, will: PacketWill, wire: Uint8Ar
   }
 }
 
-/** Publishes a will, if `authorizePublish` lets it ([MQTT5-3.1.2-8]). `connection`: whose will it is, if it is known here. */
+/** Publishes a will, if `authorizePublish` lets it ([MQTT5-3.1.2-8]). `connection`: whose will it is, if it is known here.
+ *
+ * Nobody waits for it, so nothing is thrown or rejected: what keeps it from being published is reported for that client, or as
+ * the broker's `error` where the client is not known. */
 export function publishWill(
   engine: Engine,
   will: Will,
@@ -71,32 +75,42 @@ export function publishWill(
       expiresAt: messageExpiryInterval === undefined ? undefined : now + messageExpiryInterval * 1000,
     },
   )
-  if (engine.hooks.authorizePublish === undefined) {
-    return after(engine.publish(publication, connection), () => confirm(engine, will))
-  }
-  return publishAuthorized(engine, { will, publication, now }, connection)
+  const client = connection?.client
+  const allowed = recover(
+    () => authorizedWill(engine, { publication, now }, client),
+    error => {
+      if (client === undefined) engine.fail(error, 'WILL_NOT_PUBLISHED')
+      else engine.refused(client, error)
+      confirm(engine, will)
+      return undefined
+    },
+  )
+  return after(allowed, wanted => {
+    if (wanted === undefined) return undefined
+    return recover(
+      () => after(engine.publish(wanted, connection), () => confirm(engine, will)),
+      error => engine.fail(error, 'WILL_NOT_PUBLISHED', client),
+    )
+  })
 }
 
-async function publishAuthorized(
+/** The will as `authorizePublish` lets it pass. */
+function authorizedWill(
   engine: Engine,
-  { will, publication, now }: { will: Will; publication: Publication; now: number },
-  connection: Connection | undefined,
-): Promise<void> {
+  { publication, now }: { readonly publication: Publication; readonly now: number },
+  client: Client | undefined,
+): MaybePromise<Publication | undefined> {
+  const { authorizePublish } = engine.hooks
+  if (authorizePublish === undefined) return publication
   const packet = packetOf(publication, false, now)
-  let allowed: Publication
-  try {
-    await engine.hooks.authorizePublish?.(connection?.client ?? null, packet)
-    allowed = republish(publication, packet, now)
+  return after(authorizePublish(client ?? null, packet), () => {
+    const allowed = republish(publication, packet, now)
     if (allowed !== publication) parseTopicName(allowed.topic, { maximumLevels: engine.options.maxTopicLevels })
-  } catch (error) {
-    confirm(engine, will)
-    throw error
-  }
-  await engine.publish(allowed, connection)
-  confirm(engine, will)
+    return allowed
+  })
 }
 
 /** The store need not keep it any longer. */
 function confirm(engine: Engine, will: Will): void {
-  if (!engine.closed) engine.watch(engine.persistence.confirmWill?.(will), 'confirmWill')
+  if (!engine.closed) engine.own('WILL_CONFIRM_FAILED', () => engine.persistence.confirmWill?.(will))
 }

@@ -7,6 +7,7 @@ import { eachVersion } from './support/each-version.ts'
 import { MemoryPersistence } from './support/memory-persistence.ts'
 import { property } from './support/property.ts'
 import { sessionSuite } from './support/session-suite.ts'
+import type { Broker } from '../src/index.ts'
 import { startBroker } from './support/start-broker.ts'
 import type { TestBroker } from './support/start-broker.ts'
 import type { RawClient } from './support/raw-client.ts'
@@ -347,6 +348,13 @@ test('an entry that comes while a page without it is on its way is read all the 
   expect((await second.nextPublish()).payload).toBe('two')
 })
 
+/** What comes with the event `clientError`. */
+function clientErrorsOf(broker: Broker): Error[] {
+  const errors: Error[] = []
+  broker.on('clientError', (_client, error) => errors.push(error))
+  return errors
+}
+
 for (const method of ['read', 'claim'] as const) {
   test(`a ${method} that failed is made again`, async () => {
     const store = delayed(7)
@@ -358,8 +366,11 @@ for (const method of ['read', 'claim'] as const) {
     await server.drop(first)
     await server.broker.publish({ topic: 'a', qos: 1, payload: 'one' })
     store.fail(method, new Error('out of reach'))
+    // A queue is one client's, a group nobody's in particular.
+    const errors = method === 'read' ? clientErrorsOf(server.broker) : server.errors
     const second = await server.connect({ ...lasting, cleanStart: false })
-    while (server.errors.length === 0) await new Promise(setImmediate)
+    while (errors.length === 0) await new Promise(setImmediate)
+    expect(errors).toMatchObject([{ code: method === 'read' ? 'QUEUE_READ_FAILED' : 'CLAIM_FAILED' }])
     store.fail(method, undefined)
     await second.expectNothing()
     clock.advance(1000)

@@ -210,15 +210,16 @@ test('a listener that is added late sees what comes from then on, also of messag
   expect(seen).toEqual(['during'])
 })
 
-test('a listener that throws does not keep the broker from going on', async () => {
+test('a listener that throws keeps neither the client nor the broker from going on', async () => {
   const server = await startBroker()
   server.broker.on('ping', () => {
     throw new Error('listener')
   })
   const bystander = await server.connect({ clientId: 'b' })
   const client = await server.connect({ clientId: 'c' })
-  client.send(pingreq)
-  await client.closed()
+  await client.ping()
+  await client.ping()
+  expect(server.errors.splice(0)).toMatchObject(Array.from({ length: 2 }, () => ({ code: 'LISTENER_FAILED' })))
   await bystander.subscribe('a')
   await server.broker.publish({ topic: 'a' })
   await bystander.nextPublish()

@@ -17,7 +17,11 @@ function context(highWaterMark = 1_048_576): OutboxContext {
 
 function outboxOn(stream: Duplex, shared: OutboxContext): { outbox: Outbox; events: string[] } {
   const events: string[] = []
-  const owner = { outboxFull: () => events.push('full'), outboxDrained: () => events.push('drained') }
+  const owner = {
+    outboxFull: () => events.push('full'),
+    outboxFailed: () => undefined,
+    outboxDrained: () => events.push('drained'),
+  }
   const outbox = new Outbox(stream, shared, owner)
   stream.on('drain', () => outbox.drained())
   return { outbox, events }

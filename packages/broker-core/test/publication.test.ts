@@ -51,7 +51,11 @@ async function written(
     counters: createCounters(),
     highWaterMark: 1_000_000,
   }
-  const outbox = new Outbox(stream, shared, { outboxFull: () => undefined, outboxDrained: () => undefined })
+  const outbox = new Outbox(stream, shared, {
+    outboxFull: () => undefined,
+    outboxFailed: () => undefined,
+    outboxDrained: () => undefined,
+  })
   const done = publication.writeTo({ outbox, version, maximumPacketSize }, { ...plain, ...envelope }, now)
   await new Promise(setImmediate)
   await new Promise(setImmediate)

@@ -47,10 +47,13 @@ test('the README lists exactly the options that there are', () => {
   expect(sorted(readmeTable('name', 'unit').map(([name]) => name))).toEqual(sorted(Object.keys(limits)))
 })
 
-test('ERRORS.md lists exactly the error codes that are thrown', () => {
-  const sources = readdirSync(new URL('../src', import.meta.url)).map(name => fileText(`src/${name}`))
-  const thrown = sources.flatMap(source => [...source.matchAll(/BrokerError\(\s*'([A-Z_]+)'/g)].map(([, code]) => code))
-  expect(sorted(readmeTable('code', 'when', 'ERRORS.md').map(([code]) => code))).toEqual(sorted(thrown))
+test('ERRORS.md lists exactly the error codes that there are, and each is used', () => {
+  const [, union = ''] = /type BrokerErrorCode =([^]*?)\n\n/.exec(fileText('src/broker-error.ts')) ?? []
+  const codes = [...union.matchAll(/'([A-Z_]+)'/g)].map(([, code]) => code)
+  expect(sorted(readmeTable('code', 'when', 'ERRORS.md').map(([code]) => code))).toEqual(sorted(codes))
+  const sources = readdirSync(new URL('../src', import.meta.url)).filter(name => name !== 'broker-error.ts')
+  const texts = sources.map(name => fileText(`src/${name}`)).join('\n')
+  expect(codes.filter(code => !texts.includes(`'${code}'`) && !texts.includes(`${code}:`))).toEqual([])
 })
 
 test('the README shows what each hook may answer', () => {
@@ -66,10 +69,15 @@ test('the README shows what each hook may answer', () => {
   expect(readmeTable('hook', 'permits')).toEqual(rows)
 })
 
+/** Not one of Node's own. */
+function isOfBroker(event: string | undefined): boolean {
+  return event !== 'newListener' && event !== 'removeListener'
+}
+
 test('the README names every hook and event', () => {
   const readme = fileText('README.md')
   const hooks = [...fileText('src/hooks.ts').matchAll(/^ {2}(\w+)\?: \w+Hook \| null$/gm)].map(([, name]) => name)
-  const events = [...fileText('src/broker.ts').matchAll(/emit\('(\w+)'/g)].map(([, name]) => name)
+  const events = [...fileText('src/events.ts').matchAll(/^ {2}(\w+): \[/gm)].map(([, name]) => name).filter(isOfBroker)
   expect(hooks.length).toBeGreaterThan(5)
   for (const name of [...hooks, ...events]) expect(readme).toContain(`\`${name}\``)
   expect(readme.split('\n').length).toBeLessThanOrEqual(121)

@@ -52,8 +52,7 @@ export class Broker extends CoreBroker {
     const redisFailed = (error: Error): void => trouble.report?.(error)
     const { persistence, emitter } = partsOf({ persistence: store, mq: given, redis, redisFailed })
     super({ ...rest, persistence, ...(emitter !== undefined && { emitter }) })
-    // Redis comes back by itself: where nobody listens, losing it must not end the process.
-    trouble.report = error => void (this.listenerCount('error') > 0 && this.reportError(error))
+    trouble.report = error => this.reportError(error)
     this.#logger = logger
     if (logger !== undefined) logEvents(this, logger)
   }
@@ -125,12 +124,7 @@ export class Broker extends CoreBroker {
   override close(done?: (error?: Error) => void): Promise<void> | void {
     for (const listener of this.#listeners) listener.close()
     this.#listeners.clear()
-    const closed = super.close()
-    if (done === undefined) return closed
-    closed.then(
-      () => done(),
-      (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
-    )
+    return done === undefined ? super.close() : super.close(done)
   }
 }
 

@@ -194,9 +194,10 @@ test('authorizePublish: is asked about wills, and may refuse or change them', as
       packet.payload = Buffer.from('changed')
     },
   })
+  const errors: unknown[] = []
+  server.broker.on('clientError', (client, error) => errors.push([client.id, error.message]))
   const watcher = await server.connect({ clientId: 'watcher' })
   await watcher.subscribe('w')
-  server.errors.length = 0
   for (const payload of ['no', 'yes']) {
     await server.drop(await server.connect({ version: 4, clientId: payload, will: { topic: 'w', payload } }))
   }
@@ -206,7 +207,7 @@ test('authorizePublish: is asked about wills, and may refuse or change them', as
     ['no', 'w'],
     ['yes', 'w'],
   ])
-  expect(server.errors.splice(0)).toMatchObject([{ message: expect.stringContaining('no') }])
+  expect(errors).toContainEqual(['no', 'no'])
 })
 
 test('authorizeSubscribe: may change a subscription, or negate one and keep the others, offline too', async () => {
