@@ -31,6 +31,7 @@ import { ReasonCode, codeFor } from './reason-code.ts'
 import { refuseConnect } from './refuse-connect.ts'
 import type { Session } from './session.ts'
 import type { TopicAliases } from './topic-aliases.ts'
+import type { Yielding } from './turn.ts'
 
 /** - `awaitingConnect`: nothing but CONNECT may come
  * - `connecting`: CONNECT is being answered; reading rests
@@ -56,7 +57,7 @@ const noPacket: Buffer = Buffer.alloc(0)
 
 /** One client's byte stream, from its first byte to its last: cuts it into packets, has each take effect in order, and
  * watches over its deadlines. What the packets mean is in the files named after them. */
-export class Connection implements OutboxOwner, Deadlined {
+export class Connection implements OutboxOwner, Deadlined, Yielding {
   readonly engine: Engine
   readonly stream: Duplex
   readonly client: Client
@@ -87,6 +88,8 @@ export class Connection implements OutboxOwner, Deadlined {
   /** Bits of {@link Hold}. */
   #holds = 0
   #processing = false
+  /** Number of the turn in which packets of it were last acted on. */
+  #turn = -1
   /** {@link pauseIfHeld} is on its way. */
   #pausing = false
   /** Undefined until more piles up for this client than it takes. */
@@ -175,16 +178,26 @@ export class Connection implements OutboxOwner, Deadlined {
   #process(): void {
     this.#processing = true
     const { engine } = this
+    const { turn } = engine
+    const reader = this.#reader
+    if (this.#turn !== turn.number) {
+      this.#turn = turn.number
+      turn.enter()
+    }
     try {
       do {
-        while (this.#holds === 0 && this.#isOpen() && this.#reader.next()) {
+        while (this.#holds === 0 && this.#isOpen() && reader.next()) {
           engine.counters.packetsReceived += 1
-          const step = this.phase === 'connected' ? receivePacket(this, this.#reader) : this.#receiveFirst()
+          turn.credit -= 1 + ((reader.frameEnd - reader.frameStart) >> 9)
+          const step = this.phase === 'connected' ? receivePacket(this, reader) : this.#receiveFirst()
           if (isPromise(step)) this.#waitFor(step)
+          if (turn.credit <= 0 && turn.isOver()) this.#giveWay()
         }
         engine.run.flush()
+        // What that cost is for this connection to pay, not for the next one.
+        if (turn.credit <= 0 && this.#holds === 0 && turn.isOver()) this.#giveWay()
         // That may have made room for what this connection was to wait for.
-      } while (this.#holds === 0 && this.#isOpen() && !this.#reader.isDrained)
+      } while (this.#holds === 0 && this.#isOpen() && !reader.isDrained)
     } catch (error) {
       engine.run.flush()
       this.fail(error)
@@ -192,6 +205,17 @@ export class Connection implements OutboxOwner, Deadlined {
     this.#processing = false
     // Held and released meanwhile, or held until now.
     if (this.#holds === 0 && this.phase !== 'closed' && this.stream.isPaused()) this.stream.resume()
+  }
+
+  #giveWay(): void {
+    if (!this.#isOpen()) return
+    this.hold(Hold.turn)
+    this.engine.turn.giveWay(this)
+  }
+
+  goOn(): boolean {
+    this.release(Hold.turn)
+    return (this.#holds & Hold.turn) !== 0
   }
 
   #receiveFirst(): MaybePromise<void> {

@@ -20,6 +20,7 @@ import type { Connection } from './connection.ts'
 import { createCounters } from './counters.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
 import { deliver } from './delivery.ts'
+import { FlushQueue } from './flush-queue.ts'
 import { HookCalls } from './hook-call.ts'
 import type { NormalisedHooks } from './hooks.ts'
 import type { Client } from './client.ts'
@@ -29,7 +30,6 @@ import type { FaultReport, ProgramFaults } from './program-faults.ts'
 import { stepError } from './step-error.ts'
 import type { StepCode } from './step-error.ts'
 import type { CheckedOptions } from './options.ts'
-import { FlushQueue } from './outbox.ts'
 import type { OutboxContext } from './outbox.ts'
 import { packetOf } from './packet-form.ts'
 import { Presence } from './presence.ts'
@@ -40,6 +40,7 @@ import { Routes } from './routes.ts'
 import type { Plan } from './router.ts'
 import { SharedGroup } from './shared-group.ts'
 import { Sweep } from './sweep.ts'
+import { Turn } from './turn.ts'
 import { UnfinishedPublishes } from './unfinished-publishes.ts'
 
 const packetIdentifiers = 65_535
@@ -85,6 +86,7 @@ export class Engine implements PersistenceHost {
   readonly hookCalls: HookCalls
   readonly faults: ProgramFaults
   readonly #reportFault: FaultReport = (code, what, thrown) => this.faults.add(code, what, thrown)
+  readonly turn: Turn
 
   // Scratch: used by one connection at a time, and never across an asynchronous step.
   readonly publishFrame: PublishFrame = new PublishFrame()
@@ -127,6 +129,7 @@ export class Engine implements PersistenceHost {
       counters: this.counters,
       highWaterMark: options.outboxHighWaterMark,
     }
+    this.turn = new Turn(this.slices, this.outboxContext.flushQueue)
     const levels = { maximumLevels: options.maxTopicLevels }
     this.interner = new TopicInterner({ check: topic => void parseTopicName(topic, levels) })
     this.routes = new Routes({
@@ -381,8 +384,11 @@ export class Engine implements PersistenceHost {
 
   #route(plan: Plan, publication: Publication, from: Connection | undefined, failed: FaultReport): MaybePromise<void> {
     if (isExpired(publication, this.wheel.now)) return undefined
+    const { flushQueue } = this.outboxContext
+    flushQueue.beginFanOut(plan.targets.length)
     deliver(plan, publication, from)
-    this.outboxContext.flushQueue.spend(publication.size * plan.targets.length)
+    flushQueue.endFanOut(publication.size * plan.targets.length)
+    this.turn.credit -= plan.targets.length
     return plan.locals.length === 0 ? undefined : this.locals.deliver(plan.locals, publication, failed)
   }
 

@@ -12,4 +12,6 @@ export const Hold = {
   opening: 16,
   /** The client does not take what it is sent. */
   outbox: 32,
+  /** It had its share of this turn of the event loop. */
+  turn: 64,
 } as const

@@ -3,43 +3,8 @@ import type { Duplex } from 'node:stream'
 import type { Counters } from '@x/contract'
 import type { BufferPool } from './buffer-pool.ts'
 import { copyBytes } from './copy-bytes.ts'
-
-/** Bytes that a turn may put into all outboxes together before they are flushed without waiting for its end. A socket is
- * read up to 32 times in a turn: what 1000 receivers get of that is 2 GB, which passes through main memory several times.
- * In steps of 16 MiB fanout-1000 was 2.4 times as fast, and took 0.2 instead of 0.9 GB (4 MiB: 1.7 times). */
-export const turnBudget = 16_777_216
-
-/** Flushes every outbox that was written to in a turn of the event loop, once, at the end of the turn; earlier only when the
- * turn has produced more than {@link turnBudget}. */
-export class FlushQueue {
-  #dirty: Outbox[] = []
-  #scheduled = false
-  #spent = 0
-  readonly #endTurn = (): void => {
-    this.#scheduled = false
-    this.#flushAll()
-  }
-
-  add(outbox: Outbox): void {
-    this.#dirty.push(outbox)
-    if (this.#scheduled) return
-    this.#scheduled = true
-    setImmediate(this.#endTurn)
-  }
-
-  /** Counts what was put into outboxes. */
-  spend(bytes: number): void {
-    this.#spent += bytes
-    if (this.#spent >= turnBudget) this.#flushAll()
-  }
-
-  #flushAll(): void {
-    this.#spent = 0
-    const dirty = this.#dirty
-    this.#dirty = []
-    for (const outbox of dirty) outbox.flushSafely()
-  }
-}
+import { Urgency } from './flush-queue.ts'
+import type { FlushQueue } from './flush-queue.ts'
 
 /** What all outboxes of a broker share. */
 export interface OutboxContext {
@@ -76,8 +41,8 @@ export class Outbox {
   #runSource: Buffer | undefined
   #runStart = 0
   #runEnd = 0
-  /** In the flush queue. */
-  #dirty = false
+  /** One of {@link Urgency}: how it stands in the flush queue. */
+  #dirty: number = Urgency.none
   /** The stream asked to wait for its 'drain'. */
   #blocked = false
   /** What was to be flushed meanwhile, a buffer for each turn; undefined when there is none. */
@@ -116,7 +81,7 @@ export class Outbox {
     this.#runSource = source
     this.#runStart = start
     this.#runEnd = end
-    if (!this.#dirty) this.#markDirty()
+    if (this.#dirty < this.#context.flushQueue.urgency) this.#markDirty()
   }
 
   /** Makes room for `size` bytes in `buffer` and answers where they begin; the caller writes all of them. */
@@ -125,7 +90,7 @@ export class Outbox {
     const start = this.#ownLength
     if (this.#own === undefined || start + size > this.#own.length) this.#grow(start + size)
     this.#ownLength = start + size
-    if (!this.#dirty) this.#markDirty()
+    if (this.#dirty < this.#context.flushQueue.urgency) this.#markDirty()
     return start
   }
 
@@ -151,7 +116,7 @@ export class Outbox {
 
   /** One write with everything there is, unless the stream is still busy with the last one. */
   flush(): void {
-    this.#dirty = false
+    this.#dirty = Urgency.none
     if (this.#closed) return
     const own = this.#own
     if (this.#ownLength > 0 && this.#runSource !== undefined) this.#settleRun()
@@ -203,8 +168,9 @@ export class Outbox {
   }
 
   #markDirty(): void {
-    this.#dirty = true
-    this.#context.flushQueue.add(this)
+    const { flushQueue } = this.#context
+    this.#dirty = flushQueue.urgency
+    flushQueue.add(this)
   }
 
   #takeBytes(): Buffer | undefined {

@@ -2,7 +2,7 @@ import { FrameReader, PublishFrame, publishSize, writePublish } from '@x/packet'
 import type { OutgoingPublish, ProtocolVersion } from '@x/packet'
 import type { Connection } from './connection.ts'
 import type { Engine } from './engine.ts'
-import { turnBudget } from './outbox.ts'
+import { flushBytes } from './flush-queue.ts'
 import { Publication } from './publication.ts'
 import type { Plan } from './router.ts'
 import type { Session } from './session.ts'
@@ -27,7 +27,7 @@ export class PublishRun {
   #topicStart = 0
   #topicEnd = 0
   #count = 0
-  /** Offset in the source that the run must not reach, so that a turn's work comes in steps of `turnBudget`. */
+  /** Offset in the source that the run must not reach, so that a turn's work comes in steps of `flushBytes`. */
   #limit = 0
 
   constructor(engine: Engine) {
@@ -58,7 +58,7 @@ export class PublishRun {
     this.#topicStart = frame.topicStart
     this.#topicEnd = frame.topicEnd
     this.#count = 1
-    this.#limit = frame.frameStart + Math.max(smallestStep, turnBudget / (plan.targets.length + 1))
+    this.#limit = frame.frameStart + Math.max(smallestStep, flushBytes / (plan.targets.length + 1))
   }
 
   /** Delivers what there is. Must happen before anything else of the connection is acted on, and before the chunk ends. */
@@ -76,7 +76,9 @@ export class PublishRun {
     this.#connection = undefined
     this.#plan = undefined
 
-    const { counters } = this.#engine
+    const { counters, outboxContext } = this.#engine
+    const { flushQueue } = outboxContext
+    flushQueue.beginFanOut(plan.targets.length)
     const lane = connection.version === 5 ? 5 : 3
     let translated: Buffer | undefined
     for (const { session } of plan.targets) {
@@ -97,7 +99,8 @@ export class PublishRun {
       }
       counters.publishesSent += count
     }
-    this.#engine.outboxContext.flushQueue.spend((end - start) * plan.targets.length)
+    flushQueue.endFanOut((end - start) * plan.targets.length)
+    this.#engine.turn.credit -= plan.targets.length
   }
 
   /** For a client whose packets each have to be looked at. */

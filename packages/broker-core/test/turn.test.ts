@@ -1,0 +1,215 @@
+import { Duplex } from 'node:stream'
+import { expect, onTestFinished, test } from 'vitest'
+import type { BrokerOptions } from '../src/index.ts'
+import { HeldStream } from './support/held-stream.ts'
+import { startBroker } from './support/start-broker.ts'
+import type { TestBroker } from './support/start-broker.ts'
+import { bytes, connect, pingreq, puback, publish, subscribe, u16, unsubscribe } from './support/wire.ts'
+import type { Version } from './support/wire.ts'
+
+/** What keeps everybody waiting longer than this, in ms, is too much at a time. */
+const longestTurn = 50
+
+/** Packets in a chunk, and of those that cost less than a microsecond. */
+const count = 60_000
+const cheap = 600_000
+
+/** A client that takes whatever it is sent. */
+class Flood extends Duplex {
+  readonly received: Buffer[] = []
+
+  constructor() {
+    super()
+    onTestFinished(() => {
+      this.destroy()
+    })
+  }
+
+  override _read(): void {
+    // `push` decides.
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.received.push(Buffer.from(chunk))
+    done()
+  }
+}
+
+function repeated(make: (index: number) => Buffer): Buffer {
+  return Buffer.concat(Array.from({ length: count }, (_, index) => make(index)))
+}
+
+function filled(packet: Buffer): Buffer {
+  return Buffer.alloc(cheap * packet.length, packet)
+}
+
+/** Chunks of small packets. */
+const floods: Readonly<Record<string, (version: Version) => Buffer>> = {
+  PINGREQ: () => filled(pingreq),
+  'PUBLISH of QoS 0, each to another topic': version =>
+    repeated(index => publish({ version, topic: `t/${index}`, payload: '' })),
+  'PUBLISH of QoS 1': version =>
+    repeated(index => publish({ version, topic: 'a', qos: 1, id: (index % 500) + 1, payload: '' })),
+  'PUBACK of nothing': () => filled(puback(9)),
+  'UNSUBSCRIBE of nothing': version =>
+    repeated(index => unsubscribe({ version, id: (index % 60_000) + 1, filters: [`u/${index}`] })),
+  'SUBSCRIBE to the same': version =>
+    repeated(index => subscribe({ version, id: (index % 60_000) + 1, filters: [['s', 0]] })),
+}
+
+const asynchronous: Partial<BrokerOptions> = { authorizePublish: async () => undefined }
+
+async function turns(number: number): Promise<void> {
+  for (let turn = 0; turn < number; turn += 1) await new Promise(setImmediate)
+}
+
+async function connected<Stream extends Duplex>(
+  server: TestBroker,
+  stream: Stream,
+  fields: { clientId: string; version: Version },
+): Promise<Stream> {
+  server.broker.handle(stream)
+  stream.push(connect(fields))
+  await turns(5)
+  return stream
+}
+
+interface Watch {
+  /** ms of the longest turn until everything was acted on. */
+  readonly longest: number
+  /** Packets of the flood that had not been acted on when the other client had its first answer. */
+  readonly leftAtFirstAnswer: number
+}
+
+/** Puts the bytes in as one chunk, pings with another client, and waits until all packets have been acted on. */
+async function watchFlood(server: TestBroker, flood: Duplex, chunk: Buffer, number = count): Promise<Watch> {
+  const other = new HeldStream()
+  other.flowing = true
+  await connected(server, other, { clientId: 'other', version: 4 })
+  other.frames()
+  const { counters } = server.broker
+  const begin = counters.packetsReceived
+  flood.push(chunk)
+  other.push(pingreq)
+  let longest = 0
+  let leftAtFirstAnswer = -1
+  let before = performance.now()
+  let left = Infinity
+  while (left > 0) {
+    await new Promise(setImmediate)
+    const now = performance.now()
+    longest = Math.max(longest, now - before)
+    before = now
+    left = begin + number + 1 - counters.packetsReceived
+    if (leftAtFirstAnswer < 0 && other.frames().length > 0) leftAtFirstAnswer = left
+  }
+  return { longest, leftAtFirstAnswer }
+}
+
+/** The shortest of a few, since other processes may take their time out of one. */
+async function shortest(measure: () => Promise<number>): Promise<number> {
+  let best = Infinity
+  for (let attempt = 0; attempt < 4 && best > longestTurn; attempt += 1) best = Math.min(best, await measure())
+  return best
+}
+
+for (const version of [3, 4, 5] as const) {
+  for (const [name, make] of Object.entries(floods)) {
+    for (const [way, options] of Object.entries({ 'no hooks': {}, 'an asynchronous hook': asynchronous })) {
+      if (way !== 'no hooks' && (version === 3 || !name.startsWith('PUBLISH'))) continue
+      const number = name === 'PINGREQ' || name.startsWith('PUBACK') ? cheap : count
+      test(`MQTT ${version}, ${way}: ${number} × ${name} in one chunk keep nobody waiting`, async () => {
+        const server = await startBroker({ ...options, maxClientsIdLength: 100 })
+        const chunk = make(version)
+        const longest = await shortest(async () => {
+          const flood = await connected(server, new Flood(), { clientId: 'flood', version })
+          const watch = await watchFlood(server, flood, chunk, number)
+          expect(watch.leftAtFirstAnswer).toBeGreaterThan(0)
+          return watch.longest
+        })
+        expect(longest).toBeLessThan(longestTurn)
+      })
+    }
+  }
+}
+
+test('a connection that gives way keeps the order of its packets and answers, whatever the others do', async () => {
+  const server = await startBroker()
+  const receiver = await server.connect({ clientId: 'r' })
+  await receiver.subscribe(['#', 1])
+  const publishers = await Promise.all(
+    Array.from({ length: 3 }, (_, index) =>
+      connected(server, new Flood(), { clientId: `p${index}`, version: 4 }).then(stream => ({ stream, index })),
+    ),
+  )
+  const sent = 10_000
+  const seen = publishers.map((): number[] => [])
+  const receiving = (async () => {
+    for (let left = publishers.length * sent; left > 0; left -= 1) {
+      const { topic, payload, id } = await receiver.nextPublish()
+      seen[Number(topic)]?.push(Number(payload))
+      receiver.send(puback(id))
+    }
+  })()
+  for (const { stream, index } of publishers) {
+    const chunk = Array.from({ length: sent }, (_, number) =>
+      publish({ version: 4, topic: String(index), qos: 1, id: number + 1, payload: String(number) }),
+    )
+    stream.received.length = 0
+    stream.push(Buffer.concat(chunk))
+  }
+  await receiving
+  const inOrder = Array.from({ length: sent }, (_, number) => number)
+  for (const numbers of seen) expect(numbers).toEqual(inOrder)
+  const acknowledgements = Buffer.concat(inOrder.map(number => bytes(0x40, 2, u16(number + 1))))
+  for (const { stream } of publishers) expect(Buffer.concat(stream.received).equals(acknowledgements)).toBe(true)
+})
+
+test('what one message has to say to thousands does not delay an answer to somebody else', async () => {
+  const server = await startBroker()
+  /** A client whose socket takes its time for each write, as the operating system does. */
+  class Busy extends Flood {
+    override _write(chunk: Buffer, encoding: BufferEncoding, done: () => void): void {
+      const until = performance.now() + 0.02
+      while (performance.now() < until);
+      super._write(chunk, encoding, done)
+    }
+  }
+  for (let index = 0; index < 4000; index += 1) {
+    const stream = new Busy()
+    server.broker.handle(stream)
+    stream.push(
+      Buffer.concat([connect({ clientId: `r${index}`, version: 4 }), subscribe({ version: 4, filters: [['a', 0]] })]),
+    )
+  }
+  await turns(20)
+  const longest = await shortest(async () => {
+    const flood = await connected(server, new Flood(), { clientId: 'flood', version: 4 })
+    const message = publish({ version: 4, topic: 'a', payload: 'x'.repeat(100) })
+    const watch = await watchFlood(
+      server,
+      flood,
+      Buffer.concat([
+        ...Array.from({ length: 1000 }, () => message),
+        ...Array.from({ length: count - 1000 }, () => pingreq),
+      ]),
+    )
+    expect(watch.leftAtFirstAnswer).toBeGreaterThan(0)
+    return watch.longest
+  })
+  expect(longest).toBeLessThan(longestTurn)
+})
+
+test('a connection that ends while it gives way leaves nothing behind', async () => {
+  const server = await startBroker()
+  const flood = await connected(server, new Flood(), { clientId: 'flood', version: 4 })
+  flood.push(repeated(index => publish({ version: 4, topic: `t/${index}`, payload: '' })))
+  await turns(2)
+  flood.destroy()
+  await server.gone('flood')
+  const { packetsReceived } = server.broker.counters
+  expect(packetsReceived).toBeLessThan(count)
+  await turns(5)
+  expect(server.broker.counters.packetsReceived).toBe(packetsReceived)
+  expect(server.broker.connectedClients).toBe(0)
+})
