@@ -4,6 +4,7 @@ import { BrokerError, toError } from './broker-error.ts'
 import type { BrokerErrorCode } from './broker-error.ts'
 import type { DoneCallback } from './client.ts'
 import { isPromise } from './maybe-promise.ts'
+import { printable } from './printable.ts'
 import { ReasonCode } from './reason-code.ts'
 
 /** Characters of a warning. */
@@ -80,7 +81,7 @@ export class ProgramFaults {
     const code = 'code' in error ? String(error.code) : error.name
     if (this.#warned.has(code)) return
     this.#warned.add(code)
-    process.emitWarning(printable(error.message), {
+    process.emitWarning(printable(error.message, longestWarning), {
       type: 'BrokerWarning',
       code,
       detail: "Further ones with this code are not shown. Listen to the broker's event 'error' for all of them.",
@@ -102,11 +103,4 @@ export function programFault(code: ProgramFaultCode, what: string, thrown: unkno
     reasonCode: ReasonCode.implementationSpecificError,
     cause,
   })
-}
-
-/** What comes from the wire must not steer a terminal. */
-function printable(text: string): string {
-  return text
-    .slice(0, longestWarning)
-    .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, character => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
 }

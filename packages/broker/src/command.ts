@@ -2,10 +2,11 @@
 import { readFileSync } from 'node:fs'
 import { pino } from 'pino'
 import type { Logger } from 'pino'
-import pretty from 'pino-pretty'
+import { prettyFactory } from 'pino-pretty'
 import { sysTopics } from '@x/sys-topics'
 import { parseCommandLine, usage } from './command/command-line.ts'
 import type { Command, LogLevel } from './command/command-line.ts'
+import { LogOutput } from './command/log-output.ts'
 import { readTlsFiles } from './command/tls-files.ts'
 import type { TlsFiles } from './command/tls-files.ts'
 import { createBroker } from './create-broker.ts'
@@ -31,8 +32,8 @@ switch (command.kind) {
 }
 
 async function run(wanted: Extract<Command, { kind: 'run' }>): Promise<void> {
-  const { listeners, tls, trustedProxies, redis, redisDurability, logLevel, sysInterval } = wanted
-  const logger = createLogger(logLevel)
+  const { listeners, tls, trustedProxies, redis, redisDurability, logLevel, logBuffer, sysInterval } = wanted
+  const logger = createLogger(logLevel, logBuffer)
   const plugins = sysInterval === 0 ? [] : [sysTopics({ interval: sysInterval * 1000 })]
   const made = brokerOf({
     logger,
@@ -96,10 +97,15 @@ function brokerOf(options: BrokerOptions): Broker | undefined {
   }
 }
 
-/** Written synchronously: what a dying process had to say must not be lost. */
-function createLogger(level: LogLevel): Logger {
-  if (!process.stdout.isTTY) return pino({ level, base: null }, pino.destination({ dest: 1, sync: true }))
-  return pino({ level, base: null }, pretty({ sync: true, translateTime: 'SYS:HH:MM:ss.l' }))
+function createLogger(level: LogLevel, buffer: number): Logger {
+  const output = new LogOutput(buffer, dropped => {
+    logger.warn({ dropped }, `${dropped} line(s) of the log were dropped: the output took none`)
+  })
+  const format = process.stdout.isTTY
+    ? prettyFactory({ colorize: true, translateTime: 'SYS:HH:MM:ss.l' })
+    : (line: string): string => line
+  const logger = pino({ level, base: null }, { write: line => output.write(format(line)) })
+  return logger
 }
 
 function readVersion(): string {

@@ -6,7 +6,8 @@ import type { ListenOptions } from './listener/listen-options.ts'
 import { Listener } from './listener/listener.ts'
 import type { ListenerHost } from './listener/listener.ts'
 import type { TlsOptions } from './listener/tls-layer.ts'
-import { logEvents } from './log-events.ts'
+import { GuardedLogger } from './log/guarded-logger.ts'
+import { logEvents } from './log/log-events.ts'
 import { partsOf } from './parts.ts'
 import type { EmitterOption, PersistenceOption, RedisOption } from './parts.ts'
 
@@ -53,8 +54,8 @@ export class Broker extends CoreBroker {
     const { persistence, emitter } = partsOf({ persistence: store, mq: given, redis, redisFailed })
     super({ ...rest, persistence, ...(emitter !== undefined && { emitter }) })
     trouble.report = error => this.reportError(error)
-    this.#logger = logger
-    if (logger !== undefined) logEvents(this, logger)
+    this.#logger = logger && new GuardedLogger(logger)
+    if (this.#logger !== undefined) logEvents(this, this.#logger)
   }
 
   /** A broker whose store is open, or the error that it could not be opened. */

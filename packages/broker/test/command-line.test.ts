@@ -10,6 +10,7 @@ const defaults = {
   redis: undefined,
   redisDurability: 'redis',
   logLevel: 'info',
+  logBuffer: 1_048_576,
   sysInterval: 10,
 }
 const files = {

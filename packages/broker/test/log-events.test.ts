@@ -1,18 +1,21 @@
 import { connect } from 'node:net'
 import { connectAsync } from 'mqtt'
+import { ManualClock } from '@x/contract/testing'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createBroker } from '../src/index.ts'
 import type { Broker } from '../src/index.ts'
 import { CollectingLogger } from './collecting-logger.ts'
 
 let logger: CollectingLogger
+let clock: ManualClock
 let broker: Broker
 let url: string
 let port: number
 
 beforeEach(async () => {
   logger = new CollectingLogger()
-  broker = createBroker({ logger, maximumQueuedMessages: 1 })
+  clock = new ManualClock()
+  broker = createBroker({ logger, clock, maximumQueuedMessages: 1 })
   const address = await broker.listen({ port: 0, host: '127.0.0.1' })
   url = address.url
   port = address.port ?? 0
@@ -99,4 +102,98 @@ test('logs an error of the broker itself instead of ending the process', async (
   const error = new Error('disk full')
   broker.reportError(error)
   expect(await logger.entry(/disk full/)).toEqual({ level: 'error', fields: { err: error }, text: 'disk full' })
+})
+
+/** MQTT 3.1.1, clean session, keep alive 60 s. */
+function connectPacket(clientId: string): Buffer {
+  const id = Buffer.from(clientId)
+  const body = Buffer.concat([
+    Buffer.from([0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, 0, 60, id.length >> 8, id.length & 0xff]),
+    id,
+  ])
+  const length: number[] = []
+  for (let left = body.length; left > 0 || length.length === 0; left >>= 7) {
+    length.push(left > 0x7f ? (left & 0x7f) | 0x80 : left)
+  }
+  return Buffer.concat([Buffer.from([0x10, ...length]), body])
+}
+
+/** What could steer a terminal, end a line or turn its direction. */
+// oxlint-disable-next-line no-control-regex -- these are looked for
+const raw = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/u
+
+function texts(): string {
+  return logger.entries.flatMap(({ fields, text }) => [text, ...Object.values(fields).map(String)]).join('')
+}
+
+test.each([
+  ['newline', 'a\nclient b connected', 'a\\u{a}client b connected'],
+  ['escape', 'a\u001B[2J', 'a\\u{1b}[2J'],
+  ['C1 control', 'a\u009B2J', 'a\\u{9b}2J'],
+  ['direction marks', 'a\u202Eb\u2066c\u2069', 'a\\u{202e}b\\u{2066}c\\u{2069}'],
+  ['byte order mark', '\uFEFFa', '\\u{feff}a'],
+  ['line separator', 'a\u2028b', 'a\\u{2028}b'],
+])('an identifier with %s is printable in each line', async (_what, clientId, shown) => {
+  const socket = connect(port, '127.0.0.1')
+  socket.write(connectPacket(clientId))
+  expect((await logger.entry(/connected$/)).text).toBe(`client ${shown} connected`)
+  socket.end(Buffer.from([0x36, 0])) // PUBLISH with QoS 3
+  await logger.entry(/disconnected$/)
+  broker.reportError(new Error(`queue of ${clientId}`, { cause: new Error(clientId) }))
+  const { fields, text } = await logger.entry(/^queue of/)
+  expect(text).toBe(`queue of ${shown}`)
+  const { err } = fields as { err: Error & { cause: Error } }
+  for (const line of [...(err.stack ?? '').split('\n'), err.message, err.cause.message]) expect(line).not.toMatch(raw)
+  expect(texts().replaceAll('\n    at ', '')).not.toMatch(raw)
+})
+
+test('a topic in the sentence of an error is printable and cut', async () => {
+  broker.authorizePublish = (_client, { topic }) => {
+    throw new Error(`no right to ${topic}`)
+  }
+  const client = await connectAsync(url, { clientId: 'c', protocolVersion: 5 })
+  await client.publishAsync(`\u0085${'t'.repeat(5000)}`, 'x')
+  const { text } = await logger.entry(/^client c: no right/)
+  expect(text).toMatch(/^client c: no right to \\u\{85\}t{400}/)
+  expect(text).toContain('… (5013 characters)')
+  expect(text.length).toBeLessThan(600)
+  await client.endAsync()
+})
+
+test('an identifier is cut to 64 characters', async () => {
+  const socket = connect(port, '127.0.0.1')
+  socket.write(connectPacket('x'.repeat(60_000)))
+  const { fields, text } = await logger.entry(/connected$/)
+  expect(text).toBe(`client ${'x'.repeat(64)}… (60000 characters) connected`)
+  expect(fields).toMatchObject({ client: `${'x'.repeat(64)}… (60000 characters)` })
+  socket.destroy()
+})
+
+test('warnings of one client that repeat are summed up every 10 s', async () => {
+  broker.authorizePublish = () => false as never
+  const client = await connectAsync(url, { clientId: 'c', protocolVersion: 5 })
+  for (let count = 0; count < 50; count += 1) await client.publishAsync('t', 'x', { qos: 1 }).catch(() => undefined)
+  const warnings = (): string[] => logger.entries.filter(({ level }) => level === 'warn').map(({ text }) => text)
+  expect(warnings()).toEqual(["client c: authorizePublish refused a message to 't'"])
+  clock.advance(10_000)
+  expect(warnings().slice(1)).toEqual([
+    "client c: authorizePublish refused a message to 't' … 49 more like this in 10 s",
+  ])
+  await client.publishAsync('t', 'x', { qos: 1 }).catch(() => undefined)
+  expect(warnings()).toHaveLength(3)
+  await client.publishAsync('t', 'x', { qos: 1 }).catch(() => undefined)
+  await broker.close()
+  expect(warnings().slice(3)).toEqual([
+    "client c: authorizePublish refused a message to 't' … 1 more like this in 10 s",
+  ])
+})
+
+test('of more than 1000 sources that warn, the further ones are summed up together', () => {
+  for (let index = 0; index < 3000; index += 1) {
+    broker.emit('dropped', { queue: `q${index}`, reason: 'queueFull', count: 2 })
+  }
+  expect(logger.entries.filter(({ level }) => level === 'warn')).toHaveLength(1000)
+  clock.advance(10_000)
+  expect(logger.entries.filter(({ level }) => level === 'warn')).toHaveLength(1001)
+  expect(logger.entries.at(-1)?.text).toBe('… 4000 more of dropped: queueFull from others in 10 s')
 })

@@ -13,6 +13,10 @@ const greatestPort = 65_535
 /** Seconds: an hour. */
 const greatestSysInterval = 3600
 
+/** Bytes. */
+const defaultLogBuffer = 1_048_576
+const greatestLogBuffer = 1_073_741_824
+
 /** What a command line asks for. */
 export type Command =
   | {
@@ -27,6 +31,8 @@ export type Command =
       /** What Redis must have done before an answer counts. */
       readonly redisDurability: RedisDurability
       readonly logLevel: LogLevel
+      /** Bytes of the log that wait for an output which takes none; then lines are dropped. */
+      readonly logBuffer: number
       /** Seconds; 0: no statistics. */
       readonly sysInterval: number
     }
@@ -58,6 +64,8 @@ export const usage: string = `x-broker: an MQTT broker (3.1, 3.1.1, 5.0)
                          redis://user:password@host:6379/0, redis-sentinel://host,host/master, redis-cluster://host,host
       --redis-durability WHEN              redis: acknowledged when Redis has it (default); replicated: when a replica has
   -l, --log-level LEVEL  ${logLevels.join(', ')} (default info)
+      --log-buffer BYTES                   of the log that wait when nobody reads it, or the disk is full; further lines
+                                           are dropped and counted (default 1048576)
   -s, --sys-interval S   seconds between two looks at the $SYS statistics; 0: none (default 10)
   -h, --help             this text
   -v, --version          the version
@@ -81,6 +89,7 @@ const options = {
   redis: { type: 'string', short: 'r' },
   'redis-durability': { type: 'string' },
   'log-level': { type: 'string', short: 'l' },
+  'log-buffer': { type: 'string' },
   'sys-interval': { type: 'string', short: 's' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
@@ -115,6 +124,7 @@ function commandOf(values: Values): Command {
     redis: values.redis,
     redisDurability: durabilityOf(values),
     logLevel: logLevelOf(values['log-level'] ?? 'info'),
+    logBuffer: whole('log-buffer', values['log-buffer'] ?? `${defaultLogBuffer}`, greatestLogBuffer),
     sysInterval: whole('sys-interval', values['sys-interval'] ?? '10', greatestSysInterval),
   }
 }
@@ -188,6 +198,6 @@ function logLevelOf(text: string): LogLevel {
 
 function whole(name: string, text: string, greatest: number): number {
   const number = Number(text)
-  if (/^\d{1,5}$/.test(text) && number <= greatest) return number
+  if (/^\d{1,10}$/.test(text) && number <= greatest) return number
   throw new Refusal(`--${name} is '${text}', it must be a whole number from 0 to ${greatest}`)
 }
