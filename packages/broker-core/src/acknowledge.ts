@@ -17,14 +17,15 @@ export function receiveAck(connection: Connection, reader: FrameReader): void {
   const ack = engine.ackFrame
   ack.read(reader.source, reader.header, reader.bodyStart, reader.frameEnd, connection.version)
   const session = connection.session as Session
-  switch (reader.header) {
-    case header.puback:
+  // The type alone: MQTT 3.1 lets there be flags.
+  switch (reader.header >> 4) {
+    case header.puback >> 4:
       finish(connection, session, ack.messageId, 'puback')
       return
-    case header.pubrec:
+    case header.pubrec >> 4:
       session.pubrec(ack.messageId, ack.reasonCode)
       return
-    case header.pubrel:
+    case header.pubrel >> 4:
       receivePubrel(connection, session, ack.messageId)
       return
     default:
@@ -85,6 +86,7 @@ function finish(connection: Connection, session: Session, messageId: number, kin
     session[kind](messageId)
     return
   }
+  session.assertAwaited(messageId, kind)
   // Asked before it is forgotten.
   let entry: MaybePromise<QueueEntry | undefined>
   try {

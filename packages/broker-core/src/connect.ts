@@ -57,11 +57,14 @@ function packetIn(reader: FrameReader): { info?: Packet } {
   }
 }
 
-/** The protocol level byte, so that a CONNECT that can't be read is refused in its own language. */
+/** The protocol level byte, so that a CONNECT that can't be read is refused in its own language. A level that is yet to come is told
+ * so in the form of MQTT 5, unless the name is that of MQTT 3.1. The high bit is a bridge's. */
 function claimedVersion(frame: Buffer, bodyStart: number): ProtocolVersion {
   const nameLength = frame.length >= bodyStart + 2 ? frame.readUInt16BE(bodyStart) : 0
   const level = frame[bodyStart + 2 + nameLength]
-  return level === 5 ? 5 : level === 3 ? 3 : 4
+  const plain = (level ?? 4) & 0x7f
+  if (plain === 3) return 3
+  return plain >= 5 && nameLength !== 'MQIsdp'.length ? 5 : 4
 }
 
 /** Closed by `preConnect`: no CONNACK. */

@@ -126,6 +126,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     this.phase = 'connected'
     this.#deadline = 0
     this.#reader.maximumPacketSize = maximumPacketSize
+    this.#reader.version = this.version
     this.#lastReceived = this.engine.clock.now()
     this.engine.wheel.cancel(this)
     if (this.keepAlive > 0) this.engine.wheel.schedule(this, this.#keepAliveDeadline())

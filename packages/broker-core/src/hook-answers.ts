@@ -1,5 +1,6 @@
+import { reasonCodeTable } from '@x/packet'
 import { BrokerError } from './broker-error.ts'
-import type { HookOptions } from './hooks.ts'
+import type { HookOptions, SubscriptionDenial } from './hooks.ts'
 import { isPromise } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 
@@ -38,11 +39,13 @@ const subscription: AnswerKind = {
   is: answer =>
     isRecord(answer) &&
     typeof answer['topic'] === 'string' &&
+    answer['reasonCode'] === undefined &&
     isIn(answer['qos'], [0, 1, 2]) &&
     isIn(answer['rh'] ?? 0, [0, 1, 2]) &&
     isFlag(answer['nl']) &&
     isFlag(answer['rap']),
 }
+const denial: AnswerKind = { text: '`{ reasonCode }` (0x80 or more, of SUBACK)', is: isDenial }
 const step: AnswerKind = {
   text: '`{ done, data? }` (boolean, Buffer)',
   is: answer => isRecord(answer) && typeof answer['done'] === 'boolean' && isBytes(answer['data']),
@@ -52,6 +55,8 @@ const details: AnswerKind = {
   is: answer => isRecord(answer) && !Array.isArray(answer) && !isPromise(answer) && isBytes(answer['data']),
 }
 const anything: AnswerKind = { text: 'anything', is: () => true }
+
+const denialCodes = reasonCodeTable.suback.filter(code => code >= 0x80)
 
 interface AnswerRow {
   /** It waits for no promise and has no callback. */
@@ -101,9 +106,9 @@ export const hookAnswers: Readonly<Record<keyof HookOptions, AnswerRow>> = {
   },
   authorizeSubscribe: {
     permits: [subscription],
-    refuses: [noValue, nullValue, no],
+    refuses: [noValue, nullValue, no, denial],
     permission: 'it is granted',
-    refusal: 'this filter is denied: 0x87, MQTT 3: 0x80',
+    refusal: 'this filter is denied: `reasonCode` or 0x87; 3.1.1: 0x80',
   },
   authorizeForward: {
     synchronous: true,
@@ -118,6 +123,11 @@ export const hookAnswers: Readonly<Record<keyof HookOptions, AnswerRow>> = {
     permission: 'the publisher is acknowledged',
     refusal: '',
   },
+}
+
+/** What tells the client why a filter is denied. MQTT 5.0 §3.9.3 */
+export function isDenial(answer: unknown): answer is SubscriptionDenial {
+  return isRecord(answer) && isIn(answer['reasonCode'], denialCodes)
 }
 
 /** Whether the answer is a permission.

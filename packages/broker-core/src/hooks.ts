@@ -4,7 +4,7 @@ import type { Subscription as PacketSubscription } from '@x/packet'
 import { BrokerError } from './broker-error.ts'
 import type { Broker } from './broker.ts'
 import type { Client, ConnectionDetails } from './client.ts'
-import { hookAnswers, hookFailure, isPermission } from './hook-answers.ts'
+import { hookAnswers, hookFailure, isDenial, isPermission } from './hook-answers.ts'
 import type { HookStyle } from './hook-answers.ts'
 import type { HookCall, HookCalls } from './hook-call.ts'
 import { isPromise } from './maybe-promise.ts'
@@ -52,10 +52,15 @@ export type AuthenticateHook = Hook<
 export type AuthenticateEnhancedHook = Hook<[client: Client, exchange: AuthenticationExchange], AuthenticationStep>
 /** May change the packet. An error refuses it: 3.x clients are disconnected, 5.0 clients get its reason code. */
 export type AuthorizePublishHook = Hook<[client: Client | null, packet: BrokerPacket], void>
-/** Answers the subscription to grant, changed or not; null denies it. */
+/** Why a filter is denied: a code of 0x80 or more that SUBACK may carry. MQTT 3.1.1 clients get 0x80. MQTT 5.0 §3.9.3 */
+export interface SubscriptionDenial {
+  readonly reasonCode: number
+}
+/** Returns the subscription to grant, changed or not. Null denies it with 0x87, Not authorized; a `SubscriptionDenial` with its
+ * reason code. */
 export type AuthorizeSubscribeHook = Hook<
   [client: Client, subscription: PacketSubscription],
-  PacketSubscription | null | undefined
+  PacketSubscription | SubscriptionDenial | null | undefined
 >
 /** Called for every delivery; answers what this client gets of the message, null for nothing. Synchronous. */
 export type AuthorizeForwardHook = (
@@ -95,7 +100,7 @@ export interface NormalisedHooks {
   authorizeSubscribe?: (
     client: Client,
     subscription: PacketSubscription,
-  ) => MaybePromise<PacketSubscription | null | undefined>
+  ) => MaybePromise<PacketSubscription | SubscriptionDenial | null | undefined>
   authorizeForward?: (client: Client, packet: BrokerPacket) => BrokerPacket | null | undefined | void
   published?: (packet: BrokerPacket, client: Client | null) => MaybePromise<unknown>
 }
@@ -149,6 +154,8 @@ function readerOf(name: keyof HookOptions): ReadAnswer {
       return (answer, parameters, style) => {
         if (answer !== undefined && !isAllowed(answer, parameters, style)) throw refusedPublish(parameters)
       }
+    case 'authorizeSubscribe':
+      return (answer, parameters, style) => (isAllowed(answer, parameters, style) || isDenial(answer) ? answer : null)
     default:
       return (answer, parameters, style) => (isAllowed(answer, parameters, style) ? answer : null)
   }

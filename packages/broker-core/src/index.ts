@@ -23,6 +23,7 @@ export type {
   HookOptions,
   PreConnectHook,
   PublishedHook,
+  SubscriptionDenial,
 } from './hooks.ts'
 export type { DeliverFunction } from './local-subscriber.ts'
 export type { BrokerLimits } from './limits.ts'

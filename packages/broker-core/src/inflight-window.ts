@@ -1,6 +1,23 @@
+import { BrokerError } from './broker-error.ts'
+import { ReasonCode } from './reason-code.ts'
+
 /** What a sent message still waits for. */
 export const Inflight = { none: 0, puback: 1, pubrec: 2, pubcomp: 3 } as const
 export type InflightState = (typeof Inflight)[keyof typeof Inflight]
+
+/** What ends a flow, or a step of it. */
+export type Acknowledgement = Exclude<keyof typeof Inflight, 'none'>
+
+/** A client that acknowledges another QoS than it was sent, or what it has not received yet, is out of step with the broker. */
+export function acknowledgementWrong(packetId: number, got: Acknowledgement, awaited: InflightState): BrokerError {
+  const due = acknowledgements.find(name => Inflight[name] === awaited) ?? 'nothing'
+  return new BrokerError('ACKNOWLEDGEMENT_WRONG', {
+    message: `${got.toUpperCase()} for packet identifier ${packetId}, whose message awaits ${due.toUpperCase()}`,
+    reasonCode: ReasonCode.protocolError,
+  })
+}
+
+const acknowledgements: readonly Acknowledgement[] = ['puback', 'pubrec', 'pubcomp']
 
 /** Highest Packet Identifier; identifiers run from 1. MQTT 5.0 §2.2.1 */
 const packetIds = 65535

@@ -35,7 +35,7 @@ export function receivePublish(connection: Connection, reader: FrameReader): May
   engine.run.flush()
   checkAvailable(engine, frame)
   const topic = topicOf(connection, frame)
-  const restricted = isReserved(topic) && engine.hooks.authorizePublish === undefined
+  const restricted = isReserved(topic, connection.client) && engine.hooks.authorizePublish === undefined
   // While others wait, one of this topic may be among them: plans change, and with them the way.
   if (passable && !restricted && connection.pending === undefined) {
     const plan = engine.router.plan(topic)
@@ -92,7 +92,7 @@ function accept(connection: Connection, engine: Engine, frame: PublishFrame, top
   const request: Request = { connection, session, publication, messageId, qos }
   const { authorizePublish } = engine.hooks
   if (authorizePublish === undefined) {
-    if (isReserved(topic)) return refuse(request, topicReserved(topic))
+    if (isReserved(topic, connection.client)) return drop(request, topicReserved(topic))
     return authorized(request)
   }
   const now = engine.clock.now()
@@ -135,15 +135,17 @@ function allowed(request: Request, packet: BrokerPacket, now: number): MaybeProm
 }
 
 /** 5.0 clients are told with the acknowledgement and stay; for 3.x there is no way to say it but to close. */
-function refuse({ connection, messageId, qos }: Request, error: Error): void {
-  if (connection.version !== 5) {
-    connection.fail(error)
-    return
-  }
+function refuse(request: Request, error: Error): void {
+  if (request.connection.version !== 5) request.connection.fail(error)
+  else drop(request, error)
+}
+
+/** The client stays; of 5.0 it is told, of 3.x its message is acknowledged all the same. MQTT 3.1.1 §3.3.5 */
+function drop({ connection, messageId, qos }: Request, error: Error): void {
   refuseWith(connection, { messageId, qos }, error, reasonCodeFrom(error, ReasonCode.notAuthorized))
 }
 
-/** The acknowledgement with the reason in code and words. Of a QoS 0 message there is nothing to say. */
+/** The acknowledgement, of 5.0 with the reason in code and words. Of a QoS 0 message there is nothing to say. */
 function refuseWith(
   connection: Connection,
   { messageId, qos }: Pick<Request, 'messageId' | 'qos'>,

@@ -1,5 +1,6 @@
 import { PacketError } from '@x/packet'
 import type { ConnackPacket } from '@x/packet'
+import { TopicError } from '@x/topic-trie'
 import { reasonCodeFrom, reasonStringOf, serverReferenceOf } from './broker-error.ts'
 import type { Connection } from './connection.ts'
 import { ReasonCode, codeFor, reasonCodeOf, returnCodeOf, returnCodeTexts } from './reason-code.ts'
@@ -18,7 +19,7 @@ export function refuseConnect(
       const properties = { reasonString: reasonStringOf(error), ...serverReferenceOf(error) }
       sendConnack(connection, { cmd: 'connack', sessionPresent: false, reasonCode, properties })
       note(error, 'errorCode', reasonCode)
-    } else if (!(error instanceof PacketError) || error.code === 'PROTOCOL_VERSION') {
+    } else if (!isMalformed(error)) {
       const returnCode = returnCodeFrom(error) ?? returnCodeOf(reasonCode)
       if (error.message === '') note(error, 'message', returnCodeTexts[returnCode] ?? '')
       sendConnack(connection, { cmd: 'connack', sessionPresent: false, returnCode })
@@ -31,6 +32,12 @@ export function refuseConnect(
 /** A hook may have thrown an error that can't be written to. */
 function note(error: Error, name: 'errorCode' | 'message', value: unknown): void {
   Reflect.set(error, name, value)
+}
+
+/** Before MQTT 5 there is no return code for a packet that is wrong: the connection is closed. MQTT 3.1.1 §4.8 */
+function isMalformed(error: Error): boolean {
+  if (error instanceof TopicError) return true
+  return error instanceof PacketError && error.code !== 'PROTOCOL_VERSION'
 }
 
 function connackCode(error: Error, fallback: number): number {

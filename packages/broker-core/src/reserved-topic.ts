@@ -1,9 +1,18 @@
 import { BrokerError } from './broker-error.ts'
 import { ReasonCode } from './reason-code.ts'
 
-/** `$SYS/` is the broker's own: what clients may do there `authorizePublish` decides, and without that hook it is nothing. */
-export function isReserved(topic: string): boolean {
-  return topic.charCodeAt(0) === 0x24 && topic.startsWith('$SYS/')
+const connections = '$SYS/broker/connection/'
+const state = '/state'
+
+/** `$SYS/` is the broker's own: what clients may do there `authorizePublish` decides, and without that hook it is nothing, but for
+ * the one topic on which a bridge says whether it is connected: `$SYS/broker/connection/NAME/state`. Mosquitto's do so by default. */
+export function isReserved(topic: string, { bridge }: { readonly bridge: boolean }): boolean {
+  if (topic.charCodeAt(0) !== 0x24 || !topic.startsWith('$SYS/')) return false
+  return !(bridge && isBridgeState(topic))
+}
+
+function isBridgeState(topic: string): boolean {
+  return topic.startsWith(connections) && topic.endsWith(state) && topic.length > connections.length + state.length
 }
 
 /** The refusal of a message, or will, about such a topic. */

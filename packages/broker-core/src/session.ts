@@ -15,7 +15,8 @@ import { writeAtMostOnce, writeDelivery, writePubrel } from './delivery-writer.t
 import type { DeliveryManner } from './delivery-writer.ts'
 import type { Engine } from './engine.ts'
 import { forwarded } from './forward.ts'
-import { Inflight, InflightWindow } from './inflight-window.ts'
+import { Inflight, InflightWindow, acknowledgementWrong } from './inflight-window.ts'
+import type { Acknowledgement } from './inflight-window.ts'
 import { after, isPromise } from './maybe-promise.ts'
 import { OutgoingAliases } from './outgoing-aliases.ts'
 import type { Outbox } from './outbox.ts'
@@ -281,18 +282,18 @@ export class Session implements SessionOwner, Recipient {
 
   /** PUBACK: the QoS 1 flow is over, whatever the reason code ([MQTT5-4.4.0-2]). */
   puback(messageId: number): void {
-    this.#finish(messageId, Inflight.puback)
+    this.#finish(messageId, 'puback')
   }
 
   /** PUBREC: answered by PUBREL, or the end of the flow when the client refused the message ([MQTT5-4.3.3-4]). */
   pubrec(messageId: number, reasonCode: number): void {
     const window = this.#window
     const sequence = window === undefined ? -1 : window.find(messageId)
-    if (reasonCode >= 0x80) {
-      this.#finish(messageId, Inflight.pubrec)
+    if (reasonCode >= 0x80 || window?.state(sequence) === Inflight.puback) {
+      this.#finish(messageId, 'pubrec')
       return
     }
-    if (window === undefined || sequence < 0 || window.state(sequence) === Inflight.puback) {
+    if (window === undefined || sequence < 0) {
       writePubrel(this, messageId, this.version === 5 ? ReasonCode.packetIdentifierNotFound : 0)
       return
     }
@@ -321,7 +322,7 @@ export class Session implements SessionOwner, Recipient {
 
   /** PUBCOMP: the QoS 2 flow is over. */
   pubcomp(messageId: number): void {
-    this.#finish(messageId, Inflight.pubcomp)
+    this.#finish(messageId, 'pubcomp')
   }
 
   /** Sends what waits, as far as there is room. */
@@ -333,11 +334,21 @@ export class Session implements SessionOwner, Recipient {
     if (this.groups !== undefined && this.hasRoom) for (const group of this.groups) group.roomFor(this)
   }
 
-  #finish(messageId: number, awaited: number): void {
+  /** @throws BrokerError `ACKNOWLEDGEMENT_WRONG` when something else is due for the message that has this packet id */
+  assertAwaited(messageId: number, acknowledgement: Acknowledgement): void {
+    const state = this.#window?.state(this.#window.find(messageId)) ?? Inflight.none
+    if (state !== Inflight.none && state !== Inflight[acknowledgement]) {
+      throw acknowledgementWrong(messageId, acknowledgement, state)
+    }
+  }
+
+  #finish(messageId: number, acknowledgement: Acknowledgement): void {
     const window = this.#window
     if (window === undefined) return
     const sequence = window.find(messageId)
-    if (sequence < 0 || window.state(sequence) !== awaited) return
+    if (sequence < 0) return
+    const state = window.state(sequence)
+    if (state !== Inflight[acknowledgement]) throw acknowledgementWrong(messageId, acknowledgement, state)
     window.finish(sequence)
     this.#settle(sequence)
     if (this.#waiting || this.#behind || this.#retained || this.groups) this.pump()

@@ -4,7 +4,8 @@ import { TopicError, isWildcardFilter, parseSharedFilter, parseTopicFilter } fro
 import type { TopicFilter } from '@x/topic-trie'
 import { BrokerError, asReasonString, toError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
-import { hookAnswerInvalid } from './hook-answers.ts'
+import { hookAnswerInvalid, isDenial } from './hook-answers.ts'
+import type { SubscriptionDenial } from './hooks.ts'
 import { all, after, isPromise } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 import type { Session } from './session.ts'
@@ -13,15 +14,21 @@ import type { Session } from './session.ts'
 const failure = 0x80
 
 /** What became of one filter of a SUBSCRIBE. */
-type Outcome =
-  | { readonly kind: 'granted'; readonly subscription: Subscription; readonly packet: PacketSubscription }
-  | {
-      readonly kind: 'denied'
-      readonly reasonCode: number
-      readonly packet: PacketSubscription
-      /** For people: MQTT 5.0 §3.9.2.1.2 */
-      readonly reason: string
-    }
+type Outcome = Granted | Denied
+
+interface Granted {
+  readonly kind: 'granted'
+  readonly subscription: Subscription
+  readonly packet: PacketSubscription
+}
+
+interface Denied {
+  readonly kind: 'denied'
+  readonly reasonCode: number
+  readonly packet: PacketSubscription
+  /** For people: MQTT 5.0 §3.9.2.1.2 */
+  readonly reason: string
+}
 
 /** SUBSCRIBE from a client. MQTT 5.0 §3.8 */
 export function receiveSubscribe(connection: Connection, packet: SubscribePacket): MaybePromise<void> {
@@ -77,10 +84,13 @@ interface Wish {
 }
 
 /** `authorizeSubscribe` may have changed the subscription, which must still be one. */
-function authorized({ connection, wish, identifier }: Wish, answer: PacketSubscription | null | undefined): Outcome {
-  if (answer === null || answer === undefined) {
+function authorized(
+  { connection, wish, identifier }: Wish,
+  answer: PacketSubscription | SubscriptionDenial | null | undefined,
+): Outcome {
+  if (answer === null || answer === undefined || isDenial(answer)) {
     const reason = `'${wish.topic}' is not authorized`
-    return { kind: 'denied', reasonCode: ReasonCode.notAuthorized, packet: wish, reason }
+    return { kind: 'denied', reasonCode: answer?.reasonCode ?? ReasonCode.notAuthorized, packet: wish, reason }
   }
   if (answer.topic !== wish.topic || answer.nl === true) checkChanged(connection, wish, answer)
   return grant(connection, answer, identifier)
@@ -213,13 +223,19 @@ function acknowledgeSubscribe(connection: Connection, messageId: number, outcome
   if (connection.phase !== 'connected') return
   const granted = outcomes.map(outcome => {
     if (outcome.kind === 'granted') return outcome.subscription.qos
-    return connection.version === 5 ? outcome.reasonCode : failure
+    return deniedCode(connection, outcome)
   })
   connection.sendPacket({ cmd: 'suback', messageId, granted, ...reasonsOf(connection, outcomes) })
   const { broker, presence } = connection.engine
   const subscriptions = lastOutcomes(outcomes)
   if (broker.listenerCount('subscribe') > 0) broker.emit('subscribe', subscriptions, connection.client)
   presence.subscribed(connection.client.id as string, subscriptions)
+}
+
+/** MQTT 3.1 has no code for it: "it has no way of informing that client", so SUBACK is positive. MQTT 3.1 §3.8 */
+function deniedCode({ version }: Connection, { reasonCode, packet }: Denied): number {
+  if (version === 5) return reasonCode
+  return version === 4 ? failure : packet.qos
 }
 
 /** The reasons of all that was denied, as one text, if the client wants it. MQTT 5.0 §3.1.2.11.7 */

@@ -13,8 +13,9 @@ import { isReserved, topicReserved } from './reserved-topic.ts'
 
 /** The will of a CONNECT. `wire`: its properties as `willProperties` cuts them out, which keeps the order of user properties
  * ([MQTT5-3.1.3-10]).
- * @throws BrokerError `QOS_NOT_SUPPORTED`, `RETAIN_NOT_SUPPORTED`, `NOT_AUTHORIZED`; TopicError */
-export function makeWill(connection: Connection, will: PacketWill, wire: Uint8Array | undefined): Will {
+ * Undefined: it is on a topic that is the broker's, so it will not be published, and the client is let in without it.
+ * @throws BrokerError `QOS_NOT_SUPPORTED`, `RETAIN_NOT_SUPPORTED`; TopicError */
+export function makeWill(connection: Connection, will: PacketWill, wire: Uint8Array | undefined): Will | undefined {
   const { engine } = connection
   const clientId = connection.client.id as string
   const { maximumQoS, retainAvailable } = engine.options
@@ -33,7 +34,10 @@ export function makeWill(connection: Connection, will: PacketWill, wire: Uint8Ar
     })
   }
   parseTopicName(will.topic, { maximumLevels: engine.options.maxTopicLevels })
-  if (engine.hooks.authorizePublish === undefined && isReserved(will.topic)) throw topicReserved(will.topic)
+  if (engine.hooks.authorizePublish === undefined && isReserved(will.topic, connection.client)) {
+    engine.broker.reportClientError(connection.client, topicReserved(will.topic))
+    return undefined
+  }
   const message = new Publication(
     will.topic,
     { publisher: clientId, brokerId: engine.brokerId, brokerCounter: 0, now: 0 },

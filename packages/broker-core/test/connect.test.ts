@@ -224,12 +224,31 @@ test('an empty identifier without clean session is refused with 2 [MQTT3-3.1.3-7
 
 test('an unknown protocol level is refused [MQTT3-3.1.2-2] [MQTT5-3.1.2-2]', async () => {
   const server = await startBroker()
-  for (const level of [0, 2, 6, 9, 255]) {
+  for (const level of [0, 2, 0x80, 0x82]) {
     const client = await server.open()
     client.send(connect({ version: 4, level, clientId: 'v' }))
     const [connack] = await client.closed()
     expect(connack?.bytes).toEqual(bytes(0x20, 2, 0, 1))
   }
+  await expectAlive(server)
+})
+
+test('a protocol level that is yet to come is refused with 0x84 in the form of MQTT 5.0 [MQTT5-3.1.2-2]', async () => {
+  const server = await startBroker()
+  for (const version of [4, 5] as const) {
+    for (const level of [6, 9, 0x7f, 0x85, 255]) {
+      const client = await server.open()
+      client.send(connect({ version, level, clientId: 'v' }))
+      const [connack, ...others] = await client.closed()
+      if (connack === undefined) throw new Error('no CONNACK')
+      expect(readConnack(connack, 5)).toMatchObject({ flags: 0, reasonCode: 0x84 })
+      expect(others).toEqual([])
+    }
+  }
+  // Whoever says MQIsdp speaks no MQTT 5.
+  const old = await server.open()
+  old.send(connect({ version: 3, level: 6, clientId: 'v' }))
+  expect((await old.closed()).map(frame => frame.bytes)).toEqual([bytes(0x20, 2, 0, 1)])
   await expectAlive(server)
 })
 
@@ -296,4 +315,21 @@ test('a refusal never exceeds the Maximum Packet Size of the client [MQTT5-3.2.2
   const curt = await server.open()
   const connack = await curt.connect({ clientId: 'a', properties: property.maximumPacketSize(20) })
   expect(connack).toMatchObject({ reasonCode: 0x8a, properties: [] })
+})
+
+eachVersion(({ version, test: versionTest }) => {
+  versionTest(
+    'a will topic that is none is malformed: before MQTT 5 the connection is closed without CONNACK',
+    async () => {
+      const server = await startBroker()
+      for (const topic of ['', 'a/+', '#']) {
+        const client = await server.open()
+        client.send(connect({ version, clientId: 'w', will: { topic } }))
+        const [connack] = await client.closed()
+        if (version === 5) expect(connack === undefined ? 0 : readConnack(connack, 5).reasonCode).toBeGreaterThan(0x80)
+        else expect(connack).toBe(undefined)
+      }
+      await expectAlive(server)
+    },
+  )
 })

@@ -61,6 +61,10 @@ const wrong: Readonly<Record<HookName, readonly unknown[]>> = {
     [],
     { topic: 'a' },
     { topic: 'a', qos: 3 },
+    { topic: 'a', qos: 1, reasonCode: 1 },
+    { reasonCode: 0 },
+    { reasonCode: 0x10 },
+    { reasonCode: '0x87' },
     { topic: 'a', qos: '1' },
     { topic: 7, qos: 1 },
     { topic: 'a', qos: 1, rh: 3 },
@@ -134,6 +138,23 @@ for (const [style, make] of Object.entries(styles)) {
         client.publish({ topic: 'permitted' })
         expect((await watcher.nextPublish()).topic).toBe('permitted')
       }
+    })
+
+    versionTest(`authorizeSubscribe ${style}: a reason code denies this filter with it`, async () => {
+      const answers: Record<string, unknown> = {
+        quota: { reasonCode: 0x97 },
+        unspecified: { reasonCode: 0x80, topic: 'unspecified', qos: 1 },
+        fine: { reasonCode: undefined, topic: 'fine', qos: 1 },
+      }
+      const server = await startBroker(
+        make('authorizeSubscribe', ([, wish]) => answers[(wish as { topic: string }).topic]),
+      )
+      const client = await server.connect({ version, clientId: 'c' })
+      const { reasonCodes } = await client.subscribe(['quota', 1], ['unspecified', 1], ['fine', 1])
+      expect(reasonCodes).toEqual(version === 5 ? [0x97, 0x80, 1] : [0x80, 0x80, 1])
+      for (const topic of Object.keys(answers)) await server.broker.publish({ topic })
+      expect((await client.nextPublish()).topic).toBe('fine')
+      await client.expectNothing()
     })
 
     versionTest(`authorizeSubscribe ${style}: what is no subscription denies this filter alone`, async () => {

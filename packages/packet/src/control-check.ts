@@ -1,5 +1,5 @@
 import { AckFrame } from './ack-frame.ts'
-import { checkConnect } from './connect-check.ts'
+import { checkConnect, type ConnectHead } from './connect-check.ts'
 import { ControlCursor, type PropertyRange } from './control-cursor.ts'
 import { readFilterList } from './filter-list.ts'
 import type { ProtocolVersion } from './packet.ts'
@@ -10,8 +10,8 @@ import { grantedCodes, returnCodes } from './reason-codes.ts'
 /** What the walk over a frame found. */
 export interface ControlLayout {
   readonly command: PacketCommand
-  /** For a CONNECT the packet's own. */
-  readonly version: ProtocolVersion
+  /** Of a CONNECT alone. */
+  readonly connect?: ConnectHead
   /** Remaining length in bytes. */
   readonly length: number
   /** The property lists, in their order; none of a SUBSCRIBE or UNSUBSCRIBE, which has a reader of its own. */
@@ -21,15 +21,18 @@ export interface ControlLayout {
 /** Checks the structure of a whole frame of any type but PUBLISH.
  * @throws PacketError with what is wrong first; `UNDECODABLE` for a PUBLISH, which is the caller's fault. */
 export function checkControl(frame: Buffer, version: ProtocolVersion): ControlLayout {
-  const cursor = new ControlCursor(frame)
-  const command = commandOf(frame[0] as number) as PacketCommand
+  const command = commandOf(frame[0] ?? 0)
+  // A CONNECT has its own version, which stands behind the flags of its first byte.
+  const cursor = new ControlCursor(frame, command === 'connect' ? 3 : version)
   const length = cursor.left
-  if (command === 'connect') return { command, version: checkConnect(cursor), length, ranges: cursor.ranges }
-  checkBody(cursor, command, version)
-  return { command, version, length, ranges: cursor.ranges }
+  if (command === 'connect') return { command, connect: checkConnect(cursor), length, ranges: cursor.ranges }
+  checkBody(cursor, command as BodyCommand, version)
+  return { command: command as BodyCommand, length, ranges: cursor.ranges }
 }
 
-function checkBody(cursor: ControlCursor, command: Exclude<PacketCommand, 'connect'>, version: ProtocolVersion): void {
+type BodyCommand = Exclude<PacketCommand, 'connect'>
+
+function checkBody(cursor: ControlCursor, command: BodyCommand, version: ProtocolVersion): void {
   switch (command) {
     case 'connack':
       return checkConnack(cursor, version)

@@ -1,4 +1,5 @@
 import { PacketError, packetIdZero, reasonCodeInvalid, tooShort, trailingBytes } from './packet-error.ts'
+import type { ProtocolVersion } from './packet.ts'
 import type { PropertyPacket } from './packet-properties.ts'
 import { headerError } from './packet-types.ts'
 import { checkProperties, propertyRules } from './property-check.ts'
@@ -27,9 +28,9 @@ export class ControlCursor {
   readonly ranges: PropertyRange[] = []
 
   /** @throws PacketError also when the length field does not fit the frame. */
-  constructor(frame: Buffer) {
+  constructor(frame: Buffer, version: ProtocolVersion) {
     if (frame.length < 2) throw tooShort('fixed header', 0)
-    const refused = headerError(frame[0] as number)
+    const refused = headerError(frame[0] as number, version)
     if (refused !== undefined) throw refused
     const remaining = readVariableInteger(frame, 1, frame.length, 0)
     this.frame = frame

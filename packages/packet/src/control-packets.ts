@@ -4,7 +4,7 @@ import type { PropertyRange } from './control-cursor.ts'
 import { readFilterList } from './filter-list.ts'
 import type { AuthPacket, Packet, ProtocolVersion } from './packet.ts'
 import type { UserProperties } from './packet-properties.ts'
-import { packetHeader } from './packet-types.ts'
+import { commandOf, strictHeader } from './packet-types.ts'
 import { decodeProperties } from './properties.ts'
 import { copyProperties, WILL_ONLY_PROPERTIES } from './property-copy.ts'
 
@@ -21,12 +21,11 @@ export function decodeControl(
   version: ProtocolVersion,
   settings?: { readonly bridgeMode?: boolean },
 ): Packet {
-  if (frame[0] === packetHeader.SUBSCRIBE || frame[0] === packetHeader.UNSUBSCRIBE) {
-    return readFilterList(frame, version, settings)
-  }
+  const command = commandOf(frame[0] ?? 0)
+  if (command === 'subscribe' || command === 'unsubscribe') return readFilterList(frame, version, settings)
   const layout = checkControl(frame, version)
   if (layout.command === 'auth' && layout.length === 0) return successfulAuth()
-  const bytes = holdsBinary(layout) ? ownCopy(frame) : frame
+  const bytes = strictBytes(frame, layout)
   const packet = parser.parse(bytes, { protocolVersion: version })
   for (const range of layout.ranges) restoreUserProperties(packet, bytes, range)
   return packet
@@ -38,6 +37,17 @@ export function decodeControl(
 export function willProperties(frame: Buffer): Uint8Array | undefined {
   const range = checkControl(frame, 5).ranges.find(({ packet }) => packet === 'will')
   return range && copyProperties(frame, range.start, range.end, WILL_ONLY_PROPERTIES)
+}
+
+/** The bytes as mqtt-packet takes them: without the flags that MQTT 3.1 ignores. */
+function strictBytes(frame: Buffer, layout: ControlLayout): Buffer {
+  const { connect } = layout
+  const header = strictHeader(frame[0] as number) as number
+  if (!holdsBinary(layout) && header === frame[0]) return frame
+  const copy = ownCopy(frame)
+  copy[0] = header
+  if (connect !== undefined) copy[connect.flagsOffset] = connect.flags
+  return copy
 }
 
 function holdsBinary(layout: ControlLayout): boolean {

@@ -29,6 +29,7 @@ export class Decoder {
     const { maximumPacketSize = MAXIMUM_VARIABLE_INTEGER + 5, protocolVersion = 4, sender = 'client' } = options
     this.#reader = new FrameReader({ maximumPacketSize })
     this.#version = protocolVersion
+    this.#reader.version = protocolVersion
     this.#sender = sender
   }
 
@@ -50,6 +51,7 @@ export class Decoder {
     const packet = decodeControl(this.#reader.frame(), this.#version, { bridgeMode: this.#bridgeMode })
     if (packet.cmd === 'connect') {
       this.#version = packet.protocolVersion ?? this.#version
+      this.#reader.version = this.#version
       this.#bridgeMode = packet.bridgeMode ?? false
     }
     return packet

@@ -1,7 +1,7 @@
 import { ControlCursor } from './control-cursor.ts'
 import type { ProtocolVersion, SubscribePacket, Subscription, UnsubscribePacket } from './packet.ts'
 import { PacketError } from './packet-error.ts'
-import { packetHeader } from './packet-types.ts'
+import { commandOf } from './packet-types.ts'
 import { readProperties } from './properties.ts'
 
 /** What the reading of a SUBSCRIBE or UNSUBSCRIBE depends on besides its bytes. */
@@ -27,7 +27,7 @@ export class FilterList {
 
   /** @throws PacketError for what is wrong before the first filter, and `TOO_MANY_FILTERS` */
   constructor(frame: Buffer, version: ProtocolVersion, settings: FilterListSettings = {}) {
-    this.#cursor = new ControlCursor(frame)
+    this.#cursor = new ControlCursor(frame, version)
     this.#version = version
     this.#bridgeMode = settings.bridgeMode ?? false
     this.packet = readHead(this.#cursor, version)
@@ -74,7 +74,8 @@ export function readFilterList(
 
 /** What stands before the filters. The fields are those of mqtt-packet, in its order. */
 function readHead(cursor: ControlCursor, version: ProtocolVersion): SubscribePacket | UnsubscribePacket {
-  const cmd = cursor.frame[0] === packetHeader.SUBSCRIBE ? 'subscribe' : 'unsubscribe'
+  const header = cursor.frame[0] as number
+  const cmd = commandOf(header) === 'subscribe' ? 'subscribe' : 'unsubscribe'
   const length = cursor.left
   cursor.packetIdentifier(cmd)
   const messageId = cursor.frame.readUInt16BE(cursor.position - 2)
@@ -85,7 +86,9 @@ function readHead(cursor: ControlCursor, version: ProtocolVersion): SubscribePac
     const message = `Malformed ${cmd}, no payload specified`
     throw new PacketError('EMPTY_PAYLOAD', { message, offset: cursor.position })
   }
-  const fields = { retain: false, qos: 1, dup: false, length, topic: null, payload: null } as const
+  // MQTT 3.1 lets a repeated one have DUP.
+  const dup = (header & 8) !== 0
+  const fields = { retain: false, qos: 1, dup, length, topic: null, payload: null } as const
   return cmd === 'subscribe'
     ? { cmd, ...fields, subscriptions: [], messageId, ...properties }
     : { cmd, ...fields, unsubscriptions: [], messageId, ...properties }
@@ -111,16 +114,18 @@ function checkCount(cursor: ControlCursor, cmd: 'subscribe' | 'unsubscribe', max
   }
 }
 
+/** MQTT 3.1 leaves the upper six bits unused. */
 function checkOptions(options: number, version: ProtocolVersion, offset: number): void {
-  if (version !== 5 && (options & 0xfc) !== 0) {
+  if (version === 4 && (options & 0xfc) !== 0) {
     throw reservedBits('Invalid subscribe topic flag bits, bits 7-2 must be 0', offset) // [MQTT3-3.8.3-4]
   }
-  if ((options & 0xc0) !== 0) throw reservedBits('Invalid subscribe topic flag bits, bits 7-6 must be 0', offset) // [MQTT5-3.8.3-5]
+  if (version === 5 && (options & 0xc0) !== 0)
+    throw reservedBits('Invalid subscribe topic flag bits, bits 7-6 must be 0', offset) // [MQTT5-3.8.3-5]
   if ((options & 3) === 3) {
     const reasonCode = version === 5 ? 0x82 : 0x81
     throw new PacketError('QOS_INVALID', { message: 'Invalid subscribe QoS, must be <= 2', offset, reasonCode })
   }
-  if ((options & 0x30) === 0x30) {
+  if (version === 5 && (options & 0x30) === 0x30) {
     throw new PacketError('RETAIN_HANDLING', { message: 'Invalid retain handling, must be <= 2', offset })
   }
 }

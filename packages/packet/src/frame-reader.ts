@@ -1,5 +1,6 @@
 import { PacketError } from './packet-error.ts'
-import { headerError, refusedHeader } from './packet-types.ts'
+import type { ProtocolVersion } from './packet.ts'
+import { headerError, refusedHeader, refusedHeader31 } from './packet-types.ts'
 import { bodyOffset } from './variable-integer.ts'
 
 /** Held by every reader that has nothing to read, so that an idle connection owns no buffer. */
@@ -28,6 +29,8 @@ export class FrameReader {
   /** Offset behind the last byte in `source`. */
   frameEnd = 0
 
+  #version: ProtocolVersion = 4
+  #refused = refusedHeader
   #chunk: Buffer = NOTHING
   /** Bytes of `#chunk` that were read. */
   #position = 0
@@ -40,6 +43,12 @@ export class FrameReader {
 
   constructor(options: { maximumPacketSize: number }) {
     this.maximumPacketSize = options.maximumPacketSize
+  }
+
+  /** 4 until it is set: the flags of the first byte are checked. MQTT 3.1 ignores those that mean nothing. */
+  set version(version: ProtocolVersion) {
+    this.#version = version
+    this.#refused = version === 3 ? refusedHeader31 : refusedHeader
   }
 
   /** Gives the reader more bytes. They must not change until `next()` has returned false.
@@ -69,7 +78,7 @@ export class FrameReader {
     if (start + 2 > chunk.length) return this.#gather()
     const header = chunk[start] as number
     const first = chunk[start + 1] as number
-    if (refusedHeader[header] !== 0 || first >= 0x80) return this.#nextLong(header)
+    if (this.#refused[header] !== 0 || first >= 0x80) return this.#nextLong(header)
     const bodyStart = start + 2
     const frameEnd = bodyStart + first
     if (frameEnd > chunk.length || first + 2 > this.maximumPacketSize || isPing(header)) return this.#nextLong(header)
@@ -131,7 +140,7 @@ export class FrameReader {
   /** Size of the frame at `start`, as far as the bytes before `end` tell it; 0 when its length field is not complete. */
   #frameSize(source: Buffer, start: number, end: number): number {
     const header = source[start] as number
-    const refused = refusedHeader[header] === 0 ? undefined : headerError(header)
+    const refused = this.#refused[header] === 0 ? undefined : headerError(header, this.#version)
     if (refused !== undefined) throw refused
     let remaining = 0
     for (let index = 0; index < 4; index++) {

@@ -1,3 +1,4 @@
+import type { ProtocolVersion } from './packet.ts'
 import { PacketError } from './packet-error.ts'
 
 interface PacketTypeRow {
@@ -57,10 +58,9 @@ export function commandOf(header: number): PacketCommand | undefined {
   return rows[header >> 4]?.cmd
 }
 
-/** What is wrong with a first byte, or undefined.
- * Deviation: MQTT 3.1 lets a repeated PUBREL, SUBSCRIBE and UNSUBSCRIBE carry DUP; it is refused as in 3.1.1, because the
- * version is not known here and no client in use sets it. */
-export function headerError(header: number): PacketError | undefined {
+/** What is wrong with a first byte, or undefined. In MQTT 3.1 a repeated PUBREL, SUBSCRIBE and UNSUBSCRIBE carry DUP, and flags of
+ * packets that have no use for them are ignored. MQTT 3.1 §2.1 */
+export function headerError(header: number, version: ProtocolVersion): PacketError | undefined {
   const rows: Readonly<Record<number, PacketTypeRow | undefined>> = packetTypeTable
   const row = rows[header >> 4]
   if (row === undefined)
@@ -69,12 +69,25 @@ export function headerError(header: number): PacketError | undefined {
     if ((header & 0x06) !== 0x06) return undefined
     return new PacketError('QOS_INVALID', { message: 'Packet must not have both QoS bits set to 1', offset: 0 }) // [MQTT5-3.3.1-4]
   }
-  if (row.flags === (header & 0x0f)) return undefined
+  if (version === 3 || row.flags === (header & 0x0f)) return undefined
   const required = `must be 0x${row.flags.toString(16)} for ${row.cmd} packet`
   return new PacketError('RESERVED_BITS', { message: `Invalid header flag bits, ${required}`, offset: 0 }) // [MQTT5-2.1.3-1]
 }
 
-/** 1 for each first byte that no packet may have, so that the hot path looks once. */
-export const refusedHeader: Uint8Array = Uint8Array.from({ length: 256 }, (_, header) =>
-  headerError(header) === undefined ? 0 : 1,
-)
+/** The first byte with the flags that the packet must have from MQTT 3.1.1 on; undefined for PUBLISH, whose flags mean something. */
+export function strictHeader(header: number): number | undefined {
+  const rows: Readonly<Record<number, PacketTypeRow | undefined>> = packetTypeTable
+  const flags = rows[header >> 4]?.flags
+  return flags === undefined ? undefined : (header & 0xf0) | flags
+}
+
+/** 1 for each first byte that no packet may have, so that the hot path looks once. The version that a CONNECT goes by stands behind
+ * its flags, so they are looked at later. */
+function refusedHeaders(version: ProtocolVersion): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, header) =>
+    header >> 4 === 1 || headerError(header, version) === undefined ? 0 : 1,
+  )
+}
+
+export const refusedHeader: Uint8Array = refusedHeaders(4)
+export const refusedHeader31: Uint8Array = refusedHeaders(3)

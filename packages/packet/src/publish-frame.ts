@@ -42,7 +42,8 @@ export class PublishFrame {
   topicAlias = 0
   /** Seconds; -1: none. */
   messageExpiryInterval = -1
-  /** The property list may be sent on as it is: it holds nothing that belongs to this hop or changes with time. */
+  /** The packet may be sent on as it is: it holds nothing that belongs to this hop or changes with time, and it is not one of QoS 0
+   * with DUP, which only MQTT 3.1 lets be. */
   forwardable = true
   /** In the packet's order; a shared empty array when there are none. */
   subscriptionIdentifiers: readonly number[] = NO_IDENTIFIERS
@@ -62,7 +63,8 @@ export class PublishFrame {
     sender: Sender,
   ): void {
     const qos = (header >> 1) & 3
-    if (qos === 3 || (header & 0x0e) === 0x08) throw flagsInvalid(header, version)
+    const isRepeatedOnce = (header & 0x0e) === 0x08
+    if (qos === 3 || (isRepeatedOnce && version !== 3)) throw flagsInvalid(header, version)
     const topicStart = bodyStart + 2
     if (topicStart > frameEnd) throw tooShort('topic', bodyStart - frameStart)
     const topicEnd = topicStart + (((source[bodyStart] as number) << 8) | (source[bodyStart + 1] as number))
@@ -83,7 +85,7 @@ export class PublishFrame {
     this.retain = (header & 1) !== 0
     this.topicAlias = 0
     this.messageExpiryInterval = -1
-    this.forwardable = true
+    this.forwardable = !isRepeatedOnce
     this.subscriptionIdentifiers = NO_IDENTIFIERS
     this.propertiesStart = position
     this.propertiesEnd = position

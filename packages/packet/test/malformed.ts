@@ -14,6 +14,9 @@ export interface MalformedRow {
 
 const every = [3, 4, 5] as const
 const old = [3, 4] as const
+/** MQTT 3.1 ignores flags and bits that mean nothing. */
+const strict = [4, 5] as const
+const four = [4] as const
 const five = [5] as const
 
 type Versions = readonly ProtocolVersion[]
@@ -35,20 +38,21 @@ const framing: readonly MalformedRow[] = [
   row('remaining length 80 00', every, ['MALFORMED_LENGTH', 0x81, 1], 0xc0, 0x80, 0x00),
   row('remaining length 82 80 00', every, ['MALFORMED_LENGTH', 0x81, 1], 0x30, 0x82, 0x80, 0x00),
   row('packet above the maximum size', every, ['PACKET_TOO_LARGE', 0x95, 1], 0x30, 0xff, 0xff, 0xff, 0x7f),
-  row('CONNECT with flags', every, ['RESERVED_BITS', 0x81, 0], 0x11, 0),
-  row('CONNACK with flags', every, ['RESERVED_BITS', 0x81, 0], 0x28, 2, 0, 0),
-  row('PUBACK with flags', every, ['RESERVED_BITS', 0x81, 0], 0x42, 2, 0, 1),
-  row('PUBREC with flags', every, ['RESERVED_BITS', 0x81, 0], 0x51, 2, 0, 1),
-  row('PUBREL without its flag', every, ['RESERVED_BITS', 0x81, 0], 0x60, 2, 0, 1),
-  row('PUBCOMP with flags', every, ['RESERVED_BITS', 0x81, 0], 0x7f, 2, 0, 1),
-  row('SUBSCRIBE without its flag', every, ['RESERVED_BITS', 0x81, 0], 0x80, 2, 0, 1),
-  row('SUBACK with flags', every, ['RESERVED_BITS', 0x81, 0], 0x92, 2, 0, 1),
-  row('UNSUBSCRIBE with a wrong flag', every, ['RESERVED_BITS', 0x81, 0], 0xa3, 2, 0, 1),
-  row('UNSUBACK with flags', every, ['RESERVED_BITS', 0x81, 0], 0xb2, 2, 0, 1),
-  row('PINGREQ with flags', every, ['RESERVED_BITS', 0x81, 0], 0xc1, 0),
-  row('PINGRESP with flags', every, ['RESERVED_BITS', 0x81, 0], 0xd8, 0),
-  row('DISCONNECT with flags', every, ['RESERVED_BITS', 0x81, 0], 0xe1, 0),
-  row('AUTH with flags', every, ['RESERVED_BITS', 0x81, 0], 0xf2, 0),
+  row('CONNECT of MQTT 3.1.1 with flags', every, ['RESERVED_BITS', 0x81, 0], 0x11, 12, ...connect4, 2, 0, 0, 0, 0),
+  row('CONNECT of MQTT 5 with flags', every, ['RESERVED_BITS', 0x81, 0], 0x18, 13, ...connect5, 2, 0, 0, 0, 0, 0),
+  row('CONNACK with flags', strict, ['RESERVED_BITS', 0x81, 0], 0x28, 2, 0, 0),
+  row('PUBACK with flags', strict, ['RESERVED_BITS', 0x81, 0], 0x42, 2, 0, 1),
+  row('PUBREC with flags', strict, ['RESERVED_BITS', 0x81, 0], 0x51, 2, 0, 1),
+  row('PUBREL without its flag', strict, ['RESERVED_BITS', 0x81, 0], 0x60, 2, 0, 1),
+  row('PUBCOMP with flags', strict, ['RESERVED_BITS', 0x81, 0], 0x7f, 2, 0, 1),
+  row('SUBSCRIBE without its flag', strict, ['RESERVED_BITS', 0x81, 0], 0x80, 2, 0, 1),
+  row('SUBACK with flags', strict, ['RESERVED_BITS', 0x81, 0], 0x92, 2, 0, 1),
+  row('UNSUBSCRIBE with a wrong flag', strict, ['RESERVED_BITS', 0x81, 0], 0xa3, 2, 0, 1),
+  row('UNSUBACK with flags', strict, ['RESERVED_BITS', 0x81, 0], 0xb2, 2, 0, 1),
+  row('PINGREQ with flags', strict, ['RESERVED_BITS', 0x81, 0], 0xc1, 0),
+  row('PINGRESP with flags', strict, ['RESERVED_BITS', 0x81, 0], 0xd8, 0),
+  row('DISCONNECT with flags', strict, ['RESERVED_BITS', 0x81, 0], 0xe1, 0),
+  row('AUTH with flags', strict, ['RESERVED_BITS', 0x81, 0], 0xf2, 0),
   row('PINGREQ with a body', every, ['TRAILING_BYTES', 0x81, 2], 0xc0, 1, 0),
 ]
 
@@ -179,7 +183,7 @@ const connecting: readonly MalformedRow[] = [
 
 const publishing: readonly MalformedRow[] = [
   row('PUBLISH of QoS 3', every, ['QOS_INVALID', 0x81, 0], 0x36, 5, 0, 1, 'a', 0, 1),
-  row('PUBLISH of QoS 0 with DUP', old, ['DUP_INVALID', 0x81, 0], 0x38, 3, 0, 1, 'a'),
+  row('PUBLISH of QoS 0 with DUP', four, ['DUP_INVALID', 0x81, 0], 0x38, 3, 0, 1, 'a'),
   row('PUBLISH of QoS 0 with DUP', five, ['DUP_INVALID', 0x82, 0], 0x38, 4, 0, 1, 'a', 0),
   row('PUBLISH without a topic', every, ['PACKET_TOO_SHORT', 0x81, 2], 0x30, 1, 0),
   row('PUBLISH that ends inside its topic', every, ['PACKET_TOO_SHORT', 0x81, 2], 0x30, 3, 0, 2, 'a'),
@@ -231,7 +235,7 @@ const subscribing: readonly MalformedRow[] = [
   row('SUBSCRIBE that ends before the options', old, ['PACKET_TOO_SHORT', 0x81, 7], 0x82, 5, 0, 1, 0, 1, 'a'),
   row('SUBSCRIBE with QoS 3', old, ['QOS_INVALID', 0x81, 7], 0x82, 6, 0, 1, 0, 1, 'a', 3),
   row('SUBSCRIBE with QoS 3', five, ['QOS_INVALID', 0x82, 8], 0x82, 7, 0, 1, 0, 0, 1, 'a', 3),
-  row('SUBSCRIBE with an option of MQTT 5', old, ['RESERVED_BITS', 0x81, 7], 0x82, 6, 0, 1, 0, 1, 'a', 4),
+  row('SUBSCRIBE with an option of MQTT 5', four, ['RESERVED_BITS', 0x81, 7], 0x82, 6, 0, 1, 0, 1, 'a', 4),
   row('SUBSCRIBE with a reserved option', five, ['RESERVED_BITS', 0x81, 8], 0x82, 7, 0, 1, 0, 0, 1, 'a', 0x41),
   row('SUBSCRIBE with retain handling 3', five, ['RETAIN_HANDLING', 0x82, 8], 0x82, 7, 0, 1, 0, 0, 1, 'a', 0x30),
   row(

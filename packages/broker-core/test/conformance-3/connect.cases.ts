@@ -62,8 +62,8 @@ export const acceptedCases: readonly WireCase[] = [
 /** CONNECT packets that are refused with a return code. */
 export const refusedCases: readonly WireCase[] = [
   {
-    title: 'protocol level 9 gets return code 1, and the connection is closed [MQTT3-3.1.2-2] [MQTT3-3.2.2-5]',
-    send: packet(0x10, protocol, 9, 0x02, noKeepAlive, clientId),
+    title: 'protocol level 2 gets return code 1, and the connection is closed [MQTT3-3.1.2-2] [MQTT3-3.2.2-5]',
+    send: packet(0x10, protocol, 2, 0x02, noKeepAlive, clientId),
     answer: [bytes(0x20, 2, 0, 1)],
     afterwards: 'closed',
   },

@@ -107,17 +107,106 @@ test('MQTT 3.1: acknowledgements, SUBACK, UNSUBACK and PINGRESP have their short
   await client.expectNothing()
 })
 
-// Deviation of the broker: MQTT 3.1 lets these three carry DUP when they are sent again.
-test('MQTT 3.1: SUBSCRIBE, UNSUBSCRIBE and PUBREL with DUP close the connection, as in MQTT 3.1.1', async () => {
+test('MQTT 3.1: SUBSCRIBE, UNSUBSCRIBE and PUBREL may come again with DUP', async () => {
   const server = await startBroker()
-  for (const repeated of [
-    packet(0x8a, 0, 1, text('x'), 1), // SUBSCRIBE 1
-    packet(0xaa, 0, 1, text('x')), // UNSUBSCRIBE 1
-    packet(0x6a, 0, 1), // PUBREL 1
-  ]) {
-    const client = await server.connect({ version: 3, clientId: 'c' })
-    client.send(repeated)
-    expect(await client.closed()).toEqual([])
+  const client = await server.connect({ version: 3, clientId: 'c' })
+  client.send(
+    packet(0x8a, 0, 1, text('a'), 0), // SUBSCRIBE 1
+    packet(0xaa, 0, 2, text('a')), // UNSUBSCRIBE 2
+    packet(0x34, text('a'), 0, 3), // PUBLISH QoS 2, identifier 3
+    packet(0x6a, 0, 3), // PUBREL 3
+    packet(0x6a, 0, 3), // and again
+  )
+  const frames = []
+  while (frames.length < 5) frames.push(await client.next())
+  expect(hex(frames)).toEqual(['9003000100', 'b0020002', '50020003', '70020003', '70020003'])
+})
+
+test('MQTT 3.1: flags and bits that mean nothing are ignored', async () => {
+  const server = await startBroker()
+  const client = await server.open()
+  client.version = 3
+  client.send(
+    packet(0x18, text('MQIsdp'), 3, 0x3b, 0, 0, text('c')), // CONNECT with DUP, the reserved bit, QoS and retain of no will
+    packet(0x82, 0, 1, text('a'), 0xfd), // SUBSCRIBE 1, QoS 1 beside six unused bits
+    bytes(0xc2, 0), // PINGREQ with QoS 1
+  )
+  expect(hex([await client.next(), await client.next(), await client.next()])).toEqual([
+    '20020000',
+    '9003000101',
+    'd000',
+  ])
+  await server.broker.publish({ topic: 'a', qos: 1 })
+  const { id } = await client.nextPublish()
+  client.send(packet(0x4a, 0, id)) // PUBACK with DUP and QoS 1
+  await server.broker.publish({ topic: 'a', qos: 1 })
+  expect((await client.nextPublish()).dup).toBe(false)
+  client.send(bytes(0xe1, 0)) // DISCONNECT with RETAIN
+  expect(await client.closed()).toEqual([])
+})
+
+test('MQTT 3.1: user name and password may be missing although their flags are set', async () => {
+  const asked: unknown[] = []
+  const server = await startBroker({
+    authenticate: (_client, username, password) => {
+      asked.push([username, password?.toString()])
+      return true
+    },
+  })
+  const start = [text('MQIsdp'), 3] as const
+  for (const [flags, rest] of [
+    [0x82, []],
+    [0xc2, []],
+    [0xc2, text('ann')],
+    [0xc2, [...text('ann'), ...text('')]],
+  ] as const) {
+    const client = await server.open()
+    client.send(packet(0x10, ...start, flags, 0, 0, text('c'), rest))
+    expect(hex([await client.next()])).toEqual(['20020000'])
+  }
+  expect(asked).toEqual([
+    [undefined, undefined],
+    [undefined, undefined],
+    ['ann', undefined],
+    ['ann', ''],
+  ])
+})
+
+test('MQTT 3.1: a PUBLISH of QoS 0 with DUP is delivered, to nobody with DUP', async () => {
+  const server = await startBroker()
+  const versions: readonly Version[] = [3, 4, 5]
+  const subscribers = await Promise.all(
+    versions.map(async version => {
+      const client = await server.connect({ version, clientId: `s${version}` })
+      await client.subscribe('a')
+      return client
+    }),
+  )
+  const publisher = await server.connect({ version: 3, clientId: 'p' })
+  const plain = packet(0x30, text('a'), 0x31)
+  const repeated = packet(0x38, text('a'), 0x32)
+  publisher.send(plain, repeated, plain, repeated, repeated)
+  for (const client of subscribers) {
+    const received = await client.nextPublishes(5)
+    expect(received.map(({ payload, dup }) => `${payload} ${dup}`)).toEqual(
+      [1, 2, 1, 2, 2].map(payload => `${payload} false`),
+    )
+  }
+})
+
+test('MQTT 3.1: SUBACK has no code for a denied filter, so it is answered as if it were granted', async () => {
+  const server = await startBroker({
+    authorizeSubscribe: (_client, subscription) => (subscription.topic === 'secret' ? null : subscription),
+  })
+  for (const [version, codes] of [
+    [3, [1, 2]],
+    [4, [1, 0x80]],
+    [5, [1, 0x87]],
+  ] as const) {
+    const client = await server.connect({ version, clientId: 'c' })
+    expect((await client.subscribe(['open', 1], ['secret', 2])).reasonCodes).toEqual(codes)
+    await server.broker.publish({ topic: 'secret' })
+    await client.expectNothing()
   }
 })
 
