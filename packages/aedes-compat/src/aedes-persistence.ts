@@ -1,4 +1,4 @@
-import { PersistenceError, isExpired } from '@x/contract'
+import { PersistenceError, isExpired, isSameMessage } from '@x/contract'
 import type {
   Delivery,
   Due,
@@ -11,6 +11,7 @@ import type {
   PersistenceSupports,
   QueueEntry,
   Receipt,
+  RetainedPage,
   SessionClosing,
   SessionHandle,
   SessionOwner,
@@ -39,6 +40,8 @@ import { missingMethods, prepare } from './old-persistence.ts'
 import type { OldPersistence, StoreClient } from './old-persistence.ts'
 import { receiversOf } from './receivers.ts'
 import { StoreBroker } from './store-broker.ts'
+
+const pageSize = 256
 
 export interface FromAedesPersistenceOptions {
   /** The mqemitter that brokers with the same store share: the store tells its subscriptions over it, and sessions here get what
@@ -194,15 +197,15 @@ export class AedesPersistence implements Persistence {
   }
 
   async enqueue(session: SessionHandle, deliveries: readonly Delivery[]): Promise<void> {
+    await this.#inOrder(async store => this.#enqueue(store, session, deliveries))
+  }
+
+  async enqueueRetained(session: SessionHandle, delivery: Delivery): Promise<void> {
     await this.#inOrder(async store => {
       this.#check(session)
-      if (this.#isStored(session)) {
-        for (const { message, qos, retain } of deliveries) {
-          this.#mirrors.get(session.clientId)?.queued.add(keyOf(message))
-          await store.outgoingEnqueue({ clientId: session.clientId }, packetOf(message, { qos, retain }))
-        }
-      }
-      this.#memory.enqueue(session, deliveries)
+      const [retained] = await this.#findRetained(store, delivery.message.topic)
+      if (retained !== undefined && isSameMessage(retained, delivery.message))
+        await this.#enqueue(store, session, [delivery])
     })
   }
 
@@ -248,18 +251,8 @@ export class AedesPersistence implements Persistence {
     return this.#inOrder(async () => this.#memory.claim(session, group, limit))
   }
 
-  async retained(filter: string): Promise<Iterable<Message>> {
-    return this.#inOrder(async store => {
-      const found = new Map<string, Message>()
-      for await (const packet of store.createRetainedStream(filter)) {
-        // Stores differ in what they find for a wildcard, and some find too much.
-        if (filterMatches(filter, packet.topic)) found.set(packet.topic, this.#withProperties(messageOf(packet)))
-      }
-      // They find too little where a level is empty; of a store that is ours alone, memory knows better.
-      if (this.#mq === undefined) for (const message of this.#memory.retained(filter)) found.set(message.topic, message)
-      const now = this.#opened().clock.now()
-      return [...found.values()].filter(message => !isExpired(message, now))
-    })
+  async retained(filter: string): Promise<RetainedPage> {
+    return this.#inOrder(async store => pageOf(await this.#findRetained(store, filter), 0))
   }
 
   async claimDue(limit: number): Promise<readonly Due[]> {
@@ -285,6 +278,31 @@ export class AedesPersistence implements Persistence {
         subscriptions: Math.max(counts.subscriptions, subsCount),
       }
     })
+  }
+
+  async #enqueue(store: OldPersistence, session: SessionHandle, deliveries: readonly Delivery[]): Promise<void> {
+    this.#check(session)
+    if (this.#isStored(session)) {
+      for (const { message, qos, retain } of deliveries) {
+        this.#mirrors.get(session.clientId)?.queued.add(keyOf(message))
+        await store.outgoingEnqueue({ clientId: session.clientId }, packetOf(message, { qos, retain }))
+      }
+    }
+    this.#memory.enqueue(session, deliveries)
+  }
+
+  async #findRetained(store: OldPersistence, filter: string): Promise<Message[]> {
+    const found = new Map<string, Message>()
+    for await (const packet of store.createRetainedStream(filter)) {
+      // Stores differ in what they find for a wildcard, and some find too much.
+      if (filterMatches(filter, packet.topic)) found.set(packet.topic, this.#withProperties(messageOf(packet)))
+    }
+    // They find too little where a level is empty; of a store that is ours alone, memory knows better.
+    if (this.#mq === undefined) {
+      for (const message of this.#memory.retained(filter)) if (message !== undefined) found.set(message.topic, message)
+    }
+    const now = this.#opened().clock.now()
+    return [...found.values()].filter(message => !isExpired(message, now))
   }
 
   #opened(): PersistenceHost {
@@ -457,6 +475,13 @@ export class AedesPersistence implements Persistence {
   async #takeForeign(packet: AedesPacket): Promise<void> {
     this.#memory.publish({ ...messageOf(packet), retain: false })
   }
+}
+
+/** Old stores know no pages; whoever gets the messages takes some at a time. */
+function pageOf(messages: readonly Message[], from: number): RetainedPage {
+  const page = messages.slice(from, from + pageSize)
+  const next = from + pageSize
+  return next < messages.length ? Object.assign(page, { more: () => pageOf(messages, next) }) : page
 }
 
 /** What old stores can't keep: shared filters mean nothing to them, and filters are keys of their objects. Such subscriptions are

@@ -1,27 +1,32 @@
-import type { Message, Subscription } from '@x/contract'
+import type { MaybePromise, Message, Subscription } from '@x/contract'
 import type { Engine } from './engine.ts'
 import { isPromise } from './maybe-promise.ts'
 import { Publication } from './publication.ts'
+import { RetainedSource } from './retained-source.ts'
 import type { Session } from './session.ts'
 
-interface Feed {
-  readonly filter: string
-  readonly messages: Iterator<Message>
-}
+/** Messages in one step of long work. */
+const perStep = 16
+
+/** How far one look at the current feed has come. */
+type Progress = 'sent' | 'nothing' | 'rests' | 'ended'
 
 /** Retained messages on their way to one session: taken from the store one by one, as fast as the client takes them, so that
  * a subscription to a million topics costs no more memory than one to ten. MQTT 5.0 §3.3.1.3 */
 export class RetainedFeeds {
   readonly #session: Session
   readonly #engine: Engine
-  /** By filter, in the order of the subscriptions. */
-  readonly #feeds = new Map<string, Feed>()
-  /** Passes over the feeds once, those to come included: looking for the first one anew each time would cost a step for each that
-   * is gone. */
-  #turns: Iterator<Feed> | undefined
-  #current: Feed | undefined
+  /** Filters whose messages are yet to come, in the order of the subscriptions. */
+  readonly #filters = new Set<string>()
+  /** Of the first filter: others ask the store when it is their turn. */
+  #source: RetainedSource | undefined
+  /** Passes over the filters once, those to come included: looking for the first one anew each time would cost a step for each
+   * that is gone. */
+  #turns: Iterator<string> | undefined
+  #current: string | undefined
   /** An asynchronous store is taking the last message. */
   #storing = false
+  #running = false
 
   constructor(session: Session, engine: Engine) {
     this.#session = session
@@ -29,51 +34,95 @@ export class RetainedFeeds {
   }
 
   get isEmpty(): boolean {
-    return this.#feeds.size === 0
+    return this.#filters.size === 0
   }
 
   /** Begins with the retained messages of a subscription; what is left of those for an earlier one with the same filter is not
-   * sent. */
-  add(filter: string, messages: Iterable<Message>): void {
-    if (this.#current?.filter === filter) this.#current = undefined
-    this.#feeds.delete(filter)
-    this.#feeds.set(filter, { filter, messages: messages[Symbol.iterator]() })
+   * sent. Settles when the store has given the first of them, if it was asked. */
+  add(filter: string): MaybePromise<void> {
+    if (this.#current === filter) this.#leave()
+    this.#filters.delete(filter)
+    this.#filters.add(filter)
+    this.pump()
+    return this.#source?.arriving
+  }
+
+  /** A newer message of the topic has gone out to the client, or waits for it. */
+  overtaken(topic: string): void {
+    this.#source?.overtaken(topic)
   }
 
   /** Sends what there is room for. */
   pump(): void {
-    for (let feed = this.#next(); feed !== undefined; feed = this.#next()) {
-      if (!this.#sendFrom(feed)) return
-      this.#feeds.delete(feed.filter)
-      this.#current = undefined
+    if (this.#running) return
+    this.#running = true
+    let done: MaybePromise<void> = undefined
+    try {
+      done = this.#engine.slices.run(() => this.#step())
+    } catch (error) {
+      this.#failed(error)
     }
+    if (isPromise(done)) {
+      void done
+        .catch((error: unknown) => this.#failed(error))
+        .then(() => {
+          this.#running = false
+          this.#session.pump()
+        })
+    } else this.#running = false
   }
 
-  #next(): Feed | undefined {
+  /** False: there is no more, or no room. */
+  #step(): boolean {
+    if (!this.#session.isOpen) return false
+    for (let count = 0; count < perStep; count += 1) {
+      const filter = this.#next()
+      if (filter === undefined) return false
+      const progress = this.#sendFrom(filter)
+      if (progress === 'rests') return false
+      if (progress === 'nothing') return true
+      if (progress === 'ended') {
+        this.#filters.delete(filter)
+        this.#leave()
+      }
+    }
+    return true
+  }
+
+  #next(): string | undefined {
     if (this.#current !== undefined || this.isEmpty) return this.#current
-    this.#turns ??= this.#feeds.values()
-    const { value } = this.#turns.next() as IteratorResult<Feed, undefined>
+    this.#turns ??= this.#filters.values()
+    const { value } = this.#turns.next() as IteratorResult<string, undefined>
     this.#current = value
     if (value === undefined) this.#turns = undefined
     return value ?? this.#next()
   }
 
-  /** True: nothing more comes from this feed. */
-  #sendFrom({ filter, messages }: Feed): boolean {
+  #leave(): void {
+    this.#current = undefined
+    this.#source = undefined
+  }
+
+  #sendFrom(filter: string): Progress {
     const { outbox } = this.#session
-    for (;;) {
-      // As it is now: it may have been replaced since, or be gone.
-      const subscription = this.#session.subscriptions.get(filter)
-      if (subscription === undefined) return true
-      if (this.#storing || (subscription.qos > 0 && !this.#session.hasRoom)) return false
-      if (outbox.isOverfull) {
-        outbox.overfill()
-        return false
-      }
-      const next = messages.next()
-      if (next.done === true) return true
-      this.#send(subscription, next.value)
+    // As it is now: it may have been replaced since, or be gone.
+    const subscription = this.#session.subscriptions.get(filter)
+    if (subscription === undefined) return 'ended'
+    if (this.#storing || (subscription.qos > 0 && !this.#session.hasRoom)) return 'rests'
+    if (outbox.isOverfull) {
+      outbox.overfill()
+      return 'rests'
     }
+    this.#source ??= new RetainedSource(
+      () => this.#engine.persistence.retained(filter),
+      () => this.pump(),
+    )
+    const given = this.#source.next()
+    if (given === 'waits') return 'rests'
+    if (given === 'end') return 'ended'
+    if (given === 'nothing') return 'nothing'
+    this.#send(subscription, given)
+    return 'sent'
   }
 
   #send(subscription: Subscription, message: Message): void {
@@ -87,7 +136,11 @@ export class RetainedFeeds {
       return
     }
     const delivery = { message, qos, retain: true, subscriptionIdentifiers }
-    const stored = this.#engine.persistence.enqueue(session.handle, [delivery])
+    const { persistence } = this.#engine
+    const stored =
+      persistence.enqueueRetained === undefined
+        ? persistence.enqueue(session.handle, [delivery])
+        : persistence.enqueueRetained(session.handle, delivery)
     if (!isPromise(stored)) return
     this.#storing = true
     stored
@@ -96,6 +149,12 @@ export class RetainedFeeds {
       })
       .then(() => this.pump())
       // Not left out: a client that subscribes again gets all of them.
-      .catch((error: unknown) => session.connection.fail(error))
+      .catch((error: unknown) => this.#failed(error))
+  }
+
+  #failed(error: unknown): void {
+    this.#filters.clear()
+    this.#leave()
+    this.#session.connection.fail(error)
   }
 }

@@ -194,6 +194,7 @@ export class Session implements SessionOwner, Recipient {
     subscriptionIdentifiers: readonly number[] | undefined,
   ): void {
     if (this.#phase === 'closed') return
+    if (this.#retained !== undefined && publication.retain) this.#retained.overtaken(publication.topic)
     if (qos === 0) {
       if (this.#phase !== 'open') return
       const allowed = forwarded(this.engine, this.connection.client, publication)
@@ -211,14 +212,14 @@ export class Session implements SessionOwner, Recipient {
   }
 
   /** Delivers the retained messages of a subscription, as fast as the client takes them. */
-  sendRetained(filter: string, messages: Iterable<Message>): void {
+  sendRetained(filter: string): MaybePromise<void> {
     this.#retained ??= new RetainedFeeds(this, this.engine)
-    this.#retained.add(filter, messages)
-    this.#retained.pump()
+    return this.#retained.add(filter)
   }
 
   /** An entry of the stored queue ({@link SessionOwner.deliver}). */
   deliver(entry: QueueEntry): boolean {
+    if (this.#retained !== undefined && entry.message.retain) this.#retained.overtaken(entry.message.topic)
     if (!this.hasRoom) {
       this.#behind = true
       if (this.#reading) this.#refusedWhileReading = true

@@ -1,4 +1,4 @@
-import type { MaybePromise, Message, Subscription } from '@x/contract'
+import type { MaybePromise, Subscription } from '@x/contract'
 import type { QoS, SubackPacket, SubscribePacket, Subscription as PacketSubscription } from '@x/packet'
 import { TopicError, isWildcardFilter, parseSharedFilter, parseTopicFilter } from '@x/topic-trie'
 import type { TopicFilter } from '@x/topic-trie'
@@ -259,15 +259,15 @@ function lastOutcomes(outcomes: readonly Outcome[]): PacketSubscription[] {
 
 /** Retained messages for new subscriptions. MQTT 5.0 §3.3.1.3 */
 export function sendRetained(connection: Connection, outcomes: readonly StoredOutcome[]): MaybePromise<void> {
-  let last: MaybePromise<void> = undefined
+  // Each filter once: one that comes again in the packet would begin from the start.
+  const filters = new Set<string>()
   for (const outcome of outcomes) {
     if (outcome.kind !== 'granted' || !wantsRetained(outcome.subscription, outcome.existed === true)) continue
-    const { subscription } = outcome
-    last = after(last, () =>
-      after(connection.engine.persistence.retained(subscription.filter), messages =>
-        deliverRetained(connection, subscription.filter, messages),
-      ),
-    )
+    filters.add(outcome.subscription.filter)
+  }
+  let last: MaybePromise<void> = undefined
+  for (const filter of filters) {
+    last = after(last, () => (connection.phase === 'connected' ? connection.session?.sendRetained(filter) : undefined))
   }
   return last
 }
@@ -276,10 +276,6 @@ function wantsRetained(subscription: Subscription, existed: boolean): boolean {
   if (shared(subscription.filter) !== undefined) return false
   if (subscription.retainHandling === 2) return false // [MQTT5-3.3.1-11]
   return subscription.retainHandling === 0 || !existed // [MQTT5-3.3.1-9], [MQTT5-3.3.1-10]
-}
-
-function deliverRetained(connection: Connection, filter: string, messages: Iterable<Message>): void {
-  if (connection.phase === 'connected') connection.session?.sendRetained(filter, messages)
 }
 
 /** Routes what a resumed session subscribes to, as far as `authorizeSubscribe` still allows it. CONNACK waits for it as SUBACK does:

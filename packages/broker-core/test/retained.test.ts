@@ -4,6 +4,7 @@ import { readPublish } from './support/frame.ts'
 import { HeldStream } from './support/held-stream.ts'
 import { PropertyId, property, propertyValue, propertyValues } from './support/property.ts'
 import { startBroker, startBrokerWithClock } from './support/start-broker.ts'
+import type { TestBroker } from './support/start-broker.ts'
 import { connect, puback, subscribe } from './support/wire.ts'
 import type { QoS } from './support/wire.ts'
 
@@ -268,3 +269,49 @@ test('many subscriptions whose retained messages have to wait cost time in propo
   // Looking through all that wait with each one more took 15 s, not 1.
   expect(performance.now() - began).toBeLessThan(5000)
 })
+
+test.each([
+  ['that find all', ['#', '+/#', '+/+', 'r/+'], 400_000],
+  ['that find nothing', Array.from({ length: 40 }, (_, index) => `+/+/${index}`), 0],
+  ['that find one and the same', Array.from({ length: 40 }, () => '#'), 100_000],
+] as const)(
+  'others are served while a subscriber gets 100 000 retained messages by filters %s',
+  async (_, filters, all) => {
+    const server = await startBroker()
+    for (let index = 0; index < 100_000; index += 1) keepOn(server, `r/${index}`)
+    const stream = new HeldStream()
+    stream.flow()
+    server.broker.handle(stream)
+    const probe = await server.connect({ clientId: 'probe' })
+    stream.push(connect({ clientId: 'c' }))
+    await server.connect({ clientId: 'later' })
+    let [received, pings, longest] = [0, 0, 0]
+    const count = (): number => stream.frames().filter(({ type }) => type === 'publish').length
+    stream.push(subscribe({ filters: filters.map(filter => [filter, 0] as const) }))
+    do {
+      const began = performance.now()
+      await probe.ping()
+      longest = Math.max(longest, performance.now() - began)
+      pings += 1
+      received += count()
+    } while (received < all)
+    expect(received).toBe(all)
+    expect(pings).toBeGreaterThan(all / 40_000)
+    // One turn took seconds.
+    expect(longest).toBeLessThan(500)
+  },
+)
+
+function keepOn({ persistence }: TestBroker, topic: string): void {
+  void persistence.publish({
+    topic,
+    payload: Buffer.from('x'),
+    qos: 0,
+    retain: true,
+    properties: undefined,
+    expiresAt: undefined,
+    publisher: 'p',
+    brokerId: 'b',
+    brokerCounter: 1,
+  })
+}

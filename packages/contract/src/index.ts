@@ -6,7 +6,7 @@ export { PersistenceError } from './errors.ts'
 export type { Listener, ListenerAddress } from './listener.ts'
 export type { Logger } from './logger.ts'
 export type { Message } from './message.ts'
-export { isExpired, keepMessage, messageBytes } from './message.ts'
+export { isExpired, isSameMessage, keepMessage, messageBytes } from './message.ts'
 export type {
   Delivery,
   Drop,
@@ -21,6 +21,7 @@ export type {
   QueueEntry,
   QueueLimits,
   Receipt,
+  RetainedPage,
   SessionClosing,
   SessionHandle,
   SessionOwner,

@@ -40,6 +40,11 @@ export function keepMessage(message: Message): Message {
   }
 }
 
+/** Whether both are the same message: one may be a copy of the other. */
+export function isSameMessage(one: Message, other: Message): boolean {
+  return one.brokerCounter === other.brokerCounter && one.brokerId === other.brokerId
+}
+
 /** Whether the message's expiry has passed at `now` (milliseconds since the epoch). */
 export function isExpired(message: Message, now: number): boolean {
   return message.expiresAt !== undefined && message.expiresAt <= now

@@ -79,6 +79,10 @@ export interface Persistence {
    * client), under the same promises as `publish`; also for a session with interval 0. */
   enqueue(session: SessionHandle, deliveries: readonly Delivery[]): MaybePromise<void>
 
+  /** Queues a message that {@link retained} has given, unless another one has taken its place meanwhile, or none: what has overtaken it
+   * may be queued already. A store that returns promises has this method; for others `enqueue` does. */
+  enqueueRetained?(session: SessionHandle, delivery: Delivery): MaybePromise<void>
+
   /** The entries with a sequence above `after`, in order, at most `limit`; the owner has taken what is answered. Expired
    * messages are left out and dropped, unless their delivery has begun: what was taken, or sent before, stays
    * ([MQTT5-3.3.2-5]). */
@@ -99,8 +103,8 @@ export interface Persistence {
    * session only. */
   claim(session: SessionHandle, group: string, limit: number): MaybePromise<readonly QueueEntry[]>
 
-  /** The retained messages whose topics match, expired ones left out. A plain filter, not a shared one. */
-  retained(filter: string): MaybePromise<Iterable<Message>>
+  /** The retained messages whose topics match, expired ones left out, each topic once. A plain filter, not a shared one. */
+  retained(filter: string): MaybePromise<RetainedPage>
 
   /** Deadlines that have passed, at most `limit`, each answered to exactly one caller of all brokers: wills whose delay
    * is over, sessions that have expired. What it answers is already carried out in the store. */
@@ -113,6 +117,14 @@ export interface Persistence {
 
   /** What is stored now; may be a moment old. */
   counts(): MaybePromise<PersistenceCounts>
+}
+
+/** Retained messages as far as they were found at small cost. Either an array, made of what was there at one moment; or something lazy
+ * that gives each message as it is when it is asked for, and undefined after a small step that has found none (a tenth of a
+ * millisecond), so that others can be served in between. */
+export interface RetainedPage extends Iterable<Message | undefined> {
+  /** What follows behind this page; undefined: nothing. */
+  readonly more?: (() => MaybePromise<RetainedPage>) | undefined
 }
 
 export interface PersistenceSupports {

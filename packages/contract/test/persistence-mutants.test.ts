@@ -10,6 +10,7 @@ import type {
   PersistenceHost,
   QueueEntry,
   Receipt,
+  RetainedPage,
   SessionClosing,
   SessionHandle,
   Subscription,
@@ -91,6 +92,14 @@ const mutants: Record<string, readonly [notices: string, store: new () => Persis
       override async publish(message: Message, receipt?: Receipt): Promise<void> {
         await super.publish(message)
         if (receipt !== undefined) this.session(receipt.session).received.add(receipt.packetId)
+      }
+    },
+  ],
+  'queues whatever it has once given as retained': [
+    'queues no retained message that another one has overtaken',
+    class extends ReferencePersistence {
+      override async enqueueRetained(handle: SessionHandle, delivery: Delivery): Promise<void> {
+        await super.enqueue(handle, [delivery])
       }
     },
   ],
@@ -230,8 +239,8 @@ const mutants: Record<string, readonly [notices: string, store: new () => Persis
   'matches retained topics without regard for $': [
     'retained messages that match #',
     class extends ReferencePersistence {
-      override async retained(filter: string): Promise<Iterable<Message>> {
-        return filter === '#' ? this.data.retained.values() : super.retained(filter)
+      override async retained(filter: string): Promise<RetainedPage> {
+        return filter === '#' ? [...this.data.retained.values()] : super.retained(filter)
       }
     },
   ],

@@ -9,12 +9,13 @@ import type {
   PersistenceHost,
   QueueEntry,
   Receipt,
+  RetainedPage,
   SessionClosing,
   SessionHandle,
   Subscription,
   Will,
 } from '../src/index.ts'
-import { isExpired, keepMessage, PersistenceError, SESSION_NEVER_EXPIRES } from '../src/index.ts'
+import { isExpired, isSameMessage, keepMessage, PersistenceError, SESSION_NEVER_EXPIRES } from '../src/index.ts'
 import { matches } from './naive-filter.ts'
 import type { ReferenceSession } from './reference-data.ts'
 import { ReferenceData } from './reference-data.ts'
@@ -137,6 +138,12 @@ export class ReferencePersistence implements Persistence {
     }
   }
 
+  async enqueueRetained(handle: SessionHandle, delivery: Delivery): Promise<void> {
+    this.session(handle)
+    const retained = this.data.retained.get(delivery.message.topic)
+    if (retained !== undefined && isSameMessage(retained, delivery.message)) await this.enqueue(handle, [delivery])
+  }
+
   async read(handle: SessionHandle, after: number, limit: number): Promise<readonly QueueEntry[]> {
     const session = this.session(handle)
     const waits = (entry: QueueEntry): boolean => entry.sequence > session.takenThrough
@@ -185,7 +192,7 @@ export class ReferencePersistence implements Persistence {
     })
   }
 
-  async retained(filter: string): Promise<Iterable<Message>> {
+  async retained(filter: string): Promise<RetainedPage> {
     const now = this.opened().clock.now()
     return [...this.data.retained.values()].filter(one => matches(filter, one.topic) && !isExpired(one, now))
   }

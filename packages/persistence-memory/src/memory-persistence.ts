@@ -10,12 +10,13 @@ import type {
   PersistenceSupports,
   QueueEntry,
   Receipt,
+  RetainedPage,
   SessionClosing,
   SessionHandle,
   Subscription,
   Will,
 } from '@x/contract'
-import { keepMessage, PersistenceError } from '@x/contract'
+import { isSameMessage, keepMessage, PersistenceError } from '@x/contract'
 import type { RetainedLimits } from './retained-store.ts'
 import { RetainedStore } from './retained-store.ts'
 import type { QueueContext } from './session-queue.ts'
@@ -133,6 +134,13 @@ export class MemoryPersistence implements Persistence {
     }
   }
 
+  enqueueRetained(session: SessionHandle, delivery: Delivery): void {
+    const store = this.#opened()
+    const retained = store.retained.get(delivery.message.topic)
+    if (retained !== undefined && isSameMessage(retained, delivery.message)) this.enqueue(session, [delivery])
+    else store.sessions.resolve(session)
+  }
+
   read(session: SessionHandle, after: number, limit: number): readonly QueueEntry[] {
     return this.#opened().sessions.resolve(session).queue?.read(after, limit) ?? []
   }
@@ -169,7 +177,7 @@ export class MemoryPersistence implements Persistence {
     return entries
   }
 
-  retained(filter: string): Iterable<Message> {
+  retained(filter: string): RetainedPage {
     return this.#opened().retained.match(filter)
   }
 

@@ -4,6 +4,9 @@ import { TopicIndex } from '@x/topic-trie'
 import type { Deadline } from './deadlines.ts'
 import { Deadlines } from './deadlines.ts'
 
+/** Expired messages that a search passes over before it says that it has found nothing yet. */
+const step = 64
+
 /** Bounds of all retained messages together. */
 export interface RetainedLimits {
   readonly maximumRetainedMessages: number
@@ -68,14 +71,14 @@ export class RetainedStore {
     if (previous !== undefined) this.#forget(previous)
   }
 
-  /** A snapshot of what matches. */
-  match(filter: string): readonly Message[] {
-    const now = this.#clock.now()
-    const messages: Message[] = []
-    for (const [, message] of this.#topics.match(filter)) {
-      if (!isExpired(message, now)) messages.push(message)
+  /** What matches, each as it is when it is asked for; undefined after a small step that has found nothing. */
+  *match(filter: string): IterableIterator<Message | undefined> {
+    let expired = 0
+    for (const found of this.#topics.search(filter)) {
+      const message = found?.[1]
+      if (message === undefined || !isExpired(message, this.#clock.now())) yield message
+      else if ((expired += 1) % step === 0) yield undefined
     }
-    return messages
   }
 
   /** Frees at most `limit` messages that nobody can get any more. */

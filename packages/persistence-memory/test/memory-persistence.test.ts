@@ -93,7 +93,7 @@ test('copies a message once for all who keep it, and not at all when nobody does
     store.subscribe(handle, [subscription('a')])
   }
   store.publish(message({ retain: true }))
-  for (const retained of store.retained('a')) taken.add(retained)
+  for (const retained of store.retained('a')) if (retained !== undefined) taken.add(retained)
   expect(taken.size).toBe(1)
   const payload = new Proxy(Buffer.from('payload'), {
     get() {

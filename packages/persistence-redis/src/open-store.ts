@@ -9,6 +9,7 @@ import type {
   PersistenceHost,
   QueueEntry,
   Receipt,
+  RetainedPage,
   SessionClosing,
   SessionHandle,
   Subscription,
@@ -224,6 +225,10 @@ export class OpenStore {
     return this.#queues.enqueue(session, deliveries)
   }
 
+  enqueueRetained(session: SessionHandle, delivery: Delivery): Promise<void> {
+    return this.#queues.enqueueRetained(session, delivery)
+  }
+
   read(session: SessionHandle, after: number, limit: number): Promise<readonly QueueEntry[]> {
     return this.#queues.read(session, after, limit)
   }
@@ -232,7 +237,7 @@ export class OpenStore {
     return this.#queues.claim(session, group, limit)
   }
 
-  retained(filter: string): Promise<Iterable<Message>> {
+  retained(filter: string): Promise<RetainedPage> {
     return findRetained(this.#calls, filter)
   }
 

@@ -12,6 +12,7 @@ import type {
   PersistenceSupports,
   QueueEntry,
   Receipt,
+  RetainedPage,
   SessionClosing,
   SessionHandle,
   Subscription,
@@ -115,6 +116,10 @@ export class RedisPersistence implements Persistence {
     return this.#opened().enqueue(session, deliveries)
   }
 
+  enqueueRetained(session: SessionHandle, delivery: Delivery): Promise<void> {
+    return this.#opened().enqueueRetained(session, delivery)
+  }
+
   read(session: SessionHandle, after: number, limit: number): Promise<readonly QueueEntry[]> {
     return this.#opened().read(session, after, limit)
   }
@@ -135,7 +140,7 @@ export class RedisPersistence implements Persistence {
     return this.#opened().claim(session, group, limit)
   }
 
-  retained(filter: string): Promise<Iterable<Message>> {
+  retained(filter: string): Promise<RetainedPage> {
     return this.#opened().retained(filter)
   }
 

@@ -1,20 +1,21 @@
-import type { Message } from '@x/contract'
+import type { Message, RetainedPage } from '@x/contract'
 import { decodeMessage } from './message-record.ts'
 import type { StoreCalls } from './store-calls.ts'
 
-/** The retained messages whose topics match, in pages. */
-export async function findRetained(calls: StoreCalls, filter: string): Promise<Message[]> {
+/** The retained messages whose topics match, in pages of a few hundred topics or kilobytes. */
+export async function findRetained(calls: StoreCalls, filter: string): Promise<RetainedPage> {
   const range = rangeOf(filter)
-  const messages: Message[] = []
-  let from = range?.from ?? ''
-  do {
-    const answer = await calls.call('retained', filter, from, range?.through ?? '')
+  const through = range?.through ?? ''
+  return pageFrom(range?.from ?? '')
+
+  async function pageFrom(from: string): Promise<RetainedPage> {
+    const answer = await calls.call('retained', filter, from, through)
     const [values, next] = answer as [Buffer[], Buffer]
     // Behind its expiry, which Redis has looked at.
-    for (const value of values) messages.push(decodeMessage(value.subarray(8), calls.time))
-    from = next.toString()
-  } while (from !== '')
-  return messages
+    const messages: Message[] = values.map(value => decodeMessage(value.subarray(8), calls.time))
+    const following = next.toString()
+    return following === '' ? messages : Object.assign(messages, { more: async () => pageFrom(following) })
+  }
 }
 
 /** The part of the lexical index of topics in which all matches of a filter lie: bounds of ZRANGEBYLEX; undefined for a filter

@@ -17,13 +17,21 @@ export class SessionQueues {
   }
 
   async enqueue(session: SessionHandle, deliveries: readonly Delivery[]): Promise<void> {
-    if (deliveries.length === 0) return
+    if (deliveries.length > 0) await this.#enqueue(session, deliveries, '')
+  }
+
+  /** Redis leaves out what is retained no more. */
+  async enqueueRetained(session: SessionHandle, delivery: Delivery): Promise<void> {
+    await this.#enqueue(session, [delivery], '1')
+  }
+
+  async #enqueue(session: SessionHandle, deliveries: readonly Delivery[], onlyRetained: '' | '1'): Promise<void> {
     const kept = deliveries.map(({ message }) => keepMessage(message))
     const parameters = deliveries.flatMap(delivery => {
       const message = this.#calls.time.stored(delivery.message)
       return [encodeMessage(message), encodeDelivery(delivery), messageBytes(message), message.expiresAt ?? '']
     })
-    const answer = await this.#calls.callFor(session, 'enqueue', this.#calls.limits(), ...parameters)
+    const answer = await this.#calls.callFor(session, 'enqueue', this.#calls.limits(), onlyRetained, ...parameters)
     const [offers, drops] = answer as [(Buffer | number)[], Fields]
     // All or none of them are offered.
     if (offers.length > 0) {

@@ -5,7 +5,7 @@ import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'
 import type { SpawnedRedis } from '@x/redis-connection/testing'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { RedisPersistence } from '../src/index.ts'
-import { host, messageOf, session } from './support/owner.ts'
+import { allRetained, host, messageOf, session } from './support/owner.ts'
 
 describe.skipIf(!hasRedisServer())('a machine time that is set (apt-get install redis-server)', () => {
   let redis: SpawnedRedis
@@ -42,6 +42,6 @@ describe.skipIf(!hasRedisServer())('a machine time that is set (apt-get install 
   })
 
   async function expiries(store: RedisPersistence): Promise<(number | undefined)[]> {
-    return Array.from(await store.retained('a'), ({ expiresAt }) => expiresAt)
+    return (await allRetained(store, 'a')).map(({ expiresAt }) => expiresAt)
   }
 })

@@ -97,6 +97,47 @@ test('leaps over what lies below a level that only + reaches', () => {
   expect(visitsOf(index, 'a/+/4999/+').visits).toBeLessThan(100)
 })
 
+test('a level that few topics have is found without looking at the others, wherever it stands', () => {
+  const index = new TopicIndex<number>()
+  for (let i = 0; i < 20_000; i++) index.set(`${i % 100}/${i}/c`, i)
+  expect(visitsOf(index, '+/+/nope')).toEqual({ visits: 0, topics: [] })
+  expect(visitsOf(index, '+/nope/#')).toEqual({ visits: 0, topics: [] })
+  expect(visitsOf(index, '+/+/c/deeper')).toEqual({ visits: 0, topics: [] })
+  expect(visitsOf(index, '+/777/#')).toEqual({ visits: 0, topics: ['77/777/c'] })
+  index.set('b/x/rare', 1)
+  index.set('a/y/rare', 2)
+  expect(visitsOf(index, '+/+/rare')).toEqual({ visits: 0, topics: ['a/y/rare', 'b/x/rare'] })
+  index.delete('b/x/rare')
+  expect(visitsOf(index, '+/+/rare')).toEqual({ visits: 0, topics: ['a/y/rare'] })
+})
+
+test('a level is found whether few or many topics have it, and again when they have gone', () => {
+  const index = new TopicIndex<number>()
+  const names = Array.from({ length: 200 }, (_, i) => `${i}/x`)
+  for (let round = 0; round < 2; round++) {
+    names.forEach((name, i) => {
+      index.set(name, i)
+      expect(topicsOf(index.match('+/x'))).toHaveLength(i + 1)
+    })
+    names.forEach((name, i) => {
+      index.delete(name)
+      expect(topicsOf(index.match('+/x'))).toHaveLength(199 - i)
+    })
+  }
+})
+
+test('a search says now and then that it has found nothing yet', () => {
+  const index = new TopicIndex<number>()
+  for (let i = 0; i < 1000; i++) {
+    index.set(`${i}/a`, i)
+    index.set(`${i}/b/c`, i)
+  }
+  const found = [...index.search('+/a')]
+  expect(found.filter(one => one !== undefined)).toHaveLength(1000)
+  expect([...index.search('+/b')].length).toBeGreaterThan(10)
+  expect([...index.search('+/b')].every(one => one === undefined)).toBe(true)
+})
+
 test('a filter without wildcards is one look-up', () => {
   const index = new TopicIndex<number>()
   for (let i = 0; i < 1000; i++) index.set(`a/${i}`, i)

@@ -11,6 +11,7 @@ import type {
   PersistenceSupports,
   QueueEntry,
   Receipt,
+  RetainedPage,
   SessionClosing,
   SessionHandle,
   Subscription,
@@ -92,6 +93,9 @@ export class DelayedPersistence implements Persistence {
   enqueue(session: SessionHandle, deliveries: readonly Delivery[]): Promise<void> {
     return this.#later('enqueue', () => this.#inner.enqueue(session, deliveries))
   }
+  enqueueRetained(session: SessionHandle, delivery: Delivery): Promise<void> {
+    return this.#later('enqueue', () => this.#inner.enqueueRetained?.(session, delivery))
+  }
   read(session: SessionHandle, after: number, limit: number): Promise<readonly QueueEntry[]> {
     return this.#later('read', () => this.#inner.read(session, after, limit))
   }
@@ -107,8 +111,9 @@ export class DelayedPersistence implements Persistence {
   claim(session: SessionHandle, group: string, limit: number): Promise<readonly QueueEntry[]> {
     return this.#later('claim', () => this.#inner.claim(session, group, limit))
   }
-  retained(filter: string): Promise<Iterable<Message>> {
-    return this.#later('retained', () => this.#inner.retained(filter))
+  retained(filter: string): Promise<RetainedPage> {
+    // As they are now, by the time of the answer old.
+    return this.#later('retained', () => Array.from(this.#inner.retained(filter) as RetainedPage))
   }
   claimDue(limit: number): Promise<readonly Due[]> {
     return this.#later('claimDue', () => this.#inner.claimDue(limit))

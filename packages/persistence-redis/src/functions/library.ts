@@ -14,7 +14,7 @@ const reading = ['no-writes']
 /** Every change of the store, each a function. The order matters: a part uses those before it. */
 export const library: FunctionLibrary = new FunctionLibrary(
   'x_persistence',
-  [context, queue, subscriptions, groups, retained, sessions, publish].join('\n'),
+  [context, retained, queue, subscriptions, groups, sessions, publish].join('\n'),
   {
     open: [],
     close: freeing,

@@ -139,14 +139,14 @@ local function setTaken(c, client, state, taken)
   state.taken = taken
 end
 
--- now, instance, client, epoch, limits, then record, delivery, bytes, expires for each
+-- now, instance, client, epoch, limits, 1: only what is still retained, then record, delivery, bytes, expires for each
 F.enqueue = function(keys, args)
   local c = begin(keys, args[1], args[2], args[5])
   local client, epoch = args[3], args[4]
   if not owns(c, client, epoch) then return fenced(client, epoch) end
-  for index = 6, #args, 4 do
-    append(c, client, { record = args[index], delivery = args[index + 1], bytes = tonumber(args[index + 2]),
-      expires = args[index + 3] })
+  for index = 7, #args, 4 do
+    if args[6] ~= '1' or isRetained(c, args[index]) then append(c, client, { record = args[index], delivery = args[index + 1], bytes = tonumber(args[index + 2]),
+      expires = args[index + 3] }) end
   end
   finish(c)
   return { c.own, c.drops }

@@ -12,6 +12,23 @@ local function retain(c, topic, record, expires)
   if expires == '' then call('ZREM', c.base .. 're', topic) else call('ZADD', c.base .. 're', expires, topic) end
 end
 
+-- What names a message in its record: counter and broker.
+local function nameOf(record)
+  local offset = bit.band(string.byte(record), 16) == 0 and 10 or 18
+  local length = struct.unpack('>I4', record, offset)
+  offset = offset + 4 + length
+  length = struct.unpack('>I4', record, offset)
+  return string.sub(record, 2, 9) .. string.sub(record, offset + 4, offset + 3 + length)
+end
+
+-- Whether the message of this record is the retained one of its topic.
+local function isRetained(c, record)
+  local offset = bit.band(string.byte(record), 16) == 0 and 10 or 18
+  local length = struct.unpack('>I4', record, offset)
+  local value = call('HGET', c.base .. 'rv', string.sub(record, offset + 4, offset + 3 + length))
+  return value and nameOf(string.sub(value, 9)) == nameOf(record)
+end
+
 -- How many; fewer than the limit: those were all.
 local function dropExpiredRetained(c, limit)
   local topics = call('ZRANGEBYSCORE', c.base .. 're', '-inf', timeOf(c), 'LIMIT', 0, limit)

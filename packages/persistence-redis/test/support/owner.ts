@@ -1,4 +1,4 @@
-import type { Message, Persistence, PersistenceHost, QueueEntry, SessionHandle } from '@x/contract'
+import type { Message, Persistence, PersistenceHost, QueueEntry, RetainedPage, SessionHandle } from '@x/contract'
 import { Slices, systemClock } from '@x/contract'
 
 /** Takes everything, and remembers it. */
@@ -59,4 +59,15 @@ export async function session(
   const options = { qos: 2, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
   await store.subscribe(handle, [{ filter: 'a', ...options, subscriptionIdentifier: undefined }])
   return [handle, owner]
+}
+
+/** What the filter finds, of all pages. */
+export async function allRetained(store: Persistence, filter: string): Promise<Message[]> {
+  const found: Message[] = []
+  let page: RetainedPage | undefined = await store.retained(filter)
+  while (page !== undefined) {
+    for (const message of page) if (message !== undefined) found.push(message)
+    page = await page.more?.()
+  }
+  return found
 }

@@ -11,6 +11,7 @@ import type {
   PersistenceHost,
   QueueEntry,
   QueueLimits,
+  RetainedPage,
   SessionClosing,
   SessionHandle,
   SessionOwner,
@@ -196,6 +197,17 @@ export class Bench {
     }
   }
 
+  /** All retained messages that the filter finds, of all pages. */
+  async retained(filter: string, store: Persistence = this.#store): Promise<Message[]> {
+    const found: Message[] = []
+    let page: RetainedPage | undefined = await store.retained(filter)
+    while (page !== undefined) {
+      for (const message of page) if (message !== undefined) found.push(message)
+      page = await page.more?.()
+    }
+    return found
+  }
+
   async publish(...payloads: string[]): Promise<void> {
     for (const text of payloads) await this.#store.publish(this.message({ text }))
   }
@@ -279,6 +291,7 @@ export function everySessionCall(bench: Bench, handle: SessionHandle): Record<st
     unsubscribe: () => store.unsubscribe(handle, ['a']),
     'publish with a receipt': () => store.publish(message, { session: handle, packetId: 9 }),
     enqueue: () => store.enqueue(handle, [delivery]),
+    ...(store.enqueueRetained !== undefined && { enqueueRetained: () => store.enqueueRetained?.(handle, delivery) }),
     read: () => store.read(handle, 0, 10),
     acknowledge: () => store.acknowledge(handle, 1),
     release: () => store.release(handle, 2),

@@ -88,7 +88,7 @@ export function queueTests(define: DefineStoreTest): void {
     }
     await bench.store.publish(message)
     const [entry] = await client.read()
-    const [retained] = [...(await bench.store.retained('dévice/1'))]
+    const [retained] = await bench.retained('dévice/1')
     for (const stored of [entry?.message, retained]) {
       assert.ok(stored !== undefined)
       const { payload, properties, ...rest } = stored
@@ -109,7 +109,7 @@ export function queueTests(define: DefineStoreTest): void {
     await bench.store.enqueue(client.handle, [delivery])
     message.payload.fill(0)
     message.properties.fill(9)
-    const stored = [...(await client.read()).map(entry => entry.message), ...(await bench.store.retained('a'))]
+    const stored = [...(await client.read()).map(entry => entry.message), ...(await bench.retained('a'))]
     assert.deepEqual(texts(stored), ['one', 'one', 'one'])
     for (const { properties } of stored) assert.deepEqual([...(properties ?? [])], [1, 0])
   })

@@ -28,7 +28,7 @@ export function secondBrokerTests(define: DefineStoreTest, supports: Persistence
     await bench.settle()
     assert.deepEqual(texts(client.owner.taken), ['one'])
     assert.deepEqual(texts(await client.read()), ['one'])
-    assert.deepEqual(texts(await bench.store.retained('a')), ['one'])
+    assert.deepEqual(texts(await bench.retained('a')), ['one'])
   })
 
   define('answers each deadline to one broker only', async bench => {
