@@ -27,6 +27,8 @@ export type BrokerErrorCode =
   | 'NOT_AUTHORIZED'
   | 'HOOK_TIMEOUT'
   | 'HOOK_ANSWER_INVALID'
+  | 'SUBSCRIBER_TIMEOUT'
+  | 'NESTED_TOO_DEEP'
   // What the program's code threw where it refused nobody
   | 'LISTENER_FAILED'
   | 'CALLBACK_FAILED'

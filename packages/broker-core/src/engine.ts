@@ -117,7 +117,8 @@ export class Engine implements PersistenceHost {
     this.clock = new SteadyClock(parts.clock)
     this.slices = new Slices()
     this.wheel = new DeadlineWheel(this.clock, error => this.fail(error, 'DEADLINE_FAILED'))
-    this.locals = new LocalSubscribers(broker, options.concurrency, this.clock)
+    this.hookCalls = new HookCalls(this.wheel, this.clock, options.hookTimeout)
+    this.locals = new LocalSubscribers(broker, options, { clock: this.clock, calls: this.hookCalls })
     this.limits = {
       maximumQueuedMessages: options.maximumQueuedMessages,
       maximumQueuedBytes: options.maximumQueuedBytes,
@@ -141,7 +142,6 @@ export class Engine implements PersistenceHost {
     this.run = new PublishRun(this)
     this.presence = new Presence(this)
     this.sweep = new Sweep(this)
-    this.hookCalls = new HookCalls(this.wheel, this.clock, options.hookTimeout)
   }
 
   /** QoS 1 and 2 messages one client may have open towards us. MQTT 5.0 §3.2.2.3.3 */

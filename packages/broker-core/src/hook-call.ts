@@ -3,17 +3,22 @@ import { BrokerError } from './broker-error.ts'
 import type { Deadlined, DeadlineWheel } from './deadline-wheel.ts'
 import { ReasonCode } from './reason-code.ts'
 
+/** What may take `hookTimeout`, and not longer. */
+export interface TimedCall {
+  /** ms of the clock after which `expire` is called; set by {@link HookCalls.watch}. */
+  deadline: number
+  expire(timeout: number): void
+}
+
 /** A hook that did not answer at once. Its first answer counts; what comes later is of no interest. */
-export class HookCall {
+export class HookCall implements TimedCall {
   readonly name: string
-  /** ms since the epoch after which it is answered with an error. */
-  readonly deadline: number
+  deadline = 0
   readonly answer: Promise<unknown>
   #settle: { readonly resolve: (answer: unknown) => void; readonly reject: (error: Error) => void } | undefined
 
-  constructor(name: string, deadline: number) {
+  constructor(name: string) {
     this.name = name
-    this.deadline = deadline
     this.answer = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject }
     })
@@ -28,16 +33,26 @@ export class HookCall {
     this.#settle?.reject(error)
     this.#settle = undefined
   }
+
+  expire(timeout: number): void {
+    this.failed(
+      new BrokerError('HOOK_TIMEOUT', {
+        message: `hook ${this.name} did not answer within hookTimeout of ${timeout} ms`,
+        reasonCode: ReasonCode.implementationSpecificError,
+      }),
+    )
+  }
 }
 
-/** The hooks that are to answer yet, and how long they may take: `hookTimeout` ms, 0 for ever. */
+/** The calls of the program's hooks and subscribers that have not ended yet, and how long they may take: `hookTimeout` ms, 0 for
+ * ever. */
 export class HookCalls implements Deadlined {
   wheelTick = 0
   readonly #wheel: DeadlineWheel
   readonly #clock: Clock
   readonly #timeout: number
   /** Oldest first. All have the same time, so the first one is due first, and one appointment serves all. */
-  readonly #open = new Set<HookCall>()
+  readonly #open = new Set<TimedCall>()
 
   constructor(wheel: DeadlineWheel, clock: Clock, timeout: number) {
     this.#wheel = wheel
@@ -50,11 +65,21 @@ export class HookCalls implements Deadlined {
   }
 
   begin(name: string): HookCall {
-    const call = new HookCall(name, this.#clock.now() + this.#timeout)
-    if (this.#timeout === 0) return call
+    const call = new HookCall(name)
+    this.watch(call)
+    return call
+  }
+
+  watch(call: TimedCall): void {
+    if (this.#timeout === 0) return
+    call.deadline = this.#clock.now() + this.#timeout
     this.#open.add(call)
     if (this.#open.size === 1) this.#wheel.schedule(this, call.deadline)
-    return call
+  }
+
+  /** The call has ended. */
+  forget(call: TimedCall): void {
+    this.#open.delete(call)
   }
 
   /** The call is answered, if it wasn't. */
@@ -72,13 +97,8 @@ export class HookCalls implements Deadlined {
   checkDeadlines(now: number): number {
     for (const call of this.#open) {
       if (call.deadline > now) return call.deadline
-      this.fail(
-        call,
-        new BrokerError('HOOK_TIMEOUT', {
-          message: `hook ${call.name} did not answer within hookTimeout of ${this.#timeout} ms`,
-          reasonCode: ReasonCode.implementationSpecificError,
-        }),
-      )
+      this.#open.delete(call)
+      call.expire(this.#timeout)
     }
     return 0
   }

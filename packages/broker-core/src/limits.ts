@@ -4,8 +4,12 @@ import type { SharedStrategy } from './shared-strategy.ts'
 
 /** Every limit of the engine. The comment says what happens at it. */
 export interface BrokerLimits {
-  /** In-process subscribers running at once; further messages and their publishers wait. */
+  /** In-process subscribers running at once; further messages and their publishers wait, except for what such functions publish
+   * themselves while they run. */
   concurrency: number
+  /** Levels of messages that in-process subscribers publish while they run, whose subscribers publish, and so on; one more is not
+   * delivered to the function, and its publish fails (`NESTED_TOO_DEEP`). */
+  maximumNesting: number
   /** ms between a connection and its CONNECT; then it is closed. */
   connectTimeout: number
   /** Seconds of Keep Alive a client may ask for; above it, or with 0 (none), CONNECT is refused. 0: no limit. */
@@ -16,7 +20,8 @@ export interface BrokerLimits {
   queueLimit: number
   /** ms between two heartbeats of this broker, on `$SYS/<id>/heartbeat`. Another broker that misses three is forgotten. */
   heartbeatInterval: number
-  /** ms a hook may take to answer; then it has answered with an error (`HOOK_TIMEOUT`). 0: for ever. */
+  /** ms a hook may take to answer; then it has answered with an error (`HOOK_TIMEOUT`). 0: for ever. Likewise an in-process
+   * subscriber, waiting for its turn included (`SUBSCRIBER_TIMEOUT`). */
   hookTimeout: number
   /** Levels of a topic name or filter; deeper ones are refused. */
   maxTopicLevels: number
@@ -70,6 +75,7 @@ const hour = 3_600_000
 /** Default, least and greatest value of each limit that is a number. */
 const limitTable = {
   concurrency: [100, 1, 1_000_000],
+  maximumNesting: [100, 1, 10_000],
   connectTimeout: [30_000, 1, hour],
   keepaliveLimit: [0, 0, 65_535],
   maxClientsIdLength: [23, 1, 65_535],

@@ -1,13 +1,17 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Clock, MaybePromise } from '@x/contract'
 import fastq from 'fastq'
 import type { queue } from 'fastq'
-import { toError } from './broker-error.ts'
+import { BrokerError, toError } from './broker-error.ts'
 import type { Broker } from './broker.ts'
+import type { HookCalls } from './hook-call.ts'
 import type { FaultReport } from './program-faults.ts'
 import { isPromise } from './maybe-promise.ts'
 import { packetOf } from './packet-form.ts'
 import type { BrokerPacket } from './packet-form.ts'
 import type { Publication } from './publication.ts'
+import { ReasonCode } from './reason-code.ts'
+import { SubscriberRun } from './subscriber-run.ts'
 
 /** A function of the program that receives messages: done when it calls its second parameter, or, without that, when
  * what it returns has settled. Publishers wait for it. */
@@ -19,22 +23,41 @@ export interface LocalSubscriber {
   readonly deliver: DeliverFunction
 }
 
-interface Task {
-  readonly subscriber: LocalSubscriber
-  readonly packet: BrokerPacket
-}
+/** How many functions the program's own messages may run beyond `concurrency`, for each slot. */
+const nestedForEachSlot = 100
 
-/** Runs the program's own subscribers, `concurrency` messages at a time; further ones wait, and their publishers with
- * them. */
+/** Runs the program's own subscribers, `concurrency` messages at a time; further ones wait, and their publishers with them.
+ *
+ * A message that such a function publishes while it runs does not wait: the function may be waiting for it, and holds the slot that
+ * it would wait for. That the one comes from the other is known by the asynchronous context, which is followed only while functions
+ * run. So that a circle of functions ends, it goes `maximumNesting` deep, and when very many run already, also such messages wait.
+ *
+ * Each is over within `hookTimeout`, its waiting included; its slot goes to the next one, its publisher goes on. */
 export class LocalSubscribers {
-  readonly #queue: queue<Task, void>
+  readonly #queue: queue<SubscriberRun, void>
   readonly #broker: Broker
   readonly #clock: Clock
+  readonly #calls: HookCalls
+  readonly #maximumNesting: number
+  /** The run in which something happens, if it does in one. */
+  readonly #context = new AsyncLocalStorage<SubscriberRun>()
+  /** Runs without a slot. */
+  #nested = 0
 
-  constructor(broker: Broker, concurrency: number, clock: Clock) {
+  constructor(
+    broker: Broker,
+    limits: { readonly concurrency: number; readonly maximumNesting: number },
+    { clock, calls }: { readonly clock: Clock; readonly calls: HookCalls },
+  ) {
     this.#broker = broker
     this.#clock = clock
-    this.#queue = fastq<unknown, Task, void>((task, done) => this.#work(task, done), concurrency)
+    this.#calls = calls
+    this.#maximumNesting = limits.maximumNesting
+    this.#queue = fastq<unknown, SubscriberRun, void>((run, leave) => {
+      run.leave = () => leave(null)
+      if (run.phase === 'waiting') this.#begin(run)
+      else run.leave()
+    }, limits.concurrency)
   }
 
   get concurrency(): number {
@@ -42,7 +65,7 @@ export class LocalSubscribers {
   }
 
   get running(): number {
-    return this.#queue.running()
+    return this.#queue.running() + this.#nested
   }
 
   get waiting(): number {
@@ -51,16 +74,21 @@ export class LocalSubscribers {
 
   /** Delivers to all of them; a promise when one is not done yet. It does not reject: `failed` gets what they throw or reject. */
   deliver(subscribers: readonly LocalSubscriber[], publication: Publication, failed: FaultReport): MaybePromise<void> {
-    let open = 0
+    const parent = this.#context.getStore()
+    const depth = parent?.phase === 'running' ? parent.depth + 1 : 0
+    let open = subscribers.length
     let settle: (() => void) | undefined
+    const settled = (run: SubscriberRun, error: Error | undefined): void => {
+      this.#calls.forget(run)
+      if (error) failed('SUBSCRIBER_FAILED', `a function subscribed to '${run.subscriber.filter}'`, error)
+      open -= 1
+      if (open === 0) settle?.()
+    }
     for (const subscriber of subscribers) {
       const packet = packetOf(publication, false, this.#clock.now())
-      open += 1
-      this.#queue.push({ subscriber, packet }, error => {
-        if (error) failed('SUBSCRIBER_FAILED', `a function subscribed to '${subscriber.filter}'`, error)
-        open -= 1
-        if (open === 0) settle?.()
-      })
+      const run = new SubscriberRun({ subscriber, packet, depth }, settled)
+      this.#push(run)
+      if (run.phase !== 'over') this.#calls.watch(run)
     }
     if (open === 0) return undefined
     return new Promise(resolve => {
@@ -68,39 +96,53 @@ export class LocalSubscribers {
     })
   }
 
-  #work({ subscriber, packet }: Task, done: (error: Error | null) => void): void {
-    const { deliver } = subscriber
-    try {
-      if (deliver.length >= 2) {
-        deliver.call(
-          this.#broker,
-          packet,
-          once(() => done(null)),
-        )
-        return
+  #push(run: SubscriberRun): void {
+    if (run.depth > this.#maximumNesting) run.end(nestedTooDeep(run, this.#maximumNesting))
+    else if (run.depth === 0 || this.#nested >= nestedForEachSlot * this.concurrency) this.#queue.push(run)
+    else {
+      this.#nested += 1
+      run.leave = () => {
+        this.#nested -= 1
       }
-      const result = deliver.call(this.#broker, packet, ignore)
-      if (isPromise(result))
-        result.then(
-          () => done(null),
-          (error: unknown) => done(toError(error)),
-        )
-      else done(null)
-    } catch (error) {
-      done(toError(error))
+      this.#begin(run)
     }
   }
+
+  #begin(run: SubscriberRun): void {
+    run.phase = 'running'
+    this.#context.run(run, call, run, this.#broker)
+  }
+}
+
+function call(run: SubscriberRun, broker: Broker): void {
+  const { deliver } = run.subscriber
+  try {
+    if (deliver.length >= 2) {
+      const returned = deliver.call(broker, run.packet, () => run.end())
+      // It is done when it calls back, but a rejection is all that it will say.
+      if (isPromise(returned)) Promise.resolve(returned).catch((error: unknown) => run.end(toError(error)))
+      return
+    }
+    const result = deliver.call(broker, run.packet, ignore)
+    if (!isPromise(result)) run.end()
+    else {
+      Promise.resolve(result).then(
+        () => run.end(),
+        (error: unknown) => run.end(toError(error)),
+      )
+    }
+  } catch (error) {
+    run.end(toError(error))
+  }
+}
+
+function nestedTooDeep({ subscriber }: SubscriberRun, limit: number): BrokerError {
+  return new BrokerError('NESTED_TOO_DEEP', {
+    message: `a message for the function subscribed to '${subscriber.filter}' is published ${limit + 1} functions deep, the limit is maximumNesting of ${limit}`,
+    reasonCode: ReasonCode.implementationSpecificError,
+  })
 }
 
 function ignore(): void {
   // For functions that don't declare the parameter.
-}
-
-function once(task: () => void): () => void {
-  let called = false
-  return () => {
-    if (called) return
-    called = true
-    task()
-  }
 }

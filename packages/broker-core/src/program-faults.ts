@@ -96,7 +96,11 @@ export class ProgramFaults {
   }
 }
 
+/** What says by itself which function of the program is meant. */
+const telling: ReadonlySet<BrokerErrorCode> = new Set(['SUBSCRIBER_TIMEOUT', 'NESTED_TOO_DEEP'])
+
 export function programFault(code: ProgramFaultCode, what: string, thrown: unknown): BrokerError {
+  if (thrown instanceof BrokerError && telling.has(thrown.code)) return thrown
   const cause = toError(thrown)
   return new BrokerError(code, {
     message: `${what} failed: ${cause.message}`,
