@@ -75,6 +75,7 @@ function closeSession(connection: Connection, session: Session, wantsWill: boole
     group.remove(session)
     engine.removeGroupIfEmpty(group)
   }
+  if (session.isFenced) return undefined
   const closing = {
     sessionExpiryInterval,
     will: wantsWill ? 'publish' : 'discard',

@@ -78,6 +78,8 @@ export class Session implements SessionOwner, Recipient {
   #retained: RetainedFeeds | undefined
   /** Topic aliases towards the client; undefined when it takes none. */
   readonly aliases: OutgoingAliases | undefined
+  /** The store has said that another connection has the session: there is nothing to close. */
+  isFenced = false
   /** Shared groups this session is a member of. */
   groups: Set<SharedGroup> | undefined
   #phase: 'opening' | 'open' | 'closed' = 'opening'
@@ -232,6 +234,7 @@ export class Session implements SessionOwner, Recipient {
 
   /** The store may be in the middle of opening the session for another connection, which ends this one itself when it is done. */
   fenced(): void {
+    this.isFenced = true
     this.close()
     queueMicrotask(() => this.connection.sessionTakenOver())
   }
