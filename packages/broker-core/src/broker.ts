@@ -75,7 +75,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
     this.#engine = new Engine(this, checked, { ...partsOf(options), faults: this.programFaults })
     this.opts = options
     this.clients = clientsView(this.#engine.clients)
-    this.mq = new MessageQueue(this, this.#engine.locals)
+    this.mq = new MessageQueue(this, this.#engine.locals, this.programFaults)
     this.setHooks(options)
     this.hooksChanged()
     this.ready = this.#open()

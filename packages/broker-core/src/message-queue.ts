@@ -1,7 +1,9 @@
 import type { Broker } from './broker.ts'
-import { BrokerError, toError } from './broker-error.ts'
+import { BrokerError } from './broker-error.ts'
 import type { DeliverFunction, LocalSubscribers } from './local-subscriber.ts'
+import { after, all } from './maybe-promise.ts'
 import type { PublishRequest } from './packet-form.ts'
+import type { ProgramFaults } from './program-faults.ts'
 import { ReasonCode } from './reason-code.ts'
 
 type Done = (error?: Error | null) => void
@@ -11,10 +13,12 @@ type Done = (error?: Error | null) => void
 export class MessageQueue {
   readonly #broker: Broker
   readonly #subscribers: LocalSubscribers
+  readonly #faults: ProgramFaults
   readonly #listeners = new Map<string, Set<DeliverFunction>>()
 
-  constructor(broker: Broker, subscribers: LocalSubscribers) {
+  constructor(broker: Broker, subscribers: LocalSubscribers, faults: ProgramFaults) {
     this.#broker = broker
+    this.#faults = faults
     this.#subscribers = subscribers
   }
 
@@ -55,9 +59,13 @@ export class MessageQueue {
   removeAllListeners(topic: string, done?: Done): this {
     const listeners = [...(this.#listeners.get(topic) ?? [])]
     this.#listeners.delete(topic)
-    Promise.all(listeners.map(listener => this.#broker.unsubscribe(topic, listener))).then(
-      () => callback(done)(),
-      (error: unknown) => callback(done)(toError(error)),
+    void this.#faults.settle(
+      () =>
+        after(
+          all(listeners, listener => this.#broker.unsubscribe(topic, listener)),
+          () => undefined,
+        ),
+      callback(done),
     )
     return this
   }
@@ -68,7 +76,7 @@ export class MessageQueue {
         message: 'mqemitter is closed',
         reasonCode: ReasonCode.serverShuttingDown,
       })
-      queueMicrotask(() => callback(done)(error))
+      queueMicrotask(() => this.#faults.callBack(() => done?.(error)))
       return this
     }
     this.#broker.publish(message, callback(done))
@@ -77,7 +85,7 @@ export class MessageQueue {
 
   /** The broker closes it with itself. */
   close(done?: Done): void {
-    queueMicrotask(() => callback(done)())
+    queueMicrotask(() => this.#faults.callBack(done))
   }
 }
 

@@ -34,6 +34,8 @@ export interface PipelineHost {
   readonly replicas: number
   /** Redis has stopped answering. */
   stalled(): void
+  /** A task has thrown. The others, and the calls, go on. */
+  taskFailed(error: unknown): void
 }
 
 /** Sends all calls of one event-loop turn together: one flush for each node. Answers come in the order of the calls. With replicas to
@@ -104,9 +106,17 @@ export class TurnPipeline {
   }
 
   #flush(): void {
-    for (const task of this.#tasks.splice(0)) task()
+    for (const task of this.#tasks.splice(0)) this.#run(task)
     this.#scheduled = false
     this.sendNow()
+  }
+
+  #run(task: () => void): void {
+    try {
+      task()
+    } catch (error) {
+      this.#host.taskFailed(error)
+    }
   }
 
   /** Sends the calls made until now. */

@@ -87,6 +87,29 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     connection.close()
   })
 
+  test('a task that throws at the end of a turn keeps back neither the others nor the calls, and is told', async () => {
+    const onError = vi.fn<(error: RedisError) => void>(() => {
+      throw new Error('told in vain')
+    })
+    const connection = new RedisConnection({ redis: server.url, onError })
+    await connection.open()
+    await connection.load(library)
+    const done: string[] = []
+    for (let turn = 1; turn <= 2; turn += 1) {
+      connection.atTurnEnd(() => {
+        throw new Error('broken')
+      })
+      connection.atTurnEnd(() => done.push('task'))
+      await connection.call(library, 'get', '{task}')
+      expect(done).toHaveLength(turn)
+      expect(onError).toHaveBeenCalledTimes(turn)
+    }
+    expect(onError).toHaveBeenCalledWith(
+      expect.objectContaining({ message: expect.stringContaining('broken') as string }),
+    )
+    connection.close()
+  })
+
   test('uses a client of the program and leaves it open', async () => {
     const client = new Redis(server.url)
     const connection = new RedisConnection({ redis: client })
