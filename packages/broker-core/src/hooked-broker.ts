@@ -38,7 +38,7 @@ const hookParameters = {
 export abstract class HookedBroker extends EventEmitter<BrokerEvents> {
   readonly #set: HookOptions = {}
   /** What the program's code does wrong. */
-  protected readonly programFaults: ProgramFaults = new ProgramFaults(error => this.emit('error', error))
+  protected readonly programFaults: ProgramFaults = new ProgramFaults(this)
   /** Whether anybody listens to single messages. */
   publishObserved = false
   readonly #listenerAdded = (name: string | symbol): void => {

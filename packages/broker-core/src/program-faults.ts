@@ -22,18 +22,17 @@ export type FaultReport = (code: ProgramFaultCode, what: string, thrown: unknown
 /** What the program's code throws or rejects when the engine calls it. Nothing of it reaches the engine's own state, another listener
  * or a client: it becomes the broker's `error` event. */
 export class ProgramFaults {
-  /** Emits the `error` event; false: nobody listens. */
-  readonly #emit: (error: Error) => boolean
+  readonly #broker: EventEmitter
   /** Codes of which the process was warned. */
   readonly #warned = new Set<string>()
 
-  constructor(emit: (error: Error) => boolean) {
-    this.#emit = emit
+  constructor(broker: EventEmitter) {
+    this.#broker = broker
   }
 
   /** Reports what is nobody's in particular; on its own, not in the middle of what failed. */
   report(error: Error): void {
-    process.nextTick(() => this.#emit(error))
+    process.nextTick(() => this.#broker.emit('error', error))
   }
 
   /** The same for something of the program. `what` names it. */
@@ -47,9 +46,10 @@ export class ProgramFaults {
     for (const listener of listeners) {
       try {
         const returned: unknown = Reflect.apply(listener, emitter, values)
-        if (isPromise(returned)) returned.then(undefined, (error: unknown) => this.#listenerFailed(event, error))
+        if (isPromise(returned))
+          returned.then(undefined, (error: unknown) => this.#listenerFailed(emitter, event, error))
       } catch (error) {
-        this.#listenerFailed(event, error)
+        this.#listenerFailed(emitter, event, error)
       }
     }
     return listeners.length > 0
@@ -88,10 +88,10 @@ export class ProgramFaults {
     })
   }
 
-  #listenerFailed(event: string | symbol, thrown: unknown): void {
+  #listenerFailed(emitter: EventEmitter, event: string | symbol, thrown: unknown): void {
     const what = `a listener of '${String(event)}'`
     // Telling the listeners of `error` of it would come back here.
-    if (event === 'error') this.warn(programFault('LISTENER_FAILED', what, thrown))
+    if (event === 'error' && emitter === this.#broker) this.warn(programFault('LISTENER_FAILED', what, thrown))
     else this.add('LISTENER_FAILED', what, thrown)
   }
 }
