@@ -43,7 +43,14 @@ export function agree(connection: Connection, packet: ConnectPacket): Agreement 
 /** MQTT 5.0 §3.1.3.1, MQTT 3.1.1 §3.1.3.1 */
 function agreeClientId(connection: Connection, packet: ConnectPacket): { clientId: string; assigned: boolean } {
   const { clientId } = packet
-  const { maxClientsIdLength } = connection.engine.options
+  const { maxClientsIdLength, maximumClientIdLength } = connection.engine.options
+  if (Buffer.byteLength(clientId) > maximumClientIdLength) {
+    throw new BrokerError('CLIENT_ID_TOO_LONG', {
+      message: 'identifier rejected',
+      detail: `${Buffer.byteLength(clientId)} bytes exceed maximumClientIdLength of ${maximumClientIdLength} bytes`,
+      reasonCode: ReasonCode.clientIdentifierNotValid,
+    })
+  }
   if (connection.version === 3 && Buffer.byteLength(clientId) > maxClientsIdLength) {
     throw new BrokerError('CLIENT_ID_TOO_LONG', {
       message: 'identifier rejected',

@@ -16,6 +16,7 @@ import { BrokerError } from './broker-error.ts'
 import { clientsView } from './clients-view.ts'
 import type { Client, DoneCallback } from './client.ts'
 import { Connection } from './connection.ts'
+import { countError } from './counters.ts'
 import { Engine } from './engine.ts'
 import { makeEntrance } from './entrance.ts'
 import type { Entrance, EntranceOptions } from './entrance.ts'
@@ -259,6 +260,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
 
   /** The engine's: an error that leaves the client connected. */
   reportClientError(client: Client, error: Error): void {
+    countError(this.#engine.counters, error)
     this.emit('clientError', client, error)
     if (client.listenerCount('error') > 0) client.emit('error', error)
   }
@@ -266,6 +268,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
   /** The engine's: an error that ends a connection. */
   reportConnectionError(client: Client, error: Error): void {
     client.errored = true
+    countError(this.#engine.counters, error)
     if (error instanceof PacketError) this.#engine.counters.malformedPackets += 1
     this.emit(client.id === null ? 'connectionError' : 'clientError', client, error)
     if (client.listenerCount('error') > 0) client.emit('error', error)
@@ -274,6 +277,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
   /** For listeners: a connection that was refused, or failed, before it was handed over. */
   reportRefusal(error: Error, origin: ConnectionOrigin): void {
     this.#engine.counters.connectionsRefused += 1
+    countError(this.#engine.counters, error)
     this.emit('connectionRefused', error, origin)
   }
 

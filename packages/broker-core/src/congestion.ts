@@ -10,6 +10,8 @@ export class Congestion {
   #since = 0
   /** The publishers' pause is over, and what had piled up is still there. */
   graceOver = false
+  /** What had piled up the last time was taken in time. */
+  hasDrained = false
   /** Publishers that wait. */
   #waiters: Set<Connection> | undefined
 
@@ -25,25 +27,28 @@ export class Congestion {
   }
 
   end(): void {
+    if (this.#since > 0) this.hasDrained = !this.graceOver
     this.#since = 0
     this.graceOver = false
     this.releaseWaiters()
   }
 
-  /** Whether the publisher is to wait, and did not yet. */
-  addWaiter(publisher: Connection): boolean {
-    if (this.graceOver || this.#waiters?.has(publisher) === true) return false
+  /** Whether the publisher waits already. */
+  hasWaiter(publisher: Connection): boolean {
+    return this.#waiters?.has(publisher) === true
+  }
+
+  addWaiter(publisher: Connection): void {
     this.begin()
     this.#waiters ??= new Set()
     this.#waiters.add(publisher)
-    return true
   }
 
   releaseWaiters(): void {
     const waiters = this.#waiters
     if (waiters === undefined) return
     this.#waiters = undefined
-    for (const waiter of waiters) waiter.waitedFor()
+    for (const waiter of waiters) waiter.waitedFor(this)
   }
 
   /** Acts on what is due. Answers when to be asked again (ms since the epoch), or 0 for never. */

@@ -24,6 +24,7 @@ import type { Entrance } from './entrance.ts'
 import { Hold } from './hold.ts'
 import { isPromise } from './maybe-promise.ts'
 import { Outbox } from './outbox.ts'
+import { PauseAllowance } from './pause-allowance.ts'
 import type { OutboxOwner } from './outbox.ts'
 import type { Acceptance } from './pending-publishes.ts'
 import { receivePacket } from './receive.ts'
@@ -96,6 +97,10 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
   #congestion: Congestion | undefined
   /** Connections this one waits for. */
   #waitingFor = 0
+  /** Undefined until it has to wait for somebody. */
+  #pauses: PauseAllowance | undefined
+  /** A packet of which not all bytes have come. */
+  #hasUnfinished = false
   /** Undefined until the client uses one. */
   aliases: TopicAliases | undefined
   /** Set when the client uses enhanced authentication. */
@@ -164,6 +169,11 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     }
   }
 
+  /** What the client sends is not read at present. */
+  get isHeld(): boolean {
+    return this.#holds !== 0
+  }
+
   hold(reason: number): void {
     if (this.#holds === 0) this.stream.pause()
     this.#holds |= reason
@@ -181,6 +191,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     const { engine } = this
     const { turn } = engine
     const reader = this.#reader
+    const { packetsReceived } = engine.counters
     if (this.#turn !== turn.number) {
       this.#turn = turn.number
       turn.enter()
@@ -204,8 +215,18 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
       this.fail(error)
     }
     this.#processing = false
+    if (reader.reserved > 0 || this.#hasUnfinished) this.#countUnfinished(packetsReceived)
     // Held and released meanwhile, or held until now.
     if (this.#holds === 0 && this.phase !== 'closed' && this.stream.isPaused()) this.stream.resume()
+  }
+
+  #countUnfinished(packetsBefore: number): void {
+    const { unfinishedPackets, counters } = this.engine
+    const { reserved } = this.#reader
+    this.#hasUnfinished = reserved > 0 && this.#isOpen()
+    if (!this.#hasUnfinished) unfinishedPackets.end(this)
+    else if (counters.packetsReceived > packetsBefore) unfinishedPackets.begin(this, reserved)
+    else unfinishedPackets.goOn(this, reserved)
   }
 
   #giveWay(): void {
@@ -292,17 +313,33 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
 
   // ── flow ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Rests until `receiver` has room again, or has lost the right to be waited for. */
-  slowDownFor(receiver: Connection): void {
-    if (receiver.phase !== 'connected' || !receiver.#congested.addWaiter(this)) return
+  /** Rests until `receiver` has room again, or has lost the right to be waited for. False: this publisher has waited enough for
+   * receivers that take nothing, and does not wait for one more. */
+  slowDownFor(receiver: Connection): boolean {
+    if (receiver.phase !== 'connected') return true
+    const congestion = receiver.#congested
+    if (congestion.graceOver || congestion.hasWaiter(this)) return true
+    const now = this.engine.clock.now()
+    this.#pauses ??= new PauseAllowance(this.engine.options.maximumPublisherPause)
+    if (!this.#pauses.permits(now, congestion.hasDrained)) {
+      this.engine.counters.pausesRefused += 1
+      congestion.begin()
+      return false
+    }
+    congestion.addWaiter(this)
+    if (this.#waitingFor === 0) this.#pauses.begin(now)
     this.#waitingFor += 1
     this.hold(Hold.congestion)
+    return true
   }
 
   /** One of those this connection waited for is no longer to be waited for. */
-  waitedFor(): void {
+  waitedFor({ graceOver }: Congestion): void {
+    if (graceOver) this.#pauses?.inVain()
     this.#waitingFor -= 1
-    if (this.#waitingFor === 0) this.release(Hold.congestion)
+    if (this.#waitingFor > 0) return
+    this.#pauses?.end(this.engine.clock.now())
+    this.release(Hold.congestion)
   }
 
   /** QoS 0 messages for this client are dropped: it had its time, and is still full. */
@@ -487,6 +524,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     this.engine.wheel.cancel(this)
     this.engine.wheel.schedule(this, this.#deadline)
     this.#congestion?.releaseWaiters()
+    if (this.#hasUnfinished) this.engine.unfinishedPackets.end(this)
     return departure
   }
 }

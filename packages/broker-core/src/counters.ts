@@ -18,5 +18,20 @@ export function createCounters(): Counters {
     droppedExpired: 0,
     droppedTooLarge: 0,
     malformedPackets: 0,
+    turnsYielded: 0,
+    pausesRefused: 0,
+    errors: Object.create(null) as Record<string, number>,
   }
+}
+
+/** Programs may give their errors any code; these are not all kept. */
+const mostCodes = 256
+
+/** Counts an error of a peer by its code, if it has one. */
+export function countError({ errors }: Counters, error: Error): void {
+  if (!('code' in error) || typeof error.code !== 'string' || !/^[A-Z][A-Z0-9_]{0,63}$/.test(error.code)) return
+  const counts = errors as Record<string, number>
+  const count = counts[error.code]
+  if (count !== undefined) counts[error.code] = count + 1
+  else if (Object.keys(counts).length < mostCodes) counts[error.code] = 1
 }

@@ -79,7 +79,7 @@ function writeWithAlias(session: Session, aliases: OutgoingAliases, publication:
   const written = writePlain(session, publication)
   envelope.topicAlias = 0
   envelope.topicKnown = false
-  if (!written && !known) aliases.forget(publication.topic, alias)
+  if (!written && !known && alias > 0) aliases.forget(publication.topic, alias)
   return written
 }
 

@@ -2,6 +2,7 @@ import type { Reception } from '@x/contract'
 import type { Connection } from './connection.ts'
 import type { Publication } from './publication.ts'
 import type { Plan, Target } from './router.ts'
+import type { Session } from './session.ts'
 
 /** Sends a message to every connected session of the plan, except what the store delivers: QoS 1 and 2 to sessions with
  * a stored queue. `from` is the publisher's connection; it is paused for receivers that can't keep up. */
@@ -11,14 +12,21 @@ export function deliver(plan: Plan, publication: Publication, from: Connection |
     const { session } = target
     const reception = target.session.clientId === publisher ? target.own : target
     if (reception === undefined) continue
+    if (from !== undefined && session.congested && isTurnedAway(from, session, publication, reception)) continue
     try {
       deliverTo(target, reception, publication)
     } catch (error) {
       // Neither the publisher nor the other receivers pay for what can't be written to this one.
       session.connection.fail(error)
     }
-    if (from !== undefined && session.congested) from.slowDownFor(session.connection)
   }
+}
+
+/** Pauses the publisher; or, where it has waited enough for receivers like this one, drops what nobody promised to deliver. */
+function isTurnedAway(from: Connection, session: Session, { qos }: Publication, reception: Reception): boolean {
+  if (from.slowDownFor(session.connection) || !session.outbox.full || (qos > 0 && reception.qos > 0)) return false
+  session.engine.counters.droppedOutboxFull += 1
+  return true
 }
 
 function deliverTo(target: Target, reception: Reception, publication: Publication): void {

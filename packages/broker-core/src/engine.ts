@@ -41,6 +41,7 @@ import type { Plan } from './router.ts'
 import { SharedGroup } from './shared-group.ts'
 import { Sweep } from './sweep.ts'
 import { Turn } from './turn.ts'
+import { UnfinishedPackets } from './unfinished-packets.ts'
 import { UnfinishedPublishes } from './unfinished-publishes.ts'
 
 const packetIdentifiers = 65_535
@@ -87,6 +88,7 @@ export class Engine implements PersistenceHost {
   readonly faults: ProgramFaults
   readonly #reportFault: FaultReport = (code, what, thrown) => this.faults.add(code, what, thrown)
   readonly turn: Turn
+  readonly unfinishedPackets: UnfinishedPackets = new UnfinishedPackets(this)
 
   // Scratch: used by one connection at a time, and never across an asynchronous step.
   readonly publishFrame: PublishFrame = new PublishFrame()
@@ -130,7 +132,7 @@ export class Engine implements PersistenceHost {
       counters: this.counters,
       highWaterMark: options.outboxHighWaterMark,
     }
-    this.turn = new Turn(this.slices, this.outboxContext.flushQueue)
+    this.turn = new Turn(this.slices, this.outboxContext.flushQueue, this.counters)
     const levels = { maximumLevels: options.maxTopicLevels }
     this.interner = new TopicInterner({ check: topic => void parseTopicName(topic, levels) })
     this.routes = new Routes({

@@ -16,6 +16,8 @@ export interface BrokerLimits {
   keepaliveLimit: number
   /** Bytes of a client identifier in MQTT 3.1; longer ones are refused. */
   maxClientsIdLength: number
+  /** Bytes of a client identifier in every version; longer ones are refused (0x85). */
+  maximumClientIdLength: number
   /** Packets that may have arrived behind a CONNECT that is still being answered; one more ends the connection. */
   queueLimit: number
   /** ms between two heartbeats of this broker, on `$SYS/<id>/heartbeat`. Another broker that misses three is forgotten. */
@@ -36,6 +38,14 @@ export interface BrokerLimits {
   maxInflightInbound: number
   /** Topic aliases a client may use; a higher one ends the connection (0x94). Announced to MQTT 5 clients. */
   topicAliasMaximum: number
+  /** Bytes that the topics of a connection's aliases hold in memory, two for each character and 64 for each alias. A client that sets
+   * more ends its connection (0x97); of those set towards it the least recently used are given up. */
+  maximumTopicAliasBytes: number
+  /** ms from the first byte of a packet to its last; then the connection ends (0x97). 0: no limit. */
+  packetTimeout: number
+  /** Bytes reserved for packets of all connections that are not complete yet. Above it the connection that has held most for longest
+   * ends (0x97). */
+  maximumUnfinishedBytes: number
   /** Messages waiting for one session or shared group; at the limit `queueOverflow` says which is dropped. */
   maximumQueuedMessages: number
   /** Bytes waiting for one session or shared group, likewise. */
@@ -49,6 +59,10 @@ export interface BrokerLimits {
   outboxHighWaterMark: number
   /** ms publishers are paused for one full connection; then its QoS 0 messages are dropped until it has drained. */
   publisherPause: number
+  /** ms that a publisher may lose in a minute by pauses for receivers which then took nothing. After that it waits for no more of them:
+   * its QoS 0 messages for a full connection are dropped at once, counted. A receiver that did drain the last time is waited for
+   * until twice as many are lost. */
+  maximumPublisherPause: number
   /** ms a connection may stay full before it is closed. 0: for ever. */
   drainTimeout: number
   /** ms a client gets to take its last packet and close its side; then the socket is destroyed. */
@@ -79,6 +93,7 @@ const limitTable = {
   connectTimeout: [30_000, 1, hour],
   keepaliveLimit: [0, 0, 65_535],
   maxClientsIdLength: [23, 1, 65_535],
+  maximumClientIdLength: [65_535, 1, 65_535],
   queueLimit: [42, 0, 1_000_000],
   heartbeatInterval: [60_000, 100, 24 * hour],
   hookTimeout: [30_000, 0, hour],
@@ -88,11 +103,15 @@ const limitTable = {
   maximumInflight: [1000, 1, 65_535],
   maxInflightInbound: [1000, 0, 65_535],
   topicAliasMaximum: [1024, 0, 65_535],
+  maximumTopicAliasBytes: [262_144, 0, Number.MAX_SAFE_INTEGER],
+  packetTimeout: [300_000, 0, 24 * hour],
+  maximumUnfinishedBytes: [67_108_864, 1024, Number.MAX_SAFE_INTEGER],
   maximumQueuedMessages: [100_000, 1, Number.MAX_SAFE_INTEGER],
   maximumQueuedBytes: [16_777_216, 1, Number.MAX_SAFE_INTEGER],
   maximumSessionExpiryInterval: [0xffffffff, 0, 0xffffffff],
   outboxHighWaterMark: [524_288, 1024, Number.MAX_SAFE_INTEGER],
   publisherPause: [1000, 0, hour],
+  maximumPublisherPause: [2000, 0, 60_000],
   drainTimeout: [60_000, 0, 24 * hour],
   closeTimeout: [2000, 1, hour],
   maximumQoS: [2, 0, 2],

@@ -1,18 +1,27 @@
+import { aliasBytes } from './topic-aliases.ts'
+
+const noAlias = { alias: 0, known: false } as const
+
 /** The topic aliases we have set towards one client, at most as many as it allows. MQTT 5.0 §3.3.2.3.4
  *
  * When all are taken, the least recently used alias gets the new topic. */
 export class OutgoingAliases {
   readonly #maximum: number
+  readonly #maximumBytes: number
+  #bytes = 0
   /** Topic to alias, least recently used first. */
   readonly #aliases = new Map<string, number>()
 
   readonly #free: number[] = []
 
-  constructor(maximum: number) {
+  /** @param maximumBytes that the topics of all hold in memory */
+  constructor(maximum: number, maximumBytes: number = Infinity) {
     this.#maximum = maximum
+    this.#maximumBytes = maximumBytes
   }
 
-  /** The alias for a topic; `known`: the client has been told its topic, which then need not be sent. */
+  /** The alias for a topic; `known`: the client has been told its topic, which then need not be sent. Alias 0: none, since the topic
+   * alone exceeds what all may hold. */
   use(topic: string): { alias: number; known: boolean } {
     const known = this.#aliases.get(topic)
     if (known !== undefined) {
@@ -20,14 +29,18 @@ export class OutgoingAliases {
       this.#aliases.set(topic, known)
       return { alias: known, known: true }
     }
+    const bytes = aliasBytes(topic)
+    if (bytes > this.#maximumBytes) return noAlias
+    while (this.#bytes + bytes > this.#maximumBytes) this.#free.push(this.#forgetOldest())
     const alias = this.#next()
     this.#aliases.set(topic, alias)
+    this.#bytes += bytes
     return { alias, known: false }
   }
 
   /** The packet that should have told the client was not sent. */
   forget(topic: string, alias: number): void {
-    this.#aliases.delete(topic)
+    if (this.#aliases.delete(topic)) this.#bytes -= aliasBytes(topic)
     this.#free.push(alias)
   }
 
@@ -36,8 +49,14 @@ export class OutgoingAliases {
     if (free !== undefined) return free
 
     if (this.#aliases.size < this.#maximum) return this.#aliases.size + 1
+    return this.#forgetOldest()
+  }
+
+  /** The alias is free then. */
+  #forgetOldest(): number {
     const [oldest, alias] = this.#aliases.entries().next().value as [string, number]
     this.#aliases.delete(oldest)
+    this.#bytes -= aliasBytes(oldest)
     return alias
   }
 }

@@ -84,8 +84,8 @@ export class PublishRun {
     for (const { session } of plan.targets) {
       if (!session.isOpen) continue
       const receiver = session.connection
-      if (session.congested) connection.slowDownFor(receiver)
-      if (receiver.shedsLoad) {
+      const isTurnedAway = session.congested && !connection.slowDownFor(receiver) && receiver.outbox.full
+      if (isTurnedAway || receiver.shedsLoad) {
         counters.droppedOutboxFull += count
         continue
       }

@@ -66,7 +66,7 @@ function checkAvailable({ options }: Engine, frame: PublishFrame): void {
 function topicOf(connection: Connection, frame: PublishFrame): string {
   const { interner, options } = connection.engine
   if (frame.topicAlias === 0) return interner.intern(frame.source, frame.topicStart, frame.topicEnd)
-  connection.aliases ??= new TopicAliases(options.topicAliasMaximum)
+  connection.aliases ??= new TopicAliases(options)
   if (frame.topicStart === frame.topicEnd) return connection.aliases.get(frame.topicAlias)
   const topic = interner.intern(frame.source, frame.topicStart, frame.topicEnd)
   connection.aliases.set(frame.topicAlias, topic)

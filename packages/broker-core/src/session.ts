@@ -104,7 +104,7 @@ export class Session implements SessionOwner, Recipient {
     this.engine = engine
     this.stored = traits.stored
     const aliases = Math.min(traits.topicAliasMaximum, engine.options.maximumOutgoingTopicAliases)
-    this.aliases = aliases > 0 ? new OutgoingAliases(aliases) : undefined
+    this.aliases = aliases > 0 ? new OutgoingAliases(aliases, engine.options.maximumTopicAliasBytes) : undefined
     this.lane = 0
   }
 

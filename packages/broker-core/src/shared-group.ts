@@ -75,8 +75,11 @@ export class SharedGroup {
     const retain = subscription.retainAsPublished && publication.retain
     const identifier = subscription.subscriptionIdentifier
     this.#cursor = this.#picked + 1
+    if (from !== undefined && member.outbox.full && !from.slowDownFor(member.connection)) {
+      this.#engine.counters.droppedOutboxFull += 1
+      return
+    }
     member.send(publication, 0, retain, identifier === undefined ? undefined : [identifier])
-    if (from !== undefined && member.outbox.full) from.slowDownFor(member.connection)
   }
 
   /** A message waits in the store; of which publisher, as far as it is known. */

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import type { Slices } from '@x/contract'
+import type { Counters, Slices } from '@x/contract'
 import type { FlushQueue } from './flush-queue.ts'
 
 /** Units of work between two looks at the clock. A unit is a packet, 512 bytes of one, or a delivery: a microsecond at most. Asking
@@ -25,8 +25,7 @@ export class Turn {
   credit: number = stride
   /** Tells turns apart, those in which little is done excepted. */
   number = 0
-  /** Times that a connection gave way. */
-  yields = 0
+  readonly #counters: Counters
   readonly #slices: Slices
   readonly #flushQueue: FlushQueue
   /** ms of `performance.now` */
@@ -41,7 +40,8 @@ export class Turn {
   #behind: Yielding[] = []
   readonly #end = (): void => this.#endTurn()
 
-  constructor(slices: Slices, flushQueue: FlushQueue) {
+  constructor(slices: Slices, flushQueue: FlushQueue, counters: Counters) {
+    this.#counters = counters
     this.#slices = slices
     this.#flushQueue = flushQueue
   }
@@ -67,7 +67,7 @@ export class Turn {
 
   /** Has it go on in a later turn, after {@link isOver} has said so. */
   giveWay(one: Yielding): void {
-    this.yields += 1
+    this.#counters.turnsYielded += 1
     if (this.#awaitsFlush) this.#behind.push(one)
     // What its goOn returns says the same.
     else if (this.#current !== one) this.#waiting.push(one)

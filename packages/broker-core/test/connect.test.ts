@@ -333,3 +333,14 @@ eachVersion(({ version, test: versionTest }) => {
     },
   )
 })
+
+test('an identifier above maximumClientIdLength bytes is refused in every version', async () => {
+  const server = await startBroker({ maximumClientIdLength: 10 })
+  for (const version of [3, 4, 5] as const) {
+    expect((await server.connect({ version, clientId: 'é'.repeat(5) })).connack.reasonCode).toBe(0)
+    const client = await server.open()
+    expect((await client.connect({ version, clientId: `${'é'.repeat(5)}x` })).reasonCode).toBe(version === 5 ? 0x85 : 2)
+    await client.closed()
+  }
+  expect(server.broker.counters.errors).toEqual({ CLIENT_ID_TOO_LONG: 3 })
+})

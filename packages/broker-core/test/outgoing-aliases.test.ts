@@ -41,3 +41,14 @@ test('a client that follows the rules always resolves the right topic [MQTT5-3.1
     else told.set(alias, topic)
   }
 })
+
+test('what all topics hold is bounded: the least recently used give way, and one that is too long gets no alias', () => {
+  const aliases = new OutgoingAliases(10, 1000)
+  for (const topic of ['a', 'b']) aliases.use(topic)
+  const long = 'l'.repeat(450)
+  expect(aliases.use(long)).toEqual({ alias: 2, known: false })
+  expect(aliases.use(long)).toEqual({ alias: 2, known: true })
+  expect(aliases.use('a').known).toBe(false)
+  expect(aliases.use('l'.repeat(500))).toEqual({ alias: 0, known: false })
+  expect(aliases.use('a').known).toBe(true)
+})

@@ -28,7 +28,7 @@ async function frozenClient(server: TestBrokerWithClock, qos = 0, fields: Connec
   const stream = new HeldStream()
   stream.flowing = true
   server.broker.handle(stream)
-  stream.push(Buffer.concat([connect({ ...fields, clientId: 'frozen' }), subscribe({ filters: [['a', qos]] })]))
+  stream.push(Buffer.concat([connect({ clientId: 'frozen', ...fields }), subscribe({ filters: [['a', qos]] })]))
   await turns(5)
   expect(stream.frames().map(({ type }) => type)).toEqual(['connack', 'suback'])
   stream.flowing = false
@@ -122,6 +122,72 @@ for (const [way, options] of Object.entries(ways)) {
     expect(server.broker.client('frozen')).toBeUndefined()
     await publisher.next('pingresp')
     await publisher.ping()
+  })
+}
+
+for (const [way, options] of Object.entries(ways)) {
+  test(`messages ${way}: receivers that freeze one after another take a publisher maximumPublisherPause in a minute`, async () => {
+    const server = await startBrokerWithClock({ ...limits, ...options, drainTimeout: 0, maximumPublisherPause: 2000 })
+    const publisher = await server.connect({ clientId: 'p' })
+    let paused = 0
+    for (let index = 0; index < 20; index += 1) {
+      const stream = new HeldStream()
+      stream.flowing = true
+      server.broker.handle(stream)
+      stream.push(Buffer.concat([connect({ clientId: `r${index}` }), subscribe({ filters: [['a', 0]] })]))
+      await turns(5)
+      stream.flowing = false
+      publisher.send(...numbered(200), pingreq)
+      let answered = false
+      const answer = publisher.next('pingresp').then(() => {
+        answered = true
+      })
+      await turns(50)
+      for (; !answered; paused += 250) {
+        await server.pass(250)
+        await turns(5)
+      }
+      await answer
+    }
+    // Two receivers have cost it their second each; a tick of the deadlines comes on top.
+    expect(paused).toBeGreaterThanOrEqual(2000)
+    expect(paused).toBeLessThanOrEqual(3500)
+    expect(server.broker.counters.pausesRefused).toBeGreaterThan(0)
+    expect(server.broker.counters.droppedOutboxFull).toBeGreaterThan(0)
+  })
+
+  test(`messages ${way}: a publisher that has waited enough still waits for one that has drained before`, async () => {
+    const server = await startBrokerWithClock({ ...limits, ...options, drainTimeout: 0, maximumPublisherPause: 500 })
+    const publisher = await server.connect({ clientId: 'p' })
+    const healthy = await frozenClient(server, 0, { clientId: 'healthy' })
+    healthy.flow()
+    publisher.send(...numbered(10), pingreq)
+    await publisher.next('pingresp')
+    // Full for a while, and drained.
+    healthy.flowing = false
+    publisher.send(...numbered(200), pingreq)
+    await turns(50)
+    healthy.flow()
+    await publisher.next('pingresp')
+    expect(server.broker.counters.droppedOutboxFull).toBe(0)
+    healthy.frames()
+    // Somebody else freezes for good.
+    const stuck = await frozenClient(server)
+    publisher.send(...numbered(200), pingreq)
+    await turns(50)
+    await server.pass(1500)
+    await publisher.next('pingresp')
+    const { droppedOutboxFull } = server.broker.counters
+    healthy.frames()
+    healthy.flowing = false
+    publisher.send(...numbered(200), pingreq)
+    await turns(50)
+    healthy.flow()
+    await publisher.next('pingresp')
+    await turns(10)
+    expect(numbers(healthy.frames())).toEqual(Array.from({ length: 200 }, (_, index) => index))
+    expect(server.broker.counters.droppedOutboxFull).toBeGreaterThan(droppedOutboxFull)
+    stuck.destroy()
   })
 }
 

@@ -93,3 +93,34 @@ test('without Topic Alias Maximum deliveries have no alias [MQTT5-3.1.2-27]', as
     expect(await client.nextPublish()).toMatchObject({ topic: 'a', properties: [] })
   }
 })
+
+test('what the topics of aliases hold is bounded: one more ends the connection, and costs no other one', async () => {
+  const server = await startBroker({ maximumTopicAliasBytes: 100_000 })
+  const other = await server.connect({ clientId: 'other' })
+  const client = await server.connect({ clientId: 'c' })
+  const topic = (alias: number): string => `${alias}/${'x'.repeat(20_000)}`
+  for (const alias of [1, 2]) client.publish({ topic: topic(alias), properties: property.topicAlias(alias) })
+  // An alias that gets another topic gives back what the first one held.
+  for (const name of [topic(1), 'short', topic(3)]) client.publish({ topic: name, properties: property.topicAlias(1) })
+  await client.ping()
+  client.publish({ topic: topic(4), properties: property.topicAlias(4) })
+  await client.closedWith(0x97)
+  expect(server.broker.counters.errors).toEqual({ TOPIC_ALIAS_BYTES_EXCEEDED: 1 })
+  other.publish({ topic: topic(1), properties: property.topicAlias(1) })
+  await other.ping()
+})
+
+test('towards a client no more than that is held either, and every message has its topic', async () => {
+  const server = await startBroker({ maximumTopicAliasBytes: 1000 })
+  const client = await server.connect({ clientId: 'c', properties: property.topicAliasMaximum(10) })
+  await client.subscribe('#')
+  const told = new Map<unknown, string>()
+  const sent = Array.from({ length: 30 }, (_, index) => `${index % 7}/${'x'.repeat((index % 5) * 150)}`)
+  for (const topic of sent) await server.broker.publish({ topic, payload: '', qos: 0, retain: false })
+  const resolved = (await client.nextPublishes(sent.length)).map(({ topic, properties }) => {
+    const alias = propertyValue(properties, PropertyId.topicAlias)
+    if (topic !== '' && alias !== undefined) told.set(alias, topic)
+    return topic === '' ? told.get(alias) : topic
+  })
+  expect(resolved).toEqual(sent)
+})

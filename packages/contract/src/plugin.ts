@@ -54,4 +54,11 @@ export interface Counters {
   /** Not sent because they exceed the client's Maximum Packet Size. MQTT 5.0 §3.1.2.11.4 */
   droppedTooLarge: number
   malformedPackets: number
+  /** Times that a connection gave way because it had its share of a turn of the event loop. */
+  turnsYielded: number
+  /** Times that a publisher did not wait for a full receiver, having lost `maximumPublisherPause` to others. */
+  pausesRefused: number
+  /** Errors that a peer met, ended with or was refused by, at a limit for instance: by their code, which is one of the tables in
+   * the READMEs. Without prototype. */
+  readonly errors: Readonly<Record<string, number>>
 }

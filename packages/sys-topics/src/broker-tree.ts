@@ -29,6 +29,8 @@ const table: Readonly<Record<string, Value>> = {
   'subscriptions/count': ({ counts }) => counts.subscriptions,
   'shared_subscriptions/count': ({ counts }) => counts.sharedSubscriptions,
   'retained messages/count': ({ counts }) => counts.retainedMessages,
+  'turns/yielded': ({ counters }) => counters.turnsYielded,
+  'publish/pauses/refused': ({ counters }) => counters.pausesRefused,
   'heap/current': ({ heap }) => heap,
   'heap/maximum': ({ maximumHeap }) => maximumHeap,
   ...Object.fromEntries(Object.keys(loadCounters).flatMap(loadRows)),
@@ -46,8 +48,13 @@ export function brokerTree(sample: Sample): [topic: string, payload: string][] {
     `$SYS/broker/listeners/${name}/connections`,
     String(connections),
   ])
+  const errors = Object.entries(sample.counters.errors).map(([code, count]): [string, string] => [
+    `$SYS/broker/errors/${code}`,
+    String(count),
+  ])
   return [
     ...Object.entries(table).map(([name, value]): [string, string] => [`$SYS/broker/${name}`, String(value(sample))]),
     ...listeners,
+    ...errors,
   ]
 }
