@@ -150,9 +150,10 @@ export function aedesSubscription(subscription: Subscription): AedesSubscription
   return {
     topic: filter,
     qos,
-    rh: retainHandling,
-    rap: retainAsPublished,
-    nl: noLocal,
+    // Aedes writes what MQTT 5 has of its own for MQTT 5 clients alone.
+    rh: retainHandling === 0 ? undefined : retainHandling,
+    rap: retainAsPublished || undefined,
+    nl: noLocal || undefined,
     ...(subscriptionIdentifier !== undefined && { subscriptionIdentifier }),
   }
 }

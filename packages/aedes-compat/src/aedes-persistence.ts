@@ -47,6 +47,8 @@ export interface FromAedesPersistenceOptions {
   /** The mqemitter that brokers with the same store share: the store tells its subscriptions over it, and sessions here get what
    * other brokers have queued for them. */
   readonly mq?: object
+  /** ms between two heartbeats of brokers, 60 000 by default: the wills of one that has missed three are published. */
+  readonly heartbeatInterval?: number
 }
 
 /** A store of Aedes as our own.
@@ -87,7 +89,7 @@ export class AedesPersistence implements Persistence {
   }
 
   /** @throws CompatError `PERSISTENCE_NOT_USABLE`, naming what it lacks */
-  constructor(store: object, { mq }: FromAedesPersistenceOptions = {}) {
+  constructor(store: object, { mq, heartbeatInterval = 60_000 }: FromAedesPersistenceOptions = {}) {
     const missing = missingMethods(store)
     if (missing.length > 0) {
       throw new CompatError('PERSISTENCE_NOT_USABLE', `the store lacks ${missing.map(name => `${name}()`).join(', ')}`)
@@ -95,7 +97,7 @@ export class AedesPersistence implements Persistence {
     this.#given = store
     this.#mq = mq as Mqemitter | undefined
     this.#broker = new StoreBroker(this.#mq)
-    this.#deadWills = new DeadWills(this.#broker, this.#mq)
+    this.#deadWills = new DeadWills(this.#broker, this.#mq, heartbeatInterval)
   }
 
   async open(host: PersistenceHost): Promise<void> {

@@ -4,10 +4,8 @@ import type { Mqemitter, MqListener } from './old-emitter.ts'
 import type { OldPersistence } from './old-persistence.ts'
 import type { StoreBroker } from './store-broker.ts'
 
-/** ms between two looks for the wills of brokers that have died. */
-const lookInterval = 60_000
-/** ms of silence after which another broker is dead: three heartbeats of Aedes. */
-const deathInterval = 180_000
+/** Heartbeats that a dead broker has missed. */
+const missedHeartbeats = 3
 const heartbeats = ['$SYS/+/heartbeat', '$SYS/+/birth'] as const
 
 /** The wills that brokers left behind which are no more: another one that has fallen silent, or this one's earlier life. Deleting
@@ -20,13 +18,19 @@ export class DeadWills {
   /** Undefined before the first look. */
   #nextLook: number | undefined
   #now = 0
+  /** ms between two looks. */
+  readonly #lookInterval: number
+  /** ms of silence after which another broker is dead. */
+  readonly #deathInterval: number
   readonly #hear: MqListener = (packet, done) => {
     this.#heard.set(packet.topic.split('/')[1] ?? packet.brokerId, this.#now)
     done()
   }
 
-  constructor(broker: StoreBroker, mq: Mqemitter | undefined) {
+  constructor(broker: StoreBroker, mq: Mqemitter | undefined, heartbeatInterval: number) {
     this.#broker = broker
+    this.#lookInterval = heartbeatInterval
+    this.#deathInterval = missedHeartbeats * heartbeatInterval
     this.#sharesStore = mq !== undefined
     for (const topic of heartbeats) mq?.on(topic, this.#hear)
   }
@@ -35,11 +39,11 @@ export class DeadWills {
   async claim(store: OldPersistence, now: number, isOurs: (clientId: string) => boolean): Promise<Due[]> {
     this.#now = now
     // Who is there is known when everybody has had the time to say so. A store of one's own has the wills of an earlier life.
-    this.#nextLook ??= this.#sharesStore ? now + deathInterval : now
+    this.#nextLook ??= this.#sharesStore ? now + this.#deathInterval : now
     if (now < this.#nextLook) return []
-    this.#nextLook = now + lookInterval
+    this.#nextLook = now + this.#lookInterval
     const alive: Record<string, unknown> = Object.create(null) as Record<string, unknown>
-    for (const [id, heardAt] of this.#heard) if (now - heardAt < deathInterval) alive[id] = heardAt
+    for (const [id, heardAt] of this.#heard) if (now - heardAt < this.#deathInterval) alive[id] = heardAt
     const due: Due[] = []
     for await (const will of store.streamWill(alive)) {
       const { clientId } = will

@@ -27,7 +27,9 @@ export class MqemitterEmitter implements Emitter {
   #announced = 0
   #host: EmitterHost | undefined
   readonly #onNewClient: MqListener = (packet, done) => {
-    if (packet.brokerId !== this.#host?.brokerId) this.#host?.takenOver(String(packet.payload))
+    // A program may say it in the name of another broker; a client may not, whatever its hook allows it.
+    const isOurs = packet.topic.split('/')[1] === this.#host?.brokerId
+    if (!isOurs && packet.clientId === undefined) this.#host?.takenOver(String(packet.payload))
     done()
   }
 

@@ -81,10 +81,19 @@ export async function prepare(store: object, broker: StoreBroker): Promise<OldPe
   for (const [name, parameters] of Object.entries({ ...answering, ...optional })) {
     const method: unknown = Reflect.get(store, name)
     if (typeof method !== 'function') continue
-    const call = method.bind(store) as AnyMethod
+    // Looked up for each call: programs put functions of their own in their place.
+    const call: AnyMethod = (...values) => (Reflect.get(store, name) as AnyMethod).apply(store, values)
     prepared[name] = answersPromises ? async (...values) => call(...values) : promised(call, parameters)
   }
-  for (const name of streaming) prepared[name] = (Reflect.get(store, name) as AnyMethod).bind(store)
+  for (const name of streaming) {
+    prepared[name] = (...values) => (Reflect.get(store, name) as AnyMethod).apply(store, values)
+  }
+  const cleanIncoming = prepared['cleanIncoming']
+  // A program may take it away.
+  if (cleanIncoming !== undefined) {
+    prepared['cleanIncoming'] = async client =>
+      typeof Reflect.get(store, 'cleanIncoming') === 'function' ? cleanIncoming(client) : undefined
+  }
   prepared['outgoingEnqueueCombi'] ??= async (subscriptions, packet) => {
     for (const subscription of subscriptions as unknown[]) await prepared['outgoingEnqueue']?.(subscription, packet)
   }

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type {
   BrokerCounts,
@@ -37,10 +38,13 @@ import { ReasonCode } from './reason-code.ts'
 import { packageVersion } from './version.ts'
 
 const connectionKey = Symbol('connection')
+const writtenKey = Symbol('written')
 
 /** A stream that `handle` was given. Its listeners are shared by all streams, so a connection costs no closures. */
 interface HandledStream extends Duplex {
   [connectionKey]: Connection
+  /** What was written in this turn to a stream whose other end is in this process. */
+  [writtenKey]?: Buffer[] | undefined
   client: Client
 }
 
@@ -57,8 +61,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
   readonly opts: Readonly<BrokerOptions>
   /** Connected clients by identifier, without prototype and always current. */
   readonly clients: Readonly<Record<string, Client>>
-  /** The broker's messages behind the interface of mqemitter. */
-  readonly mq: MessageQueue
+  readonly #mq: MessageQueue
   readonly #engine: Engine
   readonly #plugins: BrokerOptions['plugins']
   readonly #attached: { readonly name: string; readonly detach: () => MaybePromise<void> }[] = []
@@ -76,7 +79,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
     this.#engine = new Engine(this, checked, { ...partsOf(options), faults: this.programFaults })
     this.opts = options
     this.clients = clientsView(this.#engine.clients)
-    this.mq = new MessageQueue(this, this.#engine.locals, this.programFaults)
+    this.#mq = new MessageQueue(this, this.#engine.locals, this.programFaults)
     this.setHooks(options)
     this.hooksChanged()
     this.ready = this.#open()
@@ -99,7 +102,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
     this.#engine.connections.add(connection)
     this.#engine.counters.connectionsOpened += 1
     if (this.#phase === 'opening') connection.hold(Hold.opening)
-    stream.on('data', onData)
+    stream.on('data', stream instanceof Socket || entrance !== undefined ? onData : onDataOfProgram)
     stream.on('drain', onDrain)
     stream.on('end', onEnd)
     stream.on('error', onError)
@@ -186,6 +189,11 @@ export class Broker extends HookedBroker implements PluggableBroker {
 
   get persistence(): Persistence {
     return this.#engine.persistence
+  }
+
+  /** The broker's messages behind the interface of mqemitter. */
+  get mq(): MessageQueue {
+    return this.#mq
   }
 
   /** Of this package. */
@@ -379,6 +387,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
   }
 
   #unsubscribe(filter: string, deliver: DeliverFunction): void {
+    parseTopicFilter(filter, { maximumLevels: this.#engine.options.maxTopicLevels, packet: 'UNSUBSCRIBE' })
     const subscribers = this.#subscribers.get(filter)
     const subscriber = subscribers?.get(deliver)
     if (subscribers === undefined || subscriber === undefined) return
@@ -440,11 +449,32 @@ function onData(this: Duplex, chunk: Buffer): void {
   ;(this as HandledStream)[connectionKey].receive(chunk)
 }
 
+/** A stream that the program made may bring its bytes within the call that writes them at its other end. They take effect after
+ * that: who writes may listen to what comes of it in the next line. */
+function onDataOfProgram(this: Duplex, chunk: Buffer): void {
+  const stream = this as HandledStream
+  if (stream[writtenKey] !== undefined) {
+    stream[writtenKey].push(chunk)
+    return
+  }
+  stream[writtenKey] = [chunk]
+  process.nextTick(receiveWritten, stream)
+}
+
+function receiveWritten(stream: HandledStream): void {
+  const chunks = stream[writtenKey]
+  if (chunks === undefined) return
+  stream[writtenKey] = undefined
+  const [first] = chunks
+  if (first !== undefined) stream[connectionKey].receive(chunks.length === 1 ? first : Buffer.concat(chunks))
+}
+
 function onDrain(this: Duplex): void {
   ;(this as HandledStream)[connectionKey].outbox.drained()
 }
 
 function onEnd(this: Duplex): void {
+  receiveWritten(this as HandledStream)
   ;(this as HandledStream)[connectionKey].streamEnded()
 }
 

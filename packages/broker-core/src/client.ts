@@ -1,11 +1,12 @@
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { PeerCertificate, TLSSocket } from 'node:tls'
-import type { MaybePromise } from '@x/contract'
+import type { MaybePromise, Subscription as StoredSubscription } from '@x/contract'
 import type {
   ConnectPacket,
   ConnectProperties,
   ProtocolVersion,
+  QoS,
   SubscribePacket,
   Subscription,
   UnsubscribePacket,
@@ -15,14 +16,15 @@ import { parseTopicName } from '@x/topic-trie'
 import { BrokerError } from './broker-error.ts'
 import type { Broker } from './broker.ts'
 import type { Connection } from './connection.ts'
+import { emptyQueue } from './empty-queue.ts'
 import { Hold } from './hold.ts'
 import { after } from './maybe-promise.ts'
 import { checkPublishRequest, publicationOf } from './packet-form.ts'
 import type { PublishRequest } from './packet-form.ts'
 import type { ProgramFaults } from './program-faults.ts'
 import { ReasonCode } from './reason-code.ts'
-import { sendRetained, subscribe } from './subscribe.ts'
-import { unsubscribe } from './unsubscribe.ts'
+import { reportSubscribed, sendRetained, subscribe } from './subscribe.ts'
+import { reportUnsubscribed, unsubscribe } from './unsubscribe.ts'
 
 const unlimited = 0xffffffff
 
@@ -114,6 +116,15 @@ export class Client extends EventEmitter {
     return certificate === undefined || Object.keys(certificate).length === 0 ? undefined : certificate
   }
 
+  /** What the client subscribes to now, by filter, without prototype. A copy: changing it changes nothing. */
+  get subscriptions(): Readonly<Record<string, Subscription>> {
+    const subscriptions = Object.create(null) as Record<string, Subscription>
+    for (const { filter, qos, retainHandling, retainAsPublished, noLocal } of this.#subscribed()) {
+      subscriptions[filter] = { topic: filter, qos, rh: retainHandling, rap: retainAsPublished, nl: noLocal }
+    }
+    return subscriptions
+  }
+
   /** Bytes the client takes in one packet. MQTT 5.0 §3.1.2.11.4 */
   get maximumPacketSize(): number {
     return this.connectProperties?.maximumPacketSize ?? unlimited
@@ -161,19 +172,21 @@ export class Client extends EventEmitter {
     this.#connection.release(Hold.program)
   }
 
-  /** Sends what waits for the client, as far as its window has room. It is done without being asked. */
-  emptyOutgoingQueue(done?: DoneCallback): void {
-    this.#connection.session?.pump()
-    queueMicrotask(() => this.#faults.callBack(done))
+  /** Drops the messages of QoS 1 and 2 that wait for the client or are not acknowledged yet: none of them is sent, or sent again. */
+  emptyOutgoingQueue(): Promise<void>
+  emptyOutgoingQueue(done: DoneCallback): void
+  emptyOutgoingQueue(done?: DoneCallback): Promise<void> | void {
+    const { session } = this.#connection
+    return this.#faults.settle(() => (session === undefined || this.closed ? undefined : emptyQueue(session)), done)
   }
 
   /** Calls back when the connection takes more; with an error when it has ended before. */
   waitForDrain(done: DoneCallback): void {
     const { stream } = this.#connection
     const callBack = (error?: Error): void => this.#faults.callBack(() => done(error))
-    if (this.closed || stream.destroyed) queueMicrotask(() => callBack(connectionClosed(this)))
-    else if (!stream.writableNeedDrain) queueMicrotask(callBack)
-    else {
+    if (!stream.writableNeedDrain || this.closed || stream.destroyed) {
+      setImmediate(() => callBack(this.closed ? connectionClosed(this) : undefined))
+    } else {
       const drained = (): void => {
         stream.off('close', closed)
         callBack()
@@ -223,6 +236,10 @@ export class Client extends EventEmitter {
     this.closed = true
   }
 
+  #subscribed(): Iterable<StoredSubscription> {
+    return this.closed ? [] : (this.#connection.session?.subscriptions.values() ?? [])
+  }
+
   #publish(packet: PublishRequest): MaybePromise<void> {
     const { engine, session } = this.#connection
     if (session === undefined || this.closed) throw connectionClosed(this)
@@ -244,11 +261,8 @@ export class Client extends EventEmitter {
 
   #subscribe(request: SubscribeRequest): MaybePromise<void> {
     if (this.closed) throw connectionClosed(this)
-    const subscriptions = Array.isArray(request)
-      ? request
-      : 'subscriptions' in request
-        ? request.subscriptions
-        : [request]
+    const list = Array.isArray(request) ? request : 'subscriptions' in request ? request.subscriptions : [request]
+    const subscriptions = list.map(({ qos = 0, ...rest }) => Object.assign(rest, { qos }))
     const connection = this.#connection
     return after(subscribe(connection, subscriptions, undefined), outcomes => {
       // No packet may carry identifier 0 ([MQTT5-2.2.1-2]), so there is nothing to answer.
@@ -256,37 +270,55 @@ export class Client extends EventEmitter {
         const granted = outcomes.map(outcome => (outcome.kind === 'granted' ? outcome.subscription.qos : 0x80))
         connection.sendPacket({ cmd: 'suback', messageId: request.messageId, granted })
       }
+      reportSubscribed(connection, outcomes)
       return sendRetained(connection, outcomes)
     })
   }
 
   #unsubscribe(request: UnsubscribeRequest): MaybePromise<void> {
     if (this.closed) throw connectionClosed(this)
-    const list = typeof request === 'string' ? [request] : Array.isArray(request) ? request : request.unsubscriptions
-    const filters = list.map(item => (typeof item === 'string' ? item : item.topic))
+    const filters = filtersOf(request)
     const connection = this.#connection
     return after(unsubscribe(connection, filters), ({ codes }) => {
       if (typeof request === 'object' && 'messageId' in request && request.messageId) {
         connection.sendPacket({ cmd: 'unsuback', messageId: request.messageId, granted: codes })
       }
+      reportUnsubscribed(connection, filters)
     })
   }
 }
 
+/** A filter with the QoS it is asked for, 0 by default. */
+type SubscriptionRequest = Omit<Subscription, 'qos'> & { qos?: QoS }
 export type SubscribeRequest =
-  | Subscription
-  | Subscription[]
-  | { subscriptions: Subscription[]; messageId?: number }
+  | SubscriptionRequest
+  | SubscriptionRequest[]
+  | { subscriptions: SubscriptionRequest[]; messageId?: number }
   | SubscribePacket
+type Unsubscription = string | { topic: string }
 export type UnsubscribeRequest =
-  | string
-  | (string | { topic: string })[]
-  | { unsubscriptions: string[]; messageId?: number }
+  | Unsubscription
+  | Unsubscription[]
+  | { subscriptions: Unsubscription[]; messageId?: number }
+  | { unsubscriptions: Unsubscription[]; messageId?: number }
   | UnsubscribePacket
+
+function filtersOf(request: UnsubscribeRequest): string[] {
+  return listOf(request).map(item => (typeof item === 'string' ? item : item.topic))
+}
+
+function listOf(request: UnsubscribeRequest): Unsubscription[] {
+  if (typeof request === 'string') return [request]
+  if (Array.isArray(request)) return request
+  // A decoded packet has a topic as well: null.
+  if ('unsubscriptions' in request) return request.unsubscriptions
+  return 'subscriptions' in request ? request.subscriptions : [request]
+}
 
 function connectionClosed(client: Client): BrokerError {
   return new BrokerError('CONNECTION_CLOSED', {
-    message: `connection closed: client '${client.id ?? ''}' is not connected`,
+    message: 'connection closed',
+    detail: `client '${client.id ?? ''}' is not connected`,
     reasonCode: ReasonCode.unspecifiedError,
   })
 }

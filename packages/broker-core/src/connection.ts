@@ -52,6 +52,8 @@ export interface Ending {
   readonly error?: Error
   /** The client said goodbye, so its will is not wanted ([MQTT5-3.14.4-3]). */
   readonly discardWill?: boolean
+  /** Called in a later turn, when the stream has the last packet; the stream ends with that. */
+  readonly sent?: () => void
 }
 
 const noPacket: Buffer = Buffer.alloc(0)
@@ -416,7 +418,13 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
         reasonCode: ReasonCode.keepAliveTimeout,
       }),
     })
-    return this.#deadline
+    this.#abandon()
+    return 0
+  }
+
+  /** Ends the stream of a peer that has fallen silent, unless there is a last word for it. */
+  #abandon(): void {
+    if (this.version !== 5) this.stream.destroy()
   }
 
   #keepAliveDeadline(): number {
@@ -436,6 +444,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
         reasonCode: ReasonCode.keepAliveTimeout,
       }),
     })
+    this.#abandon()
     return 0
   }
 
@@ -462,6 +471,12 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     if (this.phase === 'connected' && this.version === 5) this.#sendDisconnect(ending)
     const flushed = this.outbox.close()
     const departure = this.#leave(ending)
+    if (ending.sent === undefined) this.#endStream(flushed)
+    else setImmediate(() => this.#endStream(flushed, ending.sent))
+    announceDeparture(this, departure)
+  }
+
+  #endStream(flushed: boolean, sent?: () => void): void {
     if (!flushed || this.stream.destroyed) this.stream.destroy()
     else {
       this.stream.end()
@@ -470,7 +485,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
       this.#holds = 0
       this.stream.resume()
     }
-    announceDeparture(this, departure)
+    sent?.()
   }
 
   /** The peer has ended its side of the stream. */

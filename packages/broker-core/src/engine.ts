@@ -394,14 +394,15 @@ export class Engine implements PersistenceHost {
     return plan.locals.length === 0 ? undefined : this.locals.deliver(plan.locals, publication, failed)
   }
 
-  /** Tells the hook `published` and the event `publish`. */
-  report(publication: Publication, from: Connection | undefined): MaybePromise<void> {
+  /** Tells the hook `published` and the event `publish`. `messageId`: the publisher's. */
+  report(publication: Publication, from: Connection | undefined, messageId?: number): MaybePromise<void> {
     if (this.passThrough) return undefined
     const { published } = this.hooks
     const observed = this.broker.publishObserved
     if (published === undefined && !observed) return undefined
     const client = from?.client ?? null
     const packet = packetOf(publication, false, this.clock.now())
+    if (messageId !== undefined && packet.qos > 0) packet.messageId = messageId
     return after(published?.(packet, client), () => {
       if (observed) this.broker.emit('publish', packet, client)
     })

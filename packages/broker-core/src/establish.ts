@@ -1,6 +1,7 @@
 import type { MaybePromise, OpenedSession, Will } from '@x/contract'
 import type { ConnackPacket, ConnackProperties, ConnectPacket } from '@x/packet'
 import type { Agreement } from './agreement.ts'
+import type { Client } from './client.ts'
 import type { Connection } from './connection.ts'
 import type { Engine } from './engine.ts'
 import { after } from './maybe-promise.ts'
@@ -67,16 +68,17 @@ function openedSession(
   session.restore(opened)
   connection.session = session
   return after(restoreSubscriptions(connection, session), () => {
-    if (connection.phase === 'connecting') welcome(connection, session, opened.present, agreement)
+    if (connection.phase !== 'connecting') return undefined
+    return welcome(connection, session, opened.present, agreement)
   })
 }
 
-function welcome(connection: Connection, session: Session, present: boolean, agreement: Agreement): void {
+function welcome(connection: Connection, session: Session, present: boolean, agreement: Agreement): MaybePromise<void> {
   const { engine, client } = connection
   const { broker, counters, emitter } = engine
   connection.keepAlive = agreement.keepAliveSeconds * 1500
   const connack = makeConnack(connection, present, agreement)
-  if (!connection.sendPacket(connack)) return
+  if (!connection.sendPacket(connack)) return undefined
   engine.own('ANNOUNCE_FAILED', () => emitter?.announce(session.clientId))
   counters.connectionsAccepted += 1
   counters.clientsConnected += 1
@@ -85,9 +87,23 @@ function welcome(connection: Connection, session: Session, present: boolean, agr
   broker.emit('client', client)
   engine.presence.clientConnected(session.clientId)
   client.connackSent = true
-  if (broker.listenerCount('connackSent') > 0) broker.emit('connackSent', connack, client)
   session.pump()
+  const isAwaited = broker.listenerCount('connackSent') + broker.listenerCount('clientReady') > 0
+  // Who waits for the events hears of what the client sends next after them. Nobody waiting, its packets need not.
+  if (isAwaited || client.listenerCount('connected') > 0) {
+    return new Promise(resolve => {
+      setImmediate(tellReady, client, connack, resolve)
+    })
+  }
+  setImmediate(tellReady, client, connack)
+  return undefined
+}
+
+/** Tells the program when the socket has CONNACK, which goes out at the end of the turn. */
+function tellReady(client: Client, connack: ConnackPacket, told?: () => void): void {
+  if (!client.closed) client.broker.emit('connackSent', connack, client)
   client.ready()
+  told?.()
 }
 
 function makeConnack(connection: Connection, present: boolean, agreement: Agreement): ConnackPacket {

@@ -1,5 +1,5 @@
 import type { Drop } from '@x/contract'
-import type { ConnackPacket, Subscription } from '@x/packet'
+import type { ConnackPacket, PingreqPacket, Subscription } from '@x/packet'
 import type { Client } from './client.ts'
 import type { BrokerPacket } from './packet-form.ts'
 
@@ -33,7 +33,7 @@ export interface BrokerEvents {
   publish: [packet: BrokerPacket, client: Client | null]
   /** A delivery of QoS 1 or 2 is over: the PUBLISH, or the PUBREL, when a store kept it. */
   ack: [packet: BrokerPacket | { cmd: 'pubrel'; messageId: number } | undefined, client: Client]
-  ping: [packet: { cmd: 'pingreq' }, client: Client]
+  ping: [packet: PingreqPacket, client: Client]
   /** Each filter once, with the QoS granted, or 128. */
   subscribe: [subscriptions: Subscription[], client: Client]
   unsubscribe: [filters: string[], client: Client]

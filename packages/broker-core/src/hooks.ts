@@ -8,7 +8,7 @@ import { hookAnswers, hookFailure, isDenial, isPermission } from './hook-answers
 import type { HookStyle } from './hook-answers.ts'
 import type { HookCall, HookCalls } from './hook-call.ts'
 import { isPromise } from './maybe-promise.ts'
-import type { BrokerPacket } from './packet-form.ts'
+import type { BrokerPacket, IncomingPacket } from './packet-form.ts'
 import { ReasonCode } from './reason-code.ts'
 
 /** A callback in Node's style; an error wins over an answer. Only its first call counts. */
@@ -51,7 +51,7 @@ export type AuthenticateHook = Hook<
  * the client authenticates again. An error refuses the client; its `reasonCode` is told. MQTT 5.0 §4.12 */
 export type AuthenticateEnhancedHook = Hook<[client: Client, exchange: AuthenticationExchange], AuthenticationStep>
 /** May change the packet. An error refuses it: 3.x clients are disconnected, 5.0 clients get its reason code. */
-export type AuthorizePublishHook = Hook<[client: Client | null, packet: BrokerPacket], void>
+export type AuthorizePublishHook = Hook<[client: Client | null, packet: IncomingPacket], void>
 /** Why a filter is denied: a code of 0x80 or more that SUBACK may carry. MQTT 3.1.1 clients get 0x80. MQTT 5.0 §3.9.3 */
 export interface SubscriptionDenial {
   readonly reasonCode: number
@@ -96,7 +96,7 @@ export interface NormalisedHooks {
     password: Buffer | undefined,
   ) => MaybePromise<boolean | undefined>
   authenticateEnhanced?: (client: Client, exchange: AuthenticationExchange) => MaybePromise<AuthenticationStep>
-  authorizePublish?: (client: Client | null, packet: BrokerPacket) => MaybePromise<unknown>
+  authorizePublish?: (client: Client | null, packet: IncomingPacket) => MaybePromise<unknown>
   authorizeSubscribe?: (
     client: Client,
     subscription: PacketSubscription,

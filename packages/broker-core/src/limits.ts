@@ -20,7 +20,7 @@ export interface BrokerLimits {
   maximumClientIdLength: number
   /** Packets that may have arrived behind a CONNECT that is still being answered; one more ends the connection. */
   queueLimit: number
-  /** ms between two heartbeats of this broker, on `$SYS/<id>/heartbeat`. Another broker that misses three is forgotten. */
+  /** ms between two heartbeats of this broker, on `$SYS/<id>/heartbeat`; below 250 they come as often as the clock is looked at. Another broker that misses three is forgotten. */
   heartbeatInterval: number
   /** ms a hook may take to answer; then it has answered with an error (`HOOK_TIMEOUT`). 0: for ever. Likewise an in-process
    * subscriber, waiting for its turn included (`SUBSCRIBER_TIMEOUT`). */
@@ -95,7 +95,7 @@ const limitTable = {
   maxClientsIdLength: [23, 1, 65_535],
   maximumClientIdLength: [65_535, 1, 65_535],
   queueLimit: [42, 0, 1_000_000],
-  heartbeatInterval: [60_000, 100, 24 * hour],
+  heartbeatInterval: [60_000, 1, 24 * hour],
   hookTimeout: [30_000, 0, hour],
   maxTopicLevels: [100, 1, 65_536],
   maximumPacketSize: [16_777_216, 128, 268_435_460],

@@ -19,6 +19,14 @@ export interface BrokerPacket extends Omit<PublishPacket, 'messageId'> {
   clientId?: string
 }
 
+/** A PUBLISH of a client, or a will, on its way in: what `authorizePublish` may change. */
+export interface IncomingPacket extends Omit<BrokerPacket, 'brokerId' | 'brokerCounter'> {
+  /** Bytes behind the fixed header, as they came. */
+  length?: number
+  brokerId?: string
+  brokerCounter?: number
+}
+
 /** What a program may publish: only the topic is required. */
 export interface PublishRequest {
   cmd?: 'publish'
@@ -49,6 +57,27 @@ export function packetOf(message: Message, dup: boolean, now: number): BrokerPac
   }
   if (message.qos > 0) packet.messageId = undefined
   if (message.publisher !== undefined) packet.clientId = message.publisher
+  const properties = propertiesOf(message, now)
+  if (properties !== undefined) packet.properties = properties
+  return packet
+}
+
+/** The packet object of a message that a client sends, as decoders of mqtt-packet make it. */
+export function incomingPacketOf(
+  message: Message,
+  wire: { dup: boolean; messageId: number; length: number },
+  now: number,
+): IncomingPacket {
+  const packet: IncomingPacket = {
+    cmd: 'publish',
+    retain: message.retain,
+    qos: message.qos,
+    dup: wire.dup,
+    length: wire.length,
+    topic: message.topic,
+    payload: message.payload,
+  }
+  if (message.qos > 0) packet.messageId = wire.messageId
   const properties = propertiesOf(message, now)
   if (properties !== undefined) packet.properties = properties
   return packet
@@ -135,7 +164,7 @@ function packetInvalid(message: string): BrokerError {
 
 /** The message after a hook has had its packet: the very same when the hook has changed nothing, so that the order of
  * user properties, which a packet object can't hold, survives hooks that only look. `now`: what `packetOf` was given. */
-export function republish(publication: Publication, packet: BrokerPacket, now: number): Publication {
+export function republish(publication: Publication, packet: IncomingPacket, now: number): Publication {
   const sameProperties = hasSameProperties(publication, packet, now)
   const same =
     packet.topic === publication.topic &&
@@ -164,7 +193,7 @@ export function republish(publication: Publication, packet: BrokerPacket, now: n
 }
 
 /** Whether the packet still has the properties that `packetOf` gave it. */
-function hasSameProperties(publication: Publication, { properties }: BrokerPacket, now: number): boolean {
+function hasSameProperties(publication: Publication, { properties }: IncomingPacket, now: number): boolean {
   const before = propertiesOf(publication, now)
   if (before === undefined || properties === undefined) return before === properties
   if (before.messageExpiryInterval !== properties.messageExpiryInterval) return false

@@ -85,11 +85,12 @@ export class Presence implements Deadlined {
     const engine = this.#engine
     const topic = this.#topics[news]
     const concernsNobody = engine.router.plan(topic).size === 0 && engine.emitter?.reaches(topic) !== true
+    const brokerCounter = engine.nextCounter()
     if (engine.passThrough && concernsNobody) return
     const text = typeof payload === 'string' ? payload : payload()
     const publication = new Publication(
       topic,
-      { publisher: undefined, brokerId: engine.brokerId, brokerCounter: engine.nextCounter(), now: 0 },
+      { publisher: undefined, brokerId: engine.brokerId, brokerCounter, now: 0 },
       { payload: Buffer.from(text), qos: 0, retain: false, properties: undefined, expiresAt: undefined },
     )
     engine.own('PRESENCE_FAILED', () => engine.publish(publication, undefined))

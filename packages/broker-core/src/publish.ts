@@ -6,8 +6,8 @@ import { BrokerError, hasCode, reasonCodeFrom, reasonStringOf, toError } from '.
 import type { Connection } from './connection.ts'
 import type { Begun, Engine } from './engine.ts'
 import { after, isPromise } from './maybe-promise.ts'
-import { packetOf, republish } from './packet-form.ts'
-import type { BrokerPacket } from './packet-form.ts'
+import { incomingPacketOf, republish } from './packet-form.ts'
+import type { IncomingPacket } from './packet-form.ts'
 import { Acceptance } from './pending-publishes.ts'
 import type { Ending } from './pending-publishes.ts'
 import { Publication } from './publication.ts'
@@ -96,8 +96,7 @@ function accept(connection: Connection, engine: Engine, frame: PublishFrame, top
     return authorized(request)
   }
   const now = engine.clock.now()
-  const packet = packetOf(publication, dup, now)
-  if (qos > 0) packet.messageId = messageId
+  const packet = incomingPacketOf(publication, { dup, messageId, length: frame.frameEnd - frame.topicStart + 2 }, now)
   let answer: MaybePromise<unknown>
   try {
     answer = authorizePublish(connection.client, packet)
@@ -122,7 +121,7 @@ interface Request {
 }
 
 /** `authorizePublish` lets the message pass as it is in `packet` now. One that can't be published is refused. */
-function allowed(request: Request, packet: BrokerPacket, now: number): MaybePromise<void> {
+function allowed(request: Request, packet: IncomingPacket, now: number): MaybePromise<void> {
   let publication: Publication
   try {
     publication = republish(request.publication, packet, now)
@@ -227,13 +226,13 @@ function checkReceiveMaximum(connection: Connection, session: Session, qos: numb
 
 /** Stored: routed, reported, acknowledged; at once when nobody has to be waited for. */
 function complete(request: Request, stored: number): void {
-  const { connection, publication } = request
+  const { connection, publication, messageId } = request
   const begun = connection.engine.begin(publication, connection, stored)
   if (typeof begun !== 'boolean') {
     wait(request, endingOf(request, begun))
     return
   }
-  const routed = connection.engine.report(publication, connection)
+  const routed = connection.engine.report(publication, connection, messageId)
   if (isPromise(routed)) {
     const answer = (): void => acknowledge(request, begun)
     wait(request, { routed, answer })
@@ -254,9 +253,9 @@ function begin(request: Request, stored: number): Ending {
 }
 
 function endingOf(request: Request, { routed, emitted, reached }: Begun): Ending {
-  const { connection, publication } = request
+  const { connection, publication, messageId } = request
   const answer = (): MaybePromise<void> =>
-    after(connection.engine.report(publication, connection), () => acknowledge(request, reached))
+    after(connection.engine.report(publication, connection, messageId), () => acknowledge(request, reached))
   return { routed, emitted, answer, unsent: error => notSent(request, error) }
 }
 

@@ -13,6 +13,16 @@ import { receiveUnsubscribe } from './unsubscribe.ts'
 
 const publish = 3
 const pingreq = 12
+/** With the fields that decoders of mqtt-packet leave empty. */
+const pingreqPacket = {
+  cmd: 'pingreq',
+  retain: false,
+  qos: 0,
+  dup: false,
+  length: 0,
+  topic: null,
+  payload: null,
+} as const
 const pingrespFrame: Buffer = Buffer.of(0xd0, 0)
 
 /** Has one packet of a connected client take effect. A promise: the next one has to wait.
@@ -30,7 +40,7 @@ function receivePingreq(connection: Connection): void {
   connection.outbox.append(pingrespFrame)
   const { broker, counters } = connection.engine
   counters.controlPacketsSent += 1
-  if (broker.listenerCount('ping') > 0) broker.emit('ping', { cmd: 'pingreq' }, connection.client)
+  if (broker.listenerCount('ping') > 0) broker.emit('ping', { ...pingreqPacket }, connection.client)
 }
 
 function receiveControl(connection: Connection, packet: Packet): MaybePromise<void> {

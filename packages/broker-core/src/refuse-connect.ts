@@ -13,20 +13,37 @@ export function refuseConnect(
   fallback: number = ReasonCode.serverUnavailable,
 ): void {
   connection.engine.counters.connectionsRefused += 1
-  if (connection.phase === 'connecting' || connection.phase === 'authenticating') {
-    const reasonCode = connackCode(error, fallback)
-    if (connection.version === 5) {
-      const properties = { reasonString: reasonStringOf(error), ...serverReferenceOf(error) }
-      sendConnack(connection, { cmd: 'connack', sessionPresent: false, reasonCode, properties })
-      note(error, 'errorCode', reasonCode)
-    } else if (!isMalformed(error)) {
-      const returnCode = returnCodeFrom(error) ?? returnCodeOf(reasonCode)
-      if (error.message === '') note(error, 'message', returnCodeTexts[returnCode] ?? '')
-      sendConnack(connection, { cmd: 'connack', sessionPresent: false, returnCode })
-      note(error, 'errorCode', returnCode)
-    }
+  const connack = connackFor(connection, error, fallback)
+  if (connack === undefined) {
+    connection.end({ error })
+    return
   }
-  connection.end({ error })
+  const { client } = connection
+  connection.sendPacket(connack)
+  client.connackSent = true
+  client.errored = true
+  // The program hears of it when the socket has CONNACK, as of one that lets the client in.
+  const sent = (): void => {
+    client.broker.emit('connackSent', connack, client)
+    client.broker.reportConnectionError(client, error)
+  }
+  connection.end({ sent })
+}
+
+/** The refusal in the client's own version; undefined for peers that did not speak MQTT. */
+function connackFor(connection: Connection, error: Error, fallback: number): ConnackPacket | undefined {
+  if (connection.phase !== 'connecting' && connection.phase !== 'authenticating') return undefined
+  const reasonCode = connackCode(error, fallback)
+  if (connection.version === 5) {
+    const properties = { reasonString: reasonStringOf(error), ...serverReferenceOf(error) }
+    note(error, 'errorCode', reasonCode)
+    return { cmd: 'connack', sessionPresent: false, reasonCode, properties }
+  }
+  if (isMalformed(error)) return undefined
+  const returnCode = returnCodeFrom(error) ?? returnCodeOf(reasonCode)
+  if (error.message === '') note(error, 'message', returnCodeTexts[returnCode] ?? '')
+  note(error, 'errorCode', returnCode)
+  return { cmd: 'connack', sessionPresent: false, returnCode }
 }
 
 /** A hook may have thrown an error that can't be written to. */
@@ -46,16 +63,9 @@ function connackCode(error: Error, fallback: number): number {
   return codeFor('connack', reasonCodeFrom(error, fallback))
 }
 
-/** `returnCode` 1 to 5, as hooks written for Aedes set it on their error. */
+/** `returnCode` 2 to 5, as hooks written for Aedes set it on their error; any other becomes 5 there as well. */
 function returnCodeFrom(error: Error): number | undefined {
   if (!('returnCode' in error)) return undefined
   const { returnCode } = error
-  return typeof returnCode === 'number' && returnCode >= 1 && returnCode <= 5 ? returnCode : 5
-}
-
-function sendConnack(connection: Connection, packet: ConnackPacket): void {
-  connection.sendPacket(packet)
-  connection.client.connackSent = true
-  const { broker } = connection.engine
-  if (broker.listenerCount('connackSent') > 0) broker.emit('connackSent', packet, connection.client)
+  return typeof returnCode === 'number' && returnCode >= 2 && returnCode <= 5 ? returnCode : 5
 }

@@ -329,6 +329,12 @@ export class Session implements SessionOwner, Recipient {
     this.#finish(messageId, 'pubcomp')
   }
 
+  /** Forgets what waits for room and is in no store. */
+  dropWaiting(): void {
+    this.#waiting = undefined
+    this.#retained = undefined
+  }
+
   /** Sends what waits, as far as there is room. */
   pump(): void {
     if (this.#phase !== 'open') return

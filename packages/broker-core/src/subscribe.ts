@@ -226,6 +226,12 @@ function acknowledgeSubscribe(connection: Connection, messageId: number, outcome
     return deniedCode(connection, outcome)
   })
   connection.sendPacket({ cmd: 'suback', messageId, granted, ...reasonsOf(connection, outcomes) })
+  reportSubscribed(connection, outcomes)
+}
+
+/** Tells the program, and who listens to `$SYS`, what the client has subscribed to. */
+export function reportSubscribed(connection: Connection, outcomes: readonly Outcome[]): void {
+  if (connection.phase !== 'connected') return
   const { broker, presence } = connection.engine
   const subscriptions = lastOutcomes(outcomes)
   if (broker.listenerCount('subscribe') > 0) broker.emit('subscribe', subscriptions, connection.client)

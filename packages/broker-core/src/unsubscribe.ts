@@ -26,10 +26,16 @@ export function receiveUnsubscribe(connection: Connection, packet: UnsubscribePa
       granted: codes,
       ...(wantsReasons && { properties: { reasonString: asReasonString(reasons.join('; ')) } }),
     })
-    const { broker, presence } = connection.engine
-    if (broker.listenerCount('unsubscribe') > 0) broker.emit('unsubscribe', packet.unsubscriptions, connection.client)
-    presence.unsubscribed(connection.client.id as string, packet.unsubscriptions)
+    reportUnsubscribed(connection, packet.unsubscriptions)
   })
+}
+
+/** Tells the program, and who listens to `$SYS`, what the client no longer subscribes to. */
+export function reportUnsubscribed(connection: Connection, filters: string[]): void {
+  if (connection.phase !== 'connected') return
+  const { broker, presence } = connection.engine
+  if (broker.listenerCount('unsubscribe') > 0) broker.emit('unsubscribe', filters, connection.client)
+  presence.unsubscribed(connection.client.id as string, filters)
 }
 
 export function unsubscribe(connection: Connection, filters: readonly string[]): MaybePromise<Unsubscribed> {

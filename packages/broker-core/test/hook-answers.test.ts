@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import type { Broker, BrokerOptions, BrokerPacket } from '../src/index.ts'
 import { eachVersion } from './support/each-version.ts'
@@ -277,11 +278,10 @@ test('what is thrown as a text or an object is the error that it describes', asy
     [{ reasonCode: 0x8a }, 'hook authenticate rejected with an object', 0x8a],
   ] as const) {
     const server = await startBroker({ authenticate: () => rejection(thrown) })
-    const messages: string[] = []
-    server.broker.on('clientError', (_client, error) => messages.push(error.message))
+    const reportedError = once(server.broker, 'clientError')
     const client = await server.open()
     expect((await client.connect({ version: 5, clientId: 'c' })).reasonCode).toBe(code)
-    expect(messages).toEqual([message])
+    expect((await reportedError)[1]).toMatchObject({ message })
   }
 })
 

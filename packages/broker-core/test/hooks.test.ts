@@ -217,9 +217,9 @@ eachVersion(({ version, lasting, test: versionTest }) => {
 
 test('an authorizePublish that only looks leaves order and expiry of the properties alone', async () => {
   const server = await startBroker({
-    authorizePublish: (_client, packet) => {
+    authorizePublish: (publisher, packet) => {
+      expect(publisher?.id).toBe('c')
       expect(packet.properties?.messageExpiryInterval).toBe(60)
-      expect(packet.clientId).toBe('c')
     },
   })
   const client = await server.connect({ clientId: 'c' })

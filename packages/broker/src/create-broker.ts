@@ -1,6 +1,6 @@
 import { BrokerError, Broker as CoreBroker, ReasonCode } from '@x/broker-core'
-import type { BrokerOptions as CoreOptions } from '@x/broker-core'
-import type { ListenerAddress, Logger } from '@x/contract'
+import type { BrokerOptions as CoreOptions, MessageQueue } from '@x/broker-core'
+import type { ListenerAddress, Logger, Persistence } from '@x/contract'
 import { checkListenOptions } from './listener/listen-options.ts'
 import type { ListenOptions } from './listener/listen-options.ts'
 import { Listener } from './listener/listener.ts'
@@ -8,20 +8,20 @@ import type { ListenerHost } from './listener/listener.ts'
 import type { TlsOptions } from './listener/tls-layer.ts'
 import { GuardedLogger } from './log/guarded-logger.ts'
 import { logEvents } from './log/log-events.ts'
-import { partsOf } from './parts.ts'
+import { isAedesPersistence, isMqemitter, partsOf } from './parts.ts'
 import type { EmitterOption, PersistenceOption, RedisOption } from './parts.ts'
 
 /** Everything the engine takes, with a store in memory unless another is given. */
 export interface BrokerOptions extends Omit<CoreOptions, 'persistence' | 'emitter' | 'mq'> {
-  persistence?: PersistenceOption
+  persistence?: PersistenceOption | null
   /** Joins all brokers that name the same Redis: one set of sessions, retained messages and wills, and messages from each to
    * each. What is given as `persistence` or `emitter` is used instead of that half.
    * A URL (`redis://`, `redis-sentinel://`, `redis-cluster://`, `rediss…://`), or the options of `@x/persistence-redis` and
    * `@x/emitter-redis`. */
   redis?: RedisOption
-  emitter?: EmitterOption
+  emitter?: EmitterOption | null
   /** What Aedes calls `emitter`. */
-  mq?: EmitterOption
+  mq?: EmitterOption | null
   /** Gets connections, disconnections and errors; pino's loggers fit. Without one nothing is logged. */
   logger?: Logger
 }
@@ -40,27 +40,41 @@ export interface Listening extends ListenerAddress {
   close(): void
 }
 
+/** Parts as the program gave them. */
+interface Given {
+  readonly persistence: PersistenceOption | undefined
+  readonly mq: EmitterOption | undefined
+}
+
 /** The engine, wired with default parts and able to listen. */
 export class Broker extends CoreBroker {
   readonly #listeners = new Set<Listener>()
   readonly #logger: Logger | undefined
+  readonly #given: Given
 
   /** @throws BrokerError `OPTION_INVALID`, naming the option, its value and what it may be */
   constructor(options: BrokerOptions = {}) {
-    const { persistence: store, mq, emitter: given = mq, redis, logger, ...rest } = options
+    const { persistence: store, mq, emitter: ours, redis, logger, ...rest } = options
+    const given = { persistence: store ?? undefined, mq: ours ?? mq ?? undefined }
     // The store is made before the broker that can report what befalls it.
     const trouble: { report?: (error: Error) => void } = {}
     const redisFailed = (error: Error): void => trouble.report?.(error)
-    const { persistence, emitter } = partsOf({ persistence: store, mq: given, redis, redisFailed })
-    super({ ...rest, persistence, ...(emitter !== undefined && { emitter }) })
+    const { persistence, emitter } = partsOf({
+      ...given,
+      redis,
+      heartbeatInterval: rest.heartbeatInterval,
+      redisFailed,
+    })
+    super({ ...rest, ...limitsOf(given, rest), persistence, ...(emitter !== undefined && { emitter }) })
     trouble.report = error => this.reportError(error)
+    this.#given = given
     this.#logger = logger && new GuardedLogger(logger)
     if (this.#logger !== undefined) logEvents(this, this.#logger)
   }
 
   /** A broker whose store is open, or the error that it could not be opened. */
   static async createBroker(options?: BrokerOptions): Promise<Broker> {
-    const broker = new Broker(options)
+    const broker = new this(options)
     await broker.ready
     return broker
   }
@@ -74,6 +88,17 @@ export class Broker extends CoreBroker {
   listen(options: ListenOptions): Promise<Listening>
   listen(options?: ListenOptions): Promise<Listening | void> {
     return options === undefined ? this.ready : this.#listen(options)
+  }
+
+  /** What was given as `persistence`: one of Aedes's stores with the methods it has. */
+  override get persistence(): Persistence {
+    return (this.#given.persistence as Persistence | undefined) ?? super.persistence
+  }
+
+  /** The mqemitter that was given as `mq`; without one, the broker's messages behind its interface. */
+  override get mq(): MessageQueue {
+    const { mq } = this.#given
+    return mq !== undefined && isMqemitter(mq) ? (mq as MessageQueue) : super.mq
   }
 
   /** Ways in that are open, with their connections. */
@@ -127,6 +152,15 @@ export class Broker extends CoreBroker {
     this.#listeners.clear()
     return done === undefined ? super.close() : super.close(done)
   }
+}
+
+/** Aedes's stores and emitters throw at topics of more than 100 levels. */
+const aedesTopicLevels = 100
+
+function limitsOf({ persistence, mq }: Given, { maxTopicLevels = aedesTopicLevels }: BrokerOptions): object {
+  const isAedes =
+    (persistence !== undefined && isAedesPersistence(persistence)) || (mq !== undefined && isMqemitter(mq))
+  return isAedes ? { maxTopicLevels: Math.min(maxTopicLevels, aedesTopicLevels) } : {}
 }
 
 /** A broker that can take connections at once: hand it streams with `broker.handle`, or let it `listen`. */

@@ -22,6 +22,8 @@ export interface PartOptions {
   readonly persistence: PersistenceOption | undefined
   readonly mq: EmitterOption | undefined
   readonly redis: RedisOption | undefined
+  /** ms; undefined: the default. */
+  readonly heartbeatInterval: number | undefined
   /** Told when Redis is lost, or refuses. */
   readonly redisFailed: (error: Error) => void
 }
@@ -29,7 +31,7 @@ export interface PartOptions {
 /** Store and emitter as the engine takes them.
  * @throws BrokerError `OPTION_INVALID`, naming what an object lacks to be one, or what is wrong with the URL */
 export function partsOf(options: PartOptions): { persistence: Persistence; emitter: Emitter | undefined } {
-  const { persistence, mq, redis } = options
+  const { persistence, mq, redis, heartbeatInterval } = options
   if (redis !== undefined && persistence !== undefined && mq !== undefined) {
     throw new BrokerError('OPTION_INVALID', {
       message: 'option redis has nothing to do: persistence and emitter are given',
@@ -37,14 +39,14 @@ export function partsOf(options: PartOptions): { persistence: Persistence; emitt
     })
   }
   if (redis !== undefined) return partsOnRedis(redis, options)
-  const isOurs = mq === undefined || has(mq, 'addRoute')
-  return { persistence: storeOf(persistence, isOurs ? undefined : mq), emitter: emitterOf(mq) }
+  const mqemitter = mq !== undefined && isMqemitter(mq) ? mq : undefined
+  return { persistence: storeOf(persistence, { mq: mqemitter, heartbeatInterval }), emitter: emitterOf(mq) }
 }
 
 /** In Redis is what is not given. */
 function partsOnRedis(
   redis: RedisOption,
-  { persistence, mq, redisFailed }: PartOptions,
+  { persistence, mq, heartbeatInterval, redisFailed }: PartOptions,
 ): { persistence: Persistence; emitter: Emitter | undefined } {
   const options = typeof redis === 'string' ? { redis } : redis
   const troubles = new RedisTroubles(redisFailed)
@@ -52,7 +54,7 @@ function partsOnRedis(
     persistence:
       persistence === undefined
         ? new RedisPersistence({ ...options, onError: error => troubles.report('store', error) })
-        : storeOf(persistence, undefined),
+        : storeOf(persistence, { mq: undefined, heartbeatInterval }),
     emitter:
       mq === undefined
         ? new RedisEmitter({ ...options, onError: error => troubles.report('emitter', error) })
@@ -61,16 +63,32 @@ function partsOnRedis(
 }
 
 function emitterOf(mq: EmitterOption | undefined): Emitter | undefined {
-  if (mq === undefined || has(mq, 'addRoute')) return mq as Emitter | undefined
+  if (mq === undefined || !isMqemitter(mq)) return mq as Emitter | undefined
   return usable('mq', () => fromMqemitter(mq))
 }
 
-function storeOf(persistence: PersistenceOption | undefined, mqemitter: object | undefined): Persistence {
+/** Not an emitter of our own: one of Aedes's. */
+export function isMqemitter(mq: EmitterOption): boolean {
+  return !has(mq, 'addRoute')
+}
+
+function storeOf(
+  persistence: PersistenceOption | undefined,
+  { mq, heartbeatInterval }: { mq: object | undefined; heartbeatInterval: number | undefined },
+): Persistence {
   if (persistence === undefined) return new MemoryPersistence()
-  if (has(persistence, 'openSession')) return persistence as Persistence
+  if (!isAedesPersistence(persistence)) return persistence as Persistence
   return usable('persistence', () =>
-    fromAedesPersistence(persistence, mqemitter === undefined ? {} : { mq: mqemitter }),
+    fromAedesPersistence(persistence, {
+      ...(mq !== undefined && { mq }),
+      ...(heartbeatInterval !== undefined && { heartbeatInterval }),
+    }),
   )
+}
+
+/** Not a store of our own. */
+export function isAedesPersistence(persistence: PersistenceOption): boolean {
+  return !has(persistence, 'openSession')
 }
 
 function has(part: object, method: string): boolean {
