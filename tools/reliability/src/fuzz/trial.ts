@@ -205,7 +205,7 @@ export class Trial {
   #forgetRetained(): void {
     for (const topic of this.#seen.retainedTopics) {
       for (const message of this.#store.retained(topic)) {
-        this.#store.publish({ ...message, payload: Buffer.alloc(0), retain: true })
+        if (message !== undefined) this.#store.publish({ ...message, payload: Buffer.alloc(0), retain: true })
       }
     }
   }
