@@ -1,0 +1,105 @@
+import { open } from 'lmdb'
+import type { RootDatabase } from 'lmdb'
+
+export interface Row {
+  readonly key: Buffer
+  readonly value: Buffer
+}
+
+export interface Range {
+  /** The first key that may come. */
+  readonly start: Buffer
+  /** The first key that may not. */
+  readonly end: Buffer
+  readonly limit?: number
+}
+
+export interface EnvironmentOptions {
+  readonly directory: string
+  /** False: the operating system writes when it likes. */
+  readonly sync: boolean
+}
+
+/** One lmdb environment with binary keys and values in a single tree. Reads see the transaction that runs, or what was committed
+ * last; writes belong into a transaction. */
+export class Environment {
+  readonly #database: RootDatabase<Buffer, Buffer>
+  /** lmdb's own work does not keep the event loop waiting for it, so without another handle a transaction would never begin. */
+  readonly #keepAlive: NodeJS.Timeout
+  #transactions = 0
+
+  constructor({ directory, sync }: EnvironmentOptions) {
+    this.#database = open<Buffer, Buffer>({
+      path: directory,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      noSubdir: false,
+      noSync: !sync,
+    })
+    this.#keepAlive = setInterval(() => {}, 0x7fff_ffff)
+    this.#keepAlive.unref()
+  }
+
+  get(key: Buffer): Buffer | undefined {
+    return this.#database.get(key)
+  }
+
+  has(key: Buffer): boolean {
+    return this.#database.doesExist(key)
+  }
+
+  put(key: Buffer, value: Buffer): void {
+    void this.#database.put(key, value)
+  }
+
+  remove(key: Buffer): void {
+    void this.#database.remove(key)
+  }
+
+  /** In ascending order. Nothing may be changed meanwhile. */
+  rows(range: Range): Iterable<Row> {
+    return this.#database.getRange(range)
+  }
+
+  /** All rows of a range, which may be removed while they are walked. */
+  collect(range: Range): readonly Row[] {
+    return Array.from(this.#database.getRange(range))
+  }
+
+  keys(range: Range): Iterable<Buffer> {
+    return this.#database.getKeys(range)
+  }
+
+  collectKeys(range: Range): readonly Buffer[] {
+    return Array.from(this.#database.getKeys(range))
+  }
+
+  /** The first key of a range. */
+  firstKey(range: Omit<Range, 'limit'>): Buffer | undefined {
+    for (const key of this.#database.getKeys({ ...range, limit: 1 })) return key
+    return undefined
+  }
+
+  firstRow(range: Omit<Range, 'limit'>): Row | undefined {
+    for (const row of this.#database.getRange({ ...range, limit: 1 })) return row
+    return undefined
+  }
+
+  /** Runs `work`, which is synchronous, in a transaction. Resolves when it is committed and, with `sync`, on the disk. A throw undoes
+   * all of it. */
+  async transaction(work: () => void): Promise<void> {
+    this.#transactions += 1
+    this.#keepAlive.ref()
+    try {
+      await this.#database.childTransaction(work)
+    } finally {
+      this.#transactions -= 1
+      if (this.#transactions === 0) this.#keepAlive.unref()
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#keepAlive)
+    await this.#database.close()
+  }
+}

@@ -1,0 +1,2 @@
+export { LmdbPersistence } from './lmdb-persistence.ts'
+export type { Durability, LmdbPersistenceOptions } from './options.ts'

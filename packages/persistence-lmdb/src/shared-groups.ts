@@ -1,0 +1,246 @@
+import { isExpired, messageBytes } from '@x/contract'
+import type { Clock, Delivery, Drop, Message, QueueEntry, QueueLimits, Subscription } from '@x/contract'
+import { parseSharedFilter } from '@x/topic-trie'
+import type { TopicFilter } from '@x/topic-trie'
+import type { Environment } from './environment.ts'
+import { readGroup } from './group-record.ts'
+import type { GroupRecord } from './group-record.ts'
+import { kind, numberAt, numberKey } from './keys.ts'
+import { readMessage, writeMessage } from './message-record.ts'
+import { RecordReader } from './record-reader.ts'
+import { RecordWriter } from './record-writer.ts'
+import type { SessionQueues } from './session-queue.ts'
+import type { SessionRecord } from './session-record.ts'
+import type { SharedMessages } from './shared-messages.ts'
+import { readSubscription, writeSubscription } from './subscription-record.ts'
+import type { Subscriptions } from './subscriptions.ts'
+import type { WorkingSet } from './working-set.ts'
+
+export interface GroupParts {
+  readonly environment: Environment
+  readonly set: WorkingSet
+  readonly subscriptions: Subscriptions
+  readonly queues: SessionQueues
+  readonly messages: SharedMessages
+  readonly limits: QueueLimits
+  readonly clock: Clock
+  dropped(drop: Drop): void
+}
+
+interface Waiting {
+  readonly sequence: number
+  readonly message: Message
+  /** Number of the message when it is shared. */
+  readonly shared: number | undefined
+  /** It came back from a member, so it may have been sent before, and is never dropped. */
+  readonly returned: boolean
+}
+
+/** Shared subscriptions: their members, the messages that wait for one of them, and who has claimed which. MQTT 5.0 §4.8.2 */
+export class SharedGroups {
+  readonly #parts: GroupParts
+  readonly #writer = new RecordWriter()
+
+  constructor(parts: GroupParts) {
+    this.#parts = parts
+  }
+
+  join(session: SessionRecord, subscription: Subscription): void {
+    const { environment, set, subscriptions } = this.#parts
+    const name = subscription.filter
+    const shared = parseSharedFilter(name as TopicFilter)
+    if (shared === undefined) return
+    let group = set.group(name)
+    if (group === undefined) {
+      group = set.addGroup(name, shared.filter)
+      subscriptions.addGroupRoute(shared.filter, group)
+    }
+    const key = numberKey(kind.member, group.number, session.number)
+    if (!environment.has(key)) {
+      group.members += 1
+      set.groupChanged(group)
+    }
+    writeSubscription(this.#writer.begin(), { subscription, ordinal: 0 })
+    environment.put(key, this.#writer.take())
+  }
+
+  /** The last member to leave takes the group and what waits in it along. */
+  leave(session: SessionRecord, filter: string): void {
+    const { environment, set, subscriptions } = this.#parts
+    const group = set.group(filter)
+    if (group === undefined) return
+    const key = numberKey(kind.member, group.number, session.number)
+    if (!environment.has(key)) return
+    environment.remove(key)
+    group.members -= 1
+    set.groupChanged(group)
+    if (group.members > 0) return
+    for (const waiting of Array.from(this.#waiting(group))) this.#remove(group, waiting, 'gone')
+    subscriptions.removeGroupRoute(group.filter, group.number)
+    set.removeGroup(group)
+  }
+
+  /** Whether the message now waits in the group; otherwise the limits dropped it. */
+  add(name: string, message: Message, shared: number | undefined): boolean {
+    const group = this.#parts.set.group(name)
+    if (group === undefined || !this.#makeRoom(group, messageBytes(message))) return false
+    group.lastSequence += 1
+    this.#put(group, { sequence: group.lastSequence, message, shared, returned: false })
+    return true
+  }
+
+  /** As `Persistence.claim`. */
+  claim(session: SessionRecord, name: string, limit: number): readonly QueueEntry[] {
+    const { environment, set, queues } = this.#parts
+    const group = set.group(name)
+    const member = group && environment.get(numberKey(kind.member, group.number, session.number))
+    if (group === undefined || member === undefined) return []
+    const { subscription } = readSubscription(new RecordReader(member))
+    const entries: QueueEntry[] = []
+    for (const waiting of this.#take(group, limit)) {
+      const delivery = deliveryOf(waiting.message, subscription)
+      if (delivery.qos === 0) {
+        if (waiting.shared !== undefined) this.#parts.messages.release(waiting.shared)
+        entries.push(queues.appendClaimed(session, delivery))
+        continue
+      }
+      const entry = queues.appendClaimed(session, { ...delivery, ...(waiting.shared && { shared: waiting.shared }) })
+      const origin = this.#writer.begin().text(name).u48(group.number).u48(waiting.sequence).take()
+      environment.put(numberKey(kind.claim, session.number, entry.sequence), origin)
+      session.claims += 1
+      entries.push(entry)
+    }
+    return entries
+  }
+
+  /** A claimed message was acknowledged: it goes back nowhere. */
+  settle(session: SessionRecord, sequence: number): void {
+    if (session.claims === 0) return
+    const key = numberKey(kind.claim, session.number, sequence)
+    if (!this.#parts.environment.has(key)) return
+    this.#parts.environment.remove(key)
+    session.claims -= 1
+    this.#parts.set.changed(session)
+  }
+
+  /** Shared messages go back to their groups, except those of QoS 2 whose delivery has begun ([MQTT5-4.8.2-4]). One whose group is gone
+   * is an ordinary entry of the session from now on. Returns the groups that got some. */
+  returnClaims(session: SessionRecord, sentThrough: number): readonly string[] {
+    if (session.claims === 0) return []
+    const { environment, set, queues } = this.#parts
+    const range = { start: numberKey(kind.claim, session.number), end: numberKey(kind.claim, session.number + 1) }
+    const names = new Set<string>()
+    for (const { key, value } of environment.collect(range)) {
+      const sequence = numberAt(key, 1)
+      const entry = queues.find(session, sequence)
+      const stays = entry?.record.qos === 2 && (sequence <= sentThrough || entry.record.released)
+      if (stays) continue
+      environment.remove(key)
+      session.claims -= 1
+      set.changed(session)
+      if (entry === undefined) continue
+      const origin = new RecordReader(value)
+      const group = set.group(origin.text())
+      if (group === undefined || group.number !== origin.u48()) {
+        queues.keepClaimed(session, entry)
+        continue
+      }
+      const { message } = entry
+      this.#put(group, { sequence: origin.u48(), message, shared: undefined, returned: true })
+      queues.acknowledge(session, sequence)
+      names.add(group.name)
+    }
+    return [...names]
+  }
+
+  /** Groups in which messages wait. */
+  waiting(): readonly string[] {
+    const range = { start: Buffer.of(kind.group), end: Buffer.of(kind.group + 1) }
+    const groups = Array.from(this.#parts.environment.rows(range), ({ value }) => readGroup(new RecordReader(value)))
+    return groups.filter(({ waitingMessages }) => waitingMessages > 0).map(({ name }) => name)
+  }
+
+  /** Takes the oldest messages; expired ones are dropped on the way. */
+  #take(group: GroupRecord, limit: number): readonly Waiting[] {
+    const now = this.#parts.clock.now()
+    const taken: Waiting[] = []
+    const expired: Waiting[] = []
+    for (const waiting of this.#waiting(group)) {
+      if (taken.length >= limit) break
+      ;(isExpired(waiting.message, now) ? expired : taken).push(waiting)
+    }
+    for (const waiting of taken) this.#remove(group, waiting, 'claimed')
+    for (const waiting of expired) this.#remove(group, waiting, 'gone')
+    if (expired.length > 0) this.#drop(group, 'expired', expired.length)
+    return taken
+  }
+
+  *#waiting(group: GroupRecord): Generator<Waiting> {
+    if (group.waitingMessages === 0) return
+    const range = { start: numberKey(kind.waiting, group.number), end: numberKey(kind.waiting, group.number + 1) }
+    for (const { key, value } of this.#parts.environment.rows(range)) {
+      const reader = new RecordReader(value)
+      const returned = reader.u8() === 1
+      const shared = reader.optional()
+      const message = shared === undefined ? readMessage(reader) : this.#parts.messages.get(shared)
+      yield { sequence: numberAt(key, 1), message, shared, returned }
+    }
+  }
+
+  #put(group: GroupRecord, { sequence, message, shared, returned }: Waiting): void {
+    this.#writer
+      .begin()
+      .u8(returned ? 1 : 0)
+      .optional(shared)
+    if (shared === undefined) writeMessage(this.#writer, message)
+    this.#parts.environment.put(numberKey(kind.waiting, group.number, sequence), this.#writer.take())
+    group.waitingMessages += 1
+    group.waitingBytes += messageBytes(message)
+    this.#parts.set.groupChanged(group)
+    this.#parts.set.count('queuedMessages', 1)
+  }
+
+  /** `claimed`: the message goes on to a session's queue, and is not released. */
+  #remove(group: GroupRecord, { sequence, message, shared }: Waiting, why: 'claimed' | 'gone'): void {
+    this.#parts.environment.remove(numberKey(kind.waiting, group.number, sequence))
+    if (why === 'gone' && shared !== undefined) this.#parts.messages.release(shared)
+    group.waitingMessages -= 1
+    group.waitingBytes -= messageBytes(message)
+    this.#parts.set.groupChanged(group)
+    this.#parts.set.count('queuedMessages', -1)
+  }
+
+  /** As in a session's queue. */
+  #makeRoom(group: GroupRecord, bytes: number): boolean {
+    const { maximumQueuedMessages, maximumQueuedBytes, overflow } = this.#parts.limits
+    const fits = (): boolean =>
+      group.waitingMessages < maximumQueuedMessages && group.waitingBytes + bytes <= maximumQueuedBytes
+    if (fits()) return true
+    const possible = overflow === 'dropOldest' && maximumQueuedMessages > 0 && bytes <= maximumQueuedBytes
+    let dropped = 0
+    if (possible) {
+      for (const waiting of Array.from(this.#waiting(group))) {
+        if (fits()) break
+        if (waiting.returned) continue
+        this.#remove(group, waiting, 'gone')
+        dropped += 1
+      }
+    }
+    const isRoom = fits()
+    this.#drop(group, 'queueFull', dropped + (isRoom ? 0 : 1))
+    return isRoom
+  }
+
+  #drop(group: GroupRecord, reason: Drop['reason'], count: number): void {
+    this.#parts.set.afterwards(() => this.#parts.dropped({ queue: group.name, reason, count }))
+  }
+}
+
+function deliveryOf(message: Message, { qos, retainAsPublished, subscriptionIdentifier }: Subscription): Delivery {
+  return {
+    message,
+    qos: qos < message.qos ? qos : message.qos,
+    retain: message.retain && retainAsPublished,
+    subscriptionIdentifiers: subscriptionIdentifier === undefined ? undefined : [subscriptionIdentifier],
+  }
+}

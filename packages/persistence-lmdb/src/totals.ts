@@ -1,0 +1,58 @@
+import { RecordReader } from './record-reader.ts'
+import { RecordWriter } from './record-writer.ts'
+
+/** What is counted over the whole directory. Changed in place within a transaction. */
+export interface Totals {
+  /** Given to the next session, message, group, retained message, will or opening. */
+  nextNumber: number
+  /** Of stored sessions. */
+  sessions: number
+  subscriptions: number
+  queuedMessages: number
+  retainedMessages: number
+  retainedBytes: number
+  /** Routes whose filter is too long for a key: each topic is compared with all of them. */
+  longRoutes: number
+  /** Grows with each change of a route, so that what was found out about a topic is known to be old. */
+  routesVersion: number
+}
+
+export function newTotals(): Totals {
+  return {
+    nextNumber: 1,
+    sessions: 0,
+    subscriptions: 0,
+    queuedMessages: 0,
+    retainedMessages: 0,
+    retainedBytes: 0,
+    longRoutes: 0,
+    routesVersion: 0,
+  }
+}
+
+export function encodeTotals(totals: Totals): Buffer {
+  return new RecordWriter()
+    .u48(totals.nextNumber)
+    .u48(totals.sessions)
+    .u48(totals.subscriptions)
+    .u48(totals.queuedMessages)
+    .u48(totals.retainedMessages)
+    .u48(totals.retainedBytes)
+    .u48(totals.longRoutes)
+    .u48(totals.routesVersion)
+    .take()
+}
+
+export function decodeTotals(value: Buffer): Totals {
+  const reader = new RecordReader(value)
+  return {
+    nextNumber: reader.u48(),
+    sessions: reader.u48(),
+    subscriptions: reader.u48(),
+    queuedMessages: reader.u48(),
+    retainedMessages: reader.u48(),
+    retainedBytes: reader.u48(),
+    longRoutes: reader.u48(),
+    routesVersion: reader.u48(),
+  }
+}

@@ -1,0 +1,26 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { persistenceCompliance } from '@x/contract/compliance/persistence'
+import { afterAll, describe, test } from 'vitest'
+import { LmdbPersistence } from '../src/index.ts'
+
+for (const durability of ['disk', 'process'] as const) {
+  describe(`with durability ${durability}`, async () => {
+    const root = mkdtempSync(join(tmpdir(), 'lmdb-'))
+    afterAll(() => rmSync(root, { recursive: true, force: true }))
+    let made = 0
+    const directories = new WeakMap<object, string>()
+    await persistenceCompliance({
+      test,
+      factory: () => {
+        const directory = join(root, String((made += 1)))
+        const store = new LmdbPersistence({ directory, durability })
+        directories.set(store, directory)
+        return store
+      },
+      reopen: store => new LmdbPersistence({ directory: directories.get(store) ?? '', durability }),
+      settleMilliseconds: 60,
+    })
+  })
+}
