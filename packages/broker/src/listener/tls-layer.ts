@@ -20,6 +20,10 @@ export interface TlsHost {
 
 const names = ['mqtt', 'http/1.1']
 
+/** Node's, with the suites of pre-shared keys. Behind `!PSK`, which it has, they could not be added: that excludes for good. TLS 1.3
+ * would do without, its suites being the same for keys and certificates; devices that have a key mostly speak 1.2. */
+const pskCiphers = [...DEFAULT_CIPHERS.split(':').filter(name => name !== '!PSK'), 'PSK'].join(':')
+
 /** TLS on connections that are given to it. */
 export class TlsLayer {
   readonly #server: Server
@@ -67,8 +71,12 @@ export class TlsLayer {
     return this.#options.identityAsUsername === true
   }
 
-  #addServers({ servers = {} }: TlsOptions): void {
-    for (const [name, context] of Object.entries(servers)) this.#server.addContext(name, context)
+  #addServers(options: TlsOptions): void {
+    // The suites are those of the name that a client has asked for.
+    const { ciphers } = this.#settings(options)
+    for (const [name, context] of Object.entries(options.servers ?? {})) {
+      this.#server.addContext(name, { ...(ciphers !== undefined && { ciphers }), ...context })
+    }
   }
 
   #settings(options: TlsOptions): NodeTlsOptions {
@@ -77,8 +85,7 @@ export class TlsLayer {
     return {
       ALPNProtocols: names,
       ...rest,
-      // Node leaves the suites of pre-shared keys out unless asked for.
-      ciphers: ciphers ?? `${DEFAULT_CIPHERS}:PSK`,
+      ciphers: ciphers ?? pskCiphers,
       pskCallback: (socket, identity) => {
         // Of the options as they are now: keys may have been read again.
         const key = this.#options.pskCallback?.(socket, identity) ?? null
