@@ -42,7 +42,7 @@ export function receiveAuthentication(connection: Connection, reader: FrameReade
     throw notNow(command ?? 'type 0')
   const packet = decodeControl(reader.frame(), connection.version) as AuthPacket | DisconnectPacket
   if (packet.cmd === 'disconnect') {
-    connection.end({ discardWill: true })
+    connection.end({ reason: 'disconnect', discardWill: true })
     return undefined
   }
   checkAuth(packet, authentication, ReasonCode.continueAuthentication)

@@ -340,7 +340,8 @@ export class Broker extends HookedBroker implements PluggableBroker {
       )
     }
     const ended = [...connections].map(connection => connection.whenClosed())
-    for (const connection of connections) connection.end({ reasonCode: ReasonCode.serverShuttingDown })
+    for (const connection of connections)
+      connection.end({ reason: 'shutdown', reasonCode: ReasonCode.serverShuttingDown })
     await Promise.all(ended)
     await this.#engine.close()
     this.emit('closed')

@@ -160,7 +160,7 @@ export class Client extends EventEmitter {
     const done = typeof first === 'function' ? first : second
     const { reasonCode = ReasonCode.administrativeAction, ...rest } = typeof first === 'object' ? first : {}
     if (done !== undefined) void this.#connection.whenClosed().then(() => this.#faults.callBack(done))
-    this.#connection.end({ reasonCode, ...rest })
+    this.#connection.end({ reason: 'kick', reasonCode, ...rest })
   }
 
   /** Reads nothing more from the client until `resume`. */

@@ -64,6 +64,7 @@ export class Congestion {
     if (drainTimeout === 0 || !outbox.full) return 0
     if (now < this.#since + drainTimeout) return this.#since + drainTimeout
     this.#connection.end({
+      reason: 'refusal',
       error: new BrokerError('DRAIN_TIMEOUT', {
         message: 'drain timeout',
         detail: `${outbox.pending} bytes were not taken within drainTimeout of ${drainTimeout} ms`,

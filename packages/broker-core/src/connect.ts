@@ -69,7 +69,7 @@ function claimedVersion(frame: Buffer, bodyStart: number): ProtocolVersion {
 
 /** Closed by `preConnect`: no CONNACK. */
 function turnAway(connection: Connection, error?: Error): void {
-  connection.end(error === undefined ? {} : { error })
+  connection.end({ reason: 'refusal', ...(error && { error }) })
 }
 
 /** Well-formed, and let pass by `preConnect`: who is it? */

@@ -20,7 +20,9 @@ import type { Deadlined } from './deadline-wheel.ts'
 import { announceDeparture, endSession } from './disconnect.ts'
 import type { Departure } from './disconnect.ts'
 import type { Engine } from './engine.ts'
+import type { DisconnectReason } from './events.ts'
 import type { Entrance } from './entrance.ts'
+import { foreignProtocol } from './foreign-protocol.ts'
 import { Hold } from './hold.ts'
 import { isPromise } from './maybe-promise.ts'
 import { Outbox } from './outbox.ts'
@@ -44,6 +46,7 @@ export type Phase = 'awaitingConnect' | 'connecting' | 'authenticating' | 'conne
 
 /** How a connection ends. */
 export interface Ending {
+  readonly reason: DisconnectReason
   /** What the client is told with DISCONNECT (5.0); undefined: nothing. */
   readonly reasonCode?: number
   /** Where the client should go instead. MQTT 5.0 §3.14.2.2.5 */
@@ -158,8 +161,23 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     this.engine.counters.bytesReceived += chunk.length
     const bytes = this.phase === 'awaitingConnect' && this.engine.options.trustProxy ? this.#decode(chunk) : chunk
     if (bytes.length === 0) return
+    if (this.phase === 'awaitingConnect' && this.#reader.buffered === 0 && this.#isForeign(bytes)) return
     this.#reader.push(bytes)
     this.#process()
+  }
+
+  /** Some of it would be taken for the beginning of a packet that never comes. */
+  #isForeign(bytes: Buffer): boolean {
+    const spoken = foreignProtocol(bytes)
+    if (spoken === undefined) return false
+    this.fail(
+      new BrokerError('FIRST_PACKET_NOT_CONNECT', {
+        message: 'Invalid protocol',
+        detail: `${spoken} came where MQTT is spoken`,
+        reasonCode: ReasonCode.protocolError,
+      }),
+    )
+    return true
   }
 
   #decode(chunk: Buffer): Buffer {
@@ -303,6 +321,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     }
     if (packet.cmd !== 'disconnect') {
       this.end({
+        reason: 'refusal',
         reasonCode: ReasonCode.packetTooLarge,
         error: new BrokerError('MAXIMUM_PACKET_SIZE', {
           message: `${packet.cmd.toUpperCase()} of ${bytes.length} bytes exceeds the client's Maximum Packet Size of ${limit} bytes`,
@@ -412,6 +431,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
       return this.#deadline
     }
     this.end({
+      reason: 'refusal',
       error: new BrokerError('CONNECT_TIMEOUT', {
         message: 'connect did not arrive in time',
         detail: `connectTimeout is ${connectTimeout} ms`,
@@ -437,6 +457,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     if (now < at) return at
     if (this.#holds !== 0) return now + this.keepAlive
     this.end({
+      reason: 'keepAlive',
       reasonCode: ReasonCode.keepAliveTimeout,
       error: new BrokerError('KEEP_ALIVE_TIMEOUT', {
         message: 'keep alive timeout',
@@ -455,14 +476,14 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     if (!this.#isOpen()) return
     const error = toError(thrown)
     if (this.phase === 'connected') {
-      this.end({ error, reasonCode: reasonCodeFrom(error, ReasonCode.unspecifiedError) })
+      this.end({ reason: 'refusal', error, reasonCode: reasonCodeFrom(error, ReasonCode.unspecifiedError) })
     } else refuseConnect(this, error)
   }
 
   /** Another connection holds the client id now. */
   sessionTakenOver(): void {
     this.takenOver = true
-    this.end({ reasonCode: ReasonCode.sessionTakenOver })
+    this.end({ reason: 'takeOver', reasonCode: ReasonCode.sessionTakenOver })
   }
 
   /** Ends the connection from our side; idempotent. */
@@ -490,7 +511,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
 
   /** The peer has ended its side of the stream. */
   streamEnded(): void {
-    const departure = this.#isOpen() ? this.#leave({}) : undefined
+    const departure = this.#isOpen() ? this.#leave({ reason: 'cut' }) : undefined
     this.outbox.close()
     // A second end makes an error with its stack: 25 µs.
     if (!this.stream.writableEnded) this.stream.end()
@@ -501,7 +522,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
   /** The stream is gone, or given up. */
   streamClosed(error?: Error): void {
     if (this.phase === 'closed') return
-    const departure = this.#isOpen() ? this.#leave(error === undefined ? {} : { error }) : undefined
+    const departure = this.#isOpen() ? this.#leave({ reason: 'cut', ...(error && { error }) }) : undefined
     this.outbox.close()
     this.phase = 'closed'
     this.#reader.source = noPacket

@@ -19,7 +19,7 @@ export function receiveDisconnect(connection: Connection, packet: DisconnectPack
   if (interval !== undefined) {
     connection.sessionExpiryInterval = Math.min(interval, connection.engine.options.maximumSessionExpiryInterval)
   }
-  connection.end({ discardWill: (packet.reasonCode ?? 0) === ReasonCode.success })
+  connection.end({ reason: 'disconnect', discardWill: (packet.reasonCode ?? 0) === ReasonCode.success })
 }
 
 /** How a connection has left. */
@@ -60,7 +60,7 @@ export function announceDeparture(connection: Connection, { ending, before, will
     if (broker.listenerCount('unsubscribe') > 0) broker.emit('unsubscribe', filters, client)
     engine.presence.unsubscribed(session.clientId, filters)
   }
-  broker.emit('clientDisconnect', client)
+  broker.emit('clientDisconnect', client, ending.reason)
   engine.presence.clientDisconnected(client.id as string)
 }
 

@@ -11,14 +11,24 @@ export interface ConnectionOrigin {
   readonly remotePort: number | undefined
 }
 
+/** How a client has left:
+ * - `disconnect`: by DISCONNECT, whatever reason code that had
+ * - `cut`: its connection ended without one, or failed
+ * - `keepAlive`: it was silent for longer than its Keep Alive allows
+ * - `takeOver`: another connection has its identifier now, on this broker or another one
+ * - `refusal`: an error ended it, of the client, of a hook or of a part; `clientError` has told which
+ * - `kick`: the program closed it
+ * - `shutdown`: the broker closes */
+export type DisconnectReason = 'disconnect' | 'cut' | 'keepAlive' | 'takeOver' | 'refusal' | 'kick' | 'shutdown'
+
 /** The events of a broker, with what their listeners get. */
 export interface BrokerEvents {
   /** Its CONNECT is accepted; CONNACK goes out now. */
   client: [client: Client]
   /** What waited for it, as far as its window has room, is sent. */
   clientReady: [client: Client]
-  /** A connected client has gone. */
-  clientDisconnect: [client: Client]
+  /** A connected client has gone, and how. */
+  clientDisconnect: [client: Client, reason: DisconnectReason]
   /** What went wrong with a client whose identifier is known. */
   clientError: [client: Client, error: Error]
   /** What went wrong before an identifier was known. */

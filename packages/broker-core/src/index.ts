@@ -9,7 +9,7 @@ export type {
   UnsubscribeRequest,
 } from './client.ts'
 export type { Entrance, EntranceOptions } from './entrance.ts'
-export type { BrokerEvents, ConnectionOrigin } from './events.ts'
+export type { BrokerEvents, ConnectionOrigin, DisconnectReason } from './events.ts'
 export type {
   AuthenticateEnhancedHook,
   AuthenticateHook,

@@ -15,7 +15,7 @@ export function refuseConnect(
   connection.engine.counters.connectionsRefused += 1
   const connack = connackFor(connection, error, fallback)
   if (connack === undefined) {
-    connection.end({ error })
+    connection.end({ reason: 'refusal', error })
     return
   }
   const { client } = connection
@@ -27,7 +27,7 @@ export function refuseConnect(
     client.broker.emit('connackSent', connack, client)
     client.broker.reportConnectionError(client, error)
   }
-  connection.end({ sent })
+  connection.end({ reason: 'refusal', sent })
 }
 
 /** The refusal in the client's own version; undefined for peers that did not speak MQTT. */

@@ -97,9 +97,7 @@ describe.skipIf(!authority.works)('with openssl', () => {
     socket.write(connectFrame('plain'))
     await refused
     expect(await readAll(socket)).toBe('')
-    expect(refusals).toMatchObject([
-      { code: 'PROTOCOL_UNKNOWN', message: 'the first byte is 0x10, no beginning of mqtts, ws' },
-    ])
+    expect(refusals).toMatchObject([{ code: 'PROTOCOL_UNKNOWN', message: 'MQTT came where mqtts, ws is spoken' }])
   })
 })
 

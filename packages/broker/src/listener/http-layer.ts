@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketTransport } from '@x/transport-ws'
 import type { Accept, WebSocketOptions } from '@x/transport-ws'
+import { layerNames, layerOf } from './protocols.ts'
 import { ConnectionRefused } from './refused.ts'
 
 /** What the HTTP of a listener tells the listener. */
@@ -72,6 +73,13 @@ export class HttpLayer {
     if (socket.writable && error.code !== 'ECONNRESET') {
       socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n\r\n`)
     }
-    this.#host.refused(new ConnectionRefused('HTTP_INVALID', `HTTP: ${error.message}`, error), socket)
+    this.#host.refused(new ConnectionRefused('HTTP_INVALID', `HTTP: ${problemOf(error)}`, error), socket)
   }
+}
+
+/** Node's words, or what came instead of HTTP where its first byte shows that. */
+function problemOf(error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer }): string {
+  const first = error.code === 'HPE_INVALID_METHOD' ? error.rawPacket?.[0] : undefined
+  const spoken = first === undefined ? undefined : layerOf(first)
+  return spoken === undefined || spoken === 'http' ? error.message : `${layerNames[spoken]} came where HTTP is spoken`
 }

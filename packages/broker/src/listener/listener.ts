@@ -25,7 +25,7 @@ import { invalid, webSocketOptionsOf } from './listen-options.ts'
 import type { CheckedListenOptions } from './listen-options.ts'
 import { peek } from './peek.ts'
 import type { Verdict } from './peek.ts'
-import { layerOf } from './protocols.ts'
+import { layerNames, layerOf } from './protocols.ts'
 import type { Layer, Protocol } from './protocols.ts'
 import { ConnectionRefused } from './refused.ts'
 import { TlsLayer } from './tls-layer.ts'
@@ -241,7 +241,12 @@ export class Listener {
     const [only] = layers
     const layer = layers.length === 1 ? only : layerOf(first)
     if (layer !== undefined && layers.includes(layer)) return layer
-    const message = `the first byte is 0x${first.toString(16)}, no beginning of ${this.#options.protocols.join(', ')}`
+    const spoken = layerOf(first)
+    const expected = this.#options.protocols.join(', ')
+    const message =
+      spoken === undefined
+        ? `the first byte is 0x${first.toString(16)}, no beginning of ${expected}`
+        : `${layerNames[spoken]} came where ${expected} is spoken`
     throw new ConnectionRefused('PROTOCOL_UNKNOWN', message)
   }
 

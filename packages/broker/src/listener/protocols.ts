@@ -11,12 +11,19 @@ export function speaksTls(spoken: readonly Protocol[]): boolean {
 export type Layer = 'mqtt' | 'http' | 'tls'
 
 const tlsHandshake = 0x16
-/** CONNECT, whose flags are zero. */
-const connect = 0x10
+/** The high four bits. MQTT 3.1 lets the others be anything, but all of them set to a QoS of 3 are TLS. */
+const connect = 1
 
 /** Undefined: none of them. Methods of HTTP are capital letters. */
 export function layerOf(firstByte: number): Layer | undefined {
-  if (firstByte === connect) return 'mqtt'
   if (firstByte === tlsHandshake) return 'tls'
+  if (firstByte >> 4 === connect) return 'mqtt'
   return firstByte >= 0x41 && firstByte <= 0x5a ? 'http' : undefined
+}
+
+/** What somebody has sent, for people. */
+export const layerNames: Readonly<Record<Layer, string>> = {
+  mqtt: 'MQTT',
+  http: 'an HTTP request',
+  tls: 'a TLS handshake',
 }

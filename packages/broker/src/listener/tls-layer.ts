@@ -96,6 +96,12 @@ export class TlsLayer {
   }
 }
 
+/** What OpenSSL means, where somebody has taken the wrong port. */
+const meanings: Readonly<Record<string, string>> = {
+  'wrong version number': 'the peer does not speak TLS, such as an MQTT client that is set up without',
+  'http request': 'the peer speaks HTTP without TLS',
+}
+
 /** Node ends a connection whose certificate it does not accept without saying so in the error. */
 function problemOf(error: NodeJS.ErrnoException, socket: TLSSocket): ConnectionRefused {
   const { authorizationError } = socket as { authorizationError?: Error | string | null }
@@ -108,5 +114,6 @@ function problemOf(error: NodeJS.ErrnoException, socket: TLSSocket): ConnectionR
   }
   // OpenSSL's own message is a line of numbers and file names around this.
   const { reason = error.message } = error as { reason?: string }
-  return new ConnectionRefused('TLS_FAILED', `TLS: ${reason}`, error)
+  const meaning = meanings[reason]
+  return new ConnectionRefused('TLS_FAILED', `TLS: ${reason}${meaning === undefined ? '' : `: ${meaning}`}`, error)
 }
