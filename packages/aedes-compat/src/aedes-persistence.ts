@@ -349,7 +349,7 @@ export class AedesPersistence implements Persistence {
     this.#mirrors.set(clientId, mirror)
     this.#know(clientId, subscriptions)
     const restored = subscriptions.map(subscriptionOf)
-    this.#memory.restoreSession({ clientId, subscriptions: restored, entries, sentThrough })
+    await this.#memory.restoreSession({ clientId, subscriptions: restored, entries, sentThrough })
   }
 
   /** The session is over: nothing of it stays in the old store. */

@@ -25,6 +25,7 @@ export type BrokerErrorCode =
   | 'MAXIMUM_PACKET_SIZE'
   | 'DRAIN_TIMEOUT'
   | 'QUEUE_LIMIT'
+  | 'SUBSCRIPTION_REFUSED'
   // What the program or its hooks decided
   | 'NOT_AUTHENTICATED'
   | 'NOT_AUTHORIZED'
@@ -127,6 +128,21 @@ export function reasonStringOf(error: Error): string {
 export function asReasonString(sentence: string): string {
   // By way of UTF-8, which has no lone surrogates.
   return Buffer.from(sentence.slice(0, longestReason).replaceAll('\0', ' ')).toString()
+}
+
+/** The reasons that items have, as one text that is no longer than helps anybody; undefined when there is none. */
+export function joinReasons<Item>(
+  items: readonly Item[],
+  reasonOf: (item: Item) => string | undefined,
+): string | undefined {
+  let joined: string | undefined
+  for (const item of items) {
+    const reason = reasonOf(item)
+    if (reason === undefined) continue
+    joined = joined === undefined ? reason : `${joined}; ${reason}`
+    if (joined.length >= longestReason) break
+  }
+  return joined === undefined ? undefined : asReasonString(joined)
 }
 
 /** Where the client should go instead, as an error of a hook may say (with 0x9C or 0x9D). MQTT 5.0 §3.2.2.3.16 */

@@ -167,7 +167,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
   }
 
   async counts(): Promise<BrokerCounts> {
-    const { persistence, clients, counters } = this.#engine
+    const { persistence, clients, counters, subscriptions: routed } = this.#engine
     const stored = await persistence.counts()
     let { subscriptions } = stored
     let sharedSubscriptions = 0
@@ -184,6 +184,8 @@ export class Broker extends HookedBroker implements PluggableBroker {
       disconnectedSessions: Math.max(0, stored.sessions - lasting),
       subscriptions,
       sharedSubscriptions,
+      sharedGroups: routed.groups.size,
+      subscriptionBytes: routed.quota.bytes,
     }
   }
 

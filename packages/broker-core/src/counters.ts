@@ -21,6 +21,7 @@ export function createCounters(): Counters {
     turnsYielded: 0,
     pausesRefused: 0,
     errors: Object.create(null) as Record<string, number>,
+    subscriptionsRefused: 0,
   }
 }
 

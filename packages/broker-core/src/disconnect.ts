@@ -56,8 +56,8 @@ export function announceDeparture(connection: Connection, { ending, before, will
   void after(will, due => (due === undefined ? undefined : publishWill(engine, due, connection)))
   if (before !== 'connected') return
   if (session !== undefined && connection.sessionExpiryInterval === 0 && session.subscriptions.size > 0) {
-    const filters = [...session.subscriptions.keys()]
-    if (broker.listenerCount('unsubscribe') > 0) broker.emit('unsubscribe', filters, client)
+    const filters = (): string[] => [...session.subscriptions.keys()]
+    if (broker.listenerCount('unsubscribe') > 0) broker.emit('unsubscribe', filters(), client)
     engine.presence.unsubscribed(session.clientId, filters)
   }
   broker.emit('clientDisconnect', client, ending.reason)
@@ -70,11 +70,7 @@ function closeSession(connection: Connection, session: Session, wantsWill: boole
   if (session.stored && connection.pending !== undefined) {
     engine.unfinished.add(session.clientId, connection.pending.ended)
   }
-  for (const subscription of session.subscriptions.values()) engine.router.removeSession(subscription.filter, session)
-  for (const group of session.groups ?? []) {
-    group.remove(session)
-    engine.removeGroupIfEmpty(group)
-  }
+  engine.subscriptions.retire(session)
   if (session.isFenced) return undefined
   const closing = {
     sessionExpiryInterval,

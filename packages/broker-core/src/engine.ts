@@ -38,7 +38,8 @@ import { PublishRun } from './publish-run.ts'
 import { Router } from './router.ts'
 import { Routes } from './routes.ts'
 import type { Plan } from './router.ts'
-import { SharedGroup } from './shared-group.ts'
+import type { SharedGroup } from './shared-group.ts'
+import { Subscriptions } from './subscriptions.ts'
 import { Sweep } from './sweep.ts'
 import { Turn } from './turn.ts'
 import { UnfinishedPackets } from './unfinished-packets.ts'
@@ -80,7 +81,7 @@ export class Engine implements PersistenceHost {
   readonly connections: Set<Connection> = new Set()
   /** The holder of each client identifier. */
   readonly clients: Map<string, Connection> = new Map()
-  readonly groups: Map<string, SharedGroup> = new Map()
+  readonly subscriptions: Subscriptions
   readonly unfinished: UnfinishedPublishes = new UnfinishedPublishes()
   readonly presence: Presence
   readonly sweep: Sweep
@@ -141,6 +142,7 @@ export class Engine implements PersistenceHost {
       failed: error => this.fail(error, 'ROUTE_FAILED'),
     })
     this.router = new Router(this.routes)
+    this.subscriptions = new Subscriptions(this)
     this.run = new PublishRun(this)
     this.presence = new Presence(this)
     this.sweep = new Sweep(this)
@@ -289,26 +291,8 @@ export class Engine implements PersistenceHost {
     return publication
   }
 
-  /** The group of a shared filter, made when it is first needed. */
-  group(name: string, filter: string): SharedGroup {
-    let group = this.groups.get(name)
-    if (group === undefined) {
-      group = new SharedGroup(name, filter, this)
-      this.groups.set(name, group)
-      group.routed = this.router.addGroup(filter, group)
-    }
-    return group
-  }
-
-  /** Forgets a group without members. */
-  removeGroupIfEmpty(group: SharedGroup): void {
-    if (group.size > 0) return
-    this.groups.delete(group.name)
-    this.router.removeGroup(group.filter, group)
-  }
-
   groupReady(name: string, publisher: string | undefined): void {
-    this.groups.get(name)?.ready(publisher)
+    this.subscriptions.groups.get(name)?.ready(publisher)
   }
 
   dropped(drop: Drop): void {

@@ -7,7 +7,7 @@ import type { Engine } from './engine.ts'
 import { after } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 import { Session } from './session.ts'
-import { restoreSubscriptions } from './subscribe.ts'
+import { restoreSubscriptions } from './restored-subscriptions.ts'
 import { publishWill } from './will.ts'
 
 /** A CONNECT on its way to a session. */
@@ -67,7 +67,7 @@ function openedSession(
   connection.clientId = clientId
   session.restore(opened)
   connection.session = session
-  return after(restoreSubscriptions(connection, session), () => {
+  return after(restoreSubscriptions(connection, opened.subscriptions), () => {
     if (connection.phase !== 'connecting') return undefined
     return welcome(connection, session, opened.present, agreement)
   })

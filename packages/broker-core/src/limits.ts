@@ -31,6 +31,21 @@ export interface BrokerLimits {
   maximumPacketSize: number
   /** Bytes of the CONNECT packet; larger ones end the connection. */
   maximumConnectPacketSize: number
+  /** Filters of one SUBSCRIBE or UNSUBSCRIBE; one more ends the connection (0x97, `TOO_MANY_FILTERS`). */
+  maximumFiltersPerPacket: number
+  /** Subscriptions of one client; at this limit and the next five SUBACK refuses the filter (0x97; 3.x: 0x80), the event `clientError`
+   * says so (`SUBSCRIPTION_REFUSED`), and what was granted before stays. */
+  maximumSubscriptionsPerClient: number
+  /** Bytes that the subscriptions of one client take of this broker's memory, as `subscriptionBytes` counts them. */
+  maximumSubscriptionBytesPerClient: number
+  /** Subscriptions of all connected clients, and of those that have left until the last one is taken out. */
+  maximumSubscriptions: number
+  /** Bytes of all these. A store has its own limits for what it keeps. */
+  maximumSubscriptionBytes: number
+  /** Shared subscriptions of one client. */
+  maximumSharedSubscriptionsPerClient: number
+  /** Different shared subscriptions of connected clients. */
+  maximumSharedGroups: number
   /** QoS 1 and 2 messages sent to a client and not acknowledged; more wait in its queue. */
   maximumInflight: number
   /** QoS 1 and 2 messages from a client that are not acknowledged or, QoS 2, not released. One more ends the connection
@@ -100,6 +115,13 @@ const limitTable = {
   maxTopicLevels: [100, 1, 65_536],
   maximumPacketSize: [16_777_216, 128, 268_435_460],
   maximumConnectPacketSize: [131_072, 128, 268_435_460],
+  maximumFiltersPerPacket: [65_535, 1, Number.MAX_SAFE_INTEGER],
+  maximumSubscriptionsPerClient: [100_000, 1, Number.MAX_SAFE_INTEGER],
+  maximumSubscriptionBytesPerClient: [33_554_432, 1, Number.MAX_SAFE_INTEGER],
+  maximumSubscriptions: [1_000_000, 1, Number.MAX_SAFE_INTEGER],
+  maximumSubscriptionBytes: [268_435_456, 1, Number.MAX_SAFE_INTEGER],
+  maximumSharedSubscriptionsPerClient: [1000, 1, Number.MAX_SAFE_INTEGER],
+  maximumSharedGroups: [10_000, 1, Number.MAX_SAFE_INTEGER],
   maximumInflight: [1000, 1, 65_535],
   maxInflightInbound: [1000, 0, 65_535],
   topicAliasMaximum: [1024, 0, 65_535],

@@ -6,6 +6,9 @@ import type { Deadlined } from './deadline-wheel.ts'
 /** Heartbeats of another broker that may be missed before it is forgotten. */
 const missedHeartbeats = 3
 
+/** Filters in one message about subscriptions: a client may have a hundred thousand. */
+const toldAtATime = 1000
+
 type News = 'birth' | 'heartbeat' | 'new/clients' | 'disconnect/clients' | 'new/subscribes' | 'new/unsubscribes'
 
 /** What brokers tell each other, and whoever subscribes to it, under `$SYS/<id>/`: that they are there, and who comes, goes and
@@ -58,12 +61,29 @@ export class Presence implements Deadlined {
   }
 
   /** `subscriptions` as in the event `subscribe`. */
-  subscribed(clientId: string, subscriptions: readonly object[]): void {
-    this.#tell('new/subscribes', () => JSON.stringify({ clientId, subs: subscriptions }))
+  subscribed(clientId: string, subscriptions: () => readonly object[]): void {
+    this.#tellAll('new/subscribes', clientId, subscriptions)
   }
 
-  unsubscribed(clientId: string, filters: readonly string[]): void {
-    this.#tell('new/unsubscribes', () => JSON.stringify({ clientId, subs: filters }))
+  unsubscribed(clientId: string, filters: () => readonly string[]): void {
+    this.#tellAll('new/unsubscribes', clientId, filters)
+  }
+
+  /** In as many messages as it takes, at the time that others leave. */
+  #tellAll(news: News, clientId: string, list: () => readonly unknown[]): void {
+    if (this.#concernsNobody(news)) {
+      this.#engine.nextCounter()
+      return
+    }
+    const subs = list()
+    let begun = 0
+    const step = (): boolean => {
+      const some = subs.slice(begun, begun + toldAtATime)
+      begun += toldAtATime
+      this.#tell(news, JSON.stringify({ clientId, subs: some }))
+      return begun < subs.length
+    }
+    void this.#engine.slices.run(step)
   }
 
   checkDeadlines(now: number): number {
@@ -81,13 +101,17 @@ export class Presence implements Deadlined {
     if (sender !== id) this.brokers[sender] = this.#engine.clock.now()
   }
 
-  #tell(news: News, payload: string | (() => string)): void {
+  #concernsNobody(news: News): boolean {
+    const { passThrough, router, emitter } = this.#engine
+    const topic = this.#topics[news]
+    return passThrough && router.plan(topic).size === 0 && emitter?.reaches(topic) !== true
+  }
+
+  #tell(news: News, text: string): void {
     const engine = this.#engine
     const topic = this.#topics[news]
-    const concernsNobody = engine.router.plan(topic).size === 0 && engine.emitter?.reaches(topic) !== true
     const brokerCounter = engine.nextCounter()
-    if (engine.passThrough && concernsNobody) return
-    const text = typeof payload === 'string' ? payload : payload()
+    if (this.#concernsNobody(news)) return
     const publication = new Publication(
       topic,
       { publisher: undefined, brokerId: engine.brokerId, brokerCounter, now: 0 },

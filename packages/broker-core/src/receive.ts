@@ -1,5 +1,5 @@
 import type { MaybePromise } from '@x/contract'
-import { decodeControl } from '@x/packet'
+import { FilterList, decodeControl } from '@x/packet'
 import type { FrameReader, Packet } from '@x/packet'
 import { receiveAck } from './acknowledge.ts'
 import { receiveReauthentication } from './authentication.ts'
@@ -12,6 +12,8 @@ import { receiveSubscribe } from './subscribe.ts'
 import { receiveUnsubscribe } from './unsubscribe.ts'
 
 const publish = 3
+const subscribe = 8
+const unsubscribe = 10
 const pingreq = 12
 /** With the fields that decoders of mqtt-packet leave empty. */
 const pingreqPacket = {
@@ -33,7 +35,13 @@ export function receivePacket(connection: Connection, reader: FrameReader): Mayb
   connection.engine.run.flush()
   if (type > publish && type < 8) return receiveAck(connection, reader)
   if (type === pingreq) return receivePingreq(connection)
+  if (type === subscribe) return receiveSubscribe(connection, filterList(connection, reader))
+  if (type === unsubscribe) return receiveUnsubscribe(connection, filterList(connection, reader))
   return receiveControl(connection, decodeControl(reader.frame(), connection.version))
+}
+
+function filterList({ version, engine }: Connection, reader: FrameReader): FilterList {
+  return new FilterList(reader.frame(), version, { maximumFilters: engine.options.maximumFiltersPerPacket })
 }
 
 function receivePingreq(connection: Connection): void {
@@ -45,10 +53,6 @@ function receivePingreq(connection: Connection): void {
 
 function receiveControl(connection: Connection, packet: Packet): MaybePromise<void> {
   switch (packet.cmd) {
-    case 'subscribe':
-      return receiveSubscribe(connection, packet)
-    case 'unsubscribe':
-      return receiveUnsubscribe(connection, packet)
     case 'disconnect':
       return receiveDisconnect(connection, packet)
     case 'auth':

@@ -25,6 +25,7 @@ import type { Recipient } from './publication.ts'
 import { ReasonCode } from './reason-code.ts'
 import { RetainedFeeds } from './retained-feed.ts'
 import type { SharedGroup } from './shared-group.ts'
+import type { Holder } from './subscription-quota.ts'
 import { WaitingQueue } from './waiting-queue.ts'
 
 /** Entries asked of the store at a time. */
@@ -37,7 +38,7 @@ const readRetryDelay = 1000
  *
  * A *stored* session (expiry above 0) has its queue in the store: entries come in by `deliver`, or by `read` after there
  * was no room. For the others messages beyond the window wait in `#waiting`. */
-export class Session implements SessionOwner, Recipient {
+export class Session implements SessionOwner, Recipient, Holder {
   readonly clientId: string
   readonly connection: Connection
   readonly outbox: Outbox
@@ -82,6 +83,12 @@ export class Session implements SessionOwner, Recipient {
   isFenced = false
   /** Shared groups this session is a member of. */
   groups: Set<SharedGroup> | undefined
+  /** Those of them in which messages waited when no member had room; whoever has been served goes to the end. */
+  #starvedGroups: Set<SharedGroup> | undefined
+  // What the limits of subscriptions count; the quota's to change.
+  heldSubscriptions = 0
+  heldSubscriptionBytes = 0
+  heldSharedSubscriptions = 0
   #phase: 'opening' | 'open' | 'closed' = 'opening'
 
   constructor(
@@ -143,12 +150,11 @@ export class Session implements SessionOwner, Recipient {
     return this.outbox.full || (this.#waiting?.congested ?? false)
   }
 
-  /** Takes over what the store has of this session. Routes are the caller's. */
+  /** Takes over what the store has of this session. Subscriptions and routes are the caller's. */
   restore(opened: OpenedSession): void {
     this.#handle = opened.handle
     this.#sentBefore = opened.sentThrough
     if (opened.received.length > 0) this.#received = new Set(opened.received)
-    for (const subscription of opened.subscriptions) this.addSubscription(subscription)
     this.#behind = this.stored && opened.present && opened.lastSequence > 0
     this.#takenThrough = this.#behind ? 0 : opened.lastSequence
   }
@@ -341,7 +347,25 @@ export class Session implements SessionOwner, Recipient {
     if (this.#waiting !== undefined) this.#sendWaiting()
     if (this.#behind) this.#readOn()
     if (this.#retained !== undefined) this.#pumpRetained(this.#retained)
-    if (this.groups !== undefined && this.hasRoom) for (const group of this.groups) group.roomFor(this)
+    if (this.#starvedGroups !== undefined) this.#feedGroups(this.#starvedGroups)
+  }
+
+  /** In this group messages wait for the first member that has room. */
+  starvesGroup(group: SharedGroup): void {
+    this.#starvedGroups ??= new Set()
+    this.#starvedGroups.add(group)
+  }
+
+  #feedGroups(starved: Set<SharedGroup>): void {
+    // As many as there are now: what is put to its end is not looked at again.
+    let left = starved.size
+    for (const group of starved) {
+      if (left === 0 || !this.hasRoom) return
+      left -= 1
+      starved.delete(group)
+      if (group.roomFor(this)) starved.add(group)
+    }
+    if (starved.size === 0 && this.#starvedGroups === starved) this.#starvedGroups = undefined
   }
 
   /** @throws BrokerError `ACKNOWLEDGEMENT_WRONG` when something else is due for the message that has this packet id */
@@ -361,7 +385,7 @@ export class Session implements SessionOwner, Recipient {
     if (state !== Inflight[acknowledgement]) throw acknowledgementWrong(messageId, acknowledgement, state)
     window.finish(sequence)
     this.#settle(sequence)
-    if (this.#waiting || this.#behind || this.#retained || this.groups) this.pump()
+    if (this.#waiting || this.#behind || this.#retained || this.#starvedGroups) this.pump()
   }
 
   /** The store need not keep the message any longer. */

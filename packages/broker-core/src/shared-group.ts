@@ -11,6 +11,12 @@ const rememberedPublishers = 1024
 /** Milliseconds after a claim that has failed. */
 const claimRetryDelay = 1000
 
+interface Member {
+  subscription: Subscription
+  /** Index in the order of turns. */
+  place: number
+}
+
 /** The members of one shared subscription that are connected here. MQTT 5.0 §4.8.2
  *
  * QoS 0 messages are dealt out as they come. QoS 1 and 2 messages wait in the store's queue of the group, and a member
@@ -22,14 +28,17 @@ export class SharedGroup {
   /** Settles when other brokers know of it. */
   routed: MaybePromise<void> = undefined
   readonly #engine: Engine
-  readonly #members = new Map<Session, Subscription>()
-  #order: Session[] = []
+  readonly #members = new Map<Session, Member>()
+  /** The members; each knows its place here, so that joining and leaving cost the same in a large group. */
+  readonly #order: Session[] = []
   /** Whose turn is next. It moves on when a member was given something. */
   #cursor = 0
   /** Who was chosen last. */
   #picked = 0
   /** The store may hold messages that nobody has claimed. */
   #backlog = false
+  /** No member has had room for them: each member knows, and looks here when it has. Until then nobody is looked for. */
+  #starved = false
   /** Publishers of the messages that wait, in their order, for strategies that ask. A guess: other brokers claim as well. */
   #publishers: (string | undefined)[] = []
   /** A claim on an asynchronous store is on its way. */
@@ -48,21 +57,33 @@ export class SharedGroup {
   }
 
   add(session: Session, subscription: Subscription): void {
-    this.#members.set(session, subscription)
-    this.#order = [...this.#members.keys()]
-    session.groups ??= new Set()
-    session.groups.add(this)
+    const member = this.#members.get(session)
+    if (member === undefined) {
+      this.#members.set(session, { subscription, place: this.#order.length })
+      this.#order.push(session)
+      session.groups ??= new Set()
+      session.groups.add(this)
+    } else member.subscription = subscription
     this.#backlog = true
+    if (!this.#starved) this.#claim()
+    else if (this.roomFor(session)) session.starvesGroup(this)
   }
 
   remove(session: Session): void {
-    if (!this.#members.delete(session)) return
-    this.#order = [...this.#members.keys()]
+    const member = this.#members.get(session)
+    if (member === undefined) return
+    this.#members.delete(session)
+    const last = this.#order.pop() as Session
+    if (last !== session) {
+      this.#order[member.place] = last
+      const moved = this.#members.get(last)
+      if (moved !== undefined) moved.place = member.place
+    }
     session.groups?.delete(this)
     // What it was to claim may wait for the others, and a claim of its own on its way finds nothing.
     this.#backlog = true
     this.#readySinceClaim = true
-    this.#claim()
+    if (!this.#starved) this.#claim()
   }
 
   /** Deals a QoS 0 message to one member, if possible one that takes its bytes. `from`: the publisher's connection; it is paused
@@ -70,7 +91,7 @@ export class SharedGroup {
   send(publication: Publication, from: Connection | undefined): void {
     const { publisher } = publication
     const member = this.#next(publisher, isTaking) ?? this.#next(publisher, isOpen)
-    const subscription = member && this.#members.get(member)
+    const subscription = member && this.#members.get(member)?.subscription
     if (member === undefined || subscription === undefined) return
     const retain = subscription.retainAsPublished && publication.retain
     const identifier = subscription.subscriptionIdentifier
@@ -90,30 +111,46 @@ export class SharedGroup {
     if (sharedSubscriptionStrategy === 'sticky' && this.#publishers.length < rememberedPublishers) {
       this.#publishers.push(publisher)
     }
-    this.#claim()
+    if (!this.#starved) this.#claim()
   }
 
-  /** A member has room again. */
-  roomFor(session: Session): void {
-    if (this.#backlog && this.#members.has(session)) this.#claim()
+  /** A member has room again. False: nothing waits for it here. */
+  roomFor(session: Session): boolean {
+    if (!this.#members.has(session)) return false
+    while (this.#backlog && !this.#claiming && session.hasRoom) this.#claimFor(session)
+    if (this.#backlog) return true
+    this.#starved = false
+    return false
   }
 
   /** One message at a time to the next member with room, until there is no more of either. */
   #claim(): void {
     while (this.#backlog && !this.#claiming) {
       const member = this.#next(this.#publishers[0], session => session.hasRoom)
-      if (member === undefined) return
-      this.#readySinceClaim = false
-      const claimed = this.#ask(member)
-      if (claimed === undefined) return
-      if (isPromise(claimed)) {
-        this.#claiming = true
-        member.claimBegins()
-        void this.#finishClaim(member, claimed)
+      if (member === undefined) {
+        this.#starve()
         return
       }
-      this.#deal(member, claimed)
+      this.#claimFor(member)
     }
+  }
+
+  /** Looking for a member with room takes a look at each: once, not for each message that comes. */
+  #starve(): void {
+    if (this.#members.size === 0) return
+    this.#starved = true
+    for (const member of this.#members.keys()) member.starvesGroup(this)
+  }
+
+  #claimFor(member: Session): void {
+    this.#readySinceClaim = false
+    const claimed = this.#ask(member)
+    if (claimed === undefined) return
+    if (isPromise(claimed)) {
+      this.#claiming = true
+      member.claimBegins()
+      void this.#finishClaim(member, claimed)
+    } else this.#deal(member, claimed)
   }
 
   #ask(member: Session): MaybePromise<readonly QueueEntry[]> | undefined {

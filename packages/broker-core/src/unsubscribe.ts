@@ -1,11 +1,13 @@
 import type { MaybePromise } from '@x/contract'
-import type { UnsubscribePacket } from '@x/packet'
-import { TopicError, parseSharedFilter, parseTopicFilter } from '@x/topic-trie'
-import type { TopicFilter } from '@x/topic-trie'
-import { asReasonString } from './broker-error.ts'
+import type { FilterList, UnsubscribePacket } from '@x/packet'
+import { TopicError, parseTopicFilter } from '@x/topic-trie'
+import { joinReasons } from './broker-error.ts'
 import type { Connection } from './connection.ts'
+import { inBatches } from './filter-batches.ts'
 import { after } from './maybe-promise.ts'
+import { isShared } from './new-subscriptions.ts'
 import { ReasonCode } from './reason-code.ts'
+import type { Session } from './session.ts'
 
 /** What became of the filters of an UNSUBSCRIBE. */
 interface Unsubscribed {
@@ -16,18 +18,15 @@ interface Unsubscribed {
 }
 
 /** UNSUBSCRIBE from a client. MQTT 5.0 §3.10 */
-export function receiveUnsubscribe(connection: Connection, packet: UnsubscribePacket): MaybePromise<void> {
-  return after(unsubscribe(connection, packet.unsubscriptions), ({ codes, reasons }) => {
-    if (connection.phase !== 'connected') return
-    const wantsReasons = reasons.length > 0 && connection.requestProblemInformation
-    connection.sendPacket({
-      cmd: 'unsuback',
-      messageId: packet.messageId,
-      granted: codes,
-      ...(wantsReasons && { properties: { reasonString: asReasonString(reasons.join('; ')) } }),
-    })
-    reportUnsubscribed(connection, packet.unsubscriptions)
-  })
+export function receiveUnsubscribe(connection: Connection, list: FilterList): MaybePromise<void> {
+  const packet = list.packet as UnsubscribePacket
+  return after(
+    connection.engine.slices.run(() => list.next()),
+    () =>
+      after(unsubscribe(connection, packet.unsubscriptions), unsubscribed =>
+        acknowledgeUnsubscribe(connection, packet, unsubscribed),
+      ),
+  )
 }
 
 /** Tells the program, and who listens to `$SYS`, what the client no longer subscribes to. */
@@ -35,41 +34,68 @@ export function reportUnsubscribed(connection: Connection, filters: string[]): v
   if (connection.phase !== 'connected') return
   const { broker, presence } = connection.engine
   if (broker.listenerCount('unsubscribe') > 0) broker.emit('unsubscribe', filters, connection.client)
-  presence.unsubscribed(connection.client.id as string, filters)
+  presence.unsubscribed(connection.client.id as string, () => filters)
 }
 
 export function unsubscribe(connection: Connection, filters: readonly string[]): MaybePromise<Unsubscribed> {
   const { engine, session } = connection
   if (session === undefined) return { codes: [], reasons: [] }
-  const refusals = filters.map(filter => checkFilter(connection, filter))
-  const known = filters.filter((filter, index) => refusals[index] === undefined && session.subscriptions.has(filter))
-  const kept = session.stored ? known : known.filter(filter => parseSharedFilter(filter as TopicFilter) !== undefined)
-  const removed = kept.length === 0 ? undefined : engine.persistence.unsubscribe(session.handle, kept)
-  return after(removed, () => ({
-    codes: filters.map((filter, index) => {
-      if (refusals[index] !== undefined) return ReasonCode.topicFilterInvalid
-      if (!session.subscriptions.has(filter)) return ReasonCode.noSubscriptionExisted
-      session.removeSubscription(filter)
-      const group = engine.groups.get(filter)
-      if (group === undefined) engine.router.removeSession(filter, session)
-      else {
-        group.remove(session)
-        engine.removeGroupIfEmpty(group)
-      }
-      return ReasonCode.success
-    }),
-    reasons: refusals.filter(reason => reason !== undefined),
-  }))
+  const codes: number[] = []
+  return after(checkFilters(connection, filters), refusals => {
+    const batch = (some: readonly string[]): MaybePromise<void> => {
+      const known = some.filter(filter => !refusals.has(filter) && session.subscriptions.has(filter))
+      const kept = session.stored ? known : known.filter(isShared)
+      const removed = kept.length === 0 ? undefined : engine.persistence.unsubscribe(session.handle, kept)
+      return after(removed, () => {
+        for (const filter of some) {
+          codes.push(refusals.has(filter) ? ReasonCode.topicFilterInvalid : remove(connection, session, filter))
+        }
+      })
+    }
+    return after(inBatches(engine.slices, filters, batch), () => ({ codes, reasons: [...refusals.values()] }))
+  })
 }
 
-/** What is wrong with a filter; 3.x clients can't be told, so for them it is thrown. */
-function checkFilter(connection: Connection, filter: string): string | undefined {
-  const { maxTopicLevels } = connection.engine.options
-  try {
-    parseTopicFilter(filter, { maximumLevels: maxTopicLevels, packet: 'UNSUBSCRIBE' })
-    return undefined
-  } catch (error) {
-    if (connection.version === 5 && error instanceof TopicError) return error.message
-    throw error
-  }
+function remove({ engine }: Connection, session: Session, filter: string): number {
+  // Of a session that has ended, all subscriptions are taken out already.
+  if (!session.isOpen || !session.subscriptions.has(filter)) return ReasonCode.noSubscriptionExisted
+  engine.subscriptions.remove(session, filter)
+  return ReasonCode.success
+}
+
+function acknowledgeUnsubscribe(
+  connection: Connection,
+  { messageId, unsubscriptions }: UnsubscribePacket,
+  { codes, reasons }: Unsubscribed,
+): void {
+  if (connection.phase !== 'connected') return
+  const reasonString = connection.requestProblemInformation ? joinReasons(reasons, reason => reason) : undefined
+  connection.sendPacket({
+    cmd: 'unsuback',
+    messageId,
+    granted: codes,
+    ...(reasonString !== undefined && { properties: { reasonString } }),
+  })
+  reportUnsubscribed(connection, unsubscriptions)
+}
+
+/** What is wrong with filters; 3.x clients can't be told, so for them it is thrown. All are looked at before the first one takes
+ * effect. */
+function checkFilters(connection: Connection, filters: readonly string[]): MaybePromise<ReadonlyMap<string, string>> {
+  const { options, slices } = connection.engine
+  const refusals = new Map<string, string>()
+  let next = 0
+  const checked = slices.run(() => {
+    const filter = filters[next]
+    if (filter === undefined) return false
+    try {
+      parseTopicFilter(filter, { maximumLevels: options.maxTopicLevels, packet: 'UNSUBSCRIBE' })
+    } catch (error) {
+      if (connection.version !== 5 || !(error instanceof TopicError)) throw error
+      refusals.set(filter, error.message)
+    }
+    next += 1
+    return next < filters.length
+  })
+  return after(checked, () => refusals)
 }

@@ -529,7 +529,7 @@ test('a queue that cannot go on for want of packet identifiers is not read again
   })
   // Both have the same identifier.
   const entries = [entry(1), entry(65_536)]
-  memory.restoreSession({ clientId: 'c', subscriptions: [], entries, sentThrough: 0 })
+  await memory.restoreSession({ clientId: 'c', subscriptions: [], entries, sentThrough: 0 })
   const reads = vi.spyOn(memory, 'read')
   const client = await server.connect({ clientId: 'c', cleanStart: false })
   const first = await client.nextPublish()

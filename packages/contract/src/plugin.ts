@@ -29,6 +29,10 @@ export interface BrokerCounts extends PersistenceCounts {
   readonly subscriptions: number
   /** Shared subscriptions of clients connected here. */
   readonly sharedSubscriptions: number
+  /** Different shared subscriptions of clients connected here. */
+  readonly sharedGroups: number
+  /** Bytes that subscriptions of clients connected here take, as `subscriptionBytes` counts them. */
+  readonly subscriptionBytes: number
 }
 
 /** Counted since the broker was made, never reset. Adding one is all that the hot path pays. */
@@ -61,4 +65,6 @@ export interface Counters {
   /** Errors that a peer met, ended with or was refused by, at a limit for instance: by their code, which is one of the tables in
    * the READMEs. Without prototype. */
   readonly errors: Readonly<Record<string, number>>
+  /** Filters of SUBSCRIBEs that a limit did not allow. */
+  subscriptionsRefused: number
 }

@@ -12,6 +12,24 @@ export interface Subscription {
   readonly subscriptionIdentifier: number | undefined
 }
 
+/** What a subscription takes of the heap in an object with its fields, and in the maps that lead to it. */
+const baseBytes = 400
+/** The same for each level of a filter with wildcards, up to the depth at which several levels share a node. */
+const levelBytes = 200
+const countedLevels = 8
+
+/** Bytes of memory to count for a subscription with this filter, a little more than it takes: the limits of brokers and stores are
+ * in these. */
+export function subscriptionBytes(filter: string): number {
+  const bytes = baseBytes + 2 * filter.length
+  if (!filter.includes('+') && !filter.includes('#')) return bytes
+  let levels = 1
+  for (let slash = filter.indexOf('/'); slash >= 0 && levels < countedLevels; slash = filter.indexOf('/', slash + 1)) {
+    levels += 1
+  }
+  return bytes + levels * levelBytes
+}
+
 /** How one session receives messages of one topic: all its matching subscriptions together, since a broker that sends
  * one copy must honour the highest QoS and name every identifier ([MQTT5-3.3.4-2], [MQTT5-3.3.4-4]). */
 export interface Reception {

@@ -1,6 +1,7 @@
 import type {
   Delivery,
   Due,
+  MaybePromise,
   Message,
   OpenedSession,
   OpenSessionRequest,
@@ -23,10 +24,11 @@ import type { QueueContext } from './session-queue.ts'
 import type { RestoredSession } from './session-store.ts'
 import { SessionStore } from './session-store.ts'
 import type { SharedGroup } from './shared-group.ts'
+import type { SubscriptionLimits } from './subscription-index.ts'
 import { SubscriptionIndex } from './subscription-index.ts'
 
 /** Bounds of one store; at each of them it refuses with `QUOTA_EXCEEDED` and changes nothing. */
-export interface MemoryPersistenceOptions extends Partial<RetainedLimits> {
+export interface MemoryPersistenceOptions extends Partial<RetainedLimits>, Partial<SubscriptionLimits> {
   /** Sessions with an expiry interval above 0, connected or not. Default 1 000 000. At the limit `openSession` refuses a
    * session that isn't there yet. */
   readonly maximumSessions?: number
@@ -34,6 +36,8 @@ export interface MemoryPersistenceOptions extends Partial<RetainedLimits> {
 
 const defaults: Required<MemoryPersistenceOptions> = {
   maximumSessions: 1_000_000,
+  maximumSubscriptions: 1_000_000,
+  maximumSubscriptionBytes: 256 * 1024 * 1024,
   maximumRetainedMessages: 1_000_000,
   maximumRetainedBytes: 256 * 1024 * 1024,
 }
@@ -71,7 +75,7 @@ export class MemoryPersistence implements Persistence {
       dropped: drop => host.dropped(drop),
       queuedMessages: 0,
     }
-    const subscriptions = new SubscriptionIndex(context)
+    const subscriptions = new SubscriptionIndex(context, this.#options, host.slices)
     const sessions = new SessionStore({
       context,
       subscriptions,
@@ -95,14 +99,15 @@ export class MemoryPersistence implements Persistence {
   }
 
   /** Puts a session there, closed, that another place has kept, and lets it live until it is opened; one that is there is
-   * replaced. For stores that keep sessions elsewhere and serve them from here. */
-  restoreSession(session: RestoredSession): void {
-    this.#opened().sessions.restore(session)
+   * replaced. The answer means that all its subscriptions are there. For stores that keep sessions elsewhere and serve them from here. */
+  restoreSession(session: RestoredSession): MaybePromise<void> {
+    return this.#opened().sessions.restore(session)
   }
 
   subscribe(session: SessionHandle, subscriptions: readonly Subscription[]): readonly boolean[] {
     const store = this.#opened()
     const subscriber = store.sessions.resolve(session)
+    store.subscriptions.checkRoom(subscriber, subscriptions)
     return subscriptions.map(subscription => store.subscriptions.add(subscriber, subscription))
   }
 
@@ -222,6 +227,8 @@ function distribute(store: OpenStore, message: Message, retainedCopy: Message | 
   let kept = retainedCopy
   let reached = groups.length
   for (const { session, reception, ownReception } of sessions) {
+    // It has ended, and is on its way out of the plans.
+    if (!session.isStored) continue
     const effective = message.publisher === session.clientId ? ownReception : reception
     if (effective === undefined || effective.qos === 0) continue
     kept ??= keepMessage(message)

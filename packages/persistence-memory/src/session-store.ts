@@ -1,5 +1,6 @@
 import type {
   Due,
+  MaybePromise,
   OpenedSession,
   OpenSessionRequest,
   QueueEntry,
@@ -87,14 +88,14 @@ export class SessionStore {
   }
 
   /** A closed session that lives until it is opened. */
-  restore({ clientId, subscriptions, entries, sentThrough }: RestoredSession): void {
+  restore({ clientId, subscriptions, entries, sentThrough }: RestoredSession): MaybePromise<void> {
     const previous = this.#sessions.get(clientId)
     if (previous !== undefined) this.#announce(this.#end(previous, takenThrough(previous)))
     const session = new Session(clientId)
     this.#sessions.set(clientId, session)
     this.#setInterval(session, SESSION_NEVER_EXPIRES)
-    for (const subscription of subscriptions) this.#parts.subscriptions.add(session, subscription)
     if (entries.length > 0) this.queueOf(session).restore(entries, sentThrough)
+    return this.#parts.subscriptions.addAll(session, subscriptions)
   }
 
   close(handle: SessionHandle, closing: SessionClosing): Will | undefined {

@@ -41,6 +41,8 @@ export class Session {
   queue: SessionQueue | undefined
   /** By filter. */
   subscriptions: Map<string, SubscriptionRecord> | undefined
+  /** Those of them that are shared. */
+  sharedFilters: Set<string> | undefined
   /** Packet ids of QoS 2 messages received and not completed. */
   received: Set<number> | undefined
   /** Claimed and not acknowledged, by sequence. */

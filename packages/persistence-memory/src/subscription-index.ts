@@ -1,5 +1,5 @@
-import type { Reception, Subscription } from '@x/contract'
-import { mergeSubscriptions } from '@x/contract'
+import type { MaybePromise, Reception, Slices, Subscription } from '@x/contract'
+import { mergeSubscriptions, PersistenceError, subscriptionBytes } from '@x/contract'
 import type { TopicFilter } from '@x/topic-trie'
 import { FilterTrie, parseSharedFilter } from '@x/topic-trie'
 import type { Session, SubscriptionRecord } from './session.ts'
@@ -21,21 +21,63 @@ export interface SessionRoute {
 
 type Route = SubscriptionRecord | SharedGroup
 
+/** Bounds of the subscriptions that are kept for sessions. */
+export interface SubscriptionLimits {
+  /** Subscriptions of all sessions that the store keeps. Default 1 000 000. At this limit and the next `subscribe` refuses a filter
+   * that the session does not have yet. */
+  readonly maximumSubscriptions: number
+  /** Bytes that they take, as `subscriptionBytes` of the contract counts them. Default 256 MiB. */
+  readonly maximumSubscriptionBytes: number
+}
+
+/** Subscriptions of a session that are put in or taken out between two looks at the clock. */
+const handledAtATime = 16
+
 /** Subscriptions by filter, and what they mean for a topic. */
 export class SubscriptionIndex {
   readonly #context: QueueContext
+  readonly #limits: SubscriptionLimits
+  readonly #slices: Slices
   readonly #routes = new FilterTrie<Route, StoragePlan>({ derive: planStorage })
   readonly #groups = new Map<string, SharedGroup>()
   #ordinal = 0
   #size = 0
+  /** What the limits count: also those of ended sessions that are not taken out yet. */
+  #held = 0
+  #heldBytes = 0
 
-  constructor(context: QueueContext) {
+  constructor(context: QueueContext, limits: SubscriptionLimits, slices: Slices) {
     this.#context = context
+    this.#limits = limits
+    this.#slices = slices
   }
 
   /** Subscriptions of all sessions. */
   get size(): number {
     return this.#size
+  }
+
+  /** @throws PersistenceError `QUOTA_EXCEEDED` when there is no room for all that the session does not have yet. */
+  checkRoom(session: Session, subscriptions: readonly Subscription[]): void {
+    const added = new Set<string>()
+    let bytes = 0
+    for (const { filter } of subscriptions) {
+      if (session.subscriptions?.has(filter) === true || added.has(filter)) continue
+      added.add(filter)
+      bytes += subscriptionBytes(filter)
+    }
+    if (added.size === 0) return
+    const { maximumSubscriptions, maximumSubscriptionBytes } = this.#limits
+    if (this.#held + added.size > maximumSubscriptions) {
+      throw new PersistenceError('QUOTA_EXCEEDED', {
+        message: `${this.#held} subscriptions are stored, the limit is maximumSubscriptions of ${maximumSubscriptions}`,
+      })
+    }
+    if (this.#heldBytes + bytes > maximumSubscriptionBytes) {
+      throw new PersistenceError('QUOTA_EXCEEDED', {
+        message: `${this.#heldBytes} bytes of subscriptions are stored, the limit is maximumSubscriptionBytes of ${maximumSubscriptionBytes}`,
+      })
+    }
   }
 
   match(topic: string): StoragePlan {
@@ -54,34 +96,73 @@ export class SubscriptionIndex {
     const ordinal = replaced?.ordinal ?? (this.#ordinal += 1)
     const record: SubscriptionRecord = { session, subscription, ordinal }
     session.subscriptions.set(filter, record)
-    if (replaced === undefined) this.#size += 1
+    if (replaced === undefined) {
+      this.#size += 1
+      this.#held += 1
+      this.#heldBytes += subscriptionBytes(filter)
+    }
     const shared = parseSharedFilter(filter)
-    if (shared !== undefined) this.#groupOf(filter, shared.filter).members.set(session, subscription)
-    else if (session.isStored) this.#routes.add(filter, session, record)
+    if (shared !== undefined) {
+      this.#groupOf(filter, shared.filter).members.set(session, subscription)
+      ;(session.sharedFilters ??= new Set()).add(filter)
+    } else if (session.isStored) this.#routes.add(filter, session, record)
     return replaced !== undefined
+  }
+
+  /** Adds what the session had elsewhere, in slices, whatever the limits say. */
+  addAll(session: Session, subscriptions: readonly Subscription[]): MaybePromise<void> {
+    let next = 0
+    return this.#slices.run(() => {
+      const some = subscriptions.slice(next, (next += handledAtATime))
+      for (const subscription of some) this.add(session, subscription)
+      return next < subscriptions.length
+    })
   }
 
   /** Answers whether it was there. The last member to leave a group takes the group along. */
   remove(session: Session, filter: string): boolean {
     if (session.subscriptions?.delete(filter) !== true) return false
     this.#size -= 1
+    this.#takeOut(session, filter)
+    return true
+  }
+
+  /** The session has ended: it has no subscriptions from now on. Their routes, which lead nowhere, are taken out in slices. */
+  removeAll(session: Session): void {
+    const { subscriptions } = session
+    if (subscriptions === undefined) return
+    // What waits in a group goes with its last member, so whoever joins it afterwards must not find it.
+    for (const filter of session.sharedFilters ?? []) this.remove(session, filter)
+    session.subscriptions = undefined
+    this.#size -= subscriptions.size
+    const filters = subscriptions.keys()
+    const step = (): boolean => {
+      for (let count = 0; count < handledAtATime; count += 1) {
+        const next = filters.next()
+        if (next.done === true) return false
+        this.#takeOut(session, next.value)
+      }
+      return true
+    }
+    // The few that most sessions have are gone at once, however busy this turn is: who comes and goes leaves no heap of routes.
+    if (step()) void this.#slices.run(step)
+  }
+
+  #takeOut(session: Session, filter: string): void {
+    this.#held -= 1
+    this.#heldBytes -= subscriptionBytes(filter)
     const group = this.#groups.get(filter)
     if (group === undefined) {
       this.#routes.remove(filter as TopicFilter, session)
-      return true
+      return
     }
+    session.sharedFilters?.delete(filter)
     group.members.delete(session)
     if (group.members.size === 0) {
       this.#groups.delete(filter)
       this.#routes.remove(group.filter as TopicFilter, group)
       group.clear()
     }
-    return true
-  }
-
-  removeAll(session: Session): void {
-    for (const filter of session.subscriptions?.keys() ?? []) this.remove(session, filter)
-    session.subscriptions = undefined
   }
 
   /** The session has become a stored one, or ceased to be: only then do its plain subscriptions attract messages. */

@@ -1,5 +1,5 @@
 import type { Message, OpenedSession, PersistenceHost, SessionOwner, Subscription } from '@x/contract'
-import { PersistenceError } from '@x/contract'
+import { PersistenceError, Slices } from '@x/contract'
 import { ManualClock } from '@x/contract/testing'
 import { expect, test } from 'vitest'
 import type { MemoryPersistenceOptions } from '../src/index.ts'
@@ -18,6 +18,7 @@ function hostOf(changes: Partial<PersistenceHost> = {}): PersistenceHost {
     brokerId: 'broker',
     clock: new ManualClock(),
     limits: { maximumQueuedMessages: 1000, maximumQueuedBytes: 1_000_000, overflow: 'dropOldest' },
+    slices: new Slices(),
     groupReady() {},
     dropped() {},
     ...changes,
@@ -216,4 +217,49 @@ test('leaves a claimed message with its session when the group is gone', () => {
   store.unsubscribe(handle, ['$share/g/a'])
   store.closeSession(handle, { sessionExpiryInterval: 10, will: 'discard', sentThrough: 1 })
   expect(store.read(connect(store, 'member').handle, 0, 10)).toHaveLength(1)
+})
+
+test('at maximumSubscriptions and maximumSubscriptionBytes a filter that is new to its session is refused, and nothing of that call is kept', () => {
+  for (const options of [{ maximumSubscriptions: 3 }, { maximumSubscriptionBytes: 1300 }]) {
+    const store = openStore(options)
+    const { handle } = connect(store, 'a')
+    store.subscribe(handle, ['1', '2'].map(subscription))
+    expect(() => store.subscribe(handle, ['3', '4'].map(subscription))).toThrow(
+      expect.objectContaining({ code: 'QUOTA_EXCEEDED' }),
+    )
+    expect(store.counts().subscriptions).toBe(2)
+    store.subscribe(handle, ['1', '2', '3', '3'].map(subscription))
+    const other = connect(store, 'b')
+    expect(() => store.subscribe(other.handle, [subscription('1')])).toThrow(PersistenceError)
+    store.unsubscribe(handle, ['2'])
+    store.subscribe(other.handle, [subscription('1')])
+    store.closeSession(handle, { sessionExpiryInterval: 0, will: 'discard', sentThrough: 0 })
+    store.subscribe(other.handle, ['2', '3'].map(subscription))
+    expect(store.counts().subscriptions).toBe(3)
+  }
+})
+
+test('the end of a session with many subscriptions is cut into slices, and counts and matches nothing at once', async () => {
+  const turns: (() => void)[] = []
+  const slices = new Slices({ now: () => time++, defer: resume => turns.push(resume) })
+  let time = 0
+  const store = openStore({ maximumSubscriptions: 5000 }, { slices })
+  const filters = Array.from({ length: 4000 }, (_, index) => `f/${index}/+`)
+  const left = connect(store, 'left')
+  store.subscribe(left.handle, [...filters, '$share/g/s'].map(subscription))
+  store.closeSession(left.handle, { sessionExpiryInterval: 0, will: 'discard', sentThrough: 0 })
+  expect(slices.waiting).toBe(1)
+  expect(store.counts()).toMatchObject({ sessions: 0, subscriptions: 0 })
+  for (const topic of ['f/1/x', 'f/3999/x', 's']) expect(store.publish(message({ topic }))).toBe(0)
+  // The same client again, while its earlier session is being taken out.
+  const next = connect(store, 'left')
+  expect(next.present).toBe(false)
+  store.subscribe(next.handle, ['f/3998/+', 'f/1/+'].map(subscription))
+  for (let resume = turns.shift(); resume !== undefined; resume = turns.shift()) resume()
+  expect(slices.waiting).toBe(0)
+  expect(store.publish(message({ topic: 'f/3998/x' }))).toBe(1)
+  expect(store.publish(message({ topic: 'f/1/x' }))).toBe(1)
+  expect(store.publish(message({ topic: 'f/2/x' }))).toBe(0)
+  expect(store.counts()).toMatchObject({ sessions: 1, subscriptions: 2 })
+  store.subscribe(next.handle, filters.slice(0, 4990).map(subscription))
 })
