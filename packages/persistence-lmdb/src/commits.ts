@@ -86,10 +86,11 @@ export class Commits {
     this.#timer = undefined
     if (this.#scheduled) return
     this.#scheduled = true
-    this.#last = this.#commit()
+    this.#last = this.#commit(this.#last)
   }
 
-  async #commit(): Promise<void> {
+  /** `previous`: the commit before, whose calls get their answers first. */
+  async #commit(previous: Promise<void>): Promise<void> {
     let carriedOut: CarriedOut = { tasks: [], told: [] }
     try {
       await this.#environment.transaction(() => {
@@ -97,9 +98,11 @@ export class Commits {
       })
     } catch (error) {
       this.#scheduled = false
+      await previous
       this.#undo(carriedOut.tasks, error)
       return
     }
+    await previous
     for (const tell of carriedOut.told) tell()
     for (const { answer, outcome } of carriedOut.tasks) {
       if (answer === undefined || outcome === undefined) continue
@@ -121,7 +124,8 @@ export class Commits {
     const told = this.#frame.end()
     this.#tasks = this.#tasks.slice(done.length)
     this.#scheduled = false
-    if (this.#tasks.some(({ answer }) => answer !== undefined)) this.#schedule()
+    // Not from within a transaction, which lmdb would take it to belong to.
+    if (this.#tasks.some(({ answer }) => answer !== undefined)) setImmediate(() => this.#schedule())
     return { tasks: done, told }
   }
 

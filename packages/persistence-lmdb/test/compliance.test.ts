@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { persistenceCompliance } from '@x/contract/compliance/persistence'
 import { afterAll, describe, test } from 'vitest'
 import { LmdbPersistence } from '../src/index.ts'
+import { RemotePersistence } from './support/remote-persistence.ts'
 
 for (const durability of ['disk', 'process'] as const) {
   describe(`with durability ${durability}`, async () => {
@@ -19,7 +20,8 @@ for (const durability of ['disk', 'process'] as const) {
         directories.set(store, directory)
         return store
       },
-      reopen: store => new LmdbPersistence({ directory: directories.get(store) ?? '', durability }),
+      // Another process, as a second broker on the machine would be.
+      reopen: store => new RemotePersistence(directories.get(store) ?? ''),
       settleMilliseconds: 60,
     })
   })

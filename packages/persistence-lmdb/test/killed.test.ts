@@ -1,0 +1,93 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Slices, systemClock } from '@x/contract'
+import type { Message, PersistenceHost, SessionOwner } from '@x/contract'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { LmdbPersistence } from '../src/index.ts'
+import { RemotePersistence } from './support/remote-persistence.ts'
+
+let directory = ''
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'killed-'))
+})
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+const host: PersistenceHost = {
+  brokerId: 'broker',
+  clock: systemClock,
+  slices: new Slices(),
+  limits: { maximumQueuedMessages: 100_000, maximumQueuedBytes: 100_000_000, overflow: 'dropOldest' },
+  groupReady: () => {},
+  dropped: () => {},
+}
+const owner: SessionOwner = { deliver: () => true, fenced: () => {} }
+const session = { clientId: 'lamp', cleanStart: false, sessionExpiryInterval: 3600, will: undefined, owner }
+const subscription = {
+  filter: 'light/+',
+  qos: 2 as const,
+  noLocal: false,
+  retainAsPublished: false,
+  retainHandling: 0 as const,
+  subscriptionIdentifier: undefined,
+}
+
+function message(index: number, fields: Partial<Message> = {}): Message {
+  return {
+    topic: 'light/hall',
+    payload: Buffer.from(`${index}`),
+    qos: 1,
+    retain: false,
+    properties: undefined,
+    expiresAt: undefined,
+    publisher: 'switch',
+    brokerId: 'broker',
+    brokerCounter: index,
+    ...fields,
+  }
+}
+
+test('everything that was acknowledged before kill -9 is there afterwards, in order and once', async () => {
+  const broker = new RemotePersistence(directory)
+  await broker.open(host)
+  const { handle } = await broker.openSession(session)
+  await broker.subscribe(handle, [subscription])
+  await broker.closeSession(handle, { sessionExpiryInterval: 3600, will: 'discard', sentThrough: 0 })
+  const publisher = await broker.openSession({ ...session, clientId: 'switch' })
+  const acknowledged: number[] = []
+  const publishing = Array.from({ length: 3000 }, async (_, index) => {
+    const receipt = { session: publisher.handle, packetId: (index % 65_535) + 1 }
+    await broker.publish(message(index, { qos: 2 }), receipt)
+    acknowledged.push(index)
+    if (index === 1500) await broker.kill()
+  })
+  await Promise.allSettled(publishing)
+  expect(acknowledged.length).toBeGreaterThan(1000)
+
+  const store = new LmdbPersistence({ directory })
+  await store.open(host)
+  const again = await store.openSession({ ...session, owner: { deliver: () => false, fenced: () => {} } })
+  const found = (await store.read(again.handle, 0, 100_000)).map(entry => Number(entry.message.payload.toString()))
+  expect(found.slice(0, acknowledged.length)).toEqual(acknowledged)
+  expect(new Set(found).size).toBe(found.length)
+  // What was stored has its packet identifier with it, so that its repetition is not stored again.
+  const { received } = await store.openSession({ ...session, clientId: 'switch' })
+  expect(received).toHaveLength(found.length)
+  await store.close()
+})
+
+test('sessions and wills of a broker that was killed are taken care of by one that lives', async () => {
+  const broker = new RemotePersistence(directory)
+  const store = new LmdbPersistence({ directory })
+  await broker.open(host)
+  await store.open(host)
+  const will = { clientId: 'lamp', message: message(1), messageExpiryInterval: undefined, delayInterval: 0 }
+  await broker.openSession({ ...session, will })
+  await broker.openSession({ ...session, clientId: 'passing', sessionExpiryInterval: 0 })
+  expect(await store.claimDue(10)).toEqual([])
+  await broker.kill()
+  expect(await store.claimDue(10)).toMatchObject([{ kind: 'will', will: { clientId: 'lamp' } }])
+  expect((await store.openSession({ ...session, clientId: 'passing' })).present).toBe(false)
+  expect((await store.openSession(session)).present).toBe(true)
+  await store.close()
+})
