@@ -35,7 +35,7 @@ async function answer({ id, method, values }: Call): Promise<void> {
 async function carryOut(method: string, values: readonly unknown[]): Promise<unknown> {
   if (method === 'open') return store.open(hostOf(values[0] as PersistenceHost))
   if (method === 'openSession') return store.openSession(requestOf(values[0] as OpenSessionRequest & { room: number }))
-  if (method === 'confirmWill') return store.confirmWill?.(wills[values[0] as number] as Will)
+  if (method === 'confirmWill') return store.confirmWill?.(willAt(values[0] as number))
   if (method === 'retained') return [...(await store.retained(values[0] as string))]
   const called = store as unknown as Record<string, (...given: readonly unknown[]) => unknown>
   return called[method]?.(...values)
@@ -74,4 +74,10 @@ function numbered(value: unknown): unknown {
   if ('will' in value) return { ...value, will: numbered(value.will) }
   if ('dueWill' in value) return { ...value, dueWill: numbered(value.dueWill) }
   return value
+}
+
+function willAt(place: number): Will {
+  const will = wills[place]
+  if (will === undefined) throw new Error(`no will was returned at place ${place}`)
+  return will
 }
