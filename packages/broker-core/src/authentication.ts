@@ -5,6 +5,7 @@ import { BrokerError, reasonCodeFrom, toError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
 import { establish } from './establish.ts'
 import type { Attempt } from './establish.ts'
+import { applicantOf, askWhenPermitted, loginFailed } from './log-in.ts'
 import type { AuthenticationExchange, AuthenticationStep } from './hooks.ts'
 import { after, recover } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
@@ -72,7 +73,16 @@ function proceed(
   const { username, password } = authentication.attempt?.packet ?? {}
   const { client } = connection
   const { method } = authentication
-  const step = recover(() => authenticateEnhanced(client, { ...exchange, method, username, password }), refused)
+  const applicant = applicantOf(connection, authentication.attempt?.packet)
+  const ask = (): MaybePromise<AuthenticationStep> =>
+    authenticateEnhanced(client, { ...exchange, method, username, password })
+  const step = recover(
+    () => askWhenPermitted(connection, applicant, ask),
+    thrown => {
+      loginFailed(connection, applicant, thrown)
+      return refused(thrown)
+    },
+  )
   return after(step, answer => carryOn(connection, authentication, answer))
 }
 
@@ -112,6 +122,7 @@ function carryOn(
   }
   authentication.attempt = undefined
   authentication.answer = properties
+  connection.engine.logins.succeeded(applicantOf(connection, attempt.packet))
   return establish(connection, attempt)
 }
 

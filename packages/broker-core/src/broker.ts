@@ -34,6 +34,7 @@ import { after } from './maybe-promise.ts'
 import { checkPublishRequest, publicationOf } from './packet-form.ts'
 import { programFault } from './program-faults.ts'
 import type { PublishRequest } from './packet-form.ts'
+import { networkOf } from './peer-address.ts'
 import { ReasonCode } from './reason-code.ts'
 import { packageVersion } from './version.ts'
 
@@ -282,6 +283,12 @@ export class Broker extends HookedBroker implements PluggableBroker {
     if (error instanceof PacketError) this.#engine.counters.malformedPackets += 1
     this.emit(client.id === null ? 'connectionError' : 'clientError', client, error)
     if (client.listenerCount('error') > 0) client.emit('error', error)
+  }
+
+  /** For listeners: whether a client at this address may send another CONNECT now (`maximumConnectsPerAddress`), so that one that may not
+   * costs no handshake. */
+  mayConnect(address: string): boolean {
+    return !this.#engine.connects.isFull(networkOf(address), this.#engine.clock.now())
   }
 
   /** For listeners: a connection that was refused, or failed, before it was handed over. */

@@ -6,7 +6,9 @@ import { beginAuthentication } from './authentication.ts'
 import { BrokerError, toError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
 import { establish } from './establish.ts'
+import { logIn } from './log-in.ts'
 import { isPromise } from './maybe-promise.ts'
+import { peerAddress } from './peer-address.ts'
 import { ReasonCode } from './reason-code.ts'
 import { refuseConnect } from './refuse-connect.ts'
 import { makeWill } from './will.ts'
@@ -31,6 +33,8 @@ export function receiveConnect(connection: Connection, reader: FrameReader): May
   connection.version = packet.protocolVersion as ProtocolVersion
   const { openFailure } = connection.engine
   if (openFailure !== undefined) return refuseConnect(connection, notOpen(openFailure))
+  const tooOften = connection.engine.connectProblem(peerAddress(connection))
+  if (tooOften !== undefined) return refuseConnect(connection, tooOften)
   const wire = packet.will === undefined ? undefined : willProperties(frame)
   const { preConnect } = connection.engine.hooks
   if (preConnect === undefined) return checked(connection, packet, wire)
@@ -89,17 +93,7 @@ function checked(connection: Connection, packet: ConnectPacket, wire: Uint8Array
   if (packet.properties?.authenticationMethod !== undefined) return beginAuthentication(connection, attempt)
   const authenticate = entrance?.authenticate === undefined ? engine.hooks.authenticate : entrance.authenticate
   if (authenticate === undefined || authenticate === null) return establish(connection, attempt)
-  const password = packet.password === undefined ? undefined : Buffer.from(packet.password)
-  const refuse = (thrown: unknown): void => refuseConnect(connection, toError(thrown), ReasonCode.notAuthorized)
-  const proceed = (ok: boolean | undefined): MaybePromise<void> =>
-    ok === true ? establish(connection, attempt) : refuse(notAuthenticated())
-  let answer: MaybePromise<boolean | undefined>
-  try {
-    answer = authenticate(client, packet.username, password)
-  } catch (error) {
-    return refuse(error)
-  }
-  return isPromise(answer) ? answer.then(proceed, refuse) : proceed(answer)
+  return logIn(connection, attempt, authenticate)
 }
 
 /** The cause is for the program; the peer is told nothing of the parts. */
@@ -117,8 +111,4 @@ function notIdentified(listener: string): BrokerError {
     detail: `listener ${listener} takes the user name from the client's certificate, and there is none`,
     reasonCode: ReasonCode.notAuthorized,
   })
-}
-
-function notAuthenticated(): BrokerError {
-  return new BrokerError('NOT_AUTHENTICATED', { message: 'not authorized', reasonCode: ReasonCode.notAuthorized })
 }

@@ -37,6 +37,8 @@ export function endSession(connection: Connection, before: Phase, ending: Ending
   const { engine, client, session } = connection
   if (connection.clientId !== undefined && engine.clients.get(connection.clientId) === connection) {
     engine.clients.delete(connection.clientId)
+    // Of a session that was taken over, whoever has it now says how long it lasts.
+    if (!connection.takenOver) engine.userSessions.closed(connection.clientId, connection.sessionExpiryInterval)
   }
   client.left()
   if (before === 'connected') engine.counters.clientsConnected -= 1

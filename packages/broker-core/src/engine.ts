@@ -15,7 +15,7 @@ import { AckFrame, PublishFrame, TopicInterner } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
 import type { Broker } from './broker.ts'
 import { BufferPool } from './buffer-pool.ts'
-import { toError } from './broker-error.ts'
+import { BrokerError, toError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
 import { createCounters } from './counters.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
@@ -35,6 +35,7 @@ import { packetOf } from './packet-form.ts'
 import { Presence } from './presence.ts'
 import { Publication } from './publication.ts'
 import { PublishRun } from './publish-run.ts'
+import { ReasonCode } from './reason-code.ts'
 import { Router } from './router.ts'
 import { Routes } from './routes.ts'
 import type { Plan } from './router.ts'
@@ -42,6 +43,10 @@ import type { SharedGroup } from './shared-group.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Sweep } from './sweep.ts'
 import { Turn } from './turn.ts'
+import { UserSessions } from './user-sessions.ts'
+import { AuthenticationQueue } from './authentication-queue.ts'
+import { LeakyBuckets } from './leaky-buckets.ts'
+import { LoginGuard } from './login-guard.ts'
 import { UnfinishedPackets } from './unfinished-packets.ts'
 import { UnfinishedPublishes } from './unfinished-publishes.ts'
 
@@ -89,6 +94,11 @@ export class Engine implements PersistenceHost {
   readonly faults: ProgramFaults
   readonly #reportFault: FaultReport = (code, what, thrown) => this.faults.add(code, what, thrown)
   readonly turn: Turn
+  readonly logins: LoginGuard
+  readonly authentications: AuthenticationQueue
+  /** CONNECTs, by address. */
+  readonly connects: LeakyBuckets
+  readonly userSessions: UserSessions = new UserSessions(this)
   readonly unfinishedPackets: UnfinishedPackets = new UnfinishedPackets(this)
 
   // Scratch: used by one connection at a time, and never across an asynchronous step.
@@ -133,6 +143,9 @@ export class Engine implements PersistenceHost {
       counters: this.counters,
       highWaterMark: options.outboxHighWaterMark,
     }
+    this.logins = new LoginGuard(this)
+    this.authentications = new AuthenticationQueue(options.maximumConcurrentAuthentications)
+    this.connects = new LeakyBuckets(options.maximumConnectsPerAddress)
     this.turn = new Turn(this.slices, this.outboxContext.flushQueue, this.counters)
     const levels = { maximumLevels: options.maxTopicLevels }
     this.interner = new TopicInterner({ check: topic => void parseTopicName(topic, levels) })
@@ -146,6 +159,21 @@ export class Engine implements PersistenceHost {
     this.run = new PublishRun(this)
     this.presence = new Presence(this)
     this.sweep = new Sweep(this)
+  }
+
+  /** Counts a CONNECT of this address. Returns why it is one too many. */
+  connectProblem(address: string | undefined): BrokerError | undefined {
+    if (address === undefined) return undefined
+    const { maximumConnectsPerAddress } = this.options
+    const now = this.clock.now()
+    if (!this.connects.isFull(address, now)) {
+      this.connects.add(address, now)
+      return undefined
+    }
+    return new BrokerError('CONNECT_RATE_EXCEEDED', {
+      message: `more CONNECTs from ${address} in a minute than maximumConnectsPerAddress of ${maximumConnectsPerAddress}`,
+      reasonCode: ReasonCode.connectionRateExceeded,
+    })
   }
 
   /** QoS 1 and 2 messages one client may have open towards us. MQTT 5.0 §3.2.2.3.3 */
@@ -333,7 +361,9 @@ export class Engine implements PersistenceHost {
   /** What is not announced yet is the newer one, and the other broker will hear so. */
   #takenOver(clientId: string): void {
     const connection = this.clients.get(clientId)
-    if (connection?.phase === 'connected') connection.sessionTakenOver()
+    if (connection?.phase !== 'connected') return
+    connection.sessionTakenOver()
+    this.userSessions.forget(clientId)
   }
 
   /** A message that came in by another broker. It has nobody who could be told what goes wrong with it. */

@@ -4,8 +4,9 @@ import type { Agreement } from './agreement.ts'
 import type { Client } from './client.ts'
 import type { Connection } from './connection.ts'
 import type { Engine } from './engine.ts'
-import { after } from './maybe-promise.ts'
+import { after, recover } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
+import { refuseConnect } from './refuse-connect.ts'
 import { Session } from './session.ts'
 import { restoreSubscriptions } from './restored-subscriptions.ts'
 import { publishWill } from './will.ts'
@@ -23,6 +24,11 @@ export function establish(connection: Connection, { packet, agreement, will }: A
   if (connection.phase !== 'connecting') return undefined
   const { engine } = connection
   const { clientId, sessionExpiryInterval } = agreement
+  const problem = engine.userSessions.problemOf(packet.username, clientId)
+  if (problem !== undefined) {
+    refuseConnect(connection, problem)
+    return undefined
+  }
   connection.opening = engine.nextOpening()
   // A session that may go on has its queue in the store although it ends with this connection: what waits there is its own.
   const stored = sessionExpiryInterval > 0 || packet.clean !== true
@@ -33,13 +39,21 @@ export function establish(connection: Connection, { packet, agreement, will }: A
     maximumPacketSize: agreement.maximumPacketSize,
     topicAliasMaximum: agreement.topicAliasMaximum,
   })
-  const opened = engine.persistence.openSession({
-    clientId,
-    cleanStart: packet.clean === true,
-    sessionExpiryInterval: stored ? Math.max(1, sessionExpiryInterval) : 0,
-    will,
-    owner: session,
-  })
+  engine.userSessions.opened(packet.username, clientId)
+  const opened = recover(
+    () =>
+      engine.persistence.openSession({
+        clientId,
+        cleanStart: packet.clean === true,
+        sessionExpiryInterval: stored ? Math.max(1, sessionExpiryInterval) : 0,
+        will,
+        owner: session,
+      }),
+    error => {
+      if (!engine.clients.has(clientId)) engine.userSessions.forget(clientId)
+      throw error
+    },
+  )
   return after(opened, result => openedSession(connection, session, result, agreement))
 }
 
@@ -59,6 +73,7 @@ function openedSession(
   if (isOvertaken) connection.sessionTakenOver()
   if (connection.phase !== 'connecting') {
     // The client left, or another one came, while the store was at it.
+    if (!engine.clients.has(clientId)) engine.userSessions.closed(clientId, agreement.sessionExpiryInterval)
     const closing = { sessionExpiryInterval: agreement.sessionExpiryInterval, will: 'discard', sentThrough: 0 } as const
     engine.own('SESSION_CLOSE_FAILED', () => engine.persistence.closeSession(opened.handle, closing), connection.client)
     return undefined

@@ -18,6 +18,22 @@ export interface BrokerLimits {
   maxClientsIdLength: number
   /** Bytes of a client identifier in every version; longer ones are refused (0x85). */
   maximumClientIdLength: number
+  /** CONNECTs that one address (IPv6: one network of 64 bits) may send in a minute; then it is refused (0x9F) until the minute has run
+   * off. 0: no limit, the default, since a fleet of devices may stand behind one address. */
+  maximumConnectsPerAddress: number
+  /** Failed logins with one user name from one address in a minute; then that pair is refused (0x9F), without `authenticate` being
+   * asked, until they have run off. When a name has failed so often from all addresses together, its logins are delayed. 0: no limit. */
+  maximumFailedLogins: number
+  /** Failed logins from one address in a minute, whatever the names; then it is refused, but for names that have logged in from there.
+   * 0: no limit. */
+  maximumFailedLoginsPerAddress: number
+  /** ms that logins are delayed with a name that fails too often elsewhere. */
+  failedLoginDelay: number
+  /** Calls of `authenticate` and `authenticateEnhanced` that may run at a time; more wait, by address in turn. */
+  maximumConcurrentAuthentications: number
+  /** Sessions of one user name, those that outlive their connection included; one more is refused (0x97). 0: no limit, the default,
+   * since devices often share a name. */
+  maximumSessionsPerUser: number
   /** Packets that may have arrived behind a CONNECT that is still being answered; one more ends the connection. */
   queueLimit: number
   /** ms between two heartbeats of this broker, on `$SYS/<id>/heartbeat`; below 250 they come as often as the clock is looked at. Another broker that misses three is forgotten. */
@@ -109,6 +125,12 @@ const limitTable = {
   keepaliveLimit: [0, 0, 65_535],
   maxClientsIdLength: [23, 1, 65_535],
   maximumClientIdLength: [65_535, 1, 65_535],
+  maximumConnectsPerAddress: [0, 0, 1_000_000_000],
+  maximumFailedLogins: [20, 0, 1_000_000],
+  maximumFailedLoginsPerAddress: [200, 0, 1_000_000],
+  failedLoginDelay: [1000, 0, 60_000],
+  maximumConcurrentAuthentications: [1000, 1, 1_000_000],
+  maximumSessionsPerUser: [0, 0, 1_000_000_000],
   queueLimit: [42, 0, 1_000_000],
   heartbeatInterval: [60_000, 1, 24 * hour],
   hookTimeout: [30_000, 0, hour],

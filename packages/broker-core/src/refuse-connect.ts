@@ -57,7 +57,8 @@ function isMalformed(error: Error): boolean {
   return error instanceof PacketError && error.code !== 'PROTOCOL_VERSION'
 }
 
-function connackCode(error: Error, fallback: number): number {
+/** What CONNACK says of the error: its own reason code, or else `fallback`. */
+export function connackCode(error: Error, fallback: number): number {
   const returnCode = returnCodeFrom(error)
   if (returnCode !== undefined) return reasonCodeOf(returnCode)
   return codeFor('connack', reasonCodeFrom(error, fallback))

@@ -31,14 +31,16 @@ export class Sweep implements Deadlined {
   }
 
   async #sweep(): Promise<void> {
-    const { persistence, counters } = this.#engine
+    const { persistence, counters, userSessions } = this.#engine
     try {
       let due: readonly Due[]
       do {
         due = await persistence.claimDue(sweepBatch)
         for (const item of due) {
-          if (item.kind === 'sessionExpired') counters.sessionsExpired += 1
-          else void publishWill(this.#engine, item.will)
+          if (item.kind === 'sessionExpired') {
+            counters.sessionsExpired += 1
+            userSessions.forget(item.clientId)
+          } else void publishWill(this.#engine, item.will)
         }
       } while (due.length === sweepBatch)
     } finally {

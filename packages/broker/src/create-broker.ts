@@ -137,6 +137,7 @@ export class Broker extends CoreBroker {
     return {
       connectTimeout: this.connectTimeout,
       decodesProtocol: this.decodeProtocol !== null,
+      mayConnect: address => this.mayConnect(address),
       handle: this.handle,
       entrance: options => this.entrance(options),
       reportRefusal: (error, origin) => this.reportRefusal(error, origin),

@@ -34,6 +34,7 @@ const table: Readonly<Record<string, Value>> = {
   'retained messages/count': ({ counts }) => counts.retainedMessages,
   'turns/yielded': ({ counters }) => counters.turnsYielded,
   'publish/pauses/refused': ({ counters }) => counters.pausesRefused,
+  'clients/logins/delayed': ({ counters }) => counters.loginsDelayed,
   'heap/current': ({ heap }) => heap,
   'heap/maximum': ({ maximumHeap }) => maximumHeap,
   ...Object.fromEntries(Object.keys(loadCounters).flatMap(loadRows)),

@@ -34,6 +34,8 @@ import type { TlsOptions } from './tls-layer.ts'
 /** What a listener needs of the broker. */
 export interface ListenerHost {
   readonly connectTimeout: number
+  /** Whether a client at this address may send another CONNECT now. */
+  mayConnect(address: string): boolean
   /** A `decodeProtocol` hook reads what stands before the MQTT bytes itself. */
   readonly decodesProtocol: boolean
   handle(stream: Duplex, request: unknown, entrance: Entrance): Client
@@ -254,8 +256,20 @@ export class Listener {
     if (layer === 'mqtt') {
       this.#handshakes.end(socket)
       this.#handOver(socket)
-    } else if (layer === 'tls') this.#beginTls(socket as Socket)
+      return
+    }
+    const problem = this.#problemOfHandshake(socket)
+    if (problem !== undefined) this.#refuse(socket, problem)
+    else if (layer === 'tls') this.#beginTls(socket as Socket)
     else this.#http?.serve(socket)
+  }
+
+  /** Plain MQTT is refused by CONNACK, which says why; TLS and HTTP before they have cost a handshake. */
+  #problemOfHandshake(socket: Described): ConnectionRefused | undefined {
+    const address = socket.connDetails?.ipAddress ?? (socket as Socket).remoteAddress
+    if (address === undefined || this.#host.mayConnect(address)) return undefined
+    const message = `more CONNECTs from ${address} in a minute than maximumConnectsPerAddress`
+    return new ConnectionRefused('CONNECTION_RATE_EXCEEDED', message)
   }
 
   #beginTls(socket: Socket): void {
