@@ -45,13 +45,19 @@ export class DeadWills {
     const alive: Record<string, unknown> = Object.create(null) as Record<string, unknown>
     for (const [id, heardAt] of this.#heard) if (now - heardAt < this.#deathInterval) alive[id] = heardAt
     const due: Due[] = []
-    for await (const will of store.streamWill(alive)) {
-      const { clientId } = will
-      if (isOurs(clientId) || (will.brokerId !== this.#broker.id && Object.hasOwn(alive, will.brokerId))) continue
-      const claimed = await store.delWill({ id: clientId, brokerId: will.brokerId, broker: this.#broker })
-      if (claimed === undefined || claimed === null) continue
-      const message = messageOf(claimed)
-      due.push({ kind: 'will', will: { clientId, message, messageExpiryInterval: undefined, delayInterval: 0 } })
+    try {
+      for await (const will of store.streamWill(alive)) {
+        const { clientId } = will
+        if (isOurs(clientId) || (will.brokerId !== this.#broker.id && Object.hasOwn(alive, will.brokerId))) continue
+        const claimed = await store.delWill({ id: clientId, brokerId: will.brokerId, broker: this.#broker })
+        if (claimed === undefined || claimed === null) continue
+        const message = messageOf(claimed)
+        due.push({ kind: 'will', will: { clientId, message, messageExpiryInterval: undefined, delayInterval: 0 } })
+      }
+    } catch (error) {
+      if (due.length === 0) throw error
+      // The store has forgotten those that were claimed: they are published, and the next look meets the failure.
+      this.#nextLook = now
     }
     return due
   }

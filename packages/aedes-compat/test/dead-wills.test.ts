@@ -78,3 +78,24 @@ test('a shared store: wills of brokers that are heard are theirs, until three he
   }
   expect(found).toEqual(['client'])
 })
+
+test('a will that the store can’t hand out loses none of those that it has handed out before', async () => {
+  const store = (aedesMemory as Make)() as {
+    delWill(client: { id: string }): Promise<unknown>
+  }
+  const clock = new ManualClock()
+  const first = await open(store, undefined, 'first life', clock)
+  for (const clientId of ['one', 'two', 'three']) await connectMortal(first, clientId)
+  const delWill = store.delWill.bind(store)
+  let isBroken = true
+  store.delWill = async client => {
+    if (client.id === 'two' && isBroken) throw new Error('store down')
+    return delWill(client)
+  }
+  const second = await open(store, undefined, 'second life', clock)
+  expect(clientsOf(await second.claimDue(10))).toEqual(['one'])
+  await expect(second.claimDue(10)).rejects.toThrow('store down')
+  isBroken = false
+  clock.advance(60_000)
+  expect(clientsOf(await second.claimDue(10)).toSorted()).toEqual(['three', 'two'])
+})

@@ -16,6 +16,8 @@ export interface PluggableBroker extends Pick<EventEmitter, 'on' | 'off' | 'once
   readonly entrances?: readonly { readonly name: string; readonly connections: number }[]
   /** What there is now; asks the store, so it is not for hot paths. */
   counts(): Promise<BrokerCounts>
+  /** For what the plugin meets while nobody waits for it: becomes the event `error`. */
+  reportError(error: Error): void
   publish(packet: { topic: string; payload?: string | Buffer; qos?: 0 | 1 | 2; retain?: boolean }): Promise<void>
 }
 

@@ -51,6 +51,8 @@ class Reporter {
   readonly #published = new Map<string, string>()
   #timer: unknown
   #ended = false
+  /** The last round has failed. */
+  #failing = false
   #lastSample: number
   #maximumClients = 0
   #maximumHeap = 0
@@ -89,16 +91,31 @@ class Reporter {
         ...(trees.includes('broker') ? brokerTree(sample) : []),
         ...(trees.includes('aedes') ? aedesTree(sample) : []),
       ]
+      let failure: unknown
       for (const [topic, payload] of rows) {
         if (this.#ended || this.#published.get(topic) === payload) continue
         this.#published.set(topic, payload)
-        await this.#broker.publish({ topic, payload, qos: 0, retain: true })
+        try {
+          await this.#broker.publish({ topic, payload, qos: 0, retain: true })
+        } catch (error) {
+          // Somebody's hook or function may dislike one of them: the others come all the same.
+          this.#published.delete(topic)
+          failure ??= error
+        }
       }
-    } catch {
-      // A store that is away, or a broker that is closing: the broker says so itself. All is published anew next time.
-      this.#published.clear()
+      if (failure !== undefined) throw failure
+      this.#failing = false
+    } catch (error) {
+      this.#failed(error)
     }
     if (!this.#ended) this.#timer = this.#options.clock.setTimeout(() => void this.#report(), this.#options.interval)
+  }
+
+  /** Told once until all is well again. A broker that is closing is no trouble. */
+  #failed(error: unknown): void {
+    if (this.#failing || this.#ended) return
+    this.#failing = true
+    this.#broker.reportError(error instanceof Error ? error : new Error(String(error)))
   }
 
   async #take(): Promise<Sample> {

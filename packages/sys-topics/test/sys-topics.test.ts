@@ -125,3 +125,21 @@ test('nothing is published after the broker has closed', async () => {
   await pass(5000)
   expect(counts).toEqual(before)
 })
+
+test('a function of the program that fails for one of them keeps back none of the others, and is told once', async () => {
+  const { broker, values, pass } = await start()
+  const errors: unknown[] = []
+  broker.on('error', error => errors.push(error.message))
+  const fail = async (): Promise<void> => Promise.reject(new Error('broken'))
+  await broker.subscribe('$SYS/broker/uptime', fail)
+  await pass(1000)
+  await pass(1000)
+  expect(values.get('$SYS/broker/uptime')).toBe('2 seconds')
+  expect(values.get('$SYS/broker/clients/connected')).toBe('0')
+  expect(errors).toEqual(['broken'])
+  await broker.unsubscribe('$SYS/broker/uptime', fail)
+  await pass(1000)
+  await broker.subscribe('$SYS/broker/uptime', fail)
+  await pass(1000)
+  expect(errors).toEqual(['broken', 'broken'])
+})
