@@ -173,6 +173,8 @@ export class Trial {
     const isStoreFaulty = Object.keys(this.#trial.faults).some(place => place.startsWith('store.'))
     if (isStoreFaulty) this.#forgetSessions()
     this.#forgetRetained()
+    // What has just expired is no longer read, and freed soon.
+    await this.#advance(4, 2000)
     const counting = broker.counts()
     if (!(await this.#settles(counting, 'counts()'))) return
     const counts = await counting
