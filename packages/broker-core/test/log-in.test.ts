@@ -51,6 +51,7 @@ async function logIn(
       await new Promise(resolve => {
         stream.once('close', resolve)
       })
+      await wait(0)
       return reasonCode
     }
     await new Promise(setImmediate)
