@@ -234,7 +234,12 @@ export class Session implements SessionOwner, Recipient, Holder {
       return false
     }
     this.#takenThrough = entry.sequence
-    this.#takeEntry(entry)
+    try {
+      this.#takeEntry(entry)
+    } catch (error) {
+      // Neither the store nor the publisher, in whose call this may be, pays for what can't be sent here.
+      queueMicrotask(() => this.connection.fail(error))
+    }
     return true
   }
 

@@ -157,6 +157,33 @@ eachVersion(({ version, test: versionTest }) => {
     }
   })
 
+  for (const how of styles) {
+    versionTest(
+      `what stands behind a PUBLISH whose hook refuses it later is delivered if the client stays; the hook ${how}`,
+      async () => {
+        const server = await startBroker({
+          authorizePublish: async (_client, { topic }) => {
+            await new Promise(setImmediate)
+            if (topic === 'a/bad') return fail(how, 'no')
+            return undefined
+          },
+        })
+        const receiver = await server.connect({ version, clientId: 'r' })
+        await receiver.subscribe(['a/#', 2])
+        const publisher = await server.connect({ version, clientId: 'p' })
+        publisher.send(
+          publish({ version, topic: 'a/good', qos: 1, id: 1 }),
+          publish({ version, topic: 'a/bad', qos: 0 }),
+          publish({ version, topic: 'a/behind', qos: 0 }),
+        )
+        expect((await receiver.nextPublish()).topic).toBe('a/good')
+        if (version === 5) expect((await receiver.nextPublish()).topic).toBe('a/behind')
+        else await publisher.closed()
+        await receiver.expectNothing()
+      },
+    )
+  }
+
   versionTest('a broker that could not be opened refuses whoever connects, earlier or later', async () => {
     const watched = watchProcess()
     const openings: readonly Partial<BrokerOptions>[] = [

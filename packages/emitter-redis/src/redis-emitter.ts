@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Emitter, EmitterHost, MaybePromise, Message } from '@x/contract'
-import { RedisConnection } from '@x/redis-connection'
+import { RedisConnection, tellProgram } from '@x/redis-connection'
 import type { RedisConnectionOptions, RedisError, RedisTarget } from '@x/redis-connection'
 import { createCounters } from './emitter-counters.ts'
 import type { EmitterCounters } from './emitter-counters.ts'
@@ -84,7 +84,7 @@ export class RedisEmitter implements Emitter {
         maximumInboxBytes: this.#limit('maximumInboxBytes'),
         maximumOutgoingBytes: this.#limit('maximumOutgoingBytes'),
         maximumIncomingBytes: this.#limit('maximumIncomingBytes'),
-        report: error => this.#options.onError?.(error),
+        report: error => tellProgram(this.#options.onError, error),
       })
     } catch (error) {
       this.#state = 'closed'

@@ -7,6 +7,7 @@ import { checkServer } from './server-checks.ts'
 import type { ServerFacts } from './server-checks.ts'
 import { TurnPipeline } from './turn-pipeline.ts'
 import type { RedisArgument } from './turn-pipeline.ts'
+import { tellProgram } from './tell-program.ts'
 import { Troubles } from './troubles.ts'
 
 export interface RedisConnectionOptions {
@@ -54,7 +55,7 @@ export class RedisConnection {
   constructor(options: RedisConnectionOptions) {
     this.#options = options
     this.#owned = typeof options.redis === 'string'
-    this.#troubles = new Troubles(error => this.#tell(error))
+    this.#troubles = new Troubles(error => tellProgram(options.onError, error))
     const { connectTimeout = 5000, commandTimeout = 5000, replicas = 0 } = options
     this.#client = clientOf(options.redis, { connectTimeout, retryDelay: attempt => this.#retryDelay(attempt) })
     this.#pipeline = new TurnPipeline({
@@ -62,7 +63,7 @@ export class RedisConnection {
       commandTimeout,
       replicas,
       stalled: () => this.#reconnect(),
-      taskFailed: error => this.#tell(redisErrorOf(error)),
+      taskFailed: error => tellProgram(options.onError, redisErrorOf(error)),
     })
     this.#client.on('error', this.#onError)
     this.#client.on('ready', this.#onReady)
@@ -183,15 +184,6 @@ export class RedisConnection {
       // What a dying connection still says is of no interest.
       client.on('error', () => undefined)
       client.disconnect()
-    }
-  }
-
-  /** What the program throws when it is told is no concern of the calls. */
-  #tell(error: RedisError): void {
-    try {
-      this.#options.onError?.(error)
-    } catch (thrown) {
-      process.emitWarning(`onError failed: ${String(thrown)}`, { type: 'RedisWarning', code: 'ON_ERROR_FAILED' })
     }
   }
 
