@@ -107,7 +107,7 @@ export class AedesPersistence implements Persistence {
       this.#host = host
       this.#broker.id = host.brokerId
       this.#store ??= await prepare(this.#given, this.#broker)
-      this.#memory.open(host)
+      this.#memory.open(hostOfMemory(host))
       this.#mq?.on('#', this.#hearForeign)
       this.#phase = 'open'
     } catch (error) {
@@ -476,6 +476,20 @@ export class AedesPersistence implements Persistence {
 
   async #takeForeign(packet: AedesPacket): Promise<void> {
     this.#memory.publish({ ...messageOf(packet), retain: false })
+  }
+}
+
+/** What memory would refuse by the limits of the store as a whole is in the old store by then. */
+function hostOfMemory(host: PersistenceHost): PersistenceHost {
+  const { brokerId, clock, slices, limits } = host
+  const { maximumQueuedMessages, maximumQueuedBytes, overflow, maximumTotalQueuedBytes } = limits
+  return {
+    brokerId,
+    clock,
+    slices,
+    limits: { maximumQueuedMessages, maximumQueuedBytes, overflow, maximumTotalQueuedBytes },
+    groupReady: (group, publisher) => host.groupReady(group, publisher),
+    dropped: drop => host.dropped(drop),
   }
 }
 

@@ -1,5 +1,7 @@
+import { PersistenceError } from '@x/contract'
 import type { PersistenceErrorCode } from '@x/contract'
 import type { Packet } from '@x/packet'
+import { ReasonCode } from './reason-code.ts'
 
 export type BrokerErrorCode =
   // What a peer did
@@ -107,7 +109,9 @@ export function hasCode(error: unknown, code: BrokerErrorCode | PersistenceError
 
 /** The MQTT 5 reason code an error carries, or `fallback`. */
 export function reasonCodeFrom(error: unknown, fallback: number): number {
-  if (typeof error !== 'object' || error === null || !('reasonCode' in error)) return fallback
+  if (typeof error !== 'object' || error === null) return fallback
+  if (error instanceof PersistenceError && error.code === 'QUOTA_EXCEEDED') return ReasonCode.quotaExceeded
+  if (!('reasonCode' in error)) return fallback
   const { reasonCode } = error
   return typeof reasonCode === 'number' && reasonCode >= 0x80 && reasonCode <= 0xff ? reasonCode : fallback
 }

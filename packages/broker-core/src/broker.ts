@@ -179,8 +179,10 @@ export class Broker extends HookedBroker implements PluggableBroker {
       if (session.stored) lasting += 1
       else subscriptions += session.subscriptions.size - (session.groups?.size ?? 0)
     }
+    const { waitingBytes } = this.#engine
     return {
       ...stored,
+      ...(stored.queuedBytes !== undefined && { queuedBytes: stored.queuedBytes + waitingBytes.bytes }),
       connectedClients: counters.clientsConnected,
       disconnectedSessions: Math.max(0, stored.sessions - lasting),
       subscriptions,

@@ -16,6 +16,8 @@ export function createCounters(): Counters {
     droppedOutboxFull: 0,
     droppedQueueFull: 0,
     droppedExpired: 0,
+    refusedSessions: 0,
+    refusedPublishes: 0,
     droppedTooLarge: 0,
     malformedPackets: 0,
     turnsYielded: 0,

@@ -8,8 +8,8 @@ import type {
   Message,
   Persistence,
   PersistenceHost,
-  QueueLimits,
   SessionHandle,
+  StoreLimits,
 } from '@x/contract'
 import { AckFrame, PublishFrame, TopicInterner } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
@@ -49,6 +49,7 @@ import { LeakyBuckets } from './leaky-buckets.ts'
 import { LoginGuard } from './login-guard.ts'
 import { UnfinishedPackets } from './unfinished-packets.ts'
 import { UnfinishedPublishes } from './unfinished-publishes.ts'
+import type { WaitingBytes } from './waiting-queue.ts'
 
 const packetIdentifiers = 65_535
 
@@ -71,6 +72,8 @@ export class Engine implements PersistenceHost {
   readonly emitter: Emitter | undefined
   /** Of all deadlines and expiries: nothing falls due because the machine's time was set, or the process stood still. */
   readonly clock: SteadyClock
+  /** Of clients whose queue is in no store. */
+  readonly waitingBytes: WaitingBytes = { bytes: 0 }
   /** All long work of this broker. */
   readonly slices: Slices
   readonly wheel: DeadlineWheel
@@ -79,7 +82,7 @@ export class Engine implements PersistenceHost {
   readonly hooks: NormalisedHooks = {}
   readonly locals: LocalSubscribers
   readonly counters: Counters = createCounters()
-  readonly limits: QueueLimits
+  readonly limits: StoreLimits
   readonly outboxContext: OutboxContext
   readonly interner: TopicInterner
   /** Every open connection, from its first byte on. */
@@ -136,6 +139,10 @@ export class Engine implements PersistenceHost {
       maximumQueuedMessages: options.maximumQueuedMessages,
       maximumQueuedBytes: options.maximumQueuedBytes,
       overflow: options.queueOverflow,
+      maximumTotalQueuedBytes: options.maximumTotalQueuedBytes,
+      maximumWillBytes: options.maximumWillBytes,
+      maximumRetainedMessagesPerClient: options.maximumRetainedMessagesPerClient,
+      maximumRetainedBytesPerClient: options.maximumRetainedBytesPerClient,
     }
     this.outboxContext = {
       pool: new BufferPool(),
@@ -185,7 +192,7 @@ export class Engine implements PersistenceHost {
     return this.options.id
   }
 
-  get queueLimits(): QueueLimits {
+  get queueLimits(): StoreLimits {
     return this.limits
   }
 

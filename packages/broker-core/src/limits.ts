@@ -82,6 +82,17 @@ export interface BrokerLimits {
   /** Bytes waiting for one session or shared group, likewise. */
   maximumQueuedBytes: number
   queueOverflow: 'dropOldest' | 'dropNewest'
+  /** Bytes waiting for all sessions and shared groups together, those of connected clients in this process included; at the limit
+   * `queueOverflow` drops, `dropOldest` from the largest queue. */
+  maximumTotalQueuedBytes: number
+  /** Bytes of all wills, of connected clients and of those that wait for their delay; a CONNECT whose will does not fit is refused
+   * (0x97; MQTT 3: return code 3). */
+  maximumWillBytes: number
+  /** Retained messages that one client has published; one more is refused (0x97; at QoS 0 and for MQTT 3 clients the connection
+   * ends). */
+  maximumRetainedMessagesPerClient: number
+  /** Bytes of these, likewise. */
+  maximumRetainedBytesPerClient: number
   /** Seconds a session may outlive its connection; longer wishes are cut, and MQTT 5 clients told. 3.x sessions with clean
    * session 0 get this. 4 294 967 295: for ever. */
   maximumSessionExpiryInterval: number
@@ -151,7 +162,11 @@ const limitTable = {
   packetTimeout: [300_000, 0, 24 * hour],
   maximumUnfinishedBytes: [67_108_864, 1024, Number.MAX_SAFE_INTEGER],
   maximumQueuedMessages: [100_000, 1, Number.MAX_SAFE_INTEGER],
-  maximumQueuedBytes: [16_777_216, 1, Number.MAX_SAFE_INTEGER],
+  maximumQueuedBytes: [67_108_864, 1, Number.MAX_SAFE_INTEGER],
+  maximumTotalQueuedBytes: [268_435_456, 1, Number.MAX_SAFE_INTEGER],
+  maximumWillBytes: [67_108_864, 0, Number.MAX_SAFE_INTEGER],
+  maximumRetainedMessagesPerClient: [500_000, 0, Number.MAX_SAFE_INTEGER],
+  maximumRetainedBytesPerClient: [268_435_456, 0, Number.MAX_SAFE_INTEGER],
   maximumSessionExpiryInterval: [0xffffffff, 0, 0xffffffff],
   outboxHighWaterMark: [524_288, 1024, Number.MAX_SAFE_INTEGER],
   publisherPause: [1000, 0, hour],

@@ -116,7 +116,7 @@ export class Publication implements Message {
 
   /** A copy to keep; the same one each time. */
   kept(): Message {
-    this.#kept ??= this.#source === undefined ? this : keepMessage(this)
+    this.#kept ??= keepMessage(this)
     return this.#kept
   }
 

@@ -284,6 +284,7 @@ function acknowledge({ connection, messageId, qos }: Omit<Request, 'publication'
 /** Not stored, so not acknowledged: the client keeps the message. A full store is something 5.0 clients can be told. */
 function notStored({ connection, session, messageId, qos }: Request, error: unknown): 'failed' | undefined {
   session.removeReceived(messageId)
+  if (isQuotaExceeded(error)) connection.engine.counters.refusedPublishes += 1
   if (isFenced(error)) connection.sessionTakenOver()
   else if (isQuotaExceeded(error) && connection.version === 5 && qos > 0) {
     refuseWith(connection, { messageId, qos }, toError(error), ReasonCode.quotaExceeded)

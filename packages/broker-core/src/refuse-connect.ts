@@ -1,3 +1,4 @@
+import { PersistenceError } from '@x/contract'
 import { PacketError } from '@x/packet'
 import type { ConnackPacket } from '@x/packet'
 import { TopicError } from '@x/topic-trie'
@@ -12,7 +13,9 @@ export function refuseConnect(
   error: Error,
   fallback: number = ReasonCode.serverUnavailable,
 ): void {
-  connection.engine.counters.connectionsRefused += 1
+  const { counters } = connection.engine
+  counters.connectionsRefused += 1
+  if (error instanceof PersistenceError && error.code === 'QUOTA_EXCEEDED') counters.refusedSessions += 1
   const connack = connackFor(connection, error, fallback)
   if (connack === undefined) {
     connection.end({ reason: 'refusal', error })

@@ -173,6 +173,7 @@ export class Session implements SessionOwner, Recipient, Holder {
 
   close(): void {
     this.#phase = 'closed'
+    this.#waiting?.clear()
     this.lane = 0
   }
 
@@ -434,7 +435,7 @@ export class Session implements SessionOwner, Recipient, Holder {
   }
 
   #wait(delivery: Delivery): void {
-    this.#waiting ??= new WaitingQueue(this.engine.queueLimits)
+    this.#waiting ??= new WaitingQueue(this.engine.queueLimits, this.engine.waitingBytes)
     const count = this.#waiting.push(delivery)
     if (count > 0) this.engine.dropped({ queue: this.clientId, reason: 'queueFull', count })
   }

@@ -1,13 +1,16 @@
-import type { Due } from '@x/contract'
+import type { DueBatch } from '@x/contract'
 import type { Deadlined } from './deadline-wheel.ts'
 import type { Engine } from './engine.ts'
+import { isPromise } from './maybe-promise.ts'
 import { publishWill } from './will.ts'
 
 /** ms between two looks. */
 const sweepInterval = 1000
-const sweepBatch = 100
+/** Taken at a time: of a store in memory in one small step of long work, of another one in one call. */
+const smallBatch = 8
+const largeBatch = 100
 
-/** Looks now and then for what has fallen due in the store: expired sessions and delayed wills. */
+/** Looks now and then for what has fallen due in the store: expired sessions and messages, and delayed wills. */
 export class Sweep implements Deadlined {
   wheelTick = 0
   readonly #engine: Engine
@@ -31,20 +34,39 @@ export class Sweep implements Deadlined {
   }
 
   async #sweep(): Promise<void> {
-    const { persistence, counters, userSessions } = this.#engine
     try {
-      let due: readonly Due[]
-      do {
-        due = await persistence.claimDue(sweepBatch)
-        for (const item of due) {
-          if (item.kind === 'sessionExpired') {
-            counters.sessionsExpired += 1
-            userSessions.forget(item.clientId)
-          } else void publishWill(this.#engine, item.will)
-        }
-      } while (due.length === sweepBatch)
+      while (await this.#sweepOnce());
     } finally {
       this.#sweeping = false
     }
+  }
+
+  /** All of a store in memory, in slices; of another one what one call brings. True: there may be more. */
+  async #sweepOnce(): Promise<boolean> {
+    const { persistence, slices, closed } = this.#engine
+    if (closed) return false
+    let answer: Promise<DueBatch> | undefined
+    await slices.run(() => {
+      if (this.#engine.closed) return false
+      const due = persistence.claimDue(smallBatch)
+      if (!isPromise(due)) return this.#settle(due, smallBatch)
+      answer = due
+      return false
+    })
+    if (answer === undefined) return false
+    const isMore = this.#settle(await answer, smallBatch)
+    return isMore && this.#settle(await persistence.claimDue(largeBatch), largeBatch)
+  }
+
+  /** True: there may be more. */
+  #settle(due: DueBatch, asked: number): boolean {
+    const { counters, userSessions } = this.#engine
+    for (const item of due) {
+      if (item.kind === 'sessionExpired') {
+        counters.sessionsExpired += 1
+        userSessions.forget(item.clientId)
+      } else void publishWill(this.#engine, item.will)
+    }
+    return due.more === true || due.length === asked
   }
 }

@@ -1,19 +1,27 @@
 import { messageBytes } from '@x/contract'
-import type { Delivery, QueueLimits } from '@x/contract'
+import type { Delivery, StoreLimits } from '@x/contract'
 
 /** Head slots that are dead before the array is cut. */
 const compactAt = 1024
 
+/** Bytes that wait in all queues of a broker's process together. */
+export interface WaitingBytes {
+  bytes: number
+}
+
 /** QoS 1 and 2 messages that wait for room in the window of a session without a stored queue; first in, first out, within
- * the limits of {@link QueueLimits}. */
+ * the limits of {@link StoreLimits}. */
 export class WaitingQueue {
-  readonly #limits: QueueLimits
+  readonly #limits: StoreLimits
+  readonly #total: WaitingBytes
   #items: (Delivery | undefined)[] = []
   #head = 0
   #bytes = 0
 
-  constructor(limits: QueueLimits) {
+  /** @param total - of all queues, this one included */
+  constructor(limits: StoreLimits, total: WaitingBytes = { bytes: 0 }) {
     this.#limits = limits
+    this.#total = total
   }
 
   get length(): number {
@@ -37,12 +45,11 @@ export class WaitingQueue {
     if (size > this.#limits.maximumQueuedBytes) return 1
     let dropped = 0
     while (this.#isOver(size)) {
-      if (this.#limits.overflow === 'dropNewest') return dropped + 1
-      this.shift()
+      if (this.#limits.overflow === 'dropNewest' || this.shift() === undefined) return dropped + 1
       dropped += 1
     }
     this.#items.push(delivery)
-    this.#bytes += size
+    this.#count(size)
     return dropped
   }
 
@@ -51,7 +58,7 @@ export class WaitingQueue {
     const delivery = this.#items[this.#head] as Delivery
     this.#items[this.#head] = undefined
     this.#head += 1
-    this.#bytes -= messageBytes(delivery.message)
+    this.#count(-messageBytes(delivery.message))
     if (this.#head === this.#items.length) {
       this.#items = []
       this.#head = 0
@@ -62,7 +69,24 @@ export class WaitingQueue {
     return delivery
   }
 
+  /** Nobody waits for it any more. */
+  clear(): void {
+    this.#count(-this.#bytes)
+    this.#items = []
+    this.#head = 0
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes
+    this.#total.bytes += bytes
+  }
+
   #isOver(size: number): boolean {
-    return this.length >= this.#limits.maximumQueuedMessages || this.#bytes + size > this.#limits.maximumQueuedBytes
+    const { maximumQueuedMessages, maximumQueuedBytes, maximumTotalQueuedBytes = Infinity } = this.#limits
+    return (
+      this.length >= maximumQueuedMessages ||
+      this.#bytes + size > maximumQueuedBytes ||
+      this.#total.bytes + size > maximumTotalQueuedBytes
+    )
   }
 }

@@ -6,11 +6,12 @@ export { PersistenceError } from './errors.ts'
 export type { Listener, ListenerAddress } from './listener.ts'
 export type { Logger } from './logger.ts'
 export type { Message } from './message.ts'
-export { isExpired, isSameMessage, keepMessage, messageBytes } from './message.ts'
+export { isExpired, isSameMessage, keepMessage, messageBytes, messageOverhead } from './message.ts'
 export type {
   Delivery,
   Drop,
   Due,
+  DueBatch,
   MaybePromise,
   OpenedSession,
   OpenSessionRequest,
@@ -25,6 +26,7 @@ export type {
   SessionClosing,
   SessionHandle,
   SessionOwner,
+  StoreLimits,
   Will,
 } from './persistence.ts'
 export { SESSION_NEVER_EXPIRES } from './persistence.ts'

@@ -29,15 +29,22 @@ export function keepMessage(message: Message): Message {
   const { payload, properties } = message
   return {
     topic: message.topic,
-    payload: Buffer.from(payload),
+    payload: ownBytes(payload),
     qos: message.qos,
     retain: message.retain,
-    properties: properties === undefined ? undefined : Uint8Array.from(properties),
+    properties: properties === undefined ? undefined : ownBytes(properties),
     expiresAt: message.expiresAt,
     publisher: message.publisher,
     brokerId: message.brokerId,
     brokerCounter: message.brokerCounter,
   }
+}
+
+/** Not from Node's pool, of which one byte would pin 8 KiB. */
+function ownBytes(bytes: Uint8Array): Buffer {
+  const own = Buffer.allocUnsafeSlow(bytes.length)
+  own.set(bytes)
+  return own
 }
 
 /** Whether both are the same message: one may be a copy of the other. */
@@ -50,7 +57,11 @@ export function isExpired(message: Message, now: number): boolean {
   return message.expiresAt !== undefined && message.expiresAt <= now
 }
 
-/** What a stored message costs, in bytes, for limits on bytes: text, payload, properties. */
+/** Bytes that a stored message takes besides its text, payload and properties: its objects, their headers and the places they have in
+ * queues and indexes. Measured with Node 20 in memory: 334 to 399 in a queue, 410 to 553 retained. */
+export const messageOverhead = 400
+
+/** What a stored message costs, in bytes, for limits on bytes: {@link messageOverhead}, text, payload, properties. */
 export function messageBytes(message: Message): number {
-  return message.topic.length + message.payload.length + (message.properties?.length ?? 0)
+  return messageOverhead + message.topic.length + message.payload.length + (message.properties?.length ?? 0)
 }

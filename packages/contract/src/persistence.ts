@@ -107,8 +107,9 @@ export interface Persistence {
   retained(filter: string): MaybePromise<RetainedPage>
 
   /** Deadlines that have passed, at most `limit`, each answered to exactly one caller of all brokers: wills whose delay
-   * is over, sessions that have expired. What it answers is already carried out in the store. */
-  claimDue(limit: number): MaybePromise<readonly Due[]>
+   * is over, sessions that have expired. What it answers is already carried out in the store. Expired messages are freed on the way, with
+   * work in proportion to `limit`. */
+  claimDue(limit: number): MaybePromise<DueBatch>
 
   /** A will that `openSession`, `closeSession` or `claimDue` has answered was published, or a hook has refused it. May be
    * repeated. A store that several brokers share has this method, and keeps the will until then: since its broker may
@@ -136,6 +137,8 @@ export interface PersistenceSupports {
   readonly shared: boolean
   /** `$share` groups: without it, `subscribe` refuses such a filter with `NOT_SUPPORTED`. */
   readonly sharedSubscriptions: boolean
+  /** Keeps all of {@link StoreLimits}; by default only those of {@link QueueLimits}. */
+  readonly storeLimits?: boolean
 }
 
 /** What a store needs from the broker that opens it. */
@@ -145,7 +148,7 @@ export interface PersistenceHost {
   readonly clock: Clock
   /** Long work is done in these, so that the event loop stays free. */
   readonly slices: Slices
-  readonly limits: QueueLimits
+  readonly limits: StoreLimits
   /** Messages wait in a shared group. Called for every message that joins a group and when some come back to it. The
    * group is the shared filter, `$share/{ShareName}/{filter}`. `publisher` is the message's; undefined when there is none
    * or the store doesn't know. */
@@ -171,6 +174,22 @@ export interface QueueLimits {
   /** At either limit: `dropOldest` drops the oldest entry that was not yet taken by the owner (or sent before); when there
    * is none, or with `dropNewest`, the new one is dropped. */
   readonly overflow: 'dropOldest' | 'dropNewest'
+}
+
+/** Bounds of a store as a whole, beside those of each queue; undefined: none. What has expired counts against none of them. A store that
+ * several brokers share may count what this broker holds of it. */
+export interface StoreLimits extends QueueLimits {
+  /** Bytes, as counted by `messageBytes`, that wait in all queues of sessions and groups together. At the limit a queue drops by its
+   * `overflow`: `dropOldest` takes from the largest queue. */
+  readonly maximumTotalQueuedBytes?: number | undefined
+  /** Bytes, as counted by `messageBytes`, of all wills: of open sessions, and of those that wait for their delay. At the limit
+   * `openSession` is refused with `QUOTA_EXCEEDED`, and nothing is changed. */
+  readonly maximumWillBytes?: number | undefined
+  /** Retained messages that one client has published last; those of the broker itself are nobody's. At the limit `publish` is refused
+   * with `QUOTA_EXCEEDED`. */
+  readonly maximumRetainedMessagesPerClient?: number | undefined
+  /** Bytes of these, as counted by `messageBytes`, likewise. */
+  readonly maximumRetainedBytesPerClient?: number | undefined
 }
 
 /** The owner's side of an open session. */
@@ -256,10 +275,20 @@ export type Due =
   | { readonly kind: 'will'; readonly will: Will }
   | { readonly kind: 'sessionExpired'; readonly clientId: string }
 
+export interface DueBatch extends ReadonlyArray<Due> {
+  /** More may be due, although fewer than the limit were answered: expired messages, which nobody is told of, were freed instead. */
+  readonly more?: boolean | undefined
+}
+
 export interface PersistenceCounts {
   /** Sessions with an expiry interval above 0, connected or not. */
   readonly sessions: number
   readonly subscriptions: number
   readonly queuedMessages: number
   readonly retainedMessages: number
+  /** Bytes that wait in queues, are retained, and are kept for wills, as counted by `messageBytes`; undefined: the store does not
+   * count them. */
+  readonly queuedBytes?: number | undefined
+  readonly retainedBytes?: number | undefined
+  readonly willBytes?: number | undefined
 }

@@ -57,6 +57,10 @@ export interface Counters {
   /** QoS 1 and 2 messages dropped by the limits of a queue. */
   droppedQueueFull: number
   droppedExpired: number
+  /** CONNECTs refused by the limit on wills, or on sessions. */
+  refusedSessions: number
+  /** Messages refused by a limit on what is retained, or by another one of the store. */
+  refusedPublishes: number
   /** Not sent because they exceed the client's Maximum Packet Size. MQTT 5.0 §3.1.2.11.4 */
   droppedTooLarge: number
   malformedPackets: number

@@ -1,7 +1,7 @@
 import { PersistenceError } from '@x/contract'
 import type {
   Delivery,
-  Due,
+  DueBatch,
   Message,
   OpenedSession,
   OpenSessionRequest,
@@ -111,7 +111,7 @@ export class LmdbPersistence implements Persistence {
     return this.#opened().retained(filter)
   }
 
-  claimDue(limit: number): Promise<readonly Due[]> {
+  claimDue(limit: number): Promise<DueBatch> {
     return this.#opened().claimDue(limit)
   }
 

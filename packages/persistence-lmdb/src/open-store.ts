@@ -3,6 +3,7 @@ import { keepMessage } from '@x/contract'
 import type {
   Delivery,
   Due,
+  DueBatch,
   Message,
   OpenedSession,
   OpenSessionRequest,
@@ -267,11 +268,12 @@ export class OpenStore {
     })
   }
 
-  claimDue(limit: number): Promise<readonly Due[]> {
+  claimDue(limit: number): Promise<DueBatch> {
     return this.#commits.run(() => {
-      this.#retained.dropExpired(limit)
-      const due = this.#sweep(limit)
-      return [...due, ...this.#opened.claimDue(limit - due.length)]
+      const freed = this.#retained.dropExpired(limit)
+      const swept = this.#sweep(limit)
+      const due = [...swept, ...this.#opened.claimDue(limit - swept.length)]
+      return freed === limit ? Object.assign(due, { more: true }) : due
     })
   }
 

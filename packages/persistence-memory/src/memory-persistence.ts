@@ -1,6 +1,6 @@
 import type {
   Delivery,
-  Due,
+  DueBatch,
   MaybePromise,
   Message,
   OpenedSession,
@@ -18,6 +18,7 @@ import type {
   Will,
 } from '@x/contract'
 import { isSameMessage, keepMessage, PersistenceError } from '@x/contract'
+import { RetainedShares } from './retained-shares.ts'
 import type { RetainedLimits } from './retained-store.ts'
 import { RetainedStore } from './retained-store.ts'
 import type { QueueContext } from './session-queue.ts'
@@ -34,12 +35,15 @@ export interface MemoryPersistenceOptions extends Partial<RetainedLimits>, Parti
   readonly maximumSessions?: number
 }
 
+/** Expired messages that counting frees at most, so that it takes less than a millisecond. */
+const freedByCounting = 1000
+
 const defaults: Required<MemoryPersistenceOptions> = {
   maximumSessions: 1_000_000,
   maximumSubscriptions: 1_000_000,
   maximumSubscriptionBytes: 256 * 1024 * 1024,
   maximumRetainedMessages: 1_000_000,
-  maximumRetainedBytes: 256 * 1024 * 1024,
+  maximumRetainedBytes: 512 * 1024 * 1024,
 }
 
 /** What exists between `open` and `close`. */
@@ -54,7 +58,12 @@ interface OpenStore {
 /** Keeps everything in the memory of this process and answers at once: no method answers a promise, and an entry is
  * offered to its owner before `publish` answers. `close` forgets everything. */
 export class MemoryPersistence implements Persistence {
-  readonly supports: PersistenceSupports = { durable: false, shared: false, sharedSubscriptions: true }
+  readonly supports: PersistenceSupports = {
+    durable: false,
+    shared: false,
+    sharedSubscriptions: true,
+    storeLimits: true,
+  }
 
   readonly #options: Required<MemoryPersistenceOptions>
   #store: OpenStore | undefined
@@ -74,6 +83,8 @@ export class MemoryPersistence implements Persistence {
       clock: host.clock,
       dropped: drop => host.dropped(drop),
       queuedMessages: 0,
+      waitingBytes: 0,
+      largest: undefined,
     }
     const subscriptions = new SubscriptionIndex(context, this.#options, host.slices)
     const sessions = new SessionStore({
@@ -83,7 +94,8 @@ export class MemoryPersistence implements Persistence {
       groupReady: group => host.groupReady(group, undefined),
       nextEpoch: () => String((this.#openings += 1)),
     })
-    this.#store = { host, context, subscriptions, sessions, retained: new RetainedStore(host.clock, this.#options) }
+    const retained = new RetainedStore(host.clock, this.#options, new RetainedShares(host.limits))
+    this.#store = { host, context, subscriptions, sessions, retained }
   }
 
   close(): void {
@@ -186,19 +198,24 @@ export class MemoryPersistence implements Persistence {
     return this.#opened().retained.match(filter)
   }
 
-  claimDue(limit: number): readonly Due[] {
+  claimDue(limit: number): DueBatch {
     const store = this.#opened()
-    store.retained.dropExpired(limit)
-    return store.sessions.claimDue(limit)
+    const freed = store.retained.dropExpired(limit)
+    const due = store.sessions.claimDue(limit)
+    return freed === limit ? Object.assign(due, { more: true }) : due
   }
 
   counts(): PersistenceCounts {
     const store = this.#opened()
+    store.retained.dropExpired(freedByCounting)
     return {
       sessions: store.sessions.storedCount,
       subscriptions: store.subscriptions.size,
       queuedMessages: store.context.queuedMessages,
       retainedMessages: store.retained.size,
+      queuedBytes: store.context.waitingBytes,
+      retainedBytes: store.retained.bytes,
+      willBytes: store.sessions.willBytes,
     }
   }
 

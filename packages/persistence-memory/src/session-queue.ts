@@ -1,14 +1,45 @@
-import type { Clock, Delivery, Drop, Message, QueueEntry, QueueLimits, SessionOwner } from '@x/contract'
+import type { Clock, Delivery, Drop, Message, QueueEntry, SessionOwner, StoreLimits } from '@x/contract'
 import { isExpired, messageBytes } from '@x/contract'
 import { SequenceRing } from './sequence-ring.ts'
 
+/** A queue that another one may take room from. */
+export interface RoomyQueue {
+  /** Bytes that wait in it. */
+  readonly waitingBytes: number
+  /** Drops the oldest message that may be dropped; false: there is none. */
+  dropOldest(): boolean
+}
+
 /** What all queues of a store share. */
 export interface QueueContext {
-  readonly limits: QueueLimits
+  readonly limits: StoreLimits
+  /** Bytes that wait in all queues. */
+  waitingBytes: number
+  /** The queue in which the most bytes wait, as far as it is known. */
+  largest: RoomyQueue | undefined
   readonly clock: Clock
   dropped(drop: Drop): void
   /** Entries of all sessions' queues and messages of all groups, for `counts`. */
   queuedMessages: number
+}
+
+export function countWaiting(context: QueueContext, queue: RoomyQueue, bytes: number): void {
+  context.waitingBytes += bytes
+  if (queue.waitingBytes > (context.largest?.waitingBytes ?? 0)) context.largest = queue
+}
+
+/** Whether so many bytes more may wait in all queues together, after dropping from the largest one what the limit asks for. */
+export function makeRoomInStore(context: QueueContext, queue: RoomyQueue, bytes: number): boolean {
+  const { maximumTotalQueuedBytes = Infinity, overflow } = context.limits
+  while (context.waitingBytes + bytes > maximumTotalQueuedBytes) {
+    if (overflow === 'dropNewest' || bytes > maximumTotalQueuedBytes) return false
+    const { largest } = context
+    const isOther = largest !== undefined && largest !== queue && largest.waitingBytes > queue.waitingBytes
+    if (isOther && largest.dropOldest()) continue
+    context.largest = undefined
+    if (!queue.dropOldest()) return false
+  }
+  return true
 }
 
 /** An entry of a session's queue. The owner holds the same object; only `released` changes under its eyes. */
@@ -32,7 +63,7 @@ export class QueueItem implements QueueEntry {
 }
 
 /** The queue of one session: entries from being queued to being acknowledged, in sequence order. */
-export class SessionQueue {
+export class SessionQueue implements RoomyQueue {
   /** Sequence of the newest entry that was ever queued. */
   lastSequence = 0
   /** Entries up to here may have been sent on an earlier connection. */
@@ -161,7 +192,20 @@ export class SessionQueue {
     this.#context.queuedMessages -= this.#ring.size
     this.#ring.clear()
     this.#waitingMessages = 0
+    this.#context.waitingBytes -= this.#waitingBytes
     this.#waitingBytes = 0
+  }
+
+  get waitingBytes(): number {
+    return this.#waitingBytes
+  }
+
+  dropOldest(): boolean {
+    const oldest = this.#oldestWaiting()
+    if (oldest === undefined) return false
+    this.#remove(oldest.sequence)
+    this.#drop('queueFull', 1)
+    return true
   }
 
   #push(delivery: Delivery): QueueItem {
@@ -182,14 +226,14 @@ export class SessionQueue {
     if (item.waiting || item.released) return
     item.waiting = true
     this.#waitingMessages += 1
-    this.#waitingBytes += messageBytes(item.message)
+    this.#countBytes(messageBytes(item.message))
   }
 
   #take(item: QueueItem): void {
     if (!item.waiting) return
     item.waiting = false
     this.#waitingMessages -= 1
-    this.#waitingBytes -= messageBytes(item.message)
+    this.#countBytes(-messageBytes(item.message))
   }
 
   /** Whether one more message of this size may wait, after dropping what the limits ask for. */
@@ -208,7 +252,14 @@ export class SessionQueue {
       this.#remove(oldest.sequence)
     }
     if (dropped > 0) this.#drop('queueFull', dropped)
-    return true
+    if (makeRoomInStore(this.#context, this, bytes)) return true
+    this.#drop('queueFull', 1)
+    return false
+  }
+
+  #countBytes(bytes: number): void {
+    this.#waitingBytes += bytes
+    countWaiting(this.#context, this, bytes)
   }
 
   #oldestWaiting(): QueueItem | undefined {

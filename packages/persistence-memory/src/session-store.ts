@@ -9,7 +9,7 @@ import type {
   Subscription,
   Will,
 } from '@x/contract'
-import { keepMessage, PersistenceError, SESSION_NEVER_EXPIRES } from '@x/contract'
+import { keepMessage, messageBytes, PersistenceError, SESSION_NEVER_EXPIRES } from '@x/contract'
 import { Deadlines } from './deadlines.ts'
 import type { DueSubject } from './session.ts'
 import { Session } from './session.ts'
@@ -44,9 +44,17 @@ export class SessionStore {
   readonly #deadlines = new Deadlines<DueSubject>()
   /** Sessions with an expiry interval above 0. */
   #stored = 0
+  #willBytes = 0
+  /** Carried out, and not yet claimed. */
+  #due: Due[] = []
 
   constructor(parts: SessionStoreParts) {
     this.#parts = parts
+  }
+
+  /** Of all wills, those that wait for their delay included. */
+  get willBytes(): number {
+    return this.#willBytes
   }
 
   get storedCount(): number {
@@ -74,8 +82,10 @@ export class SessionStore {
   }
 
   open(request: OpenSessionRequest): OpenedSession {
+    this.#freeDue(request)
     const previous = this.#sessions.get(request.clientId)
     this.#checkQuota(request, previous)
+    this.#checkWills(request.will, previous?.will)
     const fencedOwner = previous?.owner
     const goesOn = previous !== undefined && !request.cleanStart && this.#lives(previous)
     const dueWill = previous === undefined ? undefined : this.#takeDueWill(previous, goesOn)
@@ -101,7 +111,7 @@ export class SessionStore {
   close(handle: SessionHandle, closing: SessionClosing): Will | undefined {
     const session = this.resolve(handle)
     const will = closing.will === 'publish' ? session.will : undefined
-    session.will = undefined
+    this.#setWill(session, undefined)
     if (closing.sessionExpiryInterval === 0) {
       this.#announce(this.#end(session, closing.sentThrough))
       return will
@@ -116,23 +126,35 @@ export class SessionStore {
     return waits ? undefined : will
   }
 
-  claimDue(limit: number): readonly Due[] {
-    const now = this.#parts.context.clock.now()
-    const due: Due[] = []
-    while (due.length < limit) {
-      const subject = this.#deadlines.take(now)?.subject
-      if (subject === undefined) break
-      const { session } = subject
-      if (subject.kind === 'sessionExpired') {
-        this.#end(session, takenThrough(session))
-        due.push({ kind: 'sessionExpired', clientId: session.clientId })
-      } else if (session.will !== undefined) {
-        due.push({ kind: 'will', will: session.will })
-        session.will = undefined
-        session.willDelay = undefined
-      }
+  claimDue(limit: number): Due[] {
+    while (this.#due.length < limit && this.#carryOut());
+    return this.#due.splice(0, limit)
+  }
+
+  /** Carries out what is due first; false: nothing is. */
+  #carryOut(): boolean {
+    const subject = this.#deadlines.take(this.#parts.context.clock.now())?.subject
+    if (subject === undefined) return false
+    const { session } = subject
+    if (subject.kind === 'sessionExpired') {
+      this.#announce(this.#end(session, takenThrough(session)))
+      this.#due.push({ kind: 'sessionExpired', clientId: session.clientId })
+    } else if (session.will !== undefined) {
+      this.#due.push({ kind: 'will', will: session.will })
+      this.#setWill(session, undefined)
+      session.willDelay = undefined
     }
-    return due
+    return true
+  }
+
+  /** What is over counts against no limit. */
+  #freeDue({ sessionExpiryInterval, will }: OpenSessionRequest): void {
+    const { maximumSessions, context } = this.#parts
+    const { maximumWillBytes = Infinity } = context.limits
+    const isFull = (): boolean =>
+      (sessionExpiryInterval > 0 && this.#stored >= maximumSessions) ||
+      this.#willBytes + bytesOf(will) > maximumWillBytes
+    while (isFull() && this.#carryOut());
   }
 
   #checkQuota(request: OpenSessionRequest, previous: Session | undefined): void {
@@ -141,6 +163,22 @@ export class SessionStore {
     throw new PersistenceError('QUOTA_EXCEEDED', {
       message: `${this.#stored} sessions are stored, the limit is maximumSessions of ${maximumSessions}`,
     })
+  }
+
+  /** The will it replaces, or which is dropped or due then, makes room. */
+  #checkWills(will: Will | undefined, previous: Will | undefined): void {
+    const { maximumWillBytes = Infinity } = this.#parts.context.limits
+    if (will === undefined) return
+    const bytes = this.#willBytes - bytesOf(previous) + bytesOf(will)
+    if (bytes <= maximumWillBytes) return
+    throw new PersistenceError('QUOTA_EXCEEDED', {
+      message: `all wills would take ${bytes} bytes, the limit is maximumWillBytes of ${maximumWillBytes}`,
+    })
+  }
+
+  #setWill(session: Session, will: Will | undefined): void {
+    this.#willBytes += bytesOf(will) - bytesOf(session.will)
+    session.will = will
   }
 
   /** Whether a session is still there: with interval 0 it ended with its connection, which ends now at the latest. */
@@ -153,7 +191,7 @@ export class SessionStore {
    * none and the connection ends by this takeover; dropped otherwise ([MQTT5-3.1.3-9], MQTT 5.0 §3.1.4). */
   #takeDueWill(session: Session, goesOn: boolean): Will | undefined {
     const { will, willDelay } = session
-    session.will = undefined
+    this.#setWill(session, undefined)
     if (will === undefined) return undefined
     const isOver = willDelay === undefined ? will.delayInterval === 0 : willDelay.at <= this.#parts.context.clock.now()
     return !goesOn || isOver ? will : undefined
@@ -163,7 +201,7 @@ export class SessionStore {
     this.#clearDeadlines(session)
     session.epoch = this.#parts.nextEpoch()
     session.owner = request.owner
-    session.will = request.will === undefined ? undefined : keepWill(request.will)
+    this.#setWill(session, request.will === undefined ? undefined : keepWill(request.will))
     session.queue?.attach(request.owner)
     this.#setInterval(session, request.sessionExpiryInterval)
     this.#sessions.set(session.clientId, session)
@@ -176,7 +214,7 @@ export class SessionStore {
     session.queue?.clear()
     session.queue = undefined
     session.owner = undefined
-    session.will = undefined
+    this.#setWill(session, undefined)
     this.#clearDeadlines(session)
     this.#setInterval(session, 0)
     this.#sessions.delete(session.clientId)
@@ -220,7 +258,7 @@ export class SessionStore {
     const now = this.#parts.context.clock.now()
     const { sessionExpiryInterval } = session
     if (will !== undefined) {
-      session.will = will
+      this.#setWill(session, will)
       const delay = Math.min(will.delayInterval, sessionExpiryInterval)
       session.willDelay = this.#deadlines.set(now + delay * 1000, { kind: 'will', session })
     }
@@ -239,6 +277,10 @@ export class SessionStore {
 
 function takenThrough(session: Session): number {
   return session.queue?.takenThrough ?? 0
+}
+
+function bytesOf(will: Will | undefined): number {
+  return will === undefined ? 0 : messageBytes(will.message)
 }
 
 function keepWill(will: Will): Will {

@@ -2,7 +2,8 @@ import type { Message, Subscription } from '@x/contract'
 import { isExpired, messageBytes } from '@x/contract'
 import { SequenceRing } from './sequence-ring.ts'
 import type { Session } from './session.ts'
-import type { QueueContext } from './session-queue.ts'
+import { countWaiting, makeRoomInStore } from './session-queue.ts'
+import type { QueueContext, RoomyQueue } from './session-queue.ts'
 
 /** A message that waits in a group. `sequence` is its place in the group's order, kept when it comes back. */
 export interface WaitingMessage {
@@ -11,7 +12,7 @@ export interface WaitingMessage {
 }
 
 /** One shared subscription: its members and the messages that wait for one of them. MQTT 5.0 §4.8.2 */
-export class SharedGroup {
+export class SharedGroup implements RoomyQueue {
   /** The shared filter, `$share/{ShareName}/{filter}`. */
   readonly name: string
   /** The filter that topics are matched with. */
@@ -30,6 +31,10 @@ export class SharedGroup {
     this.#context = context
     this.name = name
     this.filter = filter
+  }
+
+  get waitingBytes(): number {
+    return this.#bytes
   }
 
   get size(): number {
@@ -56,6 +61,14 @@ export class SharedGroup {
     }
     if (expired > 0) this.#context.dropped({ queue: this.name, reason: 'expired', count: expired })
     return taken
+  }
+
+  dropOldest(): boolean {
+    const oldest = this.#takeFresh()
+    if (oldest === undefined) return false
+    this.#count(-1, -messageBytes(oldest.message))
+    this.#drop(1)
+    return true
   }
 
   /** Messages that a member could not deliver: they go first, in the group's order, whatever the limits say, since they
@@ -98,7 +111,9 @@ export class SharedGroup {
       this.#count(-1, -messageBytes(oldest.message))
     }
     if (dropped > 0) this.#drop(dropped)
-    return true
+    if (makeRoomInStore(this.#context, this, bytes)) return true
+    this.#drop(1)
+    return false
   }
 
   #drop(count: number): void {
@@ -107,6 +122,7 @@ export class SharedGroup {
 
   #count(messages: number, bytes: number): void {
     this.#bytes += bytes
+    countWaiting(this.#context, this, bytes)
     this.#context.queuedMessages += messages
   }
 }

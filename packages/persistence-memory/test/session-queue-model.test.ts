@@ -1,4 +1,5 @@
 import type { Message, QueueEntry, QueueLimits } from '@x/contract'
+import { messageOverhead } from '@x/contract'
 import { ManualClock } from '@x/contract/testing'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -92,7 +93,7 @@ type Step =
 
 const append = fc.record({
   kind: fc.constant('append' as const),
-  bytes: fc.integer({ min: 1, max: 12 }),
+  bytes: fc.integer({ min: messageOverhead + 1, max: messageOverhead + 12 }),
   expiresIn: fc.option(fc.integer({ min: 1, max: 40 }), { freq: 3 }),
 })
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -108,14 +109,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 const limits: fc.Arbitrary<QueueLimits> = fc.record({
   maximumQueuedMessages: fc.nat(6),
-  maximumQueuedBytes: fc.integer({ min: 0, max: 40 }),
+  maximumQueuedBytes: fc.integer({ min: 0, max: 4 * messageOverhead }),
   overflow: fc.constantFrom('dropOldest' as const, 'dropNewest' as const),
 })
 
 function message(bytes: number, expiresAt: number | undefined): Message {
   return {
     topic: 't',
-    payload: Buffer.alloc(bytes - 1),
+    payload: Buffer.alloc(bytes - messageOverhead - 1),
     qos: 1,
     retain: false,
     properties: undefined,

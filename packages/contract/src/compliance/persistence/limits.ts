@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
-import type { PersistenceSupports, QueueLimits } from '../../persistence.ts'
+import { messageOverhead } from '../../message.ts'
+import type { PersistenceSupports, StoreLimits } from '../../persistence.ts'
 import type { Bench, DefineStoreTest } from './bench.ts'
 import { texts } from './bench.ts'
+import { storeLimitTests } from './store-limits.ts'
 
 /** How many were dropped from the queue for want of room; asserts that nothing else was. */
 function dropped(bench: Bench, queue: string): number {
@@ -9,9 +11,16 @@ function dropped(bench: Bench, queue: string): number {
   return bench.drops.reduce((sum, { count }) => sum + count, 0)
 }
 
+/** Defines a test with limits of its own. */
+export type DefineLimitTest = (
+  title: string,
+  limits: Partial<StoreLimits>,
+  run: (bench: Bench) => Promise<void>,
+) => void
+
 /** Tests of `QueueLimits`. They get a store that isn't open, to choose its limits. */
 export function limitTests(defineUnopened: DefineStoreTest, supports: PersistenceSupports): void {
-  const define = (title: string, limits: Partial<QueueLimits>, run: (bench: Bench) => Promise<void>): void => {
+  const define: DefineLimitTest = (title, limits, run) => {
     defineUnopened(title, async bench => {
       bench.limits = { ...bench.limits, ...limits }
       await bench.open()
@@ -41,8 +50,9 @@ export function limitTests(defineUnopened: DefineStoreTest, supports: Persistenc
     },
   )
 
-  // A topic of one byte and a payload of nine make ten by `messageBytes`.
-  define('drops the oldest waiting entries beyond maximumQueuedBytes', { maximumQueuedBytes: 20 }, async bench => {
+  // For two messages with a topic of one byte and a payload of nine.
+  const forTwo = { maximumQueuedBytes: 2 * (messageOverhead + 10) }
+  define('drops the oldest waiting entries beyond maximumQueuedBytes', forTwo, async bench => {
     const client = await bench.connect('client', { room: 0 })
     await client.subscribe({ filter: 'a' })
     await bench.publish('000000001', '000000002', '000000003', '4')
@@ -51,10 +61,10 @@ export function limitTests(defineUnopened: DefineStoreTest, supports: Persistenc
     assert.equal(dropped(bench, 'client'), 2)
   })
 
-  define('drops a message that maximumQueuedBytes has no place for', { maximumQueuedBytes: 20 }, async bench => {
+  define('drops a message that maximumQueuedBytes has no place for', forTwo, async bench => {
     const client = await bench.connect('client', { room: 0 })
     await client.subscribe({ filter: 'a' })
-    await bench.publish('12345678901234567890')
+    await bench.publish('x'.repeat(2 * messageOverhead))
     assert.deepEqual(await client.read(), [])
     await bench.settle()
     assert.equal(dropped(bench, 'client'), 1)
@@ -104,6 +114,8 @@ export function limitTests(defineUnopened: DefineStoreTest, supports: Persistenc
     assert.deepEqual(texts(await full.read()), ['two', 'three'])
     assert.deepEqual(texts(await other.read()), ['three'])
   })
+
+  if (supports.storeLimits === true) storeLimitTests(define)
 
   if (!supports.sharedSubscriptions) return
 
