@@ -29,7 +29,7 @@ export interface BrokerEvents {
   clientReady: [client: Client]
   /** A connected client has gone, and how. */
   clientDisconnect: [client: Client, reason: DisconnectReason]
-  /** What went wrong with a client whose identifier is known. */
+  /** What went wrong with a client whose identifier is known, or with its session, even after it has left. */
   clientError: [client: Client, error: Error]
   /** What went wrong before an identifier was known. */
   connectionError: [client: Client, error: Error]
@@ -50,7 +50,7 @@ export interface BrokerEvents {
   /** Messages were dropped from a queue. */
   dropped: [drop: Drop]
   closed: []
-  /** What is no client's fault. Nobody listening, it ends the process, as with every emitter. */
+  /** What is no client's fault. Without a listener it becomes a warning of the process, once for each code. */
   error: [error: Error]
   /** Node's own. */
   newListener: [name: string | symbol]
