@@ -1,10 +1,11 @@
-import { PersistenceError, isExpired, isSameMessage } from '@x/contract'
+import { PersistenceError, isExpired, isSameMessage, optionProblem, optionRules } from '@x/contract'
 import type {
   Delivery,
   Due,
   Message,
   OpenedSession,
   OpenSessionRequest,
+  OptionTable,
   Persistence,
   PersistenceCounts,
   PersistenceHost,
@@ -51,9 +52,16 @@ export interface FromAedesPersistenceOptions {
   readonly heartbeatInterval?: number
 }
 
+const optionTable: OptionTable<keyof FromAedesPersistenceOptions> = {
+  mq: optionRules.has('an mqemitter', 'on', 'emit'),
+  heartbeatInterval: optionRules.whole(1, 86_400_000),
+}
+
 /** A store of Aedes as our own.
- * @throws CompatError `PERSISTENCE_NOT_USABLE`, naming what it lacks */
+ * @throws CompatError `PERSISTENCE_NOT_USABLE`, naming what it lacks; `OPTION_INVALID` */
 export function fromAedesPersistence(store: object, options: FromAedesPersistenceOptions = {}): AedesPersistence {
+  const problem = optionProblem(options, optionTable, 'fromAedesPersistence')
+  if (problem !== undefined) throw new CompatError('OPTION_INVALID', problem)
   return new AedesPersistence(store, options)
 }
 

@@ -1,4 +1,4 @@
-export type CompatErrorCode = 'PERSISTENCE_NOT_USABLE' | 'EMITTER_NOT_USABLE'
+export type CompatErrorCode = 'PERSISTENCE_NOT_USABLE' | 'EMITTER_NOT_USABLE' | 'OPTION_INVALID'
 
 /** Says why an object can't serve as store or emitter: what it lacks, by name. */
 export class CompatError extends Error {

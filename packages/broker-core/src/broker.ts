@@ -26,6 +26,7 @@ import { Hold } from './hold.ts'
 import type { HookCalls } from './hook-call.ts'
 import { HookedBroker } from './hooked-broker.ts'
 import type { NormalisedHooks } from './hooks.ts'
+import { assertDeliver } from './local-subscriber.ts'
 import type { DeliverFunction, LocalSubscriber } from './local-subscriber.ts'
 import { MessageQueue } from './message-queue.ts'
 import { checkOptions } from './options.ts'
@@ -386,6 +387,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
 
   #subscribe(filter: string, deliver: DeliverFunction): MaybePromise<void> {
     if (this.#closing !== undefined) throw brokerClosed()
+    assertDeliver(deliver)
     parseTopicFilter(filter, { maximumLevels: this.#engine.options.maxTopicLevels })
     let subscribers = this.#subscribers.get(filter)
     if (subscribers === undefined) {
@@ -399,6 +401,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
   }
 
   #unsubscribe(filter: string, deliver: DeliverFunction): void {
+    assertDeliver(deliver)
     parseTopicFilter(filter, { maximumLevels: this.#engine.options.maxTopicLevels, packet: 'UNSUBSCRIBE' })
     const subscribers = this.#subscribers.get(filter)
     const subscriber = subscribers?.get(deliver)
@@ -410,7 +413,9 @@ export class Broker extends HookedBroker implements PluggableBroker {
 }
 
 function partsOf(options: BrokerOptions): { persistence: Persistence; emitter: Emitter | undefined; clock: Clock } {
-  const { persistence, mq, emitter = mq, clock = systemClock } = options
+  const { persistence, clock = systemClock } = options
+  // Aedes's programs may say null for none.
+  const [mq, emitter] = [options.mq ?? undefined, options.emitter ?? options.mq ?? undefined]
   if (mq !== undefined && emitter !== mq) {
     throw new BrokerError('OPTION_INVALID', {
       message: 'options emitter and mq are two names of one part: only one of them may be given',
@@ -420,13 +425,6 @@ function partsOf(options: BrokerOptions): { persistence: Persistence; emitter: E
   if (emitter !== undefined && typeof emitter.addRoute !== 'function') {
     throw new BrokerError('OPTION_INVALID', {
       message: `option ${mq === undefined ? 'emitter' : 'mq'} has no method addRoute: it must be an Emitter of @x/contract`,
-      reasonCode: ReasonCode.implementationSpecificError,
-    })
-  }
-  if (typeof clock.now !== 'function' || typeof clock.monotonic !== 'function') {
-    throw new BrokerError('OPTION_INVALID', {
-      message:
-        'option clock must be a Clock of @x/contract: it needs now() and monotonic(), milliseconds that never go back',
       reasonCode: ReasonCode.implementationSpecificError,
     })
   }

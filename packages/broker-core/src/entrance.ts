@@ -1,9 +1,12 @@
+import { optionRules } from '@x/contract'
+import type { OptionTable } from '@x/contract'
 import { BrokerError } from './broker-error.ts'
 import type { Broker } from './broker.ts'
 import type { Client } from './client.ts'
 import type { HookCalls } from './hook-call.ts'
 import { normaliseHook } from './hooks.ts'
 import type { AuthenticateHook, NormalisedHooks } from './hooks.ts'
+import { assertOptions, optionInvalid } from './option-invalid.ts'
 import { ReasonCode } from './reason-code.ts'
 
 /** What the streams of one listener have in common. */
@@ -30,14 +33,20 @@ export interface Entrance {
 
 const longestTimeout = 3_600_000
 
+/** What has a sentence with the listener's name is checked below. */
+const entranceOptionTable: OptionTable<keyof EntranceOptions> = {
+  name: optionRules.text,
+  connectTimeout: optionRules.any,
+  authenticate: optionRules.any,
+  username: optionRules.function,
+}
+
 /** @throws BrokerError `OPTION_INVALID` */
 export function makeEntrance(options: EntranceOptions, broker: Broker, calls: HookCalls): Entrance {
+  assertOptions(options, entranceOptionTable, 'an entrance')
   const { name, connectTimeout = broker.connectTimeout, authenticate, username } = options
   if (!Number.isInteger(connectTimeout) || connectTimeout < 1 || connectTimeout > longestTimeout) {
-    throw new BrokerError('OPTION_INVALID', {
-      message: `option connectTimeout of ${name} is ${connectTimeout}, it must be a whole number from 1 to ${longestTimeout}`,
-      reasonCode: ReasonCode.implementationSpecificError,
-    })
+    throw optionInvalid(`connectTimeout of ${name}`, connectTimeout, `a whole number from 1 to ${longestTimeout}`)
   }
   if (authenticate !== undefined && authenticate !== null && typeof authenticate !== 'function') {
     throw new BrokerError('OPTION_INVALID', {

@@ -28,6 +28,8 @@ export type {
 export type { DeliverFunction } from './local-subscriber.ts'
 export type { BrokerLimits } from './limits.ts'
 export type { MessageQueue } from './message-queue.ts'
+export { assertOptions, optionInvalid } from './option-invalid.ts'
+export { brokerOptionTable } from './options.ts'
 export type { BrokerOptions } from './options.ts'
 export type { BrokerPacket, IncomingPacket, PublishRequest } from './packet-form.ts'
 export { printable } from './printable.ts'

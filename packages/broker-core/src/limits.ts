@@ -1,4 +1,5 @@
-import { optionInvalid } from './option-invalid.ts'
+import { optionRules } from '@x/contract'
+import type { OptionTable } from '@x/contract'
 import { sharedStrategies } from './shared-strategy.ts'
 import type { SharedStrategy } from './shared-strategy.ts'
 
@@ -185,30 +186,30 @@ const features = [
   'sharedSubscriptionAvailable',
 ] as const satisfies readonly (keyof BrokerLimits)[]
 
-/** The limits with their defaults.
- * @throws BrokerError `OPTION_INVALID`, naming the option, its value and what it may be */
-export function checkLimits(options: Partial<BrokerLimits>): BrokerLimits {
-  const limits: Partial<BrokerLimits> = {}
-  for (const name of Object.keys(limitTable) as (keyof typeof limitTable)[]) {
-    const [fallback, least, greatest] = limitTable[name]
-    const value: unknown = options[name] ?? fallback
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > greatest) {
-      throw optionInvalid(name, value, `a whole number from ${least} to ${greatest}`)
-    }
-    limits[name] = value
-  }
-  for (const name of features) {
-    const value: unknown = options[name] ?? true
-    if (typeof value !== 'boolean') throw optionInvalid(name, value, 'true or false')
-    limits[name] = value
-  }
+/** What each of them may be. */
+export const limitRules: OptionTable<keyof BrokerLimits> = {
+  ...numberRules(),
+  ...(Object.fromEntries(features.map(name => [name, optionRules.flag])) as OptionTable<(typeof features)[number]>),
+  queueOverflow: optionRules.oneOf('dropOldest', 'dropNewest'),
+  sharedSubscriptionStrategy: optionRules.oneOf(...Object.keys(sharedStrategies)),
+}
+
+function numberRules(): OptionTable<keyof typeof limitTable> {
+  const rules = Object.entries(limitTable).map(([name, [, least, greatest]]) => [
+    name,
+    optionRules.whole(least, greatest),
+  ])
+  return Object.fromEntries(rules) as OptionTable<keyof typeof limitTable>
+}
+
+/** The limits with their defaults; `limitRules` hold. */
+export function limitsOf(options: Partial<BrokerLimits>): BrokerLimits {
   const { queueOverflow = 'dropOldest', sharedSubscriptionStrategy = 'roundRobin' } = options
-  if (!Object.hasOwn(sharedStrategies, sharedSubscriptionStrategy)) {
-    const names = Object.keys(sharedStrategies).map(name => `'${name}'`)
-    throw optionInvalid('sharedSubscriptionStrategy', sharedSubscriptionStrategy, `one of ${names.join(', ')}`)
+  const limits: Partial<BrokerLimits> = { queueOverflow, sharedSubscriptionStrategy }
+  for (const name of Object.keys(limitTable) as (keyof typeof limitTable)[]) {
+    const [fallback] = limitTable[name]
+    limits[name] = options[name] ?? fallback
   }
-  if (queueOverflow !== 'dropOldest' && queueOverflow !== 'dropNewest') {
-    throw optionInvalid('queueOverflow', queueOverflow, "'dropOldest' or 'dropNewest'")
-  }
-  return { ...(limits as BrokerLimits), queueOverflow, sharedSubscriptionStrategy }
+  for (const name of features) limits[name] = options[name] ?? true
+  return limits as BrokerLimits
 }

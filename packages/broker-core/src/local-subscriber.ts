@@ -7,6 +7,7 @@ import type { Broker } from './broker.ts'
 import type { HookCalls } from './hook-call.ts'
 import type { FaultReport } from './program-faults.ts'
 import { isPromise } from './maybe-promise.ts'
+import { optionInvalid } from './option-invalid.ts'
 import { packetOf } from './packet-form.ts'
 import type { BrokerPacket } from './packet-form.ts'
 import type { Publication } from './publication.ts'
@@ -16,6 +17,11 @@ import { SubscriberRun } from './subscriber-run.ts'
 /** A function of the program that receives messages: done when it calls its second parameter, or, without that, when
  * what it returns has settled. Publishers wait for it. */
 export type DeliverFunction = (this: Broker, packet: BrokerPacket, done: () => void) => unknown
+
+/** @throws BrokerError `OPTION_INVALID` unless it is a function, whatever a program without types passes on */
+export function assertDeliver(deliver: unknown): void {
+  if (typeof deliver !== 'function') throw optionInvalid('deliver', deliver, 'a function that takes messages')
+}
 
 /** One `broker.subscribe(filter, deliver)`. */
 export interface LocalSubscriber {

@@ -1,5 +1,6 @@
 import type { Broker } from './broker.ts'
 import { BrokerError } from './broker-error.ts'
+import { assertDeliver } from './local-subscriber.ts'
 import type { DeliverFunction, LocalSubscribers } from './local-subscriber.ts'
 import { after, all } from './maybe-promise.ts'
 import type { PublishRequest } from './packet-form.ts'
@@ -41,6 +42,8 @@ export class MessageQueue {
   }
 
   on(topic: string, listener: DeliverFunction, done?: Done): this {
+    // Without `done` there is nobody who would be told later.
+    assertDeliver(listener)
     const listeners = this.#listeners.get(topic) ?? new Set()
     this.#listeners.set(topic, listeners.add(listener))
     this.#broker.subscribe(topic, listener, callback(done))

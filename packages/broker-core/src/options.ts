@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import type { Clock, Emitter, Persistence, Plugin } from '@x/contract'
+import { optionRules } from '@x/contract'
+import type { Clock, Emitter, OptionTable, Persistence, Plugin } from '@x/contract'
 import type { HookOptions } from './hooks.ts'
-import { checkLimits } from './limits.ts'
+import { limitRules, limitsOf } from './limits.ts'
 import type { BrokerLimits } from './limits.ts'
-import { optionInvalid } from './option-invalid.ts'
+import { assertOptions, optionInvalid } from './option-invalid.ts'
 
 /** What a program sets of a broker. Times are in milliseconds and sizes in bytes unless the name says otherwise. */
 export interface BrokerOptions extends HookOptions, Partial<BrokerLimits> {
@@ -31,26 +32,51 @@ export type CheckedOptions = Readonly<BrokerLimits> & {
   readonly trustedProxies: readonly string[]
 }
 
+const { any, flag, functionOrNull, text, texts } = optionRules
+
+/** Names the options and what each may be. What has the same name as a hook or a limit is one. */
+export const brokerOptionTable: OptionTable<keyof BrokerOptions> = {
+  ...limitRules,
+  decodeProtocol: functionOrNull,
+  preConnect: functionOrNull,
+  authenticate: functionOrNull,
+  authenticateEnhanced: functionOrNull,
+  authorizePublish: functionOrNull,
+  authorizeSubscribe: functionOrNull,
+  authorizeForward: functionOrNull,
+  published: functionOrNull,
+  // The two are looked at more closely, and under the name they were given by.
+  persistence: any,
+  emitter: any,
+  mq: any,
+  clock: optionRules.has('a Clock of @x/contract', 'now', 'monotonic', 'setTimeout', 'clearTimeout'),
+  plugins: { text: 'a list of plugins', allows: (value: unknown) => Array.isArray(value) },
+  responseInformation: { text: 'a text, the basis of response topics', allows: text.allows },
+  id: {
+    text: 'a text without +, # and /, since it is a level of $SYS topics',
+    allows: (value: unknown) => typeof value === 'string' && value !== '' && !/[+#/\0]/.test(value),
+  },
+  trustProxy: flag,
+  trustedProxies: { text: 'a list of addresses', allows: texts.allows },
+}
+
 /** The options with their defaults.
  * @throws BrokerError `OPTION_INVALID`, naming the option, its value and what it may be */
 export function checkOptions(options: BrokerOptions): CheckedOptions {
-  const { id = randomUUID(), responseInformation } = options
-  if (responseInformation !== undefined && (typeof responseInformation !== 'string' || responseInformation === '')) {
-    throw optionInvalid('responseInformation', responseInformation, 'a text, the basis of response topics')
-  }
-  if (typeof id !== 'string' || id === '' || /[+#/\0]/.test(id)) {
-    throw optionInvalid('id', id, 'a text without +, # and /, since it is a level of $SYS topics')
-  }
-  const { trustProxy = false, trustedProxies = [] } = options
-  if (typeof trustProxy !== 'boolean') throw optionInvalid('trustProxy', trustProxy, 'true or false')
-  if (!Array.isArray(trustedProxies) || trustedProxies.some(address => typeof address !== 'string')) {
-    throw optionInvalid('trustedProxies', trustedProxies, 'a list of addresses')
-  }
+  assertOptions(options, brokerOptionTable, 'the broker')
+  for (const [index, plugin] of (options.plugins ?? []).entries()) checkPlugin(plugin, index)
+  const { id = randomUUID(), responseInformation, trustProxy = false, trustedProxies = [] } = options
   return {
-    ...checkLimits(options),
+    ...limitsOf(options),
     id,
     trustProxy,
     trustedProxies,
     ...(responseInformation !== undefined && { responseInformation }),
   }
+}
+
+function checkPlugin(plugin: unknown, index: number): void {
+  if (typeof plugin === 'object' && plugin !== null && 'attach' in plugin && typeof plugin.attach === 'function') return
+  const advice = typeof plugin === 'function' ? ': call it, its result is the plugin' : ''
+  throw optionInvalid(`plugins[${index}]`, plugin, `a plugin, with the method attach${advice}`)
 }

@@ -1,6 +1,7 @@
-import { BrokerError, Broker as CoreBroker, ReasonCode } from '@x/broker-core'
+import { BrokerError, Broker as CoreBroker, ReasonCode, assertOptions, brokerOptionTable } from '@x/broker-core'
 import type { BrokerOptions as CoreOptions, MessageQueue } from '@x/broker-core'
-import type { ListenerAddress, Logger, Persistence } from '@x/contract'
+import { optionRules } from '@x/contract'
+import type { ListenerAddress, Logger, OptionRule, OptionTable, Persistence } from '@x/contract'
 import { checkListenOptions } from './listener/listen-options.ts'
 import type { ListenOptions } from './listener/listen-options.ts'
 import { Listener } from './listener/listener.ts'
@@ -23,7 +24,30 @@ export interface BrokerOptions extends Omit<CoreOptions, 'persistence' | 'emitte
   /** What Aedes calls `emitter`. */
   mq?: EmitterOption | null
   /** Gets connections, disconnections and errors; pino's loggers fit. Without one nothing is logged. */
-  logger?: Logger
+  logger?: Logger | null
+}
+
+const optionTable: OptionTable<keyof BrokerOptions> = {
+  ...brokerOptionTable,
+  persistence: partRule('a Persistence of @x/contract, or a store of Aedes'),
+  emitter: partRule('an Emitter of @x/contract, or an mqemitter'),
+  mq: partRule('an Emitter of @x/contract, or an mqemitter'),
+  redis: {
+    text: 'a URL like redis://host:6379, or an object with the option redis',
+    allows: (value: unknown) =>
+      (typeof value === 'string' && value !== '') || (typeof value === 'object' && value !== null && 'redis' in value),
+  },
+  logger: nullOr(optionRules.has("a logger like pino's", 'debug', 'info', 'warn', 'error')),
+}
+
+/** What it lacks to be one is said by whoever makes a part of it. */
+function partRule(text: string): OptionRule {
+  return nullOr({ text, allows: value => typeof value === 'object' })
+}
+
+/** Aedes's programs say null for none. */
+function nullOr({ text, allows }: OptionRule): OptionRule {
+  return { text, allows: value => value === null || allows(value) }
 }
 
 /** A listener that accepts connections: where, and what can be done with it. */
@@ -54,6 +78,7 @@ export class Broker extends CoreBroker {
 
   /** @throws BrokerError `OPTION_INVALID`, naming the option, its value and what it may be */
   constructor(options: BrokerOptions = {}) {
+    assertOptions(options, optionTable, 'createBroker')
     const { persistence: store, mq, emitter: ours, redis, logger, ...rest } = options
     const given = { persistence: store ?? undefined, mq: ours ?? mq ?? undefined }
     // The store is made before the broker that can report what befalls it.
@@ -68,7 +93,7 @@ export class Broker extends CoreBroker {
     super({ ...rest, ...limitsOf(given, rest), persistence, ...(emitter !== undefined && { emitter }) })
     trouble.report = error => this.reportError(error)
     this.#given = given
-    this.#logger = logger && new GuardedLogger(logger)
+    this.#logger = logger ? new GuardedLogger(logger) : undefined
     if (this.#logger !== undefined) logEvents(this, this.#logger)
   }
 
@@ -81,13 +106,14 @@ export class Broker extends CoreBroker {
 
   /** Without options opens no port, as in Aedes: settles when streams given to `handle` are served, like `ready`.
    *
-   * With options accepts connections; answers where. May be called several times, for several ways in.
+   * With options, or a port, accepts connections; answers where. May be called several times, for several ways in.
    * @throws ListenError `ADDRESS_IN_USE`, `ADDRESS_NOT_AVAILABLE`, `PERMISSION_DENIED`, `LISTEN_FAILED`
    * @throws BrokerError `BROKER_CLOSED`; `OPTION_INVALID` */
   listen(): Promise<void>
-  listen(options: ListenOptions): Promise<Listening>
-  listen(options?: ListenOptions): Promise<Listening | void> {
-    return options === undefined ? this.ready : this.#listen(options)
+  listen(options: ListenOptions | number): Promise<Listening>
+  listen(options?: ListenOptions | number): Promise<Listening | void> {
+    if (options === undefined) return this.ready
+    return this.#listen(typeof options === 'number' ? { port: options } : options)
   }
 
   /** What was given as `persistence`: one of Aedes's stores with the methods it has. */

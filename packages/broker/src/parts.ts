@@ -1,11 +1,11 @@
 import { CompatError, fromAedesPersistence, fromMqemitter } from '@x/aedes-compat'
-import { BrokerError, ReasonCode } from '@x/broker-core'
+import { BrokerError, ReasonCode, assertOptions } from '@x/broker-core'
 import { PersistenceError } from '@x/contract'
-import type { Emitter, Persistence } from '@x/contract'
-import { EmitterError, RedisEmitter } from '@x/emitter-redis'
+import type { Emitter, OptionTable, Persistence } from '@x/contract'
+import { EmitterError, RedisEmitter, redisEmitterOptions } from '@x/emitter-redis'
 import type { RedisEmitterOptions } from '@x/emitter-redis'
 import { MemoryPersistence } from '@x/persistence-memory'
-import { RedisPersistence } from '@x/persistence-redis'
+import { RedisPersistence, redisPersistenceOptions } from '@x/persistence-redis'
 import type { RedisPersistenceOptions } from '@x/persistence-redis'
 import { RedisError } from '@x/redis-connection'
 import { RedisTroubles } from './redis-troubles.ts'
@@ -49,17 +49,29 @@ function partsOnRedis(
   { persistence, mq, heartbeatInterval, redisFailed }: PartOptions,
 ): { persistence: Persistence; emitter: Emitter | undefined } {
   const options = typeof redis === 'string' ? { redis } : redis
+  assertOptions(options, { ...redisPersistenceOptions, ...redisEmitterOptions }, 'redis')
   const troubles = new RedisTroubles(redisFailed)
   return usable('redis', () => ({
     persistence:
       persistence === undefined
-        ? new RedisPersistence({ ...options, onError: error => troubles.report('store', error) })
+        ? new RedisPersistence({
+            ...only(options, redisPersistenceOptions),
+            onError: error => troubles.report('store', error),
+          })
         : storeOf(persistence, { mq: undefined, heartbeatInterval }),
     emitter:
       mq === undefined
-        ? new RedisEmitter({ ...options, onError: error => troubles.report('emitter', error) })
+        ? new RedisEmitter({
+            ...only(options, redisEmitterOptions),
+            onError: error => troubles.report('emitter', error),
+          })
         : emitterOf(mq),
   }))
+}
+
+/** The options that this part knows; the other one has its own. */
+function only<Options extends object>(options: Options, table: OptionTable): Options {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(table, name))) as Options
 }
 
 function emitterOf(mq: EmitterOption | undefined): Emitter | undefined {

@@ -1,4 +1,6 @@
 export type PersistenceErrorCode =
+  /** A store can't be made with such an option. */
+  | 'OPTION_INVALID'
   /** The handle is of an earlier opening: another connection owns the session now. */
   | 'FENCED'
   | 'NOT_OPEN'

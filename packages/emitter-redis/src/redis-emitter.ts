@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { Emitter, EmitterHost, MaybePromise, Message } from '@x/contract'
+import { optionProblem, optionRules } from '@x/contract'
+import type { Emitter, EmitterHost, MaybePromise, Message, OptionRule, OptionTable } from '@x/contract'
 import { RedisConnection, tellProgram } from '@x/redis-connection'
 import type { RedisConnectionOptions, RedisError, RedisTarget } from '@x/redis-connection'
 import { createCounters } from './emitter-counters.ts'
@@ -38,6 +39,31 @@ const limits = {
   maximumIncomingBytes: [16 * mebibyte, 1],
 } as const satisfies Partial<Record<keyof RedisEmitterOptions, readonly [byDefault: number, least: number]>>
 
+const milliseconds = optionRules.whole(1, 3_600_000)
+
+/** The options, and what each may be. */
+export const redisEmitterOptions: OptionTable<keyof RedisEmitterOptions> = {
+  // Checked where it is connected to.
+  redis: optionRules.any,
+  connectTimeout: milliseconds,
+  commandTimeout: milliseconds,
+  scripting: optionRules.oneOf('functions', 'scripts'),
+  onError: optionRules.function,
+  prefix: {
+    text: '1 to 64 letters, digits, _ or -',
+    allows: (value: unknown) => typeof value === 'string' && /^[\w-]{1,64}$/.test(value),
+  },
+  routeTimeout: atLeast('routeTimeout'),
+  maximumInboxBytes: atLeast('maximumInboxBytes'),
+  maximumOutgoingBytes: atLeast('maximumOutgoingBytes'),
+  maximumIncomingBytes: atLeast('maximumIncomingBytes'),
+}
+
+function atLeast(name: keyof typeof limits): OptionRule {
+  const [, least] = limits[name]
+  return optionRules.whole(least, Number.MAX_SAFE_INTEGER)
+}
+
 /** Carries messages between the brokers that use one Redis. What nobody subscribes to elsewhere is not sent at all. */
 export class RedisEmitter implements Emitter {
   readonly #options: RedisEmitterOptions
@@ -47,13 +73,9 @@ export class RedisEmitter implements Emitter {
 
   /** @throws EmitterError `OPTION_INVALID`; RedisError `REDIS_URL_INVALID` */
   constructor(options: RedisEmitterOptions) {
+    const problem = optionProblem(options, redisEmitterOptions, 'RedisEmitter')
+    if (problem !== undefined) throw new EmitterError('OPTION_INVALID', { message: problem })
     const { prefix = 'x' } = options
-    if (!/^[\w-]{1,64}$/.test(prefix)) {
-      throw new EmitterError('OPTION_INVALID', {
-        message: `prefix '${prefix}' must be 1 to 64 letters, digits, _ or -`,
-      })
-    }
-    for (const name of Object.keys(limits) as (keyof typeof limits)[]) checkLimit(name, options[name])
     this.#options = options
     this.#prefix = prefix
     // Refuses a bad URL here, where the program is, instead of at `open`.
@@ -144,10 +166,4 @@ export class RedisEmitter implements Emitter {
 
 async function notOpen(): Promise<never> {
   throw new EmitterError('NOT_OPEN', { message: 'the emitter is not open' })
-}
-
-function checkLimit(name: keyof typeof limits, value: number | undefined): void {
-  const [, least] = limits[name]
-  if (value === undefined || (typeof value === 'number' && value >= least)) return
-  throw new EmitterError('OPTION_INVALID', { message: `${name} is ${String(value)}, it must be at least ${least}` })
 }

@@ -1,4 +1,5 @@
-import { PersistenceError } from '@x/contract'
+import { PersistenceError, optionProblem, optionRules, withDefaults } from '@x/contract'
+import type { OptionTable } from '@x/contract'
 
 /** When an answer is given.
  * - `disk`: what it says is on the disk (fsync).
@@ -21,28 +22,29 @@ export interface LmdbPersistenceOptions {
 
 export type CheckedOptions = Required<LmdbPersistenceOptions>
 
-const limits = {
+const defaults = {
+  durability: 'disk',
   maximumSessions: 1_000_000,
   maximumRetainedMessages: 1_000_000,
   maximumRetainedBytes: 1024 * 1024 * 1024,
 } as const
 
-/** The options with their defaults.
- * @throws PersistenceError `NOT_SUPPORTED`, naming the option, its value and what it may be */
-export function checkOptions(options: LmdbPersistenceOptions): CheckedOptions {
-  const { directory, durability = 'disk' } = options
-  if (typeof directory !== 'string' || directory === '') throw invalid('directory', directory, 'a path')
-  if (durability !== 'disk' && durability !== 'process') throw invalid('durability', durability, "'disk' or 'process'")
-  const checked: Record<keyof typeof limits, number> = { ...limits }
-  for (const name of Object.keys(limits) as (keyof typeof limits)[]) {
-    const value = options[name] ?? limits[name]
-    if (!Number.isSafeInteger(value) || value < 0) throw invalid(name, value, 'a whole number from 0')
-    checked[name] = value
-  }
-  return { directory, durability, ...checked }
+const count = optionRules.whole(0, Number.MAX_SAFE_INTEGER)
+
+const optionTable: OptionTable<keyof LmdbPersistenceOptions> = {
+  directory: { text: 'a path', allows: optionRules.text.allows },
+  durability: optionRules.oneOf('disk', 'process'),
+  maximumSessions: count,
+  maximumRetainedMessages: count,
+  maximumRetainedBytes: count,
 }
 
-function invalid(name: string, value: unknown, expected: string): PersistenceError {
-  const shown = typeof value === 'string' ? `'${value}'` : String(value)
-  return new PersistenceError('NOT_SUPPORTED', { message: `option ${name} is ${shown}, it must be ${expected}` })
+/** The options with their defaults.
+ * @throws PersistenceError `OPTION_INVALID`, naming the option, its value and what it may be */
+export function checkOptions(options: LmdbPersistenceOptions): CheckedOptions {
+  const problem = optionProblem(options, optionTable, 'LmdbPersistence')
+  if (problem !== undefined) throw new PersistenceError('OPTION_INVALID', { message: problem })
+  const checked = withDefaults(options, defaults)
+  if (checked.directory !== undefined) return checked
+  throw new PersistenceError('OPTION_INVALID', { message: 'option directory is missing, it must be a path' })
 }

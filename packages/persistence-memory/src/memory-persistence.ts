@@ -5,6 +5,7 @@ import type {
   Message,
   OpenedSession,
   OpenSessionRequest,
+  OptionTable,
   Persistence,
   PersistenceCounts,
   PersistenceHost,
@@ -17,7 +18,7 @@ import type {
   Subscription,
   Will,
 } from '@x/contract'
-import { isSameMessage, keepMessage, PersistenceError } from '@x/contract'
+import { isSameMessage, keepMessage, optionProblem, optionRules, PersistenceError, withDefaults } from '@x/contract'
 import { RetainedShares } from './retained-shares.ts'
 import type { RetainedLimits } from './retained-store.ts'
 import { RetainedStore } from './retained-store.ts'
@@ -46,6 +47,16 @@ const defaults: Required<MemoryPersistenceOptions> = {
   maximumRetainedBytes: 512 * 1024 * 1024,
 }
 
+const count = optionRules.whole(0, Number.MAX_SAFE_INTEGER)
+
+const optionTable: OptionTable<keyof MemoryPersistenceOptions> = {
+  maximumSessions: count,
+  maximumSubscriptions: count,
+  maximumSubscriptionBytes: count,
+  maximumRetainedMessages: count,
+  maximumRetainedBytes: count,
+}
+
 /** What exists between `open` and `close`. */
 interface OpenStore {
   readonly host: PersistenceHost
@@ -70,8 +81,11 @@ export class MemoryPersistence implements Persistence {
   /** Never reset, so that no epoch comes twice. */
   #openings = 0
 
+  /** @throws PersistenceError `OPTION_INVALID` */
   constructor(options: MemoryPersistenceOptions = {}) {
-    this.#options = { ...defaults, ...options }
+    const problem = optionProblem(options, optionTable, 'MemoryPersistence')
+    if (problem !== undefined) throw new PersistenceError('OPTION_INVALID', { message: problem })
+    this.#options = withDefaults(options, defaults)
   }
 
   open(host: PersistenceHost): void {

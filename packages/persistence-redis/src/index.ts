@@ -1,2 +1,2 @@
 export type { RedisPersistenceOptions } from './redis-persistence.ts'
-export { RedisPersistence } from './redis-persistence.ts'
+export { RedisPersistence, redisPersistenceOptions } from './redis-persistence.ts'

@@ -6,6 +6,7 @@ import type {
   Message,
   OpenedSession,
   OpenSessionRequest,
+  OptionTable,
   Persistence,
   PersistenceCounts,
   PersistenceHost,
@@ -18,7 +19,7 @@ import type {
   Subscription,
   Will,
 } from '@x/contract'
-import { PersistenceError } from '@x/contract'
+import { PersistenceError, optionProblem, optionRules } from '@x/contract'
 import type { RedisConnectionOptions, RedisError, RedisTarget } from '@x/redis-connection'
 import { RedisConnection } from '@x/redis-connection'
 import { OpenStore } from './open-store.ts'
@@ -38,6 +39,24 @@ export interface RedisPersistenceOptions extends Pick<
   readonly maximumSessions?: number
 }
 
+const milliseconds = optionRules.whole(1, 3_600_000)
+
+/** The options, and what each may be. */
+export const redisPersistenceOptions: OptionTable<keyof RedisPersistenceOptions> = {
+  // Checked where it is connected to.
+  redis: optionRules.any,
+  connectTimeout: milliseconds,
+  commandTimeout: milliseconds,
+  scripting: optionRules.oneOf('functions', 'scripts'),
+  onError: optionRules.function,
+  prefix: {
+    text: '1 to 64 letters, digits, _ or -',
+    allows: (value: unknown) => typeof value === 'string' && /^[\w-]{1,64}$/.test(value),
+  },
+  durability: optionRules.oneOf('redis', 'replicated'),
+  maximumSessions: optionRules.whole(0, Number.MAX_SAFE_INTEGER),
+}
+
 /** Keeps everything in Redis, for any number of brokers. Every method is one function that Redis runs by itself, so brokers
  * see all of a change or nothing; an answer means that Redis has it. */
 export class RedisPersistence implements Persistence {
@@ -47,19 +66,11 @@ export class RedisPersistence implements Persistence {
   readonly #prefix: string
   #state: 'closed' | 'opening' | OpenStore = 'closed'
 
-  /** @throws PersistenceError `NOT_SUPPORTED` for a prefix or durability that can't be; RedisError `REDIS_URL_INVALID` */
+  /** @throws PersistenceError `OPTION_INVALID`; RedisError `REDIS_URL_INVALID` */
   constructor(options: RedisPersistenceOptions) {
-    const { prefix = 'x', durability = 'redis' } = options
-    if (!/^[\w-]{1,64}$/.test(prefix)) {
-      throw new PersistenceError('NOT_SUPPORTED', {
-        message: `prefix '${prefix}' must be 1 to 64 letters, digits, _ or -`,
-      })
-    }
-    if (durability !== 'redis' && durability !== 'replicated') {
-      throw new PersistenceError('NOT_SUPPORTED', {
-        message: `durability '${String(durability)}' must be 'redis' or 'replicated'`,
-      })
-    }
+    const { prefix = 'x' } = options ?? {}
+    const problem = optionProblem(options, redisPersistenceOptions, 'RedisPersistence')
+    if (problem !== undefined) throw new PersistenceError('OPTION_INVALID', { message: problem })
     this.#options = options
     this.#prefix = prefix
     // Refuses a bad URL here, where the program is, instead of at `open`.

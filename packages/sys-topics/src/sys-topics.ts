@@ -1,5 +1,5 @@
-import { systemClock } from '@x/contract'
-import type { Clock, Counters, PluggableBroker, Plugin } from '@x/contract'
+import { optionProblem, optionRules, systemClock } from '@x/contract'
+import type { Clock, Counters, OptionTable, PluggableBroker, Plugin } from '@x/contract'
 import { aedesTree } from './aedes-tree.ts'
 import { brokerTree } from './broker-tree.ts'
 import { LoadAverage } from './load-average.ts'
@@ -20,16 +20,22 @@ export interface SysTopicsOptions {
   readonly clock?: Clock
 }
 
+const optionTable: OptionTable<keyof SysTopicsOptions> = {
+  interval: optionRules.whole(leastInterval, greatestInterval),
+  trees: {
+    text: "a list of 'broker' and 'aedes'",
+    allows: (value: unknown) => Array.isArray(value) && value.every(tree => tree === 'broker' || tree === 'aedes'),
+  },
+  clock: optionRules.has('a Clock of @x/contract', 'now', 'setTimeout', 'clearTimeout'),
+}
+
 /** Publishes the broker's statistics, retained, at QoS 0, each when it has changed. It reads the broker's counters at each
  * interval, and costs nothing in between.
- * @throws RangeError when `interval` is out of its range */
+ * @throws RangeError naming the option, its value and what it may be */
 export function sysTopics(options: SysTopicsOptions = {}): Plugin {
+  const problem = optionProblem(options, optionTable, 'sysTopics')
+  if (problem !== undefined) throw new RangeError(problem)
   const { interval = defaultInterval, trees = ['broker', 'aedes'], clock = systemClock } = options
-  if (!Number.isInteger(interval) || interval < leastInterval || interval > greatestInterval) {
-    throw new RangeError(
-      `option interval is ${interval}, it must be a whole number from ${leastInterval} to ${greatestInterval}`,
-    )
-  }
   return {
     name: 'sys-topics',
     attach(broker) {

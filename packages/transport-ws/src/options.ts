@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http'
+import { optionProblem, optionRules } from '@x/contract'
+import type { OptionTable } from '@x/contract'
 import type { WebSocketError } from './websocket-error.ts'
 
 /** What a transport may be told; each limit has a unit and a stated behaviour. */
@@ -48,8 +50,25 @@ const limits = {
   closeTimeout: [5000, 1, 3_600_000],
 } as const
 
+const { any } = optionRules
+
+/** The names that there are; what each may be is said below. */
+const optionTable: OptionTable<keyof WebSocketOptions> = {
+  path: any,
+  origins: { text: 'a list of origins', allows: (value: unknown) => Array.isArray(value) },
+  maximumPayload: any,
+  maximumBytesBeforeConnect: any,
+  packetsPerFrame: any,
+  strictSubprotocol: any,
+  perMessageDeflate: any,
+  closeTimeout: any,
+  report: optionRules.function,
+}
+
 /** @throws RangeError naming the option, its value and what it may be */
 export function checkOptions(options: WebSocketOptions): CheckedOptions {
+  const problem = optionProblem(options, optionTable, 'the WebSocket transport')
+  if (problem !== undefined) throw new RangeError(problem)
   const { path, origins, report = ignore, packetsPerFrame = 'one' } = options
   const paths = path === undefined ? undefined : new Set([path].flat())
   for (const one of paths ?? [])
@@ -76,7 +95,7 @@ function ignore(): void {}
 
 function limit(options: WebSocketOptions, name: keyof typeof limits): number {
   const [standard, least, greatest] = limits[name]
-  const value = options[name] ?? standard
+  const { [name]: value = standard } = options
   if (Number.isInteger(value) && value >= least && value <= greatest) return value
   throw refused(name, value, `be a whole number from ${least} to ${greatest}`)
 }

@@ -1,9 +1,12 @@
-import { BrokerError, ReasonCode } from '@x/broker-core'
+import { BrokerError, ReasonCode, assertOptions, optionInvalid } from '@x/broker-core'
 import type { AuthenticateHook } from '@x/broker-core'
+import { optionRules } from '@x/contract'
+import type { OptionTable } from '@x/contract'
 import type { WebSocketOptions } from '@x/transport-ws'
 import { protocols as knownProtocols } from './protocols.ts'
 import type { Protocol } from './protocols.ts'
 import type { TlsOptions } from './tls-layer.ts'
+import { checkTlsOptions } from './tls-options.ts'
 
 /** Where to listen, what to speak there, and for whom. */
 export interface ListenOptions {
@@ -71,30 +74,36 @@ export interface CheckedListenOptions extends ListenOptions {
   readonly deny: readonly string[]
 }
 
-const known: ReadonlySet<string> = new Set<keyof ListenOptions>([
-  'name',
-  'port',
-  'host',
-  'socketPath',
-  'backlog',
-  'protocols',
-  'websocket',
-  'path',
-  'origins',
-  'maximumPayload',
-  'perMessageDeflate',
-  'packetsPerFrame',
-  'strictSubprotocol',
-  'tls',
-  'trustProxy',
-  'trustedProxies',
-  'maximumConnections',
-  'maximumConnectionRate',
-  'connectTimeout',
-  'allow',
-  'deny',
-  'authenticate',
-])
+const { any, flag, text, texts, textOrTexts } = optionRules
+
+/** What has a sentence of its own, or is passed on, is checked below or where it goes. */
+const optionTable: OptionTable<keyof ListenOptions> = {
+  name: { text: 'a text', allows: (value: unknown) => typeof value === 'string' },
+  port: any,
+  host: {
+    text: 'an address or a list of addresses',
+    allows: (value: unknown) => [value].flat().every(one => typeof one === 'string'),
+  },
+  socketPath: text,
+  backlog: any,
+  protocols: { text: `a list of ${knownProtocols.join(', ')}`, allows: (value: unknown) => Array.isArray(value) },
+  websocket: flag,
+  path: textOrTexts,
+  origins: texts,
+  maximumPayload: any,
+  perMessageDeflate: flag,
+  packetsPerFrame: any,
+  strictSubprotocol: flag,
+  tls: { text: 'an object with key and cert', allows: (value: unknown) => typeof value === 'object' && value !== null },
+  trustProxy: flag,
+  trustedProxies: texts,
+  maximumConnections: any,
+  maximumConnectionRate: any,
+  connectTimeout: any,
+  allow: texts,
+  deny: texts,
+  authenticate: any,
+}
 
 type ForWebSocket = keyof ListenOptions & keyof WebSocketOptions
 
@@ -125,10 +134,9 @@ export function checkListenOptions(
   options: ListenOptions,
   broker: { readonly trustProxy: boolean; readonly trustedProxies: readonly string[] },
 ): CheckedListenOptions {
-  for (const name of Object.keys(options)) {
-    if (!known.has(name)) throw invalid(`option ${name} of listen is unknown; known: ${[...known].join(', ')}`)
-  }
+  assertOptions(options, optionTable, 'listen')
   const spoken = protocolsOf(options)
+  if (options.tls !== undefined) checkTlsOptions(options.tls)
   const [first] = spoken as readonly [Protocol]
   const {
     host,
@@ -191,9 +199,9 @@ export function webSocketOptionsOf(options: ListenOptions): Pick<WebSocketOption
 
 function whole(options: ListenOptions, name: keyof typeof numbers, otherwise?: number): number {
   const [standard, least, greatest] = numbers[name]
-  const value = options[name] ?? otherwise ?? standard
+  const value = options[name] === undefined ? (otherwise ?? standard) : options[name]
   if (Number.isInteger(value) && value >= least && value <= greatest) return value
-  throw invalid(`option ${name} is ${String(value)}, it must be a whole number from ${least} to ${greatest}`)
+  throw optionInvalid(name, value, `a whole number from ${least} to ${greatest}`)
 }
 
 export function invalid(message: string, cause?: unknown): BrokerError {

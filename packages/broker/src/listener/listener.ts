@@ -30,6 +30,7 @@ import type { Layer, Protocol } from './protocols.ts'
 import { ConnectionRefused } from './refused.ts'
 import { TlsLayer } from './tls-layer.ts'
 import type { TlsOptions } from './tls-layer.ts'
+import { checkTlsNames } from './tls-options.ts'
 
 /** What a listener needs of the broker. */
 export interface ListenerHost {
@@ -122,6 +123,7 @@ export class Listener {
   reloadTls(options: TlsOptions): void {
     const layer = this.#tls
     if (layer === undefined) throw invalid(`listener ${this.name} has no TLS`)
+    checkTlsNames(options)
     made(() => layer.reload(options))
   }
 

@@ -1,0 +1,74 @@
+import { assertOptions, optionInvalid } from '@x/broker-core'
+import { nearestOption, optionRules } from '@x/contract'
+import type { OptionTable } from '@x/contract'
+import type { TlsOptions } from './tls-layer.ts'
+
+const { any, flag } = optionRules
+
+/** The names that Node's `tls.createServer` knows, and ours. What Node takes, it checks itself. */
+const optionTable: OptionTable<keyof TlsOptions> = {
+  servers: { text: 'an object with a key and a certificate for each name', allows: value => isObject(value) },
+  identityAsUsername: flag,
+  ALPNCallback: any,
+  ALPNProtocols: any,
+  SNICallback: optionRules.function,
+  allowHalfOpen: any,
+  allowPartialTrustChain: any,
+  ca: any,
+  cert: any,
+  ciphers: any,
+  clientCertEngine: any,
+  crl: any,
+  dhparam: any,
+  ecdhCurve: any,
+  enableTrace: any,
+  handshakeTimeout: any,
+  highWaterMark: any,
+  honorCipherOrder: any,
+  keepAlive: any,
+  keepAliveInitialDelay: any,
+  key: any,
+  maxVersion: any,
+  minVersion: any,
+  noDelay: any,
+  passphrase: any,
+  pauseOnConnect: any,
+  pfx: any,
+  privateKeyEngine: any,
+  privateKeyIdentifier: any,
+  pskCallback: optionRules.function,
+  pskIdentityHint: any,
+  rejectUnauthorized: flag,
+  requestCert: flag,
+  secureContext: any,
+  secureOptions: any,
+  secureProtocol: any,
+  sessionIdContext: any,
+  sessionTimeout: any,
+  sigalgs: any,
+  ticketKeys: any,
+}
+
+/** Without a key and a certificate, or what takes their place, each handshake would fail, and nobody would know why.
+ * @throws BrokerError `OPTION_INVALID` */
+export function checkTlsOptions(options: TlsOptions): void {
+  checkTlsNames(options)
+  const { key, privateKeyIdentifier, cert, pfx, pskCallback, SNICallback, secureContext, servers = {} } = options
+  const isPair = (key ?? privateKeyIdentifier) !== undefined && cert !== undefined
+  const other = [pfx, pskCallback, SNICallback, secureContext].some(one => one !== undefined)
+  if (isPair || other || Object.keys(servers).length > 0) return
+  const given = Object.keys(options).length === 0 ? options : Object.keys(options)
+  throw optionInvalid('tls', given, 'an object with key and cert, with pfx, with pskCallback, or with servers')
+}
+
+/** For options that are added to others. Node's options grow from version to version, so a name that is like none of these is Node's.
+ * @throws BrokerError `OPTION_INVALID` */
+export function checkTlsNames(options: TlsOptions): void {
+  const isOurs = (name: string): boolean =>
+    Object.hasOwn(optionTable, name) || nearestOption(name, optionTable) !== undefined
+  assertOptions(Object.fromEntries(Object.entries(options).filter(([name]) => isOurs(name))), optionTable, 'tls')
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
