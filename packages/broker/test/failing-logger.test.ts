@@ -20,7 +20,10 @@ const failing: Readonly<Record<string, Logger>> = {
     ]),
   ) as unknown as Logger,
   rejects: Object.fromEntries(
-    ['debug', 'info', 'warn', 'error'].map(level => [level, () => Promise.reject(new Error('disk full'))]),
+    ['isLevelEnabled', 'debug', 'info', 'warn', 'error'].map(level => [
+      level,
+      () => Promise.reject(new Error('disk full')),
+    ]),
   ) as unknown as Logger,
 }
 

@@ -15,7 +15,9 @@ export class GuardedLogger implements Logger {
 
   isLevelEnabled(level: Level): boolean {
     try {
-      return this.#logger.isLevelEnabled?.(level) !== false
+      const answer: unknown = this.#logger.isLevelEnabled?.(level)
+      this.#own(answer)
+      return answer !== false
     } catch (error) {
       this.#failed(error)
       return true
@@ -40,11 +42,15 @@ export class GuardedLogger implements Logger {
 
   #log(level: Level, fields: object, text: string): void {
     try {
-      const returned: unknown = this.#logger[level](fields, text)
-      if (isPromise(returned)) returned.catch((error: unknown) => this.#failed(error))
+      this.#own(this.#logger[level](fields, text))
     } catch (error) {
       this.#failed(error)
     }
+  }
+
+  /** A promise of the logger's is nobody else's: what it rejects with is its failure. */
+  #own(answer: unknown): void {
+    if (isPromise(answer)) answer.catch((error: unknown) => this.#failed(error))
   }
 
   #failed(error: unknown): void {
