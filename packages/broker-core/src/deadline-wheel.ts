@@ -1,12 +1,25 @@
+import { Slices } from '@x/contract'
 import type { Clock } from '@x/contract'
 
 /** Something that has deadlines of its own and is asked now and then whether one has passed. */
 export interface Deadlined {
   /** Tick at which the wheel asks next; 0: it doesn't. Written by the wheel alone. */
   wheelTick: number
-  /** Acts on what is due. Answers when to be asked again (milliseconds since the epoch), or 0 for never. */
+  /** Acts on what is due. Answers when to be asked again (milliseconds since the epoch), 0 for never, or {@link moreIsDue}. */
   checkDeadlines(now: number): number
 }
+
+/** Answer of an item that has done its share, and is to be asked again when others were served. */
+export const moreIsDue = -1
+/** What one item does of much that is due at the same time, before it answers {@link moreIsDue}. */
+export const shareOfDue = 16
+
+/** Items that are asked at once in a turn; what exceeds it is cut into slices. */
+const askedAtOnce = 64
+/** Items in one of these. */
+const perStep = 8
+/** In place of a tick: the item waits in `#overdue`. */
+const overdueTick = -1
 
 /** Milliseconds after an item has failed. */
 const retryDelay = 1000
@@ -29,13 +42,19 @@ export class DeadlineWheel {
   /** A timer is set, or the wheel is turning and will set it. */
   #running = false
   #population = 0
+  /** Items asked in this turn. */
+  #askedNow = 0
   /** A turn that waits until sockets have been read. */
   #lateTurn: NodeJS.Immediate | undefined
+  readonly #slices: Slices
+  /** Items that are due, and wait because so many are; undefined while there are none. */
+  #overdue: Deadlined[] | undefined
 
   /** @param clock never goes back
    * @param failed takes what an item throws, which keeps back none of the others */
-  constructor(clock: Clock, failed: (error: unknown) => void = rethrow) {
+  constructor(clock: Clock, failed: (error: unknown) => void = rethrow, slices: Slices = new Slices()) {
     this.#clock = clock
+    this.#slices = slices
     this.#failed = failed
     this.now = clock.now()
     this.#tick = Math.floor(this.now / DeadlineWheel.tickMilliseconds)
@@ -71,6 +90,7 @@ export class DeadlineWheel {
     clearImmediate(this.#lateTurn)
     this.#buckets.clear()
     this.#population = 0
+    this.#overdue = undefined
     // Whatever is still scheduled is never asked.
     this.#running = true
   }
@@ -95,6 +115,7 @@ export class DeadlineWheel {
   }
 
   #turn(): void {
+    this.#askedNow = 0
     const until = Math.floor(this.now / DeadlineWheel.tickMilliseconds)
     // A clock that jumped far ahead is not followed tick by tick.
     if (until - this.#tick > this.#buckets.size) {
@@ -119,10 +140,39 @@ export class DeadlineWheel {
     for (const item of bucket) {
       // One before it may have cancelled it, or moved it.
       if (item.wheelTick !== tick) continue
-      item.wheelTick = 0
-      const next = this.#ask(item)
-      if (next > 0) this.schedule(item, next)
+      this.#askedNow += 1
+      if (this.#askedNow > askedAtOnce) this.#postpone(item)
+      else this.#check(item)
     }
+  }
+
+  #check(item: Deadlined): void {
+    item.wheelTick = 0
+    const next = this.#ask(item)
+    if (next === moreIsDue) this.#postpone(item)
+    else if (next > 0) this.schedule(item, next)
+  }
+
+  #postpone(item: Deadlined): void {
+    item.wheelTick = overdueTick
+    if (this.#overdue !== undefined) {
+      this.#overdue.push(item)
+      return
+    }
+    const overdue = [item]
+    this.#overdue = overdue
+    let place = 0
+    // No step throws: what an item throws is taken by `#ask`.
+    void this.#slices.run(() => {
+      if (this.#overdue !== overdue) return false
+      for (const end = Math.min(place + perStep, overdue.length); place < end; place += 1) {
+        const due = overdue[place] as Deadlined
+        if (due.wheelTick === overdueTick) this.#check(due)
+      }
+      if (place < overdue.length) return true
+      this.#overdue = undefined
+      return false
+    })
   }
 
   /** One that fails is asked again. */

@@ -132,7 +132,7 @@ export class Engine implements PersistenceHost {
     this.emitter = parts.emitter
     this.clock = new SteadyClock(parts.clock)
     this.slices = new Slices()
-    this.wheel = new DeadlineWheel(this.clock, error => this.fail(error, 'DEADLINE_FAILED'))
+    this.wheel = new DeadlineWheel(this.clock, error => this.fail(error, 'DEADLINE_FAILED'), this.slices)
     this.hookCalls = new HookCalls(this.wheel, this.clock, options.hookTimeout)
     this.locals = new LocalSubscribers(broker, options, { clock: this.clock, calls: this.hookCalls })
     this.limits = {

@@ -1,5 +1,6 @@
 import type { Clock } from '@x/contract'
 import { BrokerError } from './broker-error.ts'
+import { moreIsDue, shareOfDue } from './deadline-wheel.ts'
 import type { Deadlined, DeadlineWheel } from './deadline-wheel.ts'
 import { ReasonCode } from './reason-code.ts'
 
@@ -95,8 +96,11 @@ export class HookCalls implements Deadlined {
   }
 
   checkDeadlines(now: number): number {
+    let left = shareOfDue
     for (const call of this.#open) {
       if (call.deadline > now) return call.deadline
+      if (left === 0) return moreIsDue
+      left -= 1
       this.#open.delete(call)
       call.expire(this.#timeout)
     }

@@ -1,5 +1,6 @@
 import { BrokerError } from './broker-error.ts'
 import type { Connection } from './connection.ts'
+import { moreIsDue, shareOfDue } from './deadline-wheel.ts'
 import type { Deadlined } from './deadline-wheel.ts'
 import type { Engine } from './engine.ts'
 import { ReasonCode } from './reason-code.ts'
@@ -59,8 +60,11 @@ export class UnfinishedPackets implements Deadlined {
 
   checkDeadlines(now: number): number {
     const { packetTimeout } = this.#engine.options
+    let left = shareOfDue
     for (const [connection, { bytes, since }] of this.#open) {
       if (now < since + packetTimeout) return since + packetTimeout
+      if (left === 0) return moreIsDue
+      left -= 1
       // What it sends is not read, so that it can't end its packet.
       if (connection.isHeld) this.begin(connection, bytes)
       else {

@@ -1,8 +1,8 @@
-import { systemClock } from '@x/contract'
+import { Slices, systemClock } from '@x/contract'
 import type { Clock } from '@x/contract'
 import { ManualClock } from '@x/contract/testing'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { DeadlineWheel } from '../src/deadline-wheel.ts'
+import { DeadlineWheel, moreIsDue } from '../src/deadline-wheel.ts'
 import type { Deadlined } from '../src/deadline-wheel.ts'
 import { Random } from './support/random.ts'
 
@@ -206,4 +206,69 @@ test('after the event loop stood still, what came meanwhile is read before deadl
   })
   expect(asked).toBe(0)
   await vi.waitFor(() => expect(item.asked).toHaveLength(1))
+})
+
+/** Slices whose budget of a turn is spent after so many looks at the clock. */
+function countingSlices(looks: number): { slices: Slices; turn: () => void } {
+  let time = 0
+  let resume: (() => void) | undefined
+  const slices = new Slices({
+    budget: looks,
+    now: () => (time += 1),
+    defer: next => {
+      resume = next
+    },
+  })
+  return {
+    slices,
+    turn: () => {
+      const next = resume
+      resume = undefined
+      next?.()
+    },
+  }
+}
+
+test('many that are due at once are asked in slices, each once, but for those that cancel or move meanwhile', () => {
+  const clock = new ManualClock()
+  const { slices, turn } = countingSlices(100)
+  const wheel = new DeadlineWheel(clock, undefined, slices)
+  const items = Array.from({ length: 5000 }, () => new Item())
+  for (const item of items) wheel.schedule(item, clock.now() + 1000)
+  clock.advance(1250)
+  const asked = (): number => items.filter(item => item.asked.length > 0).length
+  expect(asked()).toBeGreaterThan(64)
+  expect(asked()).toBeLessThan(2500)
+  const [cancelled, moved] = items.slice(-2) as [Item, Item]
+  wheel.cancel(cancelled)
+  wheel.cancel(moved)
+  wheel.schedule(moved, clock.now() + 1000)
+  for (let count = 0; count < 100; count += 1) turn()
+  expect(items.slice(0, -2).every(item => item.asked.length === 1)).toBe(true)
+  expect([cancelled.asked.length, moved.asked.length]).toEqual([0, 0])
+  clock.advance(1250)
+  expect([cancelled.asked.length, moved.asked.length]).toEqual([0, 1])
+})
+
+test('an item with more than its share due is asked again until there is no more', () => {
+  const clock = new ManualClock()
+  const wheel = new DeadlineWheel(clock)
+  const busy = new Item(() => (busy.asked.length < 3 ? moreIsDue : 0))
+  const other = new Item()
+  for (const item of [busy, other]) wheel.schedule(item, clock.now() + 1000)
+  clock.advance(1250)
+  expect([busy.asked.length, other.asked.length]).toEqual([3, 1])
+})
+
+test('nobody is asked after close, those that wait for a later turn included', () => {
+  const clock = new ManualClock()
+  const { slices, turn } = countingSlices(10)
+  const wheel = new DeadlineWheel(clock, undefined, slices)
+  const items = Array.from({ length: 1000 }, () => new Item())
+  for (const item of items) wheel.schedule(item, clock.now() + 1000)
+  clock.advance(1250)
+  const asked = items.filter(item => item.asked.length > 0).length
+  wheel.close()
+  for (let count = 0; count < 10; count += 1) turn()
+  expect(items.filter(item => item.asked.length > 0).length).toBe(asked)
 })
