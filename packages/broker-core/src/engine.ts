@@ -161,7 +161,9 @@ export class Engine implements PersistenceHost {
       storeIsShared: this.persistence.supports.shared,
       failed: error => this.fail(error, 'ROUTE_FAILED'),
     })
-    this.router = new Router(this.routes)
+    this.router = new Router(this.routes, microseconds => {
+      this.turn.credit -= microseconds
+    })
     this.subscriptions = new Subscriptions(this)
     this.run = new PublishRun(this)
     this.presence = new Presence(this)
@@ -327,6 +329,7 @@ export class Engine implements PersistenceHost {
   }
 
   groupReady(name: string, publisher: string | undefined): void {
+    this.turn.credit -= 1
     this.subscriptions.groups.get(name)?.ready(publisher)
   }
 
@@ -402,6 +405,7 @@ export class Engine implements PersistenceHost {
   /** Groups with members at other brokers take turns with them. */
   #dealHere(groups: readonly SharedGroup[], publication: Publication, from: Connection | undefined): void {
     if (isExpired(publication, this.wheel.now)) return
+    this.turn.credit -= groups.length
     for (const group of groups) if (this.emitter?.takesTurn(group.name) !== false) group.send(publication, from)
   }
 

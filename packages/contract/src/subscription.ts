@@ -45,17 +45,18 @@ export interface Reception {
 export function mergeSubscriptions(matching: readonly Subscription[], own: boolean): Reception | undefined {
   let qos: QoS | undefined
   let retainAsPublished = false
-  let identifiers: number[] | undefined
+  // A set: a client may have thousands that match.
+  let identifiers: Set<number> | undefined
   for (const subscription of matching) {
     if (own && subscription.noLocal) continue
     if (qos === undefined || subscription.qos > qos) qos = subscription.qos
     if (subscription.retainAsPublished) retainAsPublished = true
     if (subscription.subscriptionIdentifier !== undefined) {
-      identifiers ??= []
-      if (!identifiers.includes(subscription.subscriptionIdentifier)) {
-        identifiers.push(subscription.subscriptionIdentifier)
-      }
+      identifiers ??= new Set()
+      identifiers.add(subscription.subscriptionIdentifier)
     }
   }
-  return qos === undefined ? undefined : { qos, retainAsPublished, subscriptionIdentifiers: identifiers }
+  return qos === undefined
+    ? undefined
+    : { qos, retainAsPublished, subscriptionIdentifiers: identifiers && [...identifiers] }
 }

@@ -38,7 +38,7 @@ export class SubscriptionIndex {
   readonly #context: QueueContext
   readonly #limits: SubscriptionLimits
   readonly #slices: Slices
-  readonly #routes = new FilterTrie<Route, StoragePlan>({ derive: planStorage })
+  readonly #routes = new FilterTrie<Route, StoragePlan>({ derive: planStorage, weigh: weightOf })
   readonly #groups = new Map<string, SharedGroup>()
   #ordinal = 0
   #size = 0
@@ -185,6 +185,13 @@ export class SubscriptionIndex {
   }
 }
 
+/** What a plan keeps: a session with thousands of filters that match is one route. */
+function weightOf({ sessions, groups }: StoragePlan): number {
+  let weight = sessions.length + groups.length
+  for (const { reception } of sessions) weight += reception.subscriptionIdentifiers?.length ?? 0
+  return weight
+}
+
 function planStorage(routes: readonly Route[]): StoragePlan {
   const groups: SharedGroup[] = []
   const records = new Map<Session, SubscriptionRecord[]>()
@@ -199,13 +206,16 @@ function planStorage(routes: readonly Route[]): StoragePlan {
   }
   const sessions: SessionRoute[] = []
   for (const [session, ofSession] of records) {
-    const subscriptions = ofSession
-      .sort((one, other) => one.ordinal - other.ordinal)
-      .map(({ subscription }) => subscription)
+    // Only the order of identifiers shows.
+    if (ofSession.some(({ subscription }) => subscription.subscriptionIdentifier !== undefined)) {
+      ofSession.sort((one, other) => one.ordinal - other.ordinal)
+    }
+    const subscriptions = ofSession.map(({ subscription }) => subscription)
     const reception = mergeSubscriptions(subscriptions, false)
     // Effective QoS 0 is the broker's to send; without `noLocal` subscriptions the QoS can only be higher.
     if (reception === undefined || reception.qos === 0) continue
-    const ownReception = mergeSubscriptions(subscriptions, true)
+    const hasNoLocal = subscriptions.some(({ noLocal }) => noLocal)
+    const ownReception = hasNoLocal ? mergeSubscriptions(subscriptions, true) : reception
     sessions.push({ session, reception, ownReception })
   }
   return { sessions, groups }

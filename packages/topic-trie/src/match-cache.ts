@@ -1,23 +1,25 @@
 import { filterMatches } from './filter-matches.ts'
 
-/** A cached result and how many values it was derived from. */
+/** A cached result and what it counts as. */
 export interface CachedMatch<Result> {
   readonly result: Result
-  readonly length: number
+  readonly weight: number
 }
 
 /** Both limits hold at any time; 0 topics switches the cache off. */
 export interface MatchCacheLimits {
   readonly topics: number
-  /** Sum of the lengths of the cached matches. */
+  /** Sum of the weights of the cached matches. */
   readonly values: number
 }
 
 /** Characters. Keys of 10 000 cached topics then take 20 MB at most, where names of 65 535 bytes could take 1.3 GB. */
 const LONGEST_CACHED_TOPIC = 1024
 
-/** How many tests of a topic against a filter cost about as much as matching one topic anew. */
+/** How many tests of a topic against a filter cost about as much as matching one topic anew; a match of many steps adds these. */
 const TESTS_PER_ENTRY = 16
+/** What the steps of matches may add up to: results that took long outlive many changes that do not concern them; 10 ms. */
+const MOST_TESTS_FOR_STEPS = 200_000
 
 /** Misses after which it is decided anew which of the next results are kept. */
 const MISSES_PER_DECISION = 1024
@@ -33,12 +35,14 @@ export class MatchCache<Result> {
   readonly #limits: MatchCacheLimits
   #young = new Map<string, CachedMatch<Result>>()
   #old = new Map<string, CachedMatch<Result>>()
-  /** Sums of the lengths in each generation. */
+  /** Sums of the weights in each generation. */
   #youngValues = 0
   #oldValues = 0
   /** Tests that `deleteMatching` may still make before it clears instead. Every new entry pays in; so a storm of changes
    * costs no more than making the entries did, and an occasional change leaves the entries it does not concern. */
   #testsLeft = 0
+  /** The same, paid by the steps that the matches took. */
+  #testsForSteps = 0
   /** Since the last decision. */
   #hits = 0
   #misses = 0
@@ -59,38 +63,40 @@ export class MatchCache<Result> {
   }
 
   /** Keeps a match, in place of an earlier one. Topics over 1 024 characters and matches over the limit are not kept, and
-   * while few topics come again only a sample is. */
-  set(topic: string, match: CachedMatch<Result>): void {
+   * while few topics come again only a sample is. `steps`: nodes and values that it took to find it. */
+  set(topic: string, match: CachedMatch<Result>, steps: number): void {
     this.#misses += 1
     if (this.#misses % this.#keepOneOf !== 0) return
     if (this.#misses >= MISSES_PER_DECISION) this.#decide()
-    if (topic.length > LONGEST_CACHED_TOPIC || match.length > this.#limits.values || this.#limits.topics < 1) return
+    if (topic.length > LONGEST_CACHED_TOPIC || match.weight > this.#limits.values || this.#limits.topics < 1) return
     this.delete(topic)
     this.#insert(topic, match)
     this.#testsLeft = Math.min(this.#testsLeft + TESTS_PER_ENTRY, TESTS_PER_ENTRY * this.size)
+    this.#testsForSteps = Math.min(this.#testsForSteps + steps, MOST_TESTS_FOR_STEPS)
   }
 
   delete(topic: string): void {
     const young = this.#young.get(topic)
     if (young !== undefined) {
       this.#young.delete(topic)
-      this.#youngValues -= young.length
+      this.#youngValues -= young.weight
       return
     }
     const old = this.#old.get(topic)
     if (old === undefined) return
     this.#old.delete(topic)
-    this.#oldValues -= old.length
+    this.#oldValues -= old.weight
   }
 
   /** Drops at least the topics which the filter matches. */
   deleteMatching(filter: string): void {
     if (this.size === 0) return
-    if (this.size > this.#testsLeft) {
+    if (this.size <= this.#testsLeft) this.#testsLeft -= this.size
+    else if (this.size <= this.#testsForSteps) this.#testsForSteps -= this.size
+    else {
       this.clear()
       return
     }
-    this.#testsLeft -= this.size
     for (const topic of this.#young.keys()) if (filterMatches(filter, topic)) this.delete(topic)
     for (const topic of this.#old.keys()) if (filterMatches(filter, topic)) this.delete(topic)
   }
@@ -101,6 +107,7 @@ export class MatchCache<Result> {
     this.#youngValues = 0
     this.#oldValues = 0
     this.#testsLeft = 0
+    this.#testsForSteps = 0
   }
 
   #decide(): void {
@@ -113,20 +120,20 @@ export class MatchCache<Result> {
     const match = this.#old.get(topic)
     if (match === undefined) return undefined
     this.#old.delete(topic)
-    this.#oldValues -= match.length
+    this.#oldValues -= match.weight
     this.#insert(topic, match)
     return match
   }
 
   #insert(topic: string, match: CachedMatch<Result>): void {
     const { topics, values } = this.#limits
-    if (this.#young.size >= topics / 2 || this.#youngValues + match.length > values / 2) this.#age()
-    if (this.size >= topics || this.#youngValues + this.#oldValues + match.length > values) {
+    if (this.#young.size >= topics / 2 || this.#youngValues + match.weight > values / 2) this.#age()
+    if (this.size >= topics || this.#youngValues + this.#oldValues + match.weight > values) {
       this.#old.clear()
       this.#oldValues = 0
     }
     this.#young.set(topic, match)
-    this.#youngValues += match.length
+    this.#youngValues += match.weight
   }
 
   #age(): void {

@@ -1,7 +1,12 @@
 import * as fc from 'fast-check'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { FilterTrie, parseTopicFilter, type TopicFilter } from '../src/index.ts'
 import { filter, naiveMatches, seed, topic } from './arbitraries.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 const f = (text: string): TopicFilter => parseTopicFilter(text)
 
@@ -293,6 +298,112 @@ test('a topic of 65 535 slashes neither throws nor takes long', () => {
   expect(performance.now() - start).toBeLessThan(5000)
 })
 
+/** More levels than the ones of `filter`, with one wildcard at least, so that all of them are in the trie for deep filters. */
+const deepFilter = fc.tuple(filter, filter, filter).map(parts => {
+  const levels = parts.flatMap(part => part.split('/')).filter(level => level !== '#')
+  return [...levels, ...Array.from({ length: Math.max(0, 8 - levels.length) }, () => 'a'), '+'].join('/')
+})
+const deepTopic = fc.tuple(topic, topic, topic, topic, topic).map(parts => parts.join('/').split('/'))
+
+test('deep filters agree with a list of filters, whatever is added and removed', () => {
+  const change = fc.record({
+    filter: fc.oneof(
+      deepFilter,
+      deepFilter.map(text => `${text}/#`),
+    ),
+    isRemoved: fc.boolean(),
+  })
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 60 }), fc.array(deepTopic, { maxLength: 20 }), (changes, topics) => {
+      const trie = new FilterTrie<string>({ maximumCachedTopics: 0 })
+      const list = new Set<string>()
+      for (const { filter: text, isRemoved } of changes) {
+        if (isRemoved) {
+          // One that is there, if any.
+          const present = [...list][text.length % Math.max(1, list.size)] ?? text
+          expect(trie.remove(present as TopicFilter, 1)).toBe(list.delete(present))
+        } else {
+          trie.add(text as TopicFilter, 1, text)
+          list.add(text)
+        }
+        // Topics that the filters match, and ones that are not far from it.
+        const names = [...list].flatMap(each => {
+          const plain = each.replace('/#', '').replaceAll('+', 'b')
+          return [plain, `${plain}/c`, `$x/${plain}`, plain.slice(0, plain.lastIndexOf('/')), `${plain}/`]
+        })
+        for (const name of [...names, ...topics.map(levels => levels.join('/'))]) {
+          const expected = [...list].filter(each => naiveMatches(each, name))
+          expect([...trie.match(name)].toSorted()).toEqual(expected.toSorted())
+        }
+      }
+      for (const each of list) expect(trie.remove(each as TopicFilter, 1)).toBe(true)
+      expect(trie.size).toBe(0)
+    }),
+    { seed, numRuns: 60 },
+  )
+})
+
+test('20 000 filters of 100 levels take memory in proportion to their 4 MB of text', () => {
+  const trie = new FilterTrie<number>()
+  const filters = Array.from({ length: 20_000 }, (_, index) => f(`${index}/+${'/a'.repeat(98)}`))
+  // In pairs, which have all levels but the last one in common.
+  for (let index = 1; index < filters.length; index += 2) filters[index] = f(`${filters[index - 1] ?? ''}b`)
+  const before = heapUsed()
+  filters.forEach((text, index) => trie.add(text, 1, index))
+  const used = heapUsed() - before
+  expect(used).toBeLessThan(30_000_000)
+  expect(trie.match(`4/x${'/a'.repeat(98)}`)).toEqual([4])
+  expect(trie.match(`4/x${'/a'.repeat(98)}b`)).toEqual([5])
+})
+
+test('a filter that is gone is not kept by those that have levels in common with it', () => {
+  const trie = new FilterTrie<number>()
+  const before = heapUsed()
+  for (let index = 0; index < 1000; index++) {
+    for (const deep of ['', '/1/2/3/4/5/6/7/8']) {
+      const level = `common level ${index}${deep}`
+      const long = f(`${level}/+/${'x'.repeat(30_000)}${index}`)
+      trie.add(long, 1, index)
+      trie.add(f(`${level}/+`), 1, index)
+      trie.remove(long, 1)
+    }
+  }
+  // 60 MB of text have passed.
+  expect(heapUsed() - before).toBeLessThan(10_000_000)
+  expect(trie.size).toBe(2000)
+})
+
+test('a result that took many steps is worth keeping when many filters change that do not concern it', () => {
+  let derived = 0
+  const trie = new FilterTrie<number, number>({
+    derive: values => {
+      derived++
+      return values.length
+    },
+    weigh: () => 1,
+    maximumCachedValues: 1000,
+  })
+  let filters = ['']
+  for (let level = 0; level < 12; level++) filters = filters.flatMap(text => [`${text}+/`, `${text}x/`])
+  filters.forEach((text, index) => trie.add(f(`${text}#`), 1, index))
+  const deep = `${'x/'.repeat(12)}y`
+  for (let index = 0; index < 5000; index++) {
+    expect(trie.match(deep)).toBe(4096)
+    trie.add(f(`other/${index}/+`), 1, index)
+  }
+  expect(derived).toBe(1)
+})
+
+test('tells how much a match took that no cache has spared', () => {
+  const steps: number[] = []
+  const trie = new FilterTrie<number>({ worked: count => steps.push(count) })
+  for (let index = 0; index < 1000; index++) trie.add(f('a/+'), index, index)
+  trie.add(f('b/+'), 1, 1)
+  for (let round = 0; round < 2; round++) for (const name of ['a/1', 'b/1']) trie.match(name)
+  expect(steps).toHaveLength(1)
+  expect(steps[0]).toBeGreaterThanOrEqual(1000)
+})
+
 test('a storm of 100 000 wildcard filters with a warm cache is not quadratic', () => {
   const trie = new FilterTrie<number>()
   const warm = () => {
@@ -316,3 +427,8 @@ test('100 000 keys on one filter are removed as fast as they were added', () => 
   expect(performance.now() - start).toBeLessThan(9000)
   expect(trie.has(f('a/#'))).toBe(false)
 })
+
+function heapUsed(): number {
+  collectGarbage()
+  return process.memoryUsage().heapUsed
+}
