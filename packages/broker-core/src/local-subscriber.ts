@@ -32,11 +32,17 @@ export interface LocalSubscriber {
 /** How many functions the program's own messages may run beyond `concurrency`, for each slot. */
 const nestedForEachSlot = 100
 
+/** Runs that begin in one turn of the event loop. */
+const runsPerTurn = 5000
+
 /** Runs the program's own subscribers, `concurrency` messages at a time; further ones wait, and their publishers with them.
  *
  * A message that such a function publishes while it runs does not wait: the function may be waiting for it, and holds the slot that
  * it would wait for. That the one comes from the other is known by the asynchronous context, which is followed only while functions
  * run. So that a circle of functions ends, it goes `maximumNesting` deep, and when very many run already, also such messages wait.
+ *
+ * Functions that publish without waiting can go round in a circle as well: in one turn of the event loop only so many begin, and
+ * others are served in between.
  *
  * Each is over within `hookTimeout`, its waiting included; its slot goes to the next one, its publisher goes on. */
 export class LocalSubscribers {
@@ -49,6 +55,10 @@ export class LocalSubscribers {
   readonly #context = new AsyncLocalStorage<SubscriberRun>()
   /** Runs without a slot. */
   #nested = 0
+  /** Pushed in this turn. */
+  #pushed = 0
+  /** For the next turn, in their order. */
+  #later: SubscriberRun[] = []
 
   constructor(
     broker: Broker,
@@ -75,7 +85,7 @@ export class LocalSubscribers {
   }
 
   get waiting(): number {
-    return this.#queue.length()
+    return this.#queue.length() + this.#later.length
   }
 
   /** Delivers to all of them; a promise when one is not done yet. It does not reject: `failed` gets what they throw or reject. */
@@ -103,7 +113,10 @@ export class LocalSubscribers {
   }
 
   #push(run: SubscriberRun): void {
-    if (run.depth > this.#maximumNesting) run.end(nestedTooDeep(run, this.#maximumNesting))
+    if (this.#pushed === 0) setImmediate(() => this.#nextTurn())
+    this.#pushed += 1
+    if (this.#pushed > runsPerTurn) this.#later.push(run)
+    else if (run.depth > this.#maximumNesting) run.end(nestedTooDeep(run, this.#maximumNesting))
     else if (run.depth === 0 || this.#nested >= nestedForEachSlot * this.concurrency) this.#queue.push(run)
     else {
       this.#nested += 1
@@ -112,6 +125,13 @@ export class LocalSubscribers {
       }
       this.#begin(run)
     }
+  }
+
+  #nextTurn(): void {
+    const runs = this.#later
+    this.#later = []
+    this.#pushed = 0
+    for (const run of runs) if (run.phase === 'waiting') this.#push(run)
   }
 
   #begin(run: SubscriberRun): void {

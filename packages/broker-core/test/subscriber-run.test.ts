@@ -125,6 +125,31 @@ test('a function that publishes again and again, each time after it was done, is
   expect(runs).toBe(50)
 })
 
+test('functions that go round in a circle without waiting keep nobody from being served', async () => {
+  const server = await startBroker()
+  let runs = 0
+  const again = (): void => {
+    runs += 1
+    // The last one comes when the broker is closed.
+    server.broker.publish({ topic: 'a' }).catch(() => undefined)
+  }
+  await server.broker.subscribe('a', again)
+  const client = await server.connect({ clientId: 'c' })
+  client.publish({ topic: 'a' })
+  for (let pings = 0; pings < 3; pings += 1) await client.ping()
+  expect(runs).toBeGreaterThan(1)
+  await server.broker.unsubscribe('a', again)
+})
+
+test('more messages than one turn takes reach a function in their order', async () => {
+  const { broker } = await startBroker()
+  const seen: number[] = []
+  await broker.subscribe('a', packet => void seen.push(Number(packet.payload.toString())))
+  const count = 12_000
+  await Promise.all(Array.from({ length: count }, (_, index) => broker.publish({ topic: 'a', payload: `${index}` })))
+  expect(seen).toEqual(Array.from({ length: count }, (_, index) => index))
+})
+
 // ── Functions that never end ──────────────────────────────────────────────────────────────────────────────────────────
 
 const hookTimeout = 5000
