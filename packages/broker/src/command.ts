@@ -32,12 +32,24 @@ switch (command.kind) {
 }
 
 async function run(wanted: Extract<Command, { kind: 'run' }>): Promise<void> {
-  const { listeners, tls, trustedProxies, redis, redisDurability, logLevel, logBuffer, sysInterval } = wanted
+  const {
+    listeners,
+    tls,
+    trustedProxies,
+    data,
+    dataDurability,
+    redis,
+    redisDurability,
+    logLevel,
+    logBuffer,
+    sysInterval,
+  } = wanted
   const logger = createLogger(logLevel, logBuffer)
   const plugins = sysInterval === 0 ? [] : [sysTopics({ interval: sysInterval * 1000 })]
   const made = brokerOf({
     logger,
     plugins,
+    ...(data !== undefined && { data: { directory: data, durability: dataDurability } }),
     ...(redis !== undefined && { redis: { redis, durability: redisDurability } }),
     ...(trustedProxies !== undefined && { trustProxy: true, trustedProxies }),
   })

@@ -10,11 +10,14 @@ import type { TlsOptions } from './listener/tls-layer.ts'
 import { GuardedLogger } from './log/guarded-logger.ts'
 import { logEvents } from './log/log-events.ts'
 import { isAedesPersistence, isMqemitter, partsOf } from './parts.ts'
-import type { EmitterOption, PersistenceOption, RedisOption } from './parts.ts'
+import type { DataOption, EmitterOption, PersistenceOption, RedisOption } from './parts.ts'
 
 /** Everything the engine takes, with a store in memory unless another is given. */
 export interface BrokerOptions extends Omit<CoreOptions, 'persistence' | 'emitter' | 'mq'> {
   persistence?: PersistenceOption | null
+  /** The directory that keeps sessions, retained messages and wills over restarts, in place of `persistence`: a path, or the options of
+   * `@x/persistence-lmdb`. */
+  data?: DataOption
   /** Joins all brokers that name the same Redis: one set of sessions, retained messages and wills, and messages from each to
    * each. What is given as `persistence` or `emitter` is used instead of that half.
    * A URL (`redis://`, `redis-sentinel://`, `redis-cluster://`, `rediss…://`), or the options of `@x/persistence-redis` and
@@ -32,6 +35,12 @@ const optionTable: OptionTable<keyof BrokerOptions> = {
   persistence: partRule('a Persistence of @x/contract, or a store of Aedes'),
   emitter: partRule('an Emitter of @x/contract, or an mqemitter'),
   mq: partRule('an Emitter of @x/contract, or an mqemitter'),
+  data: {
+    text: 'the path of a directory, or an object with the option directory',
+    allows: (value: unknown) =>
+      (typeof value === 'string' && value !== '') ||
+      (typeof value === 'object' && value !== null && 'directory' in value),
+  },
   redis: {
     text: 'a URL like redis://host:6379, or an object with the option redis',
     allows: (value: unknown) =>
@@ -79,13 +88,14 @@ export class Broker extends CoreBroker {
   /** @throws BrokerError `OPTION_INVALID`, naming the option, its value and what it may be */
   constructor(options: BrokerOptions = {}) {
     assertOptions(options, optionTable, 'createBroker')
-    const { persistence: store, mq, emitter: ours, redis, logger, ...rest } = options
+    const { persistence: store, mq, emitter: ours, redis, data, logger, ...rest } = options
     const given = { persistence: store ?? undefined, mq: ours ?? mq ?? undefined }
     // The store is made before the broker that can report what befalls it.
     const trouble: { report?: (error: Error) => void } = {}
     const redisFailed = (error: Error): void => trouble.report?.(error)
     const { persistence, emitter } = partsOf({
       ...given,
+      data,
       redis,
       heartbeatInterval: rest.heartbeatInterval,
       redisFailed,

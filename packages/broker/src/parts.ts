@@ -4,6 +4,8 @@ import { PersistenceError } from '@x/contract'
 import type { Emitter, OptionTable, Persistence } from '@x/contract'
 import { EmitterError, RedisEmitter, redisEmitterOptions } from '@x/emitter-redis'
 import type { RedisEmitterOptions } from '@x/emitter-redis'
+import { LmdbPersistence } from '@x/persistence-lmdb'
+import type { LmdbPersistenceOptions } from '@x/persistence-lmdb'
 import { MemoryPersistence } from '@x/persistence-memory'
 import { RedisPersistence, redisPersistenceOptions } from '@x/persistence-redis'
 import type { RedisPersistenceOptions } from '@x/persistence-redis'
@@ -18,9 +20,13 @@ export type EmitterOption = Emitter | object
 /** One Redis for everything that is not given otherwise: a URL, or more than that. */
 export type RedisOption = string | Omit<RedisPersistenceOptions & RedisEmitterOptions, 'onError'>
 
+/** A directory that keeps everything: its path, or more than that. */
+export type DataOption = string | LmdbPersistenceOptions
+
 export interface PartOptions {
   readonly persistence: PersistenceOption | undefined
   readonly mq: EmitterOption | undefined
+  readonly data: DataOption | undefined
   readonly redis: RedisOption | undefined
   /** ms; undefined: the default. */
   readonly heartbeatInterval: number | undefined
@@ -31,7 +37,13 @@ export interface PartOptions {
 /** Store and emitter as the engine takes them.
  * @throws BrokerError `OPTION_INVALID`, naming what an object lacks to be one, or what is wrong with the URL */
 export function partsOf(options: PartOptions): { persistence: Persistence; emitter: Emitter | undefined } {
-  const { persistence, mq, redis, heartbeatInterval } = options
+  const { persistence, mq, redis, data, heartbeatInterval } = options
+  if (data !== undefined && (persistence !== undefined || redis !== undefined)) {
+    throw new BrokerError('OPTION_INVALID', {
+      message: `option data has nothing to do: the store is given by ${redis === undefined ? 'persistence' : 'redis'}`,
+      reasonCode: ReasonCode.implementationSpecificError,
+    })
+  }
   if (redis !== undefined && persistence !== undefined && mq !== undefined) {
     throw new BrokerError('OPTION_INVALID', {
       message: 'option redis has nothing to do: persistence and emitter are given',
@@ -40,7 +52,12 @@ export function partsOf(options: PartOptions): { persistence: Persistence; emitt
   }
   if (redis !== undefined) return partsOnRedis(redis, options)
   const mqemitter = mq !== undefined && isMqemitter(mq) ? mq : undefined
+  if (data !== undefined) return { persistence: storeIn(data), emitter: emitterOf(mq) }
   return { persistence: storeOf(persistence, { mq: mqemitter, heartbeatInterval }), emitter: emitterOf(mq) }
+}
+
+function storeIn(data: DataOption): Persistence {
+  return usable('data', () => new LmdbPersistence(typeof data === 'string' ? { directory: data } : data))
 }
 
 /** In Redis is what is not given. */

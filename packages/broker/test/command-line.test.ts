@@ -7,6 +7,8 @@ const defaults = {
   listeners: [mqtt],
   tls: undefined,
   trustedProxies: undefined,
+  data: undefined,
+  dataDurability: 'disk',
   redis: undefined,
   redisDurability: 'redis',
   logLevel: 'info',
@@ -33,6 +35,11 @@ test.for<[string[], object]>([
   [['--host', '127.0.0.1'], { ...defaults, listeners: [{ ...mqtt, host: '127.0.0.1' }] }],
   [['-H', '::1'], { ...defaults, listeners: [{ ...mqtt, host: '::1' }] }],
   [['--log-level', 'silent'], { ...defaults, logLevel: 'silent' }],
+  [['--data', './d'], { ...defaults, data: './d' }],
+  [
+    ['-d', '/var/lib/b', '--data-durability', 'process'],
+    { ...defaults, data: '/var/lib/b', dataDurability: 'process' },
+  ],
   [['--redis', 'redis://h'], { ...defaults, redis: 'redis://h' }],
   [
     ['--redis', 'redis://h', '--redis-durability', 'replicated'],
@@ -163,6 +170,10 @@ test.for<[string[], string]>([
     ['-L', 'mqtt://:1?color=red'],
     "--listen 'mqtt://:1?color=red' has the parameter 'color'; known: name, max-connections, max-rate, max-payload, packets-per-frame, strict-subprotocol, connect-timeout, allow, deny, origins",
   ],
+  [['--data', ''], "--data is '', it must be the path of a directory"],
+  [['--data', 'd', '--redis', 'redis://h'], '--data and --redis are two places for one store'],
+  [['--data-durability', 'disk'], '--data-durability needs --data'],
+  [['--data', 'd', '--data-durability', 'never'], "--data-durability is 'never', it must be one of disk, process"],
   [['--redis-durability', 'replicated'], '--redis-durability needs --redis'],
   [
     ['--redis', 'redis://h', '--redis-durability', 'all'],

@@ -1,5 +1,4 @@
-import { mkdirSync } from 'node:fs'
-import { keepMessage } from '@x/contract'
+import { keepMessage, PersistenceError } from '@x/contract'
 import type {
   Delivery,
   Due,
@@ -19,10 +18,11 @@ import type {
 } from '@x/contract'
 import { Commits } from './commits.ts'
 import { Deadlines } from './deadlines.ts'
+import { prepareDirectory } from './directory.ts'
 import { Environment } from './environment.ts'
 import { Instances, isGone, startOf } from './instances.ts'
 import type { Instance } from './instances.ts'
-import { kind, numberKey } from './keys.ts'
+import { kind, metaKey, numberKey } from './keys.ts'
 import { MachineTime } from './machine-time.ts'
 import { Neighbours } from './neighbours.ts'
 import type { Hint } from './news.ts'
@@ -45,6 +45,10 @@ interface Offer {
   readonly owner: number
   readonly entry: QueueEntry
 }
+
+/** Names what stands in the directory, and how. */
+const schema = '1'
+const schemaKey: Buffer = metaKey('schema')
 
 /** ms after which news that got lost are found by looking. */
 const lookInterval = 1000
@@ -77,7 +81,7 @@ export class OpenStore {
 
   constructor(options: CheckedOptions, host: PersistenceHost) {
     const { directory, durability, maximumRetainedMessages, maximumRetainedBytes } = options
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    prepareDirectory(directory)
     this.#options = options
     this.#host = host
     const environment = new Environment({ directory, sync: durability === 'disk' })
@@ -115,6 +119,7 @@ export class OpenStore {
   async begin(): Promise<void> {
     const address = await this.#neighbours.open(this.#options.directory)
     const instance = await this.#commits.run(() => {
+      this.#checkSchema()
       const { pid } = process
       const { brokerId } = this.#host
       const number = this.#set.nextNumber()
@@ -139,6 +144,17 @@ export class OpenStore {
     })
     this.#neighbours.refresh(instance.number)
     this.#lookAgain()
+  }
+
+  /** @throws PersistenceError `UNAVAILABLE` when another version of this package has written the directory */
+  #checkSchema(): void {
+    const found = this.#environment.get(schemaKey)?.toString()
+    if (found === undefined) this.#environment.put(schemaKey, Buffer.from(schema))
+    else if (found !== schema) {
+      throw new PersistenceError('UNAVAILABLE', {
+        message: `${this.#options.directory} has schema ${found}, this version reads schema ${schema}: use the version that wrote it`,
+      })
+    }
   }
 
   async close(): Promise<void> {

@@ -9,6 +9,9 @@ export type LogLevel = (typeof logLevels)[number]
 const redisDurabilities = ['redis', 'replicated'] as const
 export type RedisDurability = (typeof redisDurabilities)[number]
 
+const dataDurabilities = ['disk', 'process'] as const
+export type DataDurability = (typeof dataDurabilities)[number]
+
 const greatestPort = 65_535
 /** Seconds: an hour. */
 const greatestSysInterval = 3600
@@ -26,7 +29,11 @@ export type Command =
       readonly tls: TlsFiles | undefined
       /** Undefined: no proxy is trusted; empty: all are. */
       readonly trustedProxies: readonly string[] | undefined
-      /** Where the store is; undefined: in memory. */
+      /** The directory of the store; undefined: none. */
+      readonly data: string | undefined
+      /** When what is stored in the directory counts as stored. */
+      readonly dataDurability: DataDurability
+      /** Where the store is; undefined: in the directory, or in memory. */
       readonly redis: string | undefined
       /** What Redis must have done before an answer counts. */
       readonly redisDurability: RedisDurability
@@ -60,6 +67,10 @@ export const usage: string = `x-broker: an MQTT broker (3.1, 3.1.1, 5.0)
       --tls-identity-as-username           the certificate's Common Name, or the PSK identity, is the user name
       --tls-psk FILE                       pre-shared keys, lines identity:hexadecimal
       --trust-proxy LIST                   believe PROXY headers and X-Forwarded-For of these addresses, or 'all'
+  -d, --data DIR         keeps sessions, retained messages and wills in this directory (default: in memory, so that a restart
+                         forgets them)
+      --data-durability WHEN               disk: acknowledged when it is on the disk (default); process: when it survives
+                                           the end of the process
   -r, --redis URL        one broker of many: sessions, retained messages and messages shared by all that name it:
                          redis://user:password@host:6379/0, redis-sentinel://host,host/master, redis-cluster://host,host
       --redis-durability WHEN              redis: acknowledged when Redis has it (default); replicated: when a replica has
@@ -86,6 +97,8 @@ const options = {
   'tls-psk': { type: 'string' },
   'tls-server': { type: 'string', multiple: true },
   'trust-proxy': { type: 'string' },
+  data: { type: 'string', short: 'd' },
+  'data-durability': { type: 'string' },
   redis: { type: 'string', short: 'r' },
   'redis-durability': { type: 'string' },
   'log-level': { type: 'string', short: 'l' },
@@ -121,9 +134,11 @@ function commandOf(values: Values): Command {
     listeners: listenersOf(values, tls !== undefined),
     tls,
     trustedProxies: trustedOf(values['trust-proxy']),
+    data: dataOf(values),
+    dataDurability: oneOf('data-durability', dataDurabilities, values['data-durability'] ?? 'disk'),
     redis: values.redis,
     redisDurability: durabilityOf(values),
-    logLevel: logLevelOf(values['log-level'] ?? 'info'),
+    logLevel: oneOf('log-level', logLevels, values['log-level'] ?? 'info'),
     logBuffer: whole('log-buffer', values['log-buffer'] ?? `${defaultLogBuffer}`, greatestLogBuffer),
     sysInterval: whole('sys-interval', values['sys-interval'] ?? '10', greatestSysInterval),
   }
@@ -183,17 +198,22 @@ function trustedOf(text: string | undefined): readonly string[] | undefined {
   return text === 'all' ? [] : text.split(',')
 }
 
-function durabilityOf({ redis, 'redis-durability': text }: Values): RedisDurability {
-  if (text !== undefined && redis === undefined) throw new Refusal('--redis-durability needs --redis')
-  const found = redisDurabilities.find(durability => durability === (text ?? 'redis'))
-  if (found !== undefined) return found
-  throw new Refusal(`--redis-durability is '${text}', it must be one of ${redisDurabilities.join(', ')}`)
+function dataOf({ data, redis, 'data-durability': durability }: Values): string | undefined {
+  if (data === '') throw new Refusal("--data is '', it must be the path of a directory")
+  if (data !== undefined && redis !== undefined) throw new Refusal('--data and --redis are two places for one store')
+  if (data === undefined && durability !== undefined) throw new Refusal('--data-durability needs --data')
+  return data
 }
 
-function logLevelOf(text: string): LogLevel {
-  const found = logLevels.find(level => level === text)
+function durabilityOf({ redis, 'redis-durability': text }: Values): RedisDurability {
+  if (text !== undefined && redis === undefined) throw new Refusal('--redis-durability needs --redis')
+  return oneOf('redis-durability', redisDurabilities, text ?? 'redis')
+}
+
+function oneOf<Word extends string>(name: string, words: readonly Word[], text: string): Word {
+  const found = words.find(word => word === text)
   if (found !== undefined) return found
-  throw new Refusal(`--log-level is '${text}', it must be one of ${logLevels.join(', ')}`)
+  throw new Refusal(`--${name} is '${text}', it must be one of ${words.join(', ')}`)
 }
 
 function whole(name: string, text: string, greatest: number): number {

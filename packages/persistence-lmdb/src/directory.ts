@@ -1,0 +1,87 @@
+import { accessSync, closeSync, constants, fstatSync, mkdirSync, openSync, readSync, statfsSync } from 'node:fs'
+import { join } from 'node:path'
+import { PersistenceError } from '@x/contract'
+
+const dataFile = 'data.mdb'
+const lockFile = 'lock.mdb'
+
+/** File systems of other machines, by the number the system gives them: locks and memory maps do not hold there. */
+const networkFileSystems: Readonly<Record<number, string>> = {
+  0x6969: 'NFS',
+  0xff534d42: 'CIFS',
+  0xfe534d42: 'SMB',
+  0x517b: 'SMB',
+}
+
+/** Where the fields of lmdb's two meta pages stand, which are the first two of the file. */
+const magicField = 24
+const magic = 0xbeefc0de
+const pageSizeField = 48
+const lastPageField = 144
+const transactionField = 152
+const metaLength = transactionField + 8
+
+/** Makes the directory, for this user alone, and looks whether what is there can be a store. Opening anything else would end the process.
+ * @throws PersistenceError `UNAVAILABLE`, with the path, what was found, and what to do */
+export function prepareDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (cause) {
+    throw unusable(directory, `cannot be made or written by this user: ${messageOf(cause)}`, cause)
+  }
+  const network = networkFileSystems[statfsSync(directory).type]
+  if (network !== undefined) {
+    throw unusable(directory, `is on a network file system (${network}), it must be on a disk of this machine`)
+  }
+  for (const name of [dataFile, lockFile]) checkFile(join(directory, name), name)
+}
+
+function checkFile(path: string, name: string): void {
+  let file: number
+  try {
+    file = openSync(path, 'a+', 0o600)
+  } catch (cause) {
+    throw unusable(path, `cannot be read and written by this user: ${messageOf(cause)}`, cause)
+  }
+  try {
+    if (name === dataFile) checkData(path, file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function checkData(path: string, file: number): void {
+  const { size } = fstatSync(file)
+  if (size === 0) return
+  const first = metaAt(file, 0)
+  const pageSize = first.readUInt32LE(magicField) === magic ? first.readUInt32LE(pageSizeField) : 0
+  const isPageSize = pageSize >= 256 && pageSize <= 65_536 && Number.isInteger(Math.log2(pageSize))
+  const second = metaAt(file, isPageSize ? pageSize : size)
+  if (!isPageSize || second.readUInt32LE(magicField) !== magic) {
+    throw unusable(
+      path,
+      'is not a file of this store, or its beginning is damaged; move it away, or name another directory',
+    )
+  }
+  const newest = second.readBigUInt64LE(transactionField) > first.readBigUInt64LE(transactionField) ? second : first
+  const needed = (Number(newest.readBigUInt64LE(lastPageField)) + 1) * pageSize
+  if (size < needed) {
+    const found = `has ${size} bytes, but ${needed} belong to it: it was cut off`
+    throw unusable(path, `${found}; restore it from a backup, or name another directory`)
+  }
+}
+
+function metaAt(file: number, position: number): Buffer {
+  const page = Buffer.alloc(metaLength)
+  readSync(file, page, 0, metaLength, position)
+  return page
+}
+
+function unusable(path: string, why: string, cause?: unknown): PersistenceError {
+  return new PersistenceError('UNAVAILABLE', { message: `${path} ${why}`, ...(cause !== undefined && { cause }) })
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}
