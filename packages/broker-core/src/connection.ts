@@ -29,6 +29,7 @@ import { Outbox } from './outbox.ts'
 import { PauseAllowance } from './pause-allowance.ts'
 import type { OutboxOwner } from './outbox.ts'
 import type { Acceptance } from './pending-publishes.ts'
+import { RateLimit } from './rate-limit.ts'
 import { receivePacket } from './receive.ts'
 import { ReasonCode, codeFor } from './reason-code.ts'
 import { refuseConnect } from './refuse-connect.ts'
@@ -104,6 +105,8 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
   #waitingFor = 0
   /** Undefined until it has to wait for somebody. */
   #pauses: PauseAllowance | undefined
+  /** Undefined without such limits. */
+  #rate: RateLimit | undefined
   /** A packet of which not all bytes have come. */
   #hasUnfinished = false
   /** Undefined until the client uses one. */
@@ -138,6 +141,10 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     this.#reader.maximumPacketSize = maximumPacketSize
     this.#reader.version = this.version
     this.#lastReceived = this.engine.clock.now()
+    const { options } = this.engine
+    if (options.maximumPacketRate > 0 || options.maximumByteRate > 0) {
+      this.#rate = new RateLimit(options, this.#lastReceived)
+    }
     this.engine.wheel.cancel(this)
     if (this.keepAlive > 0) this.engine.wheel.schedule(this, this.#keepAliveDeadline())
   }
@@ -223,6 +230,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
           turn.credit -= 1 + ((reader.frameEnd - reader.frameStart) >> 9)
           const step = this.phase === 'connected' ? receivePacket(this, reader) : this.#receiveFirst()
           if (isPromise(step)) this.#waitFor(step)
+          if (this.#rate?.take(reader.frameEnd - reader.frameStart) === false) this.#rest(this.#rate)
           if (turn.credit <= 0 && turn.isOver()) this.#giveWay()
         }
         engine.run.flush()
@@ -247,6 +255,18 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     if (!this.#hasUnfinished) unfinishedPackets.end(this)
     else if (counters.packetsReceived > packetsBefore) unfinishedPackets.begin(this, reserved)
     else unfinishedPackets.goOn(this, reserved)
+  }
+
+  /** The client has sent all that it may in this second. */
+  #rest(rate: RateLimit): void {
+    const { clock, counters, wheel } = this.engine
+    const now = clock.now()
+    const problem = rate.rest(now)
+    if (problem !== undefined) this.fail(problem)
+    if (rate.restsUntil <= now || !this.#isOpen()) return
+    counters.readingRested += 1
+    this.hold(Hold.rate)
+    wheel.schedule(this, rate.restsUntil)
   }
 
   #giveWay(): void {
@@ -401,6 +421,10 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     if (this.phase === 'closed') return 0
     if (this.#deadline > 0) return this.#checkPhase(now)
     let next = this.keepAlive > 0 ? this.#checkKeepAlive(now) : 0
+    const restsUntil = this.#rate?.restsUntil ?? 0
+    if (restsUntil > now && (next === 0 || restsUntil < next)) next = restsUntil
+    // Anew for what is left of its packets: that may have it rest again.
+    else if (restsUntil > 0 && (this.#holds & Hold.rate) !== 0) setImmediate(endRest, this)
     if (this.#congestion !== undefined && this.#isOpen()) {
       const soonest = this.#congestion.check(now)
       if (soonest > 0 && (next === 0 || soonest < next)) next = soonest
@@ -563,6 +587,10 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     if (this.#hasUnfinished) this.engine.unfinishedPackets.end(this)
     return departure
   }
+}
+
+function endRest(connection: Connection): void {
+  connection.release(Hold.rate)
 }
 
 function pauseIfHeld(connection: Connection): void {

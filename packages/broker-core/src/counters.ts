@@ -22,6 +22,7 @@ export function createCounters(): Counters {
     malformedPackets: 0,
     turnsYielded: 0,
     pausesRefused: 0,
+    readingRested: 0,
     loginsDelayed: 0,
     errors: Object.create(null) as Record<string, number>,
     subscriptionsRefused: 0,

@@ -14,4 +14,6 @@ export const Hold = {
   outbox: 32,
   /** It had its share of this turn of the event loop. */
   turn: 64,
+  /** It has sent as much as it may in this second. */
+  rate: 128,
 } as const

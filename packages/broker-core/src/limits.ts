@@ -73,6 +73,13 @@ export interface BrokerLimits {
   /** Bytes that the topics of a connection's aliases hold in memory, two for each character and 64 for each alias. A client that sets
    * more ends its connection (0x97); of those set towards it the least recently used are given up. */
   maximumTopicAliasBytes: number
+  /** Packets that one client may send in a second, and save up; what exceeds that is read later. 0: no limit, the default: what a client
+   * sends is acted on in turns with the others, so it takes nothing from them. */
+  maximumPacketRate: number
+  /** Bytes, likewise. */
+  maximumByteRate: number
+  /** ms that a client may go on sending more than that; then the connection ends (0x96 for packets, 0x97 for bytes). 0: for ever. */
+  rateTimeout: number
   /** ms from the first byte of a packet to its last; then the connection ends (0x97). 0: no limit. */
   packetTimeout: number
   /** Bytes reserved for packets of all connections that are not complete yet. Above it the connection that has held most for longest
@@ -160,6 +167,9 @@ const limitTable = {
   maxInflightInbound: [1000, 0, 65_535],
   topicAliasMaximum: [1024, 0, 65_535],
   maximumTopicAliasBytes: [262_144, 0, Number.MAX_SAFE_INTEGER],
+  maximumPacketRate: [0, 0, 1_000_000_000],
+  maximumByteRate: [0, 0, Number.MAX_SAFE_INTEGER],
+  rateTimeout: [60_000, 0, 24 * hour],
   packetTimeout: [300_000, 0, 24 * hour],
   maximumUnfinishedBytes: [67_108_864, 1024, Number.MAX_SAFE_INTEGER],
   maximumQueuedMessages: [100_000, 1, Number.MAX_SAFE_INTEGER],

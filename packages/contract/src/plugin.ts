@@ -68,6 +68,8 @@ export interface Counters {
   turnsYielded: number
   /** Times that a publisher did not wait for a full receiver, having lost `maximumPublisherPause` to others. */
   pausesRefused: number
+  /** Times that a client was not read for a while because of `maximumPacketRate` or `maximumByteRate`. */
+  readingRested: number
   /** Logins that were delayed because their name fails too often. */
   loginsDelayed: number
   /** Errors that a peer met, ended with or was refused by, at a limit for instance: by their code, which is one of the tables in

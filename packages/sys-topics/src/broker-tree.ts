@@ -41,6 +41,7 @@ const table: Readonly<Record<string, Value>> = {
   'turns/yielded': ({ counters }) => counters.turnsYielded,
   'publish/pauses/refused': ({ counters }) => counters.pausesRefused,
   'clients/logins/delayed': ({ counters }) => counters.loginsDelayed,
+  'clients/rates/limited': ({ counters }) => counters.readingRested,
   'heap/current': ({ heap }) => heap,
   'heap/maximum': ({ maximumHeap }) => maximumHeap,
   ...Object.fromEntries(Object.keys(loadCounters).flatMap(loadRows)),
