@@ -30,12 +30,14 @@ function stamp() {
   return hash.digest('hex')
 }
 
-function run(command, args, purpose) {
-  const started = Date.now()
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
-  if (status === 0) return Date.now() - started
+/** What it prints is shown when it fails, and at once where that is asked for. */
+function run(command, args, { purpose, output = 'inherit' }) {
+  const settings = { cwd: root, stdio: ['ignore', output, output], encoding: 'utf8', maxBuffer: 67_108_864 }
+  const { status, error, stdout, stderr } = spawnSync(command, args, settings)
+  if (status === 0) return
+  if (output === 'pipe') process.stderr.write(`${stdout ?? ''}${stderr ?? ''}`)
   console.error(`setup: ${purpose} failed${error ? `: ${error.message}` : ` with exit code ${status}`}`)
-  return process.exit(status ?? 1)
+  process.exit(status ?? 1)
 }
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
@@ -46,11 +48,13 @@ if (major < 20 || (major === 20 && minor < 19)) {
 
 const wanted = stamp()
 if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== wanted) {
-  console.error('setup: installing dependencies (only when they change)')
+  // npm and pnpm would say in twenty lines how far they are.
+  console.error('setup: installing dependencies, which takes some seconds (only when they change)')
   const pnpm = ['exec', '--yes', `--package=${rootManifest.packageManager}`, '--', 'pnpm']
-  run('npm', [...pnpm, 'install', '--frozen-lockfile', '--reporter=append-only'], 'installing dependencies')
+  const install = [...pnpm, 'install', '--frozen-lockfile', '--reporter=append-only']
+  run('npm', install, { purpose: 'installing dependencies', output: 'pipe' })
   mkdirSync(join(root, 'node_modules'), { recursive: true })
   writeFileSync(stampFile, wanted)
 }
 if (process.argv.includes('--build'))
-  run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'tools'], 'the build')
+  run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'tools'], { purpose: 'the build' })

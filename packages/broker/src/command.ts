@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeSync } from 'node:fs'
 import { pino } from 'pino'
 import type { Logger } from 'pino'
 import { prettyFactory } from 'pino-pretty'
@@ -7,12 +7,15 @@ import { sysTopics } from '@x/sys-topics'
 import { parseCommandLine, usage } from './command/command-line.ts'
 import type { Command, LogLevel } from './command/command-line.ts'
 import { LogOutput } from './command/log-output.ts'
+import { startProblem } from './command/start-problem.ts'
+import { StartingLogger } from './command/starting-logger.ts'
 import { readTlsFiles } from './command/tls-files.ts'
 import type { TlsFiles } from './command/tls-files.ts'
 import { createBroker } from './create-broker.ts'
 import type { Broker, BrokerOptions, Listening } from './create-broker.ts'
-import { ListenError } from './listener/listen-error.ts'
 import { speaksTls } from './listener/protocols.ts'
+
+const standardOutput = 1
 
 const command = parseCommandLine(process.argv.slice(2))
 switch (command.kind) {
@@ -45,9 +48,10 @@ async function run(wanted: Extract<Command, { kind: 'run' }>): Promise<void> {
     sysInterval,
   } = wanted
   const logger = createLogger(logLevel, logBuffer)
+  const startingLogger = new StartingLogger(logger)
   const plugins = sysInterval === 0 ? [] : [sysTopics({ interval: sysInterval * 1000 })]
   const made = brokerOf({
-    logger,
+    logger: startingLogger,
     plugins,
     ...(data !== undefined && { data: { directory: data, durability: dataDurability } }),
     ...(redis !== undefined && { redis: { redis, durability: redisDurability } }),
@@ -57,25 +61,32 @@ async function run(wanted: Extract<Command, { kind: 'run' }>): Promise<void> {
   const broker: Broker = made
   process.once('SIGINT', () => void stop('SIGINT'))
   process.once('SIGTERM', () => void stop('SIGTERM'))
+  const secured: Listening[] = []
+  process.on('SIGHUP', () => hangUp())
   try {
-    await broker.ready
     const secrets = tls && readTlsFiles(tls)
-    const secured: Listening[] = []
+    await broker.ready
+    startingLogger.started()
     for (const listener of listeners) {
       const isSecured = secrets !== undefined && speaksTls(listener.protocols ?? [])
       const listening = await broker.listen({ ...listener, ...(isSecured && { tls: secrets }) })
       if (isSecured) secured.push(listening)
     }
-    if (tls !== undefined) process.on('SIGHUP', () => reload(tls, secured))
   } catch (error) {
-    const advice = error instanceof ListenError ? '; choose another with --port, --host or --listen' : ''
-    process.stderr.write(`x-broker: ${error instanceof Error ? error.message : String(error)}${advice}\n`)
+    process.stderr.write(`x-broker: ${startProblem(error)}\n`)
     process.exitCode = 1
-    await broker.close()
+    await broker.close().catch(() => undefined)
+  }
+
+  /** By whom it is sent can't be told: by somebody who has new certificates, or by a terminal that is gone. */
+  function hangUp(): void {
+    if (process.stdout.isTTY && !isWritable(standardOutput)) void stop('SIGHUP')
+    else if (tls === undefined) logger.info({}, 'SIGHUP: there are no keys and certificates to read again')
+    else reload(tls)
   }
 
   /** All listeners take the new files or none does. */
-  function reload(files: TlsFiles, secured: readonly Listening[]): void {
+  function reload(files: TlsFiles): void {
     try {
       const secrets = readTlsFiles(files)
       for (const listening of secured) listening.reloadTls(secrets)
@@ -98,6 +109,16 @@ async function run(wanted: Extract<Command, { kind: 'run' }>): Promise<void> {
   }
 }
 
+/** A terminal that was closed takes nothing, not even nothing. */
+function isWritable(file: number): boolean {
+  try {
+    writeSync(file, '')
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** Undefined: the options can't be, and it was said why. */
 function brokerOf(options: BrokerOptions): Broker | undefined {
   try {
@@ -114,7 +135,7 @@ function createLogger(level: LogLevel, buffer: number): Logger {
     logger.warn({ dropped }, `${dropped} line(s) of the log were dropped: the output took none`)
   })
   const format = process.stdout.isTTY
-    ? prettyFactory({ colorize: true, translateTime: 'SYS:HH:MM:ss.l' })
+    ? prettyFactory({ colorize: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l' })
     : (line: string): string => line
   const logger = pino({ level, base: null }, { write: line => output.write(format(line)) })
   return logger

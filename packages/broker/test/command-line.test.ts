@@ -138,6 +138,10 @@ test.for<[string[], string]>([
   [['--port='], "--port is '', it must be a whole number from 0 to 65535"],
   [['--port=-1'], "--port is '-1', it must be a whole number from 0 to 65535"],
   [['--sys-interval', '3601'], "--sys-interval is '3601', it must be a whole number from 0 to 3600"],
+  [['--sys-interval', '-5'], "--sys-interval is '-5', it must be a whole number from 0 to 3600"],
+  [['-s', '-5'], "--sys-interval is '-5', it must be a whole number from 0 to 3600"],
+  [['--port', '-1'], "--port is '-1', it must be a whole number from 0 to 65535"],
+  [['-p', '-.5'], "--port is '-.5', it must be a whole number from 0 to 65535"],
   [['--sys-interval', 'often'], "--sys-interval is 'often', it must be a whole number from 0 to 3600"],
   [['--host='], "--host is '', it must be an address or a host name"],
   [['--trust-proxy='], "--trust-proxy is '', it must be addresses, networks, or 'all'"],
@@ -188,7 +192,7 @@ test.for<[string[], string]>([
 // The sentences are Node's and differ between its versions.
 test.for<[string[], string]>([
   [['--port'], '--port'],
-  [['--port', '-1'], '--port'],
+  [['--port', '-H'], '--port'],
   [['--prot', '1883'], '--prot'],
   [['-x'], '-x'],
   [['1883'], '1883'],

@@ -109,7 +109,7 @@ test('without a terminal every line of the log is JSON, with who came and who we
   expect(entries.map(({ msg, client: id }) => [msg, id])).toEqual([
     [expect.stringMatching(/^listening on mqtt:/), undefined],
     ['client hall connected', 'hall'],
-    ['client hall disconnected', 'hall'],
+    ['client hall disconnected: it said DISCONNECT', 'hall'],
     ['SIGTERM: closing', undefined],
     ['closed', undefined],
   ])

@@ -36,10 +36,10 @@ test('logs who connects, with version, keep alive and clean start, and who disco
     text: 'client kitchen connected',
   })
   await client.endAsync()
-  expect(await logger.entry(/disconnected$/)).toEqual({
+  expect(await logger.entry(/ disconnected: /)).toEqual({
     level: 'info',
-    fields: { client: 'kitchen', address },
-    text: 'client kitchen disconnected',
+    fields: { client: 'kitchen', address, reason: 'disconnect' },
+    text: 'client kitchen disconnected: it said DISCONNECT',
   })
 })
 
@@ -138,7 +138,7 @@ test.each([
   socket.write(connectPacket(clientId))
   expect((await logger.entry(/connected$/)).text).toBe(`client ${shown} connected`)
   socket.end(Buffer.from([0x36, 0])) // PUBLISH with QoS 3
-  await logger.entry(/disconnected$/)
+  await logger.entry(/ disconnected: /)
   broker.reportError(new Error(`queue of ${clientId}`, { cause: new Error(clientId) }))
   const { fields, text } = await logger.entry(/^queue of/)
   expect(text).toBe(`queue of ${shown}`)

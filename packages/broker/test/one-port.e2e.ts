@@ -293,6 +293,7 @@ test('without trustProxy a PROXY header is no MQTT, and X-Forwarded-For means no
 test.for<[object, string]>([
   [{ prot: 1883 }, 'option prot of listen is unknown'],
   [{ name: 'a+b' }, 'option name is "a+b", it must have 1 to 256 characters, and no + or #'],
+  [{ port: '45495' }, "option port is '45495', it must be a whole number from 0 to 65535"],
   [{ port: 70_000 }, 'option port is 70000, it must be a whole number from 0 to 65535'],
   [{ protocols: [] }, 'option protocols is [], it must hold some of mqtt, mqtts, ws, wss'],
   [{ protocols: ['http'] }, 'option protocols is ["http"], it must hold some of mqtt, mqtts, ws, wss'],

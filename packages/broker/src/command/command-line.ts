@@ -116,7 +116,7 @@ class Refusal extends Error {}
 /** Understands a command line; never throws. */
 export function parseCommandLine(parameters: readonly string[]): Command {
   try {
-    const { values } = parseArgs({ args: [...parameters], strict: true, allowPositionals: false, options })
+    const { values } = parseArgs({ args: joinNegative(parameters), strict: true, allowPositionals: false, options })
     if (values.help === true) return { kind: 'help' }
     if (values.version === true) return { kind: 'version' }
     return commandOf(values)
@@ -125,6 +125,26 @@ export function parseCommandLine(parameters: readonly string[]): Command {
     const [message = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
     return { kind: 'refuse', message }
   }
+}
+
+/** Node takes what begins with a dash for an option, and asks whether a value was meant. A number is a value. */
+function joinNegative(parameters: readonly string[]): string[] {
+  const joined: string[] = []
+  for (const parameter of parameters) {
+    const last = joined.at(-1)
+    const isValue = /^-[\d.]/.test(parameter) && last !== undefined && takesValue(last)
+    if (isValue) joined[joined.length - 1] = last.startsWith('--') ? `${last}=${parameter}` : `${last}${parameter}`
+    else joined.push(parameter)
+  }
+  return joined
+}
+
+function takesValue(parameter: string): boolean {
+  return Object.entries(options).some(
+    ([name, option]) =>
+      option.type === 'string' &&
+      (parameter === `--${name}` || ('short' in option && parameter === `-${option.short}`)),
+  )
 }
 
 function commandOf(values: Values): Command {

@@ -1,3 +1,6 @@
+import { existsSync, lstatSync } from 'node:fs'
+import { dirname } from 'node:path'
+
 export type ListenErrorCode = 'ADDRESS_IN_USE' | 'ADDRESS_NOT_AVAILABLE' | 'PERMISSION_DENIED' | 'LISTEN_FAILED'
 
 /** Why an address can't be listened on. */
@@ -20,6 +23,8 @@ export interface Place {
 
 /** The operating system's refusal as a code and a sentence. */
 export function listenError(cause: NodeJS.ErrnoException, { host, port, socketPath }: Place): ListenError {
+  const problem = socketPath === undefined ? undefined : problemOfFile(socketPath, cause.code)
+  if (problem !== undefined) return new ListenError(problem.code, { message: problem.message, cause })
   const place = socketPath ?? (host === undefined ? `port ${port}` : `${bracketed(host)}:${port}`)
   switch (cause.code) {
     case 'EADDRINUSE':
@@ -38,6 +43,25 @@ export function listenError(cause: NodeJS.ErrnoException, { host, port, socketPa
     default:
       return new ListenError('LISTEN_FAILED', { message: `${place}: ${cause.message}`, cause })
   }
+}
+
+/** libuv takes a directory that is missing for one that may not be written to, and any file for a socket that is in use. */
+function problemOfFile(
+  socketPath: string,
+  code: string | undefined,
+): { readonly code: ListenErrorCode; readonly message: string } | undefined {
+  const directory = dirname(socketPath)
+  if (code === 'EACCES' && !existsSync(directory)) {
+    const message = `${socketPath} can't be listened on: there is no directory ${directory}`
+    return { code: 'ADDRESS_NOT_AVAILABLE', message }
+  }
+  if (code === 'EADDRINUSE' && lstatSync(socketPath, { throwIfNoEntry: false })?.isSocket() === false) {
+    return {
+      code: 'ADDRESS_IN_USE',
+      message: `${socketPath} can't be listened on: it is there already, and is no socket`,
+    }
+  }
+  return undefined
 }
 
 /** The host as it stands before a port. */

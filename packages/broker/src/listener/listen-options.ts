@@ -121,6 +121,9 @@ const defaultPorts: Readonly<Record<Protocol, number>> = { mqtt: 1883, mqtts: 88
 /** A name is part of a `$SYS` topic. */
 const longestName = 256
 
+/** Bytes of `sun_path` without the zero at its end. */
+const longestSocketPath = process.platform === 'linux' ? 107 : 103
+
 /** Default, least and greatest value. */
 const numbers = {
   port: [0, 0, 65_535],
@@ -156,6 +159,11 @@ export function checkListenOptions(
   if (socketPath !== undefined && (options.port !== undefined || host !== undefined)) {
     throw invalid('option socketPath takes the place of port and host: only one of them may be given')
   }
+  if (socketPath !== undefined && isTooLong(socketPath)) {
+    throw invalid(
+      `option socketPath has ${Buffer.byteLength(socketPath)} bytes, the operating system takes ${longestSocketPath}`,
+    )
+  }
   return {
     ...options,
     port: whole(options, 'port', defaultPorts[first]),
@@ -168,6 +176,11 @@ export function checkListenOptions(
     maximumConnectionRate: whole(options, 'maximumConnectionRate'),
     deny,
   }
+}
+
+/** Node cuts it off without a word, and listens elsewhere. A pipe of Windows has no such limit. */
+function isTooLong(socketPath: string): boolean {
+  return process.platform !== 'win32' && Buffer.byteLength(socketPath) > longestSocketPath
 }
 
 function protocolsOf(options: ListenOptions): readonly Protocol[] {

@@ -1,13 +1,22 @@
 import type { Socket } from 'node:net'
 import { printable, sentenceOf } from '@x/broker-core'
-import type { Broker, Client, ConnectionOrigin } from '@x/broker-core'
+import type { Broker, Client, ConnectionOrigin, DisconnectReason } from '@x/broker-core'
 import { systemClock } from '@x/contract'
 import type { Drop, Logger } from '@x/contract'
+import { logPackets } from './log-packets.ts'
 import { RepeatedLines } from './repeated-lines.ts'
 import { shownError } from './shown-error.ts'
+import { shownIdentifier } from './shown-name.ts'
 
-/** Characters of an identifier in a line; it may have 65 535. */
-const longestIdentifier = 64
+const reasonTexts: Readonly<Record<DisconnectReason, string>> = {
+  disconnect: 'it said DISCONNECT',
+  cut: 'its connection was cut',
+  keepAlive: 'nothing came within its keep-alive',
+  takeOver: 'its identifier was taken over by another connection',
+  refusal: 'an error ended it',
+  kick: 'the program closed it',
+  shutdown: 'the broker closes',
+}
 
 /** Logs who comes, who goes, and what goes wrong. What has come from the wire is cut and made printable, and warnings that repeat
  * are summed up. */
@@ -15,6 +24,7 @@ export function logEvents(broker: Broker, logger: Logger): void {
   const lines = new RepeatedLines(logger, broker.opts.clock ?? systemClock)
   logClients(broker, logger)
   logTroubles(broker, lines)
+  if (logger.isLevelEnabled?.('debug') === true) logPackets(broker, logger)
   broker.on('closed', () => lines.flush())
 }
 
@@ -26,10 +36,10 @@ function logClients(broker: Broker, logger: Logger): void {
     const fields = { client: id, address: addressOf(client), listener, version, keepalive, clean }
     logger.info(fields, `client ${id} connected`)
   })
-  broker.on('clientDisconnect', (client: Client) => {
+  broker.on('clientDisconnect', (client: Client, reason: DisconnectReason) => {
     if (!isLogged(logger, 'info')) return
     const id = shownIdentifier(client.id)
-    logger.info({ client: id, address: addressOf(client) }, `client ${id} disconnected`)
+    logger.info({ client: id, address: addressOf(client), reason }, `client ${id} disconnected: ${reasonTexts[reason]}`)
   })
 }
 
@@ -86,10 +96,6 @@ function codesOf(error: Error): { code?: string | number; reasonCode?: number } 
     ...(typeof code === 'number' && { code }),
     ...(typeof reasonCode === 'number' && { reasonCode }),
   }
-}
-
-function shownIdentifier(id: string | null): string {
-  return printable(id ?? '', longestIdentifier)
 }
 
 function shownSentence(error: Error): string {

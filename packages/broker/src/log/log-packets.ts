@@ -1,0 +1,40 @@
+import type { Broker } from '@x/broker-core'
+import type { Logger } from '@x/contract'
+import { shownIdentifier, shownTopic } from './shown-name.ts'
+
+/** Filters of one packet that are named in its line. */
+const mostFilters = 10
+
+/** SUBACK. MQTT 3.1.1 §3.9.3 */
+const denied = 128
+
+/** Logs what clients subscribe to and publish: topic, QoS and size, never the payload. Only where somebody wants to see it, since
+ * whoever looks at single messages has them pass one by one. */
+export function logPackets(broker: Broker, logger: Logger): void {
+  broker.on('subscribe', (subscriptions, { id }) => {
+    const client = shownIdentifier(id)
+    const filters = listed(subscriptions, ({ topic, qos }) =>
+      (qos as number) === denied ? `${shownTopic(topic)} (denied)` : `${shownTopic(topic)} (QoS ${qos})`,
+    )
+    logger.debug({ client, filters: subscriptions.length }, `client ${client}: SUBSCRIBE ${filters}`)
+  })
+  broker.on('unsubscribe', (filters, { id, closed }) => {
+    // A session that ends takes its subscriptions with it, without a packet.
+    if (closed) return
+    const client = shownIdentifier(id)
+    logger.debug({ client, filters: filters.length }, `client ${client}: UNSUBSCRIBE ${listed(filters, shownTopic)}`)
+  })
+  broker.on('publish', ({ topic, qos, retain, payload }, client) => {
+    // The broker's own: heartbeats, and statistics.
+    if (client === null) return
+    const id = shownIdentifier(client.id)
+    const bytes = Buffer.byteLength(payload)
+    const flags = `QoS ${qos}${retain ? ', retain' : ''}, ${bytes} bytes`
+    logger.debug({ client: id, qos, retain, bytes }, `client ${id}: PUBLISH ${shownTopic(topic)} (${flags})`)
+  })
+}
+
+function listed<Item>(items: readonly Item[], show: (item: Item) => string): string {
+  const more = items.length - mostFilters
+  return items.slice(0, mostFilters).map(show).join(', ') + (more > 0 ? `, and ${more} more` : '')
+}
