@@ -6,6 +6,10 @@ export interface Case {
   readonly trustProxy: boolean
   /** Over sockets of the operating system in place of streams in memory. */
   readonly sockets: boolean
+  /** It is one of several brokers. */
+  readonly cluster: boolean
+  /** In place of the {@link usualOptions}. */
+  readonly options: Readonly<Record<string, unknown>>
   /** By place: how the program, the store or the log behaves there. A place that is not named does what it should. */
   readonly faults: Readonly<Record<string, Fault>>
   readonly conversations: readonly Conversation[]
@@ -99,6 +103,9 @@ export const programCalls = [
   'counts',
   'mqOn',
   'mqEmit',
+  'remotePublish',
+  'remoteTakeOver',
+  'remotePresence',
 ] as const
 export type ProgramCall = (typeof programCalls)[number]
 

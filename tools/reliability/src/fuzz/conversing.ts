@@ -1,10 +1,12 @@
 import type { Broker } from '@x/broker'
 import type { Conversation, Finding, Step } from './case.ts'
+import type { FaultyEmitter } from './faulty-emitter.ts'
 import type { Line } from './line.ts'
 import { Peer } from './peer.ts'
 
 interface Surroundings {
   readonly broker: Broker
+  readonly emitter: FaultyEmitter | undefined
   open(way: 'stream' | 'websocket', take: (chunk: Buffer) => void): Line
   /** Moves the broker's clock. */
   advance(milliseconds: number): void
@@ -123,6 +125,9 @@ export class Conversing {
       clientClose: () => client?.close(),
       counts: () => broker.counts(),
       mqOn: () => broker.mq.on(topic, this.#deliver, () => undefined),
+      remotePublish: () => this.#around.emitter?.deliver(topic, qos),
+      remoteTakeOver: () => this.#around.emitter?.takeOver(clientId),
+      remotePresence: () => this.#around.emitter?.presence(),
       mqEmit: () => broker.mq.emit({ topic, payload: 'mq' }, () => undefined),
     }
     try {

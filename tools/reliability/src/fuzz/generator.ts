@@ -5,6 +5,7 @@ import type { Case, Conversation, Fault, Step } from './case.ts'
 import { mutate, randomCuts } from './mutation.ts'
 import { connectPacket, randomClientId, randomPacket, randomTopic } from './packets.ts'
 import type { Talk } from './packets.ts'
+import { randomOptions } from './options.ts'
 import { places } from './places.ts'
 import { proxyHeader } from './proxy-header.ts'
 
@@ -18,6 +19,8 @@ export function generate(seed: number, conversations: number): Case {
     slowStore: random.chance(0.4),
     trustProxy,
     sockets,
+    cluster: random.chance(0.3),
+    options: randomOptions(random),
     faults: randomFaults(random),
     conversations: Array.from({ length: count }, () => randomConversation(random, { sockets, trustProxy })),
   }
@@ -52,6 +55,8 @@ function randomConversation(random: Random, { sockets, trustProxy }: Surrounding
   const steps: Step[] = []
   if (trustProxy && random.chance(0.6)) steps.push(send(random, wrongNowAndThen(random, proxyHeader(random))))
   if (random.chance(0.97)) steps.push(send(random, wrongNowAndThen(random, connectPacket(talk))))
+  // Who takes nothing from the beginning on is met by everything that is sent to it.
+  if (random.chance(0.06)) steps.push({ do: 'freeze' })
   for (let count = random.between(0, 12); count > 0; count--) steps.push(randomStep(talk))
   if (random.chance(0.1)) swapTwo(random, steps)
   return {

@@ -27,6 +27,7 @@ export class MemoryLine implements Line {
 
   constructor(take: (chunk: Buffer) => void) {
     this.stream = new Duplex({
+      writableHighWaterMark: 1024,
       read: () => undefined,
       write: (chunk: Buffer, _encoding, done) =>
         this.#whenThawed(() => {

@@ -127,7 +127,7 @@ function publishPacket(talk: Talk): Buffer {
         [0, 2],
         [5, 6],
         [200, 2],
-        [5000, 0.3],
+        [5000, 1],
       ]),
       'p',
     ),

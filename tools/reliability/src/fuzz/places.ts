@@ -71,6 +71,7 @@ export const places: Readonly<Record<string, Place>> = Object.fromEntries<Place>
   ...each(eventNames, 'event', { chance: 0.12, allowed: listenerStyles }),
   ...each(storeMethods, 'store', { chance: 0.1, allowed: storeStyles }),
   ...each(['f/#', 'f/a', '+/a'], 'subscriber', { chance: 0.2, allowed: subscriberStyles }),
+  ...each(['addRoute', 'removeRoute', 'publish', 'announce'], 'emitter', { chance: 0.15, allowed: storeStyles }),
   ...each(['info', 'warn', 'error', 'isLevelEnabled'], 'log', { chance: 0.15, allowed: logStyles }),
   ...each(['attach', 'detach'], 'plugin', { chance: 0.06, allowed: pluginStyles }),
 ])

@@ -14,7 +14,7 @@ export class Probe {
     this.#peer.speakOn(this.#line)
     serve(this.#line)
     this.#line.send(connect({ version: 4, clientId: probeId }))
-    this.#line.send(subscribe({ version: 4, id: 1, filters: ['probe/#'] }))
+    this.#line.send(subscribe({ version: 4, id: 1, filters: ['probe/x/y'] }))
   }
 
   get isConnected(): boolean {

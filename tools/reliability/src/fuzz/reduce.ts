@@ -28,6 +28,12 @@ class Reduction {
       small = await this.#fewerFaults(small)
       small = await this.#shorterConversations(small)
       small = await this.#simplerSurroundings(small)
+      const before = small
+      small = await this.#fewer(
+        Object.entries(small.options),
+        options => ({ ...before, options: Object.fromEntries(options) }),
+        small,
+      )
       small = await this.#shorterSteps(small)
     }
     return small
@@ -89,7 +95,7 @@ class Reduction {
 
   async #simplerSurroundings(trial: Case): Promise<Case> {
     let small = trial
-    for (const name of ['slowStore', 'trustProxy', 'sockets'] as const) {
+    for (const name of ['slowStore', 'trustProxy', 'sockets', 'cluster'] as const) {
       if (small[name]) small = await this.#better(small, { ...small, [name]: false })
     }
     return small

@@ -8,10 +8,12 @@ import type { Answers } from './behaviour.ts'
 import { probeId } from './case.ts'
 import type { Case, Finding } from './case.ts'
 import { Conversing } from './conversing.ts'
+import { FaultyEmitter } from './faulty-emitter.ts'
 import { faultyHooks, faultyParts, listenFaultily, subscribeFaultily } from './faulty-program.ts'
 import { faultyStore } from './faulty-store.ts'
 import type { Incidents } from './incidents.ts'
 import { MemoryLine, SocketLine } from './line.ts'
+import { usualOptions } from './options.ts'
 import { Probe } from './probe.ts'
 
 /** ms of CPU that one turn may take, the fuzzer's own work included. */
@@ -27,6 +29,7 @@ export class Trial {
   readonly #seen = { clientIds: new Set<string>(), retainedTopics: new Set<string>() }
   readonly #findings: Finding[] = []
   readonly #meter: TurnMeter
+  readonly #emitter: FaultyEmitter | undefined
   /** Tasks and the turn they wait for. */
   readonly #later: { readonly turn: number; readonly task: () => void }[] = []
   #turns = 0
@@ -38,6 +41,7 @@ export class Trial {
     this.#incidents = incidents
     this.#meter = meter
     this.#behaviour = new Behaviour(trial.faults, task => void this.#later.push({ turn: this.#turns + 2, task }))
+    this.#emitter = trial.cluster ? new FaultyEmitter(this.#behaviour) : undefined
   }
 
   /** What is wrong; empty: nothing. */
@@ -73,7 +77,9 @@ export class Trial {
     const broker: Broker = createBroker({
       persistence,
       clock: this.#clock,
-      ...limits,
+      ...usualOptions,
+      ...this.#trial.options,
+      ...(this.#emitter !== undefined && { emitter: this.#emitter }),
       ...(this.#trial.trustProxy && { trustProxy: true }),
       ...faultyHooks(this.#behaviour, back),
       ...faultyParts(this.#behaviour),
@@ -132,6 +138,7 @@ export class Trial {
     const ports = this.#trial.sockets ? await this.#listen(broker) : undefined
     const conversing = new Conversing(this.#trial.conversations, {
       broker,
+      emitter: this.#emitter,
       open: (way, take) => {
         if (ports !== undefined) return new SocketLine(ports[way], way, take)
         const line = new MemoryLine(take)
@@ -263,23 +270,6 @@ export class Trial {
 
   readonly #find = (check: string, message: string): void => void this.#findings.push({ check, message })
 }
-
-/** Small ones, so that they are met. Times in ms; seconds for the expiry. */
-const limits = {
-  hookTimeout: 1000,
-  connectTimeout: 3000,
-  closeTimeout: 500,
-  publisherPause: 500,
-  drainTimeout: 2000,
-  outboxHighWaterMark: 4096,
-  concurrency: 4,
-  maximumInflight: 5,
-  maxInflightInbound: 10,
-  topicAliasMaximum: 5,
-  maximumQueuedMessages: 10,
-  maximumSessionExpiryInterval: 20,
-  heartbeatInterval: 600_000,
-} as const
 
 function ignore(promise: Promise<unknown>): void {
   promise.catch(() => undefined)
