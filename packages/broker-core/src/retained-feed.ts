@@ -6,7 +6,7 @@ import { RetainedSource } from './retained-source.ts'
 import type { Session } from './session.ts'
 
 /** Messages in one step of long work. */
-const perStep = 16
+const perStep = 64
 
 /** How far one look at the current feed has come. */
 type Progress = 'sent' | 'nothing' | 'rests' | 'ended'

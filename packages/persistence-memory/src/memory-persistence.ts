@@ -22,6 +22,7 @@ import { isSameMessage, keepMessage, optionProblem, optionRules, PersistenceErro
 import { RetainedShares } from './retained-shares.ts'
 import type { RetainedLimits } from './retained-store.ts'
 import { RetainedStore } from './retained-store.ts'
+import { Deadlines } from './deadlines.ts'
 import type { QueueContext } from './session-queue.ts'
 import type { RestoredSession } from './session-store.ts'
 import { SessionStore } from './session-store.ts'
@@ -98,6 +99,7 @@ export class MemoryPersistence implements Persistence {
       dropped: drop => host.dropped(drop),
       queuedMessages: 0,
       waitingBytes: 0,
+      expiries: new Deadlines(),
       largest: undefined,
     }
     const subscriptions = new SubscriptionIndex(context, this.#options, host.slices)
@@ -214,9 +216,9 @@ export class MemoryPersistence implements Persistence {
 
   claimDue(limit: number): DueBatch {
     const store = this.#opened()
-    const freed = store.retained.dropExpired(limit)
+    const freed = store.retained.dropExpired(limit) + dropExpired(store, limit)
     const due = store.sessions.claimDue(limit)
-    return freed === limit ? Object.assign(due, { more: true }) : due
+    return freed >= limit ? Object.assign(due, { more: true }) : due
   }
 
   counts(): PersistenceCounts {
@@ -237,6 +239,17 @@ export class MemoryPersistence implements Persistence {
     if (this.#store === undefined) throw new PersistenceError('NOT_OPEN', { message: 'the store is not open' })
     return this.#store
   }
+}
+
+/** In queues; returns how many, beyond the limit when the last queue had more. */
+function dropExpired({ context }: OpenStore, limit: number): number {
+  let freed = 0
+  while (freed < limit) {
+    const due = context.expiries.take(context.clock.now())
+    if (due === undefined) break
+    freed += Math.max(1, due.subject.dropExpired())
+  }
+  return freed
 }
 
 /** Answers the copy it kept, which the queues can share. */

@@ -1,5 +1,8 @@
 import type { Clock, Delivery, Drop, Message, QueueEntry, SessionOwner, StoreLimits } from '@x/contract'
 import { isExpired, messageBytes } from '@x/contract'
+import type { Deadlines } from './deadlines.ts'
+import { QueueExpiry } from './queue-expiry.ts'
+import type { ExpiringQueue } from './queue-expiry.ts'
 import { SequenceRing } from './sequence-ring.ts'
 
 /** A queue that another one may take room from. */
@@ -13,6 +16,8 @@ export interface RoomyQueue {
 /** What all queues of a store share. */
 export interface QueueContext {
   readonly limits: StoreLimits
+  /** When queues are to be looked through for what has expired. */
+  readonly expiries: Deadlines<ExpiringQueue>
   /** Bytes that wait in all queues. */
   waitingBytes: number
   /** The queue in which the most bytes wait, as far as it is known. */
@@ -63,7 +68,7 @@ export class QueueItem implements QueueEntry {
 }
 
 /** The queue of one session: entries from being queued to being acknowledged, in sequence order. */
-export class SessionQueue implements RoomyQueue {
+export class SessionQueue implements RoomyQueue, ExpiringQueue {
   /** Sequence of the newest entry that was ever queued. */
   lastSequence = 0
   /** Entries up to here may have been sent on an earlier connection. */
@@ -80,6 +85,8 @@ export class SessionQueue implements RoomyQueue {
   #waitingFrom = 0
   #waitingMessages = 0
   #waitingBytes = 0
+  /** Undefined until something waits that expires. */
+  #expiry: QueueExpiry | undefined
 
   constructor(context: QueueContext, clientId: string) {
     this.#context = context
@@ -189,6 +196,7 @@ export class SessionQueue implements RoomyQueue {
   /** The session has ended. */
   clear(): void {
     this.#owner = undefined
+    this.#expiry?.end()
     this.#context.queuedMessages -= this.#ring.size
     this.#ring.clear()
     this.#waitingMessages = 0
@@ -198,6 +206,23 @@ export class SessionQueue implements RoomyQueue {
 
   get waitingBytes(): number {
     return this.#waitingBytes
+  }
+
+  dropExpired(): number {
+    const now = this.#context.clock.now()
+    const ring = this.#ring
+    const expired: number[] = []
+    let earliest = Infinity
+    for (let place = ring.placeOf(this.#waitingFrom); place < ring.length; place += 1) {
+      const item = ring.itemAt(place)
+      if (item?.waiting !== true) continue
+      if (isExpired(item.message, now)) expired.push(item.sequence)
+      else earliest = Math.min(earliest, item.message.expiresAt ?? Infinity)
+    }
+    this.#expiry?.looked(now, earliest)
+    for (const sequence of expired) this.#remove(sequence)
+    if (expired.length > 0) this.#drop('expired', expired.length)
+    return expired.length
   }
 
   dropOldest(): boolean {
@@ -227,6 +252,8 @@ export class SessionQueue implements RoomyQueue {
     item.waiting = true
     this.#waitingMessages += 1
     this.#countBytes(messageBytes(item.message))
+    const { expiresAt } = item.message
+    if (expiresAt !== undefined) (this.#expiry ??= new QueueExpiry(this.#context.expiries, this)).waits(expiresAt)
   }
 
   #take(item: QueueItem): void {
@@ -242,6 +269,8 @@ export class SessionQueue implements RoomyQueue {
     // What could not wait even alone must not push out everybody else.
     const possible = maximumQueuedMessages > 0 && bytes <= maximumQueuedBytes
     let dropped = 0
+    const isFull = this.#waitingMessages >= maximumQueuedMessages || this.#waitingBytes + bytes > maximumQueuedBytes
+    if (isFull && this.#expiry?.isDue(this.#context.clock.now()) === true) this.dropExpired()
     while (this.#waitingMessages >= maximumQueuedMessages || this.#waitingBytes + bytes > maximumQueuedBytes) {
       const oldest = possible && overflow === 'dropOldest' ? this.#oldestWaiting() : undefined
       dropped += 1

@@ -1,5 +1,7 @@
 import type { Message, Subscription } from '@x/contract'
 import { isExpired, messageBytes } from '@x/contract'
+import { QueueExpiry } from './queue-expiry.ts'
+import type { ExpiringQueue } from './queue-expiry.ts'
 import { SequenceRing } from './sequence-ring.ts'
 import type { Session } from './session.ts'
 import { countWaiting, makeRoomInStore } from './session-queue.ts'
@@ -12,7 +14,7 @@ export interface WaitingMessage {
 }
 
 /** One shared subscription: its members and the messages that wait for one of them. MQTT 5.0 §4.8.2 */
-export class SharedGroup implements RoomyQueue {
+export class SharedGroup implements RoomyQueue, ExpiringQueue {
   /** The shared filter, `$share/{ShareName}/{filter}`. */
   readonly name: string
   /** The filter that topics are matched with. */
@@ -26,6 +28,8 @@ export class SharedGroup implements RoomyQueue {
   #returned: WaitingMessage[] = []
   #lastSequence = 0
   #bytes = 0
+  /** Undefined until something waits that expires. */
+  #expiry: QueueExpiry | undefined
 
   constructor(context: QueueContext, name: string, filter: string) {
     this.#context = context
@@ -46,6 +50,7 @@ export class SharedGroup implements RoomyQueue {
     if (!this.#makeRoom(messageBytes(message))) return false
     this.#lastSequence += 1
     this.#fresh.push({ sequence: this.#lastSequence, message })
+    this.#expires(message)
     this.#count(1, messageBytes(message))
     return true
   }
@@ -63,6 +68,33 @@ export class SharedGroup implements RoomyQueue {
     return taken
   }
 
+  dropExpired(): number {
+    const now = this.#context.clock.now()
+    let earliest = Infinity
+    const lives = ({ message }: WaitingMessage): boolean => {
+      if (isExpired(message, now)) return false
+      earliest = Math.min(earliest, message.expiresAt ?? Infinity)
+      return true
+    }
+    const expired = this.#returned.filter(waiting => !lives(waiting))
+    if (expired.length > 0) this.#returned = this.#returned.filter(waiting => !expired.includes(waiting))
+    for (let place = 0; place < this.#fresh.length; place += 1) {
+      const waiting = this.#fresh.itemAt(place)
+      if (waiting !== undefined && !lives(waiting)) expired.push(waiting)
+    }
+    for (const { sequence, message } of expired) {
+      this.#fresh.remove(sequence)
+      this.#count(-1, -messageBytes(message))
+    }
+    this.#expiry?.looked(now, earliest)
+    if (expired.length > 0) this.#context.dropped({ queue: this.name, reason: 'expired', count: expired.length })
+    return expired.length
+  }
+
+  #expires({ expiresAt }: Message): void {
+    if (expiresAt !== undefined) (this.#expiry ??= new QueueExpiry(this.#context.expiries, this)).waits(expiresAt)
+  }
+
   dropOldest(): boolean {
     const oldest = this.#takeFresh()
     if (oldest === undefined) return false
@@ -74,12 +106,16 @@ export class SharedGroup implements RoomyQueue {
   /** Messages that a member could not deliver: they go first, in the group's order, whatever the limits say, since they
    * were accepted before. */
   putBack(messages: readonly WaitingMessage[]): void {
-    for (const waiting of messages) this.#count(1, messageBytes(waiting.message))
+    for (const waiting of messages) {
+      this.#count(1, messageBytes(waiting.message))
+      this.#expires(waiting.message)
+    }
     this.#returned = [...this.#returned, ...messages].sort((one, other) => other.sequence - one.sequence)
   }
 
   /** The last member has left: what waits is gone. */
   clear(): void {
+    this.#expiry?.end()
     this.#count(-this.size, -this.#bytes)
     this.#fresh.clear()
     this.#returned = []
@@ -101,6 +137,8 @@ export class SharedGroup implements RoomyQueue {
     const { maximumQueuedMessages, maximumQueuedBytes, overflow } = this.#context.limits
     const possible = maximumQueuedMessages > 0 && bytes <= maximumQueuedBytes
     let dropped = 0
+    const isFull = this.size >= maximumQueuedMessages || this.#bytes + bytes > maximumQueuedBytes
+    if (isFull && this.#expiry?.isDue(this.#context.clock.now()) === true) this.dropExpired()
     while (this.size >= maximumQueuedMessages || this.#bytes + bytes > maximumQueuedBytes) {
       const oldest = possible && overflow === 'dropOldest' ? this.#takeFresh() : undefined
       dropped += 1

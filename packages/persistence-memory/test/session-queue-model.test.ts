@@ -3,6 +3,8 @@ import { messageOverhead } from '@x/contract'
 import { ManualClock } from '@x/contract/testing'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { Deadlines } from '../src/deadlines.ts'
+import type { ExpiringQueue } from '../src/queue-expiry.ts'
 import { SessionQueue } from '../src/session-queue.ts'
 
 const seed = 20_241_124
@@ -24,6 +26,9 @@ class ModelQueue {
   owner: { room: number } | undefined
   behind = false
   dropped = 0
+  /** Expired entries make room from then on. */
+  nextLook = Infinity
+  now = 0
   readonly limits: QueueLimits
 
   constructor(limits: QueueLimits) {
@@ -44,18 +49,34 @@ class ModelQueue {
       if (!this.makeRoom(bytes)) return
     }
     this.entries.push(entry)
+    if (entry.waiting) this.nextLook = Math.min(this.nextLook, expiresAt ?? Infinity)
   }
 
   makeRoom(bytes: number): boolean {
     const { maximumQueuedBytes, maximumQueuedMessages, overflow } = this.limits
-    for (;;) {
+    for (let hasLooked = false; ;) {
       const waiting = this.entries.filter(entry => entry.waiting)
       const used = waiting.reduce((sum, entry) => sum + entry.bytes, 0)
       if (waiting.length < maximumQueuedMessages && used + bytes <= maximumQueuedBytes) return true
+      if (!hasLooked && this.nextLook <= this.now) {
+        hasLooked = true
+        this.dropExpired()
+        continue
+      }
+      hasLooked = true
       this.dropped += 1
       if (overflow === 'dropNewest' || bytes > maximumQueuedBytes || waiting[0] === undefined) return false
       this.entries.splice(this.entries.indexOf(waiting[0]), 1)
     }
+  }
+
+  dropExpired(): void {
+    const isOver = ({ waiting, expiresAt = Infinity }: ModelEntry): boolean => waiting && expiresAt <= this.now
+    const left = this.entries.filter(entry => !isOver(entry))
+    this.dropped += this.entries.length - left.length
+    this.entries = left
+    const times = left.filter(({ waiting }) => waiting).map(({ expiresAt = Infinity }) => expiresAt)
+    this.nextLook = Math.max(this.now + 100, Math.min(...times, Infinity))
   }
 
   read(after: number, limit: number, now: number): number[] {
@@ -79,7 +100,11 @@ class ModelQueue {
     this.owner = undefined
     this.sentThrough = Math.max(this.sentThrough, sentThrough)
     this.takenThrough = this.sentThrough
-    for (const entry of this.entries) entry.waiting = entry.sequence > this.sentThrough && !entry.released
+    for (const entry of this.entries) {
+      const waited = entry.waiting
+      entry.waiting = entry.sequence > this.sentThrough && !entry.released
+      if (entry.waiting && !waited) this.nextLook = Math.min(this.nextLook, entry.expiresAt ?? Infinity)
+    }
   }
 }
 
@@ -148,6 +173,9 @@ class Race {
       clock: this.clock,
       dropped: ({ count }: { count: number }) => void (this.dropped += count),
       queuedMessages: 0,
+      waitingBytes: 0,
+      largest: undefined,
+      expiries: new Deadlines<ExpiringQueue>(),
     }
     this.queue = new SessionQueue(this.context, 'client')
   }
@@ -157,6 +185,7 @@ class Race {
     switch (one.kind) {
       case 'append': {
         const expiresAt = one.expiresIn === null ? undefined : clock.now() + one.expiresIn
+        model.now = clock.now()
         model.append(one.bytes, expiresAt)
         queue.append({
           message: message(one.bytes, expiresAt),

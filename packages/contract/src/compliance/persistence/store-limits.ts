@@ -85,4 +85,24 @@ export function storeLimitTests(define: DefineLimitTest): void {
       assert.deepEqual(texts(await bench.retained('#')), ['b'])
     },
   )
+
+  define('frees queued messages that have expired, and keeps the others', { maximumQueuedMessages: 2 }, async bench => {
+    const client = await bench.connect('client', { room: 0 })
+    await client.subscribe({ filter: 'a' }, { filter: '$share/g/a' })
+    const expiresAt = bench.clock.now() + 1000
+    await bench.publish('stays')
+    await bench.store.publish(bench.message({ text: 'goes', expiresAt }))
+    bench.clock.advance(1000)
+    await bench.publish('comes')
+    const entries = [...(await client.read()), ...(await bench.store.claim(client.handle, '$share/g/a', 10))]
+    assert.deepEqual(texts(entries), ['stays', 'comes', 'stays', 'comes'])
+    for (const { sequence } of entries) await bench.store.acknowledge(client.handle, sequence)
+    await client.close()
+    await bench.store.publish(bench.message({ text: 'goes, too', expiresAt: bench.clock.now() + 5000 }))
+    assert.equal((await bench.store.counts()).queuedMessages, 2)
+    bench.clock.advance(5000)
+    await bench.claimDue(10)
+    assert.equal((await bench.store.counts()).queuedMessages, 0)
+    assert.deepEqual([...new Set(bench.drops.map(({ reason }) => reason))], ['expired'])
+  })
 }
