@@ -13,7 +13,7 @@ import { keepMessage, messageBytes, PersistenceError, SESSION_NEVER_EXPIRES } fr
 import { Deadlines } from './deadlines.ts'
 import type { DueSubject } from './session.ts'
 import { Session } from './session.ts'
-import type { QueueContext } from './session-queue.ts'
+import type { QueueContext } from './queue-context.ts'
 import { SessionQueue } from './session-queue.ts'
 import type { SharedGroup, WaitingMessage } from './shared-group.ts'
 import type { SubscriptionIndex } from './subscription-index.ts'

@@ -4,8 +4,8 @@ import { QueueExpiry } from './queue-expiry.ts'
 import type { ExpiringQueue } from './queue-expiry.ts'
 import { SequenceRing } from './sequence-ring.ts'
 import type { Session } from './session.ts'
-import { countWaiting, makeRoomInStore } from './session-queue.ts'
-import type { QueueContext, RoomyQueue } from './session-queue.ts'
+import { countWaiting, makeRoomInStore } from './queue-context.ts'
+import type { QueueContext, RoomyQueue } from './queue-context.ts'
 
 /** A message that waits in a group. `sequence` is its place in the group's order, kept when it comes back. */
 export interface WaitingMessage {
