@@ -222,6 +222,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     if (this.#turn !== turn.number) {
       this.#turn = turn.number
       turn.enter()
+      if (turn.isSpentFor(reader.pending)) this.#giveWay()
     }
     try {
       do {

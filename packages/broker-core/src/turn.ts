@@ -65,6 +65,13 @@ export class Turn {
     return now >= this.#endsAt
   }
 
+  /** Whether nothing is left of this turn for work of so many bytes, though it would be the connection's first. Small work is always
+   * done: it costs less than waiting. */
+  isSpentFor(bytes: number): boolean {
+    if (!this.#isRunning || this.#current !== undefined || bytes >> 9 < quantum) return false
+    return performance.now() >= this.#endsAt
+  }
+
   /** Has it go on in a later turn, after {@link isOver} has said so. */
   giveWay(one: Yielding): void {
     this.#counters.turnsYielded += 1

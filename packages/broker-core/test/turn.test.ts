@@ -213,3 +213,35 @@ test('a connection that ends while it gives way leaves nothing behind', async ()
   expect(server.broker.counters.packetsReceived).toBe(packetsReceived)
   expect(server.broker.connectedClients).toBe(0)
 })
+
+test(
+  'many clients that each begin with a CONNECT that costs milliseconds share the turns, too',
+  { timeout: 60_000 },
+  async () => {
+    const server = await startBroker()
+    const properties = Array.from({ length: 6000 }, () => [0x26, 0, 0, 0, 0]).flat()
+    const greetings = Array.from({ length: 60 }, (_, index) =>
+      connect({ clientId: `c${index}`, version: 5, properties }),
+    )
+    const longest = await shortest(async () => {
+      const streams = greetings.map(() => new Flood())
+      for (const stream of streams) server.broker.handle(stream)
+      let longestSeen = 0
+      let last = performance.now()
+      for (const [index, greeting] of greetings.entries()) {
+        const stream = streams[index]
+        // As a socket would bring it, all of them in one turn.
+        for (let at = 0; at < greeting.length; at += 65_536) stream?.push(greeting.subarray(at, at + 65_536))
+      }
+      while (streams.some(({ received }) => received.length === 0)) {
+        await new Promise(setImmediate)
+        const now = performance.now()
+        longestSeen = Math.max(longestSeen, now - last)
+        last = now
+      }
+      for (const stream of streams) stream.destroy()
+      return longestSeen
+    })
+    expect(longest).toBeLessThan(longestTurn)
+  },
+)

@@ -117,6 +117,11 @@ export class FrameReader {
     return this.#gatheredLength
   }
 
+  /** Bytes that were pushed and belong to no frame yet that `next()` has moved to. */
+  get pending(): number {
+    return this.#gatheredLength + this.#chunk.length - this.#position
+  }
+
   /** Bytes reserved for an incomplete frame: at most twice `buffered`, and 64 at least when there is one. */
   get reserved(): number {
     return this.#gathered.length

@@ -14,6 +14,8 @@ export interface WebSocketOptions {
   readonly maximumPayload?: number
   /** Bytes on the socket until the broker has accepted CONNECT; more end the connection with 1009. */
   readonly maximumBytesBeforeConnect?: number
+  /** Bytes of messages that have begun and not ended, of all WebSockets together; the one that holds most ends with 1009. */
+  readonly maximumUnfinishedBytes?: number
   /** MQTT packets that a WebSocket message to the client holds: one, or all that go out together. With `many` large numbers of small
    * messages take fewer bytes and less time, and clients that read one packet of a message and wait for the next message stall: all
    * that are made on Paho C do. */
@@ -34,6 +36,7 @@ export interface CheckedOptions {
   readonly origins: ReadonlySet<string> | undefined
   readonly maximumPayload: number
   readonly maximumBytesBeforeConnect: number
+  readonly maximumUnfinishedBytes: number
   readonly packetsPerFrame: 'one' | 'many'
   readonly strictSubprotocol: boolean
   readonly perMessageDeflate: boolean
@@ -47,6 +50,7 @@ const limits = {
   maximumPayload: [33_554_432, 128, 1_073_741_824],
   // What one read of a socket brings, twice.
   maximumBytesBeforeConnect: [131_072, 1024, 1_073_741_824],
+  maximumUnfinishedBytes: [67_108_864, 1024, 68_719_476_736],
   closeTimeout: [5000, 1, 3_600_000],
 } as const
 
@@ -58,6 +62,7 @@ const optionTable: OptionTable<keyof WebSocketOptions> = {
   origins: { text: 'a list of origins', allows: (value: unknown) => Array.isArray(value) },
   maximumPayload: any,
   maximumBytesBeforeConnect: any,
+  maximumUnfinishedBytes: any,
   packetsPerFrame: any,
   strictSubprotocol: any,
   perMessageDeflate: any,
@@ -83,6 +88,7 @@ export function checkOptions(options: WebSocketOptions): CheckedOptions {
     origins: origins === undefined ? undefined : new Set(origins),
     maximumPayload: limit(options, 'maximumPayload'),
     maximumBytesBeforeConnect: limit(options, 'maximumBytesBeforeConnect'),
+    maximumUnfinishedBytes: limit(options, 'maximumUnfinishedBytes'),
     packetsPerFrame,
     strictSubprotocol: flag('strictSubprotocol', options.strictSubprotocol ?? true),
     perMessageDeflate: flag('perMessageDeflate', options.perMessageDeflate ?? false),

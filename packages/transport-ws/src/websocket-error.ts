@@ -7,6 +7,7 @@ export type WebSocketErrorCode =
   | 'TEXT_FRAME'
   | 'PAYLOAD_TOO_LARGE'
   | 'TOO_MUCH_BEFORE_CONNECT'
+  | 'UNFINISHED_BYTES_EXCEEDED'
   | 'FRAME_INVALID'
 
 /** Why an upgrade was refused, with the HTTP status its sender was told, or a WebSocket ended, with the close code. */

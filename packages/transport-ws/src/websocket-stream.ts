@@ -57,6 +57,11 @@ export class WebSocketStream extends Duplex {
   fail(error: WebSocketError): void {
     if (this.destroyed) return
     this.#webSocket.close(error.closeCode)
+    // A message that never ends would be collected until the peer has answered the close frame. Nothing of it is of use: it is read,
+    // so that the peer gets the frame, and thrown away.
+    this.socket.removeAllListeners('data')
+    this.socket.end()
+    this.socket.resume()
     this.destroy(error)
   }
 

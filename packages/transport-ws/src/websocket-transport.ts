@@ -8,6 +8,7 @@ import type { CheckedOptions, WebSocketOptions } from './options.ts'
 import { PacketFrames } from './packet-frames.ts'
 import { PacketWriter } from './packet-writer.ts'
 import { WebSocketError } from './websocket-error.ts'
+import { UnfinishedMessages } from './unfinished-messages.ts'
 import { WebSocketStream, limitBytesBeforeConnect } from './websocket-stream.ts'
 
 /** Takes the stream of a new client: `broker.handle`, for one. What it answers tells when the client's CONNECT was accepted. */
@@ -25,6 +26,7 @@ export class WebSocketTransport {
   readonly #server: WebSocketServer
   readonly #attached = new Set<() => void>()
   readonly #frames = new PacketFrames()
+  readonly #unfinished: UnfinishedMessages
   readonly #subprotocols: readonly string[]
   #closed = false
 
@@ -32,6 +34,7 @@ export class WebSocketTransport {
   constructor(accept: Accept, options: WebSocketOptions = {}) {
     this.#accept = accept
     this.#options = checkOptions(options)
+    this.#unfinished = new UnfinishedMessages(this.#options.maximumUnfinishedBytes)
     const { maximumPayload, perMessageDeflate, closeTimeout, strictSubprotocol } = this.#options
     this.#subprotocols = strictSubprotocol ? subprotocols : laxSubprotocols
     const settings = {
@@ -81,6 +84,10 @@ export class WebSocketTransport {
           ? new PacketWriter(webSocket, socket as Socket, this.#frames)
           : undefined
       const stream = new WebSocketStream(webSocket, socket as Socket, packets)
+      this.#unfinished.watch(stream, socket)
+      webSocket.on('message', () => this.#unfinished.completed(stream))
+      for (const kind of ['ping', 'pong'] as const)
+        webSocket.on(kind, data => this.#unfinished.passed(stream, data.length))
       const client = this.#accept(stream, request) ?? undefined
       if (client === undefined || typeof client.connected !== 'boolean') return
       limitBytesBeforeConnect(stream, () => client.connected === true, this.#options.maximumBytesBeforeConnect)

@@ -181,6 +181,57 @@ test('more bytes than a CONNECT may have end the connection with 1009, also in o
   expect(errors).toEqual([expect.objectContaining({ code: 'TOO_MUCH_BEFORE_CONNECT' })])
 })
 
+test('what comes behind a failure is thrown away, not collected', async () => {
+  const { port, errors } = await serve({ maximumBytesBeforeConnect: 10_000, closeTimeout: 60_000 })
+  const before = process.memoryUsage().arrayBuffers
+  // The beginning of a message of 30 000 000 bytes, which go on coming whatever the broker says.
+  const beginning = Buffer.from([0x02, 0xff, 0, 0, 0, 0, 0x01, 0xc9, 0xc3, 0x80, 0, 0, 0, 0])
+  const more = Buffer.alloc(1_000_000)
+  const senders = Array.from({ length: 10 }, async () => {
+    const socket = rawSocket(port)
+    socket.on('error', () => undefined)
+    socket.write(`${upgradeLines('/', { 'Sec-WebSocket-Protocol': 'mqtt' }).join('\r\n')}\r\n\r\n`)
+    await once(socket, 'data')
+    socket.write(beginning)
+    for (let sent = 0; sent < 15 && socket.writable; sent += 1) {
+      if (!socket.write(more)) await Promise.race([once(socket, 'drain'), once(socket, 'close')]).catch(() => undefined)
+    }
+  })
+  await Promise.all(senders)
+  expect(errors).toHaveLength(10)
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(75_000_000)
+})
+
+test('unfinished messages of all WebSockets together are limited: the one that holds most ends with 1009', async () => {
+  const { url, errors } = await serve({ maximumUnfinishedBytes: 100_000 })
+  const small = await openClient(url, 'small')
+  const large = await openClient(url, 'large')
+  const other = await openClient(url, 'other')
+  small.send(Buffer.from([0x30, 0x03, 0, 1]), { fin: false })
+  const closed = closeCode(large)
+  large.send(Buffer.alloc(70_000), { fin: false })
+  other.send(Buffer.alloc(40_000), { fin: false })
+  expect(await closed).toBe(1009)
+  expect(errors).toEqual([expect.objectContaining({ code: 'UNFINISHED_BYTES_EXCEEDED' })])
+  // The others go on: what was begun is completed.
+  const answer = receive(small, pingresp.length)
+  small.send(Buffer.concat([Buffer.from([0x74]), pingreq]), { fin: true })
+  expect(await answer).toEqual(pingresp)
+})
+
+test('pings, and messages that are complete, do not count as unfinished', async () => {
+  const { url, errors } = await serve({ maximumUnfinishedBytes: 10_000 })
+  const socket = await openClient(url)
+  const answers = receive(socket, 100 * pingresp.length)
+  for (let index = 0; index < 100; index += 1) {
+    socket.ping(Buffer.alloc(120))
+    const header = Buffer.from([0x30, 0xf3, 0x07, 0, 1, 0x74])
+    socket.send(Buffer.concat([header, Buffer.alloc(1008), pingreq]))
+  }
+  await answers
+  expect(errors).toEqual([])
+})
+
 test('after CONNECT larger messages are welcome', async () => {
   const { url } = await serve({ maximumBytesBeforeConnect: 10_000 })
   const socket = await openClient(url)

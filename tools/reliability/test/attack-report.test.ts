@@ -13,6 +13,7 @@ const within: Measurement = {
   peakMemory: 3 * 2 ** 20,
   heldMemory: 0,
   memoryBound: 64 * 2 ** 20,
+  memoryOption: undefined,
   probe99: 5,
   also: undefined,
   exceeded: [],

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Probe } from './probe.ts'
-import { bounds } from './row.ts'
+import { bounds, memoryBound } from './row.ts'
 import type { Also, Row } from './row.ts'
 import { Victim } from './victim.ts'
 import { warmUp } from './warm-up.ts'
@@ -20,6 +20,8 @@ export interface Measurement {
   /** What a garbage collection leaves while the attacker holds its connections. */
   readonly heldMemory: number
   readonly memoryBound: number
+  /** What allows more than usual. */
+  readonly memoryOption: string | undefined
   readonly probe99: number
   readonly also: (Also & { readonly value: number }) | undefined
   /** What is exceeded, in words; empty: within its bounds. */
@@ -77,21 +79,30 @@ async function attacked(attacker: ChildProcess): Promise<number | undefined> {
   return message.reported
 }
 
-type Costs = Omit<Measurement, 'name' | 'input' | 'memoryBound' | 'exceeded'> & { readonly lost: readonly string[] }
+type Costs = Omit<Measurement, 'name' | 'input' | 'memoryBound' | 'memoryOption' | 'exceeded'> & {
+  readonly lost: readonly string[]
+}
 
 function judge(row: Row, { lost, ...costs }: Costs): Measurement {
-  const memoryBound = row.memory?.bytes ?? bounds.memory
+  const allowed = memoryBound(row)
   const { also } = costs
   const checks: readonly (readonly [string, number, number])[] = [
     ['ms of CPU in one turn', costs.longestTurn, bounds.turn],
-    ['bytes above rest', costs.peakMemory, memoryBound],
+    ['bytes above rest', costs.peakMemory, allowed],
     ['ms waited by 1 % of the probes', costs.probe99, bounds.probe],
     ...(also === undefined ? [] : [[also.name, also.value, also.most] as const]),
   ]
   const exceeded = checks
     .filter(([, value, most]) => value > most)
     .map(([what, value, most]) => `${Math.round(value)} ${what}, ${most} allowed`)
-  return { name: row.name, input: row.input, ...costs, memoryBound, exceeded: [...lost, ...exceeded] }
+  return {
+    name: row.name,
+    input: row.input,
+    ...costs,
+    memoryBound: allowed,
+    memoryOption: row.memory?.option,
+    exceeded: [...lost, ...exceeded],
+  }
 }
 
 function failed(row: Row, error: unknown): Measurement {
@@ -104,7 +115,8 @@ function failed(row: Row, error: unknown): Measurement {
     longestTurn: unknown,
     peakMemory: unknown,
     heldMemory: unknown,
-    memoryBound: row.memory?.bytes ?? bounds.memory,
+    memoryBound: memoryBound(row),
+    memoryOption: row.memory?.option,
     probe99: unknown,
     also: undefined,
     exceeded: [reason],

@@ -68,13 +68,13 @@ export class Peer {
   async write(chunk: Buffer): Promise<void> {
     if (this.closed) return
     const sent = this.#transport === 'tcp' ? chunk : clientFrame(chunk)
-    if (!this.#socket.write(sent)) await Promise.race([once(this.#socket, 'drain'), this.until(() => this.closed)])
+    if (!this.#socket.write(sent)) await this.#drained()
   }
 
   /** Bytes of another layer, as they are. */
   async writeRaw(chunk: Buffer): Promise<void> {
     if (this.closed) return
-    if (!this.#socket.write(chunk)) await Promise.race([once(this.#socket, 'drain'), this.until(() => this.closed)])
+    if (!this.#socket.write(chunk)) await this.#drained()
   }
 
   /** Packets of this type that have come. */
@@ -105,6 +105,19 @@ export class Peer {
 
   destroy(): void {
     this.#socket.destroy()
+  }
+
+  /** Resolves also when the connection has ended. */
+  async #drained(): Promise<void> {
+    await new Promise<void>(resolve => {
+      const done = (): void => {
+        this.#socket.off('drain', done)
+        this.#socket.off('close', done)
+        resolve()
+      }
+      this.#socket.on('drain', done)
+      this.#socket.on('close', done)
+    })
   }
 
   #receive(chunk: Buffer): void {

@@ -16,8 +16,8 @@ export interface Row {
   readonly broker?: 'program' | 'command'
   /** Runs in a process of its own, and returns when the broker has dealt with everything or the time is over. */
   attack(attacker: Attacker): Promise<void>
-  /** Bytes above rest, where an option of the broker allows more than the usual; says which. */
-  readonly memory?: { readonly bytes: number; readonly because: string }
+  /** Bytes that an option of the broker lets clients hold; a quarter of them is allowed on top, for the allocator and for garbage. */
+  readonly memory?: { readonly option: string; readonly bytes: number }
   /** Something else that has a bound. */
   readonly also?: Also
 }
@@ -43,3 +43,8 @@ export const bounds = {
 } as const
 
 export const megabyte = 1_048_576
+
+/** Bytes above rest that a row may take. */
+export function memoryBound({ memory }: Row): number {
+  return bounds.memory + (memory === undefined ? 0 : memory.bytes * 1.25)
+}

@@ -1,7 +1,36 @@
 import { bytes, property, publish, subscribe, text, variableInteger } from '../../wire/bytes.ts'
 import { packetType } from '../../wire/frames.ts'
+import type { Attacker } from '../attacker.ts'
+import type { Peer } from '../peer.ts'
 import { megabyte } from '../row.ts'
 import type { Row } from '../row.ts'
+
+/** WebSocket messages that begin and never end. */
+function unfinishedWebSocketRow(
+  name: string,
+  whose: string,
+  open: (attacker: Attacker, index: number) => Promise<Peer>,
+): Row {
+  return {
+    name,
+    input: `30 unfinished WebSocket messages of 15 MB ${whose}`,
+    async attack(attacker) {
+      const peers = await Promise.all(Array.from({ length: 30 }, async (_, index) => open(attacker, index)))
+      // A binary frame that is not final, 15 MB long, with a mask of zeros.
+      const head = Buffer.of(0x02, 0xff, 0, 0, 0, 0, 0x00, 0xf0, 0, 0, 0, 0, 0, 0)
+      await Promise.all(
+        peers.map(async peer => {
+          await peer.writeRaw(head)
+          for (let sent = 0; sent < 15 && !peer.closed; sent++) {
+            await Promise.race([peer.writeRaw(Buffer.alloc(megabyte - 1)), attacker.pause(3000)])
+          }
+        }),
+      )
+      await attacker.pause(2000)
+    },
+    memory: { option: 'maximumUnfinishedBytes', bytes: 64 * megabyte },
+  }
+}
 
 export const memoryRows: readonly Row[] = [
   {
@@ -54,25 +83,12 @@ export const memoryRows: readonly Row[] = [
       )
       await attacker.pause(2000)
     },
+    memory: { option: 'maximumUnfinishedBytes', bytes: 64 * megabyte },
   },
-  {
-    name: 'unfinished-websocket',
-    input: '30 unfinished WebSocket messages of 15 MB',
-    async attack(attacker) {
-      const peers = await Promise.all(Array.from({ length: 30 }, async () => attacker.open('websocket')))
-      // A binary frame that is not final, 15 MB long, with a mask of zeros.
-      const head = Buffer.of(0x02, 0xff, 0, 0, 0, 0, 0x00, 0xf0, 0, 0, 0, 0, 0, 0)
-      await Promise.all(
-        peers.map(async peer => {
-          await peer.writeRaw(head)
-          for (let sent = 0; sent < 15 && !peer.closed; sent++) {
-            await Promise.race([peer.writeRaw(Buffer.alloc(megabyte - 1)), attacker.pause(3000)])
-          }
-        }),
-      )
-      await attacker.pause(2000)
-    },
-  },
+  unfinishedWebSocketRow('unfinished-websocket', 'before CONNECT', async attacker => attacker.open('websocket')),
+  unfinishedWebSocketRow('unfinished-websocket-connected', 'of connected clients', async (attacker, index) =>
+    attacker.client({ version: 4, clientId: `unfinished${index}` }, 'websocket'),
+  ),
   {
     name: 'user-properties',
     input: 'PUBLISH of 16 MB of empty user properties (3.3 million), to one subscriber',
@@ -128,6 +144,8 @@ export const memoryRows: readonly Row[] = [
         200 * megabyte,
       )
     },
+    // For each of them.
+    memory: { option: 'outboxHighWaterMark', bytes: 50 * 524_288 },
   },
   {
     name: 'frozen-one-by-one',

@@ -1,5 +1,6 @@
 import type { Broker } from '@x/broker'
 import { property, publish, subscribe } from '../../wire/bytes.ts'
+import { megabyte } from '../row.ts'
 import type { Row } from '../row.ts'
 
 async function retain(broker: Broker, count: number): Promise<void> {
@@ -53,6 +54,7 @@ export const retainedRows: readonly Row[] = [
       }
       await attacker.settled(peer)
     },
+    memory: { option: 'maximumRetainedBytesPerClient', bytes: 256 * megabyte },
   },
   {
     name: 'retained-expiring',
@@ -70,6 +72,7 @@ export const retainedRows: readonly Row[] = [
       }
       await attacker.pause(3000)
     },
+    memory: { option: 'maximumRetainedBytesPerClient', bytes: 256 * megabyte },
     also: { name: 'kept 2 s after they expired', unit: 'messages', most: 1000, seenBy: 'counts' },
   },
 ]

@@ -79,18 +79,20 @@ export const sessionRows: readonly Row[] = [
     async attack(attacker) {
       await visit(attacker, { count: 5000, fields: largeWill, polite: false })
     },
+    memory: { option: 'maximumWillBytes', bytes: 64 * megabyte },
   },
   {
     name: 'wills-at-once',
-    input: '2000 connections with wills of 60 KB are cut at once',
+    input: '1000 connections with wills of 60 KB are cut at once',
     async attack(attacker) {
-      const peers = await attacker.clients(2000, index => ({
+      const peers = await attacker.clients(1000, index => ({
         version: 4,
         clientId: `will${index}`,
         will: { topic: `will/${index}`, payload: Buffer.alloc(60_000) },
       }))
       for (const peer of peers) peer.destroy()
     },
+    memory: { option: 'maximumWillBytes', bytes: 64 * megabyte },
   },
   {
     name: 'take-over-storm',
@@ -114,9 +116,9 @@ export const sessionRows: readonly Row[] = [
   },
   {
     name: 'silent-connections',
-    input: '5000 connections that never say CONNECT',
+    input: '2000 connections that never say CONNECT',
     async attack(attacker) {
-      for (let count = 0; count < 5000 && !attacker.isOver; count += 100) {
+      for (let count = 0; count < 2000 && !attacker.isOver; count += 100) {
         await Promise.all(Array.from({ length: 100 }, async () => attacker.open()))
       }
     },
@@ -139,7 +141,7 @@ export const sessionRows: readonly Row[] = [
       }
       await attacker.settled(publisher)
     },
-    memory: { bytes: 512 * megabyte, because: 'queued bytes in total' },
+    memory: { option: 'maximumTotalQueuedBytes', bytes: 256 * megabyte },
   },
   {
     name: 'queue-resumed',

@@ -90,6 +90,7 @@ function bigSessionRow(what: string, input: string, then: (attacker: Attacker) =
       )
       await then(attacker)
     },
+    memory: { option: 'maximumSubscriptionBytesPerClient', bytes: 32 * megabyte },
   }
 }
 
@@ -162,6 +163,7 @@ export const subscriptionRows: readonly Row[] = [
         ),
       )
     },
+    memory: { option: 'maximumSubscriptionBytes', bytes: 256 * megabyte },
   },
   {
     name: 'shared-groups-one-packet',
@@ -245,6 +247,6 @@ export const subscriptionRows: readonly Row[] = [
       }
       for (const peer of peers) peer.destroy()
     },
-    memory: { bytes: 256 * megabyte, because: '500 000 subscriptions of 500 clients are held on their behalf' },
+    memory: { option: 'maximumSubscriptionBytes', bytes: 256 * megabyte },
   },
 ]
