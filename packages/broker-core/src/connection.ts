@@ -222,8 +222,8 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     if (this.#turn !== turn.number) {
       this.#turn = turn.number
       turn.enter()
-      if (turn.isSpentFor(reader.pending)) this.#giveWay()
     }
+    if (turn.isSpentFor(reader.pending)) this.#giveWay()
     try {
       do {
         while (this.#holds === 0 && this.#isOpen() && reader.next()) {

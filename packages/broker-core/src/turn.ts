@@ -68,7 +68,7 @@ export class Turn {
   /** Whether nothing is left of this turn for work of so many bytes, though it would be the connection's first. Small work is always
    * done: it costs less than waiting. */
   isSpentFor(bytes: number): boolean {
-    if (!this.#isRunning || this.#current !== undefined || bytes >> 9 < quantum) return false
+    if (bytes >> 9 < quantum || !this.#isRunning || this.#current !== undefined) return false
     return performance.now() >= this.#endsAt
   }
 
