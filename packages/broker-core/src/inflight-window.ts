@@ -57,8 +57,13 @@ export class InflightWindow {
 
   /** Whether `sequence` may be sent now: fewer than `limit` are open, and its packet id is not in use ([MQTT5-2.2.1-4]). */
   hasRoom(limit: number, sequence: number): boolean {
-    if (this.#open === 0) return limit > 0
-    return this.#open < limit && Math.max(this.#next - 1, sequence) - Math.min(this.#base, sequence) < packetIds
+    return this.#open === 0 ? limit > 0 : this.#open < limit && this.reaches(sequence)
+  }
+
+  /** Whether `sequence` can be open together with those that are: a store may leave wide gaps. */
+  reaches(sequence: number): boolean {
+    if (this.#open === 0) return true
+    return Math.max(this.#next - 1, sequence) - Math.min(this.#base, sequence) < packetIds
   }
 
   /** Begins with a message. Sequences rise, and may leave gaps; a shared message and others can pass each other on their way from

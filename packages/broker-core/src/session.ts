@@ -229,7 +229,7 @@ export class Session implements SessionOwner, Recipient, Holder {
   /** An entry of the stored queue ({@link SessionOwner.deliver}). */
   deliver(entry: QueueEntry): boolean {
     if (this.#retained !== undefined && entry.message.retain) this.#retained.overtaken(entry.message.topic)
-    if (!this.hasRoom) {
+    if (!this.hasRoom || this.#window?.reaches(entry.sequence) === false) {
       this.#behind = true
       if (this.#reading) this.#refusedWhileReading = true
       return false
@@ -272,7 +272,9 @@ export class Session implements SessionOwner, Recipient, Holder {
     }
     this.#claimedThrough = Math.max(this.#claimedThrough, entry.sequence)
     if (this.stored) {
-      this.#takeEntry(entry)
+      // It is in the queue, and is read from there.
+      if (this.#window?.reaches(entry.sequence) === false) this.#behind = true
+      else this.#takeEntry(entry)
       return
     }
     const publication = forwarded(this.engine, this.connection.client, this.engine.publicationOf(entry.message))

@@ -35,8 +35,10 @@ test('there is room below the limit, and while the packet identifier of a sequen
   expect(window.hasRoom(2, 11)).toBe(true)
   expect(window.hasRoom(2, 10 + 65_534)).toBe(true)
   expect(window.hasRoom(2, 10 + 65_535)).toBe(false)
+  expect(window.reaches(10 + 65_535)).toBe(false)
   window.finish(10)
   expect(window.hasRoom(1, 10 + 65_535)).toBe(true)
+  expect(window.reaches(2 ** 52)).toBe(true)
 })
 
 test('a gap of sequences costs nothing once the window is empty', () => {

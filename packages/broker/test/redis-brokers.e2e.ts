@@ -209,7 +209,7 @@ describe.skipIf(!hasRedisServer())('two brokers on one Redis (apt-get install re
     await other.broker.close()
     const reader = new Redis(redis.url)
     closing.push(async () => reader.disconnect())
-    expect((await reader.keys('*')).sort()).toEqual(['{x1.p0}:births', '{x1.p0}:schema'])
+    expect((await reader.keys('*')).sort()).toEqual(['{x1.p0}:births', '{x1.p0}:generation', '{x1.p0}:schema'])
   })
 })
 

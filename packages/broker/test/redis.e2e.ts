@@ -174,7 +174,9 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
     await subscriber.endAsync(false, { properties: { sessionExpiryInterval: 0 } })
     await broker.close()
     const reader = new Redis(redis.url)
-    await expect.poll(async () => (await reader.keys('*')).sort()).toEqual(['{x1.p0}:births', '{x1.p0}:schema'])
+    await expect
+      .poll(async () => (await reader.keys('*')).sort())
+      .toEqual(['{x1.p0}:births', '{x1.p0}:generation', '{x1.p0}:schema'])
     reader.disconnect()
   })
 

@@ -103,7 +103,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       publisher: [undefined, '', 'ü,1', 'publisher'][index % 4],
       qos: ((index % 2) + 1) as 1 | 2,
       retain: index % 3 === 0,
-      properties: index % 7 === 0 ? Uint8Array.of(1, 2, 3) : undefined,
+      properties: index % 7 === 0 ? Buffer.from([1, 2, 3]) : undefined,
       expiresAt: index % 6 === 0 ? Date.now() + 100_000 : undefined,
       brokerCounter: 2 ** 40 + index,
     }))

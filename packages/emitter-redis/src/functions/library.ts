@@ -1,4 +1,4 @@
-import { FunctionLibrary } from '@x/redis-connection'
+import { FunctionLibrary, serverGeneration } from '@x/redis-connection'
 import { inbox } from './inbox.ts'
 import { routes } from './routes.ts'
 
@@ -8,7 +8,7 @@ const vital = ['allow-oom']
 /** Every change of the emitter's, each a function. */
 export const library: FunctionLibrary = new FunctionLibrary(
   'x_emitter',
-  [routes, inbox].join('\n'),
+  [serverGeneration, routes, inbox].join('\n'),
   {
     join: vital,
     renew: vital,

@@ -8,14 +8,6 @@ local logLength = 1000
 -- Leases of keys that a dead broker leaves are longer than its own, so that it is seen to be gone first.
 local afterlife = 6
 
-local function microseconds()
-  local time = redis.call('TIME')
-  return time[1] * 1000000 + time[2]
-end
-
--- Without an exponent.
-local function whole(number) return string.format('%.0f', number) end
-
 local function milliseconds() return whole(math.floor(microseconds() / 1000)) end
 
 local function isHere(base, instance)

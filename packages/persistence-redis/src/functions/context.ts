@@ -3,9 +3,6 @@
  * A context `c` lives for one call. What other brokers are to be told is collected on the way and told at the end, so that each gets
  * one message for each call; so are the states of sessions that get messages (`c.states`). */
 export const context: string = String.raw`
--- While a library is loaded, redis.call is not there yet.
-local function call(...) return redis.call(...) end
-
 local function begin(keys, now, instance, limits)
   return {
     base = keys[1], instance = instance, given = now, limitsText = limits, queued = 0, drops = {}, ready = {}, states = {}, appended = {},
@@ -18,11 +15,6 @@ local function begin(keys, now, instance, limits)
   }
 end
 
-local function microseconds()
-  local time = call('TIME')
-  return time[1] * 1000000 + time[2]
-end
-
 -- Milliseconds; asked for by those that need it, since every command costs.
 local function timeOf(c)
   if not c.now then c.now = c.given == '' and math.floor(microseconds() / 1000) or tonumber(c.given) end
@@ -33,7 +25,7 @@ end
 local function frame(fields)
   local parts = {}
   for index, field in ipairs(fields) do
-    field = tostring(field)
+    field = type(field) == 'number' and whole(field) or field
     parts[index] = struct.pack('>I4', #field) .. field
   end
   return table.concat(parts)
@@ -67,7 +59,11 @@ end
 
 -- Counted for each broker, so that it notices when one was lost.
 local function tell(c, instance, fields)
-  local number = call('HINCRBY', c.base .. 'told', instance, 1)
+  local number, floor = call('HINCRBY', c.base .. 'told', instance, 1), floorOf(c)
+  if number <= floor then
+    number = floor + 1
+    call('HSET', c.base .. 'told', instance, whole(number))
+  end
   table.insert(fields, 1, number)
   call('PUBLISH', c.base .. 'c:' .. instance, frame(fields))
 end
@@ -102,10 +98,11 @@ end
 -- and who they are: all that is acknowledged to a subscriber from now on they must know, or have stopped to answer.
 local function tellRoutes(c)
   if #c.routed == 0 then return 0, {} end
+  generationIn(c)
   local number = call('HINCRBY', c.base .. 'nv', 'routes', 1)
-  local followers = call('ZRANGEBYSCORE', c.base .. 'fo', '(' .. string.format('%.0f', microseconds()), '+inf')
+  local followers = call('ZRANGEBYSCORE', c.base .. 'fo', '(' .. whole(microseconds()), '+inf')
   if #followers > 0 then
-    local fields = { string.format('%.0f', number), c.instance }
+    local fields = { whole(number), c.instance }
     for _, filter in ipairs(c.routed) do fields[#fields + 1] = filter end
     call('PUBLISH', c.base .. 'n', frame(fields))
   end

@@ -53,7 +53,7 @@ local function returnClaims(c, client, sent)
   for index = 1, #claims, 2 do
     local sequence, origin = claims[index], unframe(claims[index + 1])
     local name, birth, place, published = origin[1], origin[2], origin[3], origin[4]
-    local found = call('XRANGE', c.base .. 'q:' .. client, sequence .. '-0', sequence .. '-0')[1]
+    local found = call('XRANGE', c.base .. 'q:' .. client, idOf(tonumber(sequence)), idOf(tonumber(sequence)))[1]
     local entry = found and entryOf(found[2])
     local begun = entry and string.sub(entry.delivery, 1, 1) == '2' and
       (tonumber(sequence) <= sent or call('HEXISTS', c.base .. 'r:' .. client, sequence) == 1)

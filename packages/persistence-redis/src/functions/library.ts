@@ -1,5 +1,6 @@
-import { FunctionLibrary } from '@x/redis-connection'
+import { FunctionLibrary, serverGeneration } from '@x/redis-connection'
 import { context } from './context.ts'
+import { generation } from './generation.ts'
 import { groups } from './groups.ts'
 import { publish } from './publish.ts'
 import { queue } from './queue.ts'
@@ -14,7 +15,7 @@ const reading = ['no-writes']
 /** Every change of the store, each a function. The order matters: a part uses those before it. */
 export const library: FunctionLibrary = new FunctionLibrary(
   'x_persistence',
-  [context, retained, queue, subscriptions, groups, sessions, publish].join('\n'),
+  [serverGeneration, generation, context, retained, queue, subscriptions, groups, sessions, publish].join('\n'),
   {
     open: [],
     close: freeing,
@@ -32,7 +33,7 @@ export const library: FunctionLibrary = new FunctionLibrary(
     enqueue: [],
     behind: freeing,
     read: freeing,
-    missed: reading,
+    missed: freeing,
     settle: freeing,
     claim: freeing,
     retained: reading,

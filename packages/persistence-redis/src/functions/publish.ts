@@ -70,6 +70,7 @@ local nobody = { sessions = {}, groups = {}, bytes = 0 }
 
 local function matching(c, topic)
   if not c.version then
+    generationIn(c)
     local numbers = call('HMGET', c.base .. 'nv', 'version', 'routes')
     c.version, c.routes = numbers[1] or 'none', tonumber(numbers[2] or 0)
   end

@@ -10,14 +10,16 @@ local function entryOf(fields)
   return { record = fields[2], delivery = delivery, bytes = tonumber(bytes), expires = expires }
 end
 
+local function idOf(sequence) return whole(sequence) .. '-0' end
+
 local function add(c, client, sequence, entry)
-  call('XADD', c.base .. 'q:' .. client, sequence .. '-0', 'm', entry.record,
+  call('XADD', c.base .. 'q:' .. client, idOf(sequence), 'm', entry.record,
     'd', entry.bytes .. ';' .. entry.expires .. ';' .. entry.delivery)
   c.queued = c.queued + 1
 end
 
 local function remove(c, client, sequence)
-  local removed = call('XDEL', c.base .. 'q:' .. client, sequence .. '-0')
+  local removed = call('XDEL', c.base .. 'q:' .. client, idOf(sequence))
   c.queued = c.queued - removed
   return removed
 end
@@ -43,7 +45,7 @@ local function makeRoom(c, client, state, bytes, limitsText, places)
   local possible = limits.messages > 0 and bytes <= limits.bytes and limits.oldest
   local dropped, after = 0, state.taken
   while possible and (state.waiting + places > limits.messages or state.waitingBytes + bytes > limits.bytes) do
-    local found = call('XRANGE', c.base .. 'q:' .. client, '(' .. after .. '-0', '+', 'COUNT', 1)[1]
+    local found = call('XRANGE', c.base .. 'q:' .. client, '(' .. idOf(after), '+', 'COUNT', 1)[1]
     if not found then break end
     after = sequenceOf(found[1])
     if not isClaimed(c, client, after) then
@@ -59,12 +61,22 @@ local function makeRoom(c, client, state, bytes, limitsText, places)
   return room
 end
 
+-- Distance of packet ids: sequences of a new generation begin half of them away from those that a client may still know.
+local packetIds, awayFromLast = 65535, 32768
+
 local function loadState(c, client)
-  local s = call('HMGET', c.base .. 's:' .. client, 'last', 'taken', 'sent', 'behind', 'waiting', 'waitingBytes', 'owner', 'epoch')
-  return {
+  local key = c.base .. 's:' .. client
+  local s = call('HMGET', key, 'last', 'taken', 'sent', 'behind', 'waiting', 'waitingBytes', 'owner', 'epoch', 'generation')
+  local state = {
     last = tonumber(s[1] or 0), taken = tonumber(s[2] or 0), sent = tonumber(s[3] or 0), behind = s[4] == '1',
     waiting = tonumber(s[5] or 0), waitingBytes = tonumber(s[6] or 0), owner = s[7], epoch = s[8],
   }
+  if tonumber(s[9] or 0) ~= generationIn(c) then
+    local floor = floorOf(c)
+    state.last = floor + (state.last + awayFromLast - floor) % packetIds
+    call('HSET', key, 'generation', c.generation, 'last', state.last)
+  end
+  return state
 end
 
 local function saveState(c, client, state)
@@ -109,7 +121,7 @@ local function recount(c, client, state)
   state.waiting, state.waitingBytes = 0, 0
   local after = state.taken
   while true do
-    local page = call('XRANGE', c.base .. 'q:' .. client, '(' .. after .. '-0', '+', 'COUNT', 256)
+    local page = call('XRANGE', c.base .. 'q:' .. client, '(' .. idOf(after), '+', 'COUNT', 256)
     for _, item in ipairs(page) do
       after = sequenceOf(item[1])
       if not isClaimed(c, client, after) then
@@ -126,7 +138,7 @@ local function setTaken(c, client, state, taken)
   local after, through = math.min(state.taken, taken), math.max(state.taken, taken)
   local by = taken < state.taken and 1 or -1
   while after < through do
-    local page = call('XRANGE', c.base .. 'q:' .. client, '(' .. after .. '-0', through .. '-0', 'COUNT', 256)
+    local page = call('XRANGE', c.base .. 'q:' .. client, '(' .. idOf(after), idOf(through), 'COUNT', 256)
     for _, item in ipairs(page) do
       after = sequenceOf(item[1])
       if not isClaimed(c, client, after) then
@@ -167,7 +179,7 @@ F.behind = function(keys, args)
     -- The newest, from the end.
     local dropped = 0
     while state.waiting > limits.messages or state.waitingBytes > limits.bytes do
-      local found = call('XREVRANGE', c.base .. 'q:' .. client, '+', '(' .. state.taken .. '-0', 'COUNT', 1)[1]
+      local found = call('XREVRANGE', c.base .. 'q:' .. client, '+', '(' .. idOf(state.taken), 'COUNT', 1)[1]
       if not found then break end
       remove(c, client, sequenceOf(found[1]))
       state.waiting = state.waiting - 1
@@ -195,7 +207,7 @@ F.read = function(keys, args)
   local highest = state.taken
   while not ended and #entries < limit * 4 and expired < largestExpired do
     local asked = math.min(limit - #entries / 4, 256)
-    local page = call('XRANGE', c.base .. 'q:' .. client, '(' .. after .. '-0', '+', 'COUNT', asked)
+    local page = call('XRANGE', c.base .. 'q:' .. client, '(' .. idOf(after), '+', 'COUNT', asked)
     ended = #page < asked
     for _, item in ipairs(page) do
       local entry = entryOf(item[2])
@@ -216,7 +228,7 @@ F.read = function(keys, args)
       end
     end
   end
-  if not ended then ended = #call('XRANGE', c.base .. 'q:' .. client, '(' .. after .. '-0', '+', 'COUNT', 1) == 0 end
+  if not ended then ended = #call('XRANGE', c.base .. 'q:' .. client, '(' .. idOf(after), '+', 'COUNT', 1) == 0 end
   -- Read from below: what lies between is not taken by this, and goes on waiting.
   state.taken = highest
   if ended then state.behind = false end
@@ -227,19 +239,26 @@ F.read = function(keys, args)
   return { entries, ended and 1 or 0, state.last, c.drops, after }
 end
 
--- now, instance, client, epoch, from: entries that were offered and may not have arrived, and the newest sequence
+-- now, instance, client, epoch, from: entries that were offered and may not have arrived, and the newest sequence. Its owner is not
+-- behind, though an older Redis may think so.
 F.missed = function(keys, args)
   local c = begin(keys, args[1], args[2])
   local client, epoch = args[3], args[4]
   if not owns(c, client, epoch) then return fenced(client, epoch) end
   local state = loadState(c, client)
   local entries = {}
-  for _, item in ipairs(call('XRANGE', c.base .. 'q:' .. client, args[5] .. '-0', '+', 'COUNT', 1000)) do
+  local page = call('XRANGE', c.base .. 'q:' .. client, args[5] .. '-0', '+', 'COUNT', 1000)
+  for _, item in ipairs(page) do
     local entry, sequence = entryOf(item[2]), sequenceOf(item[1])
     if not isClaimed(c, client, sequence) then
       local size = #entries
       entries[size + 1], entries[size + 2], entries[size + 3], entries[size + 4] = sequence, entry.delivery, 0, entry.record
     end
+  end
+  if state.behind and #page < 1000 then
+    state.behind = false
+    setTaken(c, client, state, state.last)
+    saveState(c, client, state)
   end
   return { entries, state.last }
 end
@@ -247,7 +266,7 @@ end
 -- An entry that waits, which its owner has not taken, is counted no more.
 local function stopWaiting(c, client, sequence)
   if isClaimed(c, client, sequence) then return end
-  local found = call('XRANGE', c.base .. 'q:' .. client, sequence .. '-0', sequence .. '-0')[1]
+  local found = call('XRANGE', c.base .. 'q:' .. client, idOf(sequence), idOf(sequence))[1]
   if not found then return end
   call('HINCRBY', c.base .. 's:' .. client, 'waiting', -1)
   call('HINCRBY', c.base .. 's:' .. client, 'waitingBytes', -entryOf(found[2]).bytes)
@@ -260,11 +279,11 @@ local function acknowledge(c, client, session, first, last)
   for sequence = math.max(first, session.taken + 1), last do stopWaiting(c, client, sequence) end
   local before = session.settled + 1
   if first == before or first > before and
-    #call('XRANGE', stream, before .. '-0', (first - 1) .. '-0', 'COUNT', 1) == 0 then
-    removed = call('XTRIM', stream, 'MINID', (last + 1) .. '-0')
+    #call('XRANGE', stream, idOf(before), idOf(first - 1), 'COUNT', 1) == 0 then
+    removed = call('XTRIM', stream, 'MINID', idOf(last + 1))
     session.settled = last
   else
-    for sequence = first, last do removed = removed + call('XDEL', stream, sequence .. '-0') end
+    for sequence = first, last do removed = removed + call('XDEL', stream, idOf(sequence)) end
   end
   if removed == 0 then return end
   c.queued = c.queued - removed

@@ -108,6 +108,8 @@ F.open = function(keys, args)
   clearDeadlines(c, client)
   if wasOpen then call('SREM', c.base .. 'on:' .. wasOpen, client) end
   call('SADD', c.base .. 'on:' .. c.instance, client)
+  -- One that begins counts from 1.
+  if not goesOn and generationIn(c) ~= 0 then call('HSET', key, 'generation', c.generation) end
   local state = loadState(c, client)
   state.sent = math.max(state.sent, mayBeSent(c, client, state.taken))
   state.behind = call('EXISTS', c.base .. 'q:' .. client) == 1
@@ -237,6 +239,7 @@ end
 
 -- now, instance, schema: what the data were written with
 F.schema = function(keys, args)
+  generationIn({ base = keys[1] })
   call('SETNX', keys[1] .. 'schema', args[3])
   return call('GET', keys[1] .. 'schema')
 end

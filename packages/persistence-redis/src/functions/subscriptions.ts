@@ -5,9 +5,10 @@
 export const subscriptions: string = String.raw`
 -- What was found out about the takers of a topic holds no longer.
 local function changed(c)
+  generationIn(c)
   if call('HINCRBY', c.base .. 'nv', 'version', 1) > 1 then return end
   -- They begin with the time, so that the numbers of a tree that was lost don't come again.
-  local now = string.format('%.0f', microseconds())
+  local now = whole(microseconds())
   call('HSET', c.base .. 'nv', 'version', now, 'routes', now)
 end
 
@@ -154,9 +155,10 @@ end
 
 -- now, instance, milliseconds for which the broker answers for itself which topics nobody takes: the number of the last new filter
 F.follow = function(keys, args)
+  generationIn({ base = keys[1] })
   local followers, now = keys[1] .. 'fo', microseconds()
-  call('ZREMRANGEBYSCORE', followers, '-inf', string.format('%.0f', now))
-  call('ZADD', followers, string.format('%.0f', now + args[3] * 1000), args[2])
+  call('ZREMRANGEBYSCORE', followers, '-inf', whole(now))
+  call('ZADD', followers, whole(now + args[3] * 1000), args[2])
   return tonumber(call('HGET', keys[1] .. 'nv', 'routes') or 0)
 end
 
