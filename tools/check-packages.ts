@@ -5,7 +5,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -128,6 +128,31 @@ const values: readonly number[] = trie.match('a')
 for (const broker of brokers) void broker.close()
 console.log(values.length)
 `
+const bundled = `
+const { createServer } = require('node:net')
+const aedes = require('@x/broker')
+const { connectAsync } = require('mqtt')
+const broker = aedes()
+if (!(broker instanceof aedes.Aedes) || !/^\\d/.test(broker.version)) throw new Error('no broker')
+const server = createServer(broker.handle).listen(0, '127.0.0.1', async () => {
+  const client = await connectAsync('mqtt://127.0.0.1:' + server.address().port)
+  const received = new Promise(resolve => client.once('message', resolve))
+  await client.subscribeAsync('a')
+  await client.publishAsync('a', 'x', { qos: 1 })
+  if ((await received) !== 'a') throw new Error('no message')
+  await client.endAsync()
+  await broker.close()
+  server.close()
+})
+`
+const jestTest = `
+const { Aedes } = require('@x/broker')
+test('a broker in a test', async () => {
+  const broker = await Aedes.createBroker()
+  expect(broker.closed).toBe(false)
+  await broker.close()
+})
+`
 const compilerOptions = { strict: true, noEmit: true, target: 'es2023', skipLibCheck: false, types: ['node'] }
 const typed = (options: object): string =>
   JSON.stringify({ compilerOptions: { ...compilerOptions, ...options }, include: ['*.ts'] })
@@ -196,6 +221,31 @@ const projects: readonly Project[] = [
     ],
   },
   {
+    name: 'the whole broker, bundled into one file of CommonJS, and in Jest',
+    packages: ['@x/broker'],
+    others: {
+      mqtt: '5.16.0',
+      esbuild: '0.28.2',
+      '@vercel/ncc': '0.45.0',
+      jest: '30.5.2',
+      '@babel/plugin-transform-modules-commonjs': '7.29.14',
+    },
+    files: {
+      'package.json': commonjs,
+      'program.js': bundled,
+      'jest.config.json': blockOf('packages/broker/README.md', '{ "transform"'),
+      'broker.test.js': jestTest,
+    },
+    run: [
+      ['npx', 'esbuild', 'program.js', '--bundle', '--platform=node', '--format=cjs', '--outfile=esbuild/program.cjs'],
+      ['npx', 'ncc', 'build', 'program.js', '--quiet', '--out', 'ncc'],
+      ['npx', 'jest'],
+      ['mv', 'node_modules', 'elsewhere'],
+      ['node', 'esbuild/program.cjs'],
+      ['node', 'ncc/index.js'],
+    ],
+  },
+  {
     name: 'the whole broker, from TypeScript',
     packages: ['@x/broker', '@x/topic-trie'],
     others: { typescript, '@types/node': nodeTypes },
@@ -212,6 +262,43 @@ const projects: readonly Project[] = [
   },
 ]
 
+/** Each way to find types, by each TypeScript that programs may have: module, moduleResolution, and whether the program may be
+ * CommonJS. */
+const resolutions = [
+  ['commonjs', 'node10', 'commonjs'],
+  ['node16', 'node16', 'module'],
+  ['nodenext', 'nodenext', 'module'],
+  ['esnext', 'bundler', 'module'],
+] as const
+const oldTypescripts = { 'typescript-5.0': 'npm:typescript@5.0.4', 'typescript-5.9': 'npm:typescript@5.9.3' }
+
+const aedesProject: Project = {
+  name: 'a program written for Aedes, from TypeScript 5',
+  packages: ['@x/broker'],
+  others: { ...oldTypescripts, '@types/node': nodeTypes },
+  files: {
+    'package.json': commonjs,
+    ...Object.fromEntries(
+      resolutions.flatMap(([module, moduleResolution, type]) => [
+        [`${moduleResolution}/package.json`, JSON.stringify({ type })],
+        [
+          `${moduleResolution}/program.ts`,
+          readFileSync(join(root, 'tools/check-packages/aedes-program.ts.txt'), 'utf8'),
+        ],
+        [
+          `${moduleResolution}/tsconfig.json`,
+          typed({ module, moduleResolution, target: 'es2022', esModuleInterop: true, skipLibCheck: false }),
+        ],
+      ]),
+    ),
+  },
+  run: Object.keys(oldTypescripts).flatMap(typescriptName =>
+    resolutions.map(
+      ([, moduleResolution]) => ['node', `node_modules/${typescriptName}/bin/tsc`, '-p', moduleResolution] as const,
+    ),
+  ),
+}
+
 /** Installs into an empty folder. Our packages are given all: npm would look for them in the registry otherwise. */
 function install(directory: string, packages: readonly string[], others: Readonly<Record<string, string>>): void {
   const overrides = Object.fromEntries([...tarballs].map(([name, tarball]) => [name, `file:${tarball}`]))
@@ -223,7 +310,10 @@ function install(directory: string, packages: readonly string[], others: Readonl
 
 function makeProject({ name, packages, others = {}, files, run: commands }: Project): void {
   const directory = mkdtempSync(join(workshop, 'project-'))
-  for (const [file, text] of Object.entries(files)) writeFileSync(join(directory, file), text)
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(directory, file)), { recursive: true })
+    writeFileSync(join(directory, file), text)
+  }
   install(directory, packages, others)
   for (const command of commands) run(command, directory)
   console.log(`${name}: ${commands.map(command => command.join(' ')).join(', ')}`)
@@ -244,7 +334,7 @@ mkdirSync(workshop, { recursive: true })
 const tarballs = packAll()
 try {
   checkShape(tarballs)
-  for (const project of projects) makeProject(project)
+  for (const project of [...projects, aedesProject]) makeProject(project)
   for (const name of ['@x/topic-trie', '@x/packet', '@x/broker-core', '@x/broker']) {
     console.log(`installed ${name}: ${weigh([name], {})}`)
   }

@@ -1,5 +1,5 @@
 import type { MaybePromise, QueueEntry } from '@x/contract'
-import type { FrameReader } from '@x/packet'
+import type { FrameReader, PubrelPacket } from '@x/packet'
 import { writeAck } from '@x/packet'
 import type { Connection } from './connection.ts'
 import { after, isPromise } from './maybe-promise.ts'
@@ -95,7 +95,8 @@ function finish(connection: Connection, session: Session, messageId: number, kin
     session[kind](messageId)
   }
   const told = after(entry, stored => {
-    broker.emit('ack', stored && acknowledgedPacket(stored, messageId, clock.now()), connection.client)
+    const packet = stored && acknowledgedPacket(stored, messageId, clock.now())
+    broker.emit('ack', packet as BrokerPacket | PubrelPacket, connection.client)
   })
   connection.engine.watch(told, 'QUEUE_READ_FAILED', connection.client)
 }
@@ -104,6 +105,6 @@ function acknowledgedPacket(
   { message, released }: QueueEntry,
   messageId: number,
   now: number,
-): BrokerPacket | { cmd: 'pubrel'; messageId: number } {
+): BrokerPacket | PubrelPacket {
   return released ? { cmd: 'pubrel', messageId } : { ...packetOf(message, false, now), messageId }
 }

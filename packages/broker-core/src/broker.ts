@@ -29,6 +29,8 @@ import type { NormalisedHooks } from './hooks.ts'
 import { assertDeliver } from './local-subscriber.ts'
 import type { DeliverFunction, LocalSubscriber } from './local-subscriber.ts'
 import { MessageQueue } from './message-queue.ts'
+import { limitRules } from './limits.ts'
+import { assertOptions } from './option-invalid.ts'
 import { checkOptions } from './options.ts'
 import type { BrokerOptions } from './options.ts'
 import { after } from './maybe-promise.ts'
@@ -36,6 +38,7 @@ import { checkPublishRequest, publicationOf } from './packet-form.ts'
 import { programFault } from './program-faults.ts'
 import type { PublishRequest } from './packet-form.ts'
 import { networkOf } from './peer-address.ts'
+import type { Publication } from './publication.ts'
 import { ReasonCode } from './reason-code.ts'
 import { packageVersion } from './version.ts'
 
@@ -127,7 +130,11 @@ export class Broker extends HookedBroker implements PluggableBroker {
   publish(packet: PublishRequest, second?: Client | null | DoneCallback, third?: DoneCallback): Promise<void> | void {
     const done = typeof second === 'function' ? second : third
     const client = typeof second === 'object' && second !== null ? second : undefined
-    return this.#settle(() => this.#publish(packet, client), done)
+    return this.#settle(() => {
+      // The packet as it is now: the program may go on to change it.
+      const publication = this.#publicationOf(packet, client)
+      return Promise.resolve().then(() => this.#publish(publication, client))
+    }, done)
   }
 
   /** Calls `deliver` for each message that matches the filter, `concurrency` at a time; who publishes waits for it. The same
@@ -232,16 +239,30 @@ export class Broker extends HookedBroker implements PluggableBroker {
     return this.#engine.options.heartbeatInterval
   }
 
+  /** May be set while the broker runs, for connections to come.
+   * @throws BrokerError `OPTION_INVALID` */
   get connectTimeout(): number {
     return this.#engine.options.connectTimeout
+  }
+
+  set connectTimeout(value: number) {
+    assertOptions({ connectTimeout: value }, limitRules, 'the broker')
+    this.#engine.options.connectTimeout = value
   }
 
   get drainTimeout(): number {
     return this.#engine.options.drainTimeout
   }
 
+  /** May be set while the broker runs, for clients to come.
+   * @throws BrokerError `OPTION_INVALID` */
   get keepaliveLimit(): number {
     return this.#engine.options.keepaliveLimit
+  }
+
+  set keepaliveLimit(value: number) {
+    assertOptions({ keepaliveLimit: value }, limitRules, 'the broker')
+    this.#engine.options.keepaliveLimit = value
   }
 
   get maxClientsIdLength(): number {
@@ -363,16 +384,19 @@ export class Broker extends HookedBroker implements PluggableBroker {
     return this.programFaults.settle(step, done)
   }
 
-  #publish(packet: PublishRequest, client: Client | undefined): MaybePromise<void> {
+  #publicationOf(packet: PublishRequest, client: Client | undefined): Publication {
     if (this.#closing !== undefined) throw brokerClosed()
     checkPublishRequest(packet)
     parseTopicName(packet.topic, { maximumLevels: this.#engine.options.maxTopicLevels })
-    const publication = publicationOf(packet, {
+    return publicationOf(packet, {
       publisher: packet.clientId ?? client?.id ?? undefined,
       brokerId: packet.brokerId ?? this.id,
       brokerCounter: packet.brokerCounter ?? this.#engine.nextCounter(),
       now: this.#engine.clock.now(),
     })
+  }
+
+  #publish(publication: Publication, client: Client | undefined): MaybePromise<void> {
     const failures: unknown[] = []
     const from = (client?.conn as HandledStream | undefined)?.[connectionKey]
     const published = this.#engine.publish(publication, from, (code, what, error) => {

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { PeerCertificate, TLSSocket } from 'node:tls'
 import type { MaybePromise, Subscription as StoredSubscription } from '@x/contract'
@@ -62,11 +63,12 @@ export type DoneCallback = (error?: Error) => void
 export class Client extends EventEmitter {
   readonly broker: Broker
   /** Whatever the listener handed over with the stream: the HTTP request of a WebSocket, for one. */
-  readonly req: unknown
-  /** Null until a CONNECT with an acceptable identifier has come. */
-  id: string | null = null
+  readonly req: IncomingMessage | undefined
+  /** Null until a CONNECT with an acceptable identifier has come; typed as Aedes types it. */
+  id: string = null as unknown as string
   clean = true
-  version: ProtocolVersion | null = null
+  /** Null likewise. */
+  version: ProtocolVersion = null as unknown as ProtocolVersion
   /** Seconds, as the client asked for. */
   keepalive = 0
   will: Will | undefined
@@ -91,7 +93,7 @@ export class Client extends EventEmitter {
     super()
     this.broker = broker
     this.#connection = connection
-    this.req = request
+    this.req = request as IncomingMessage | undefined
     if (typeof request === 'object' && request !== null && 'connDetails' in request) {
       this.connDetails = request.connDetails as ConnectionDetails
     }

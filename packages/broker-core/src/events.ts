@@ -1,5 +1,5 @@
 import type { Drop } from '@x/contract'
-import type { ConnackPacket, PingreqPacket, Subscription } from '@x/packet'
+import type { ConnackPacket, PingreqPacket, PubrelPacket, Subscription } from '@x/packet'
 import type { Client } from './client.ts'
 import type { BrokerPacket } from './packet-form.ts'
 
@@ -41,8 +41,8 @@ export interface BrokerEvents {
   keepaliveTimeout: [client: Client]
   /** A message is stored and delivered; the client is null for the broker's own. */
   publish: [packet: BrokerPacket, client: Client | null]
-  /** A delivery of QoS 1 or 2 is over: the PUBLISH, or the PUBREL, when a store kept it. */
-  ack: [packet: BrokerPacket | { cmd: 'pubrel'; messageId: number } | undefined, client: Client]
+  /** A delivery of QoS 1 or 2 is over: the PUBLISH, or the PUBREL. Undefined when no store kept it; typed as Aedes types it. */
+  ack: [packet: BrokerPacket | PubrelPacket, client: Client]
   ping: [packet: PingreqPacket, client: Client]
   /** Each filter once, with the QoS granted, or 128. */
   subscribe: [subscriptions: Subscription[], client: Client]

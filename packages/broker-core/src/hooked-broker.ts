@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { BrokerError, toError } from './broker-error.ts'
 import type { Broker } from './broker.ts'
+import { defaultHooks } from './default-hooks.ts'
 import type { BrokerEvents } from './events.ts'
 import type { HookCalls } from './hook-call.ts'
 import { normaliseHook } from './hooks.ts'
@@ -86,15 +87,15 @@ export abstract class HookedBroker extends EventEmitter<BrokerEvents> {
     this.#setHook('decodeProtocol', hook)
   }
 
-  get preConnect(): PreConnectHook | null {
-    return this.#set.preConnect ?? null
+  get preConnect(): PreConnectHook {
+    return this.#set.preConnect ?? defaultHooks.preConnect
   }
   set preConnect(hook: PreConnectHook | null | undefined) {
     this.#setHook('preConnect', hook)
   }
 
-  get authenticate(): AuthenticateHook | null {
-    return this.#set.authenticate ?? null
+  get authenticate(): AuthenticateHook {
+    return this.#set.authenticate ?? defaultHooks.authenticate
   }
   set authenticate(hook: AuthenticateHook | null | undefined) {
     this.#setHook('authenticate', hook)
@@ -107,29 +108,29 @@ export abstract class HookedBroker extends EventEmitter<BrokerEvents> {
     this.#setHook('authenticateEnhanced', hook)
   }
 
-  get authorizePublish(): AuthorizePublishHook | null {
-    return this.#set.authorizePublish ?? null
+  get authorizePublish(): AuthorizePublishHook {
+    return this.#set.authorizePublish ?? defaultHooks.authorizePublish
   }
   set authorizePublish(hook: AuthorizePublishHook | null | undefined) {
     this.#setHook('authorizePublish', hook)
   }
 
-  get authorizeSubscribe(): AuthorizeSubscribeHook | null {
-    return this.#set.authorizeSubscribe ?? null
+  get authorizeSubscribe(): AuthorizeSubscribeHook {
+    return this.#set.authorizeSubscribe ?? defaultHooks.authorizeSubscribe
   }
   set authorizeSubscribe(hook: AuthorizeSubscribeHook | null | undefined) {
     this.#setHook('authorizeSubscribe', hook)
   }
 
-  get authorizeForward(): AuthorizeForwardHook | null {
-    return this.#set.authorizeForward ?? null
+  get authorizeForward(): AuthorizeForwardHook {
+    return this.#set.authorizeForward ?? defaultHooks.authorizeForward
   }
   set authorizeForward(hook: AuthorizeForwardHook | null | undefined) {
     this.#setHook('authorizeForward', hook)
   }
 
-  get published(): PublishedHook | null {
-    return this.#set.published ?? null
+  get published(): PublishedHook {
+    return this.#set.published ?? defaultHooks.published
   }
   set published(hook: PublishedHook | null | undefined) {
     this.#setHook('published', hook)

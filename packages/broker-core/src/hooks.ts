@@ -12,7 +12,7 @@ import type { BrokerPacket, IncomingPacket } from './packet-form.ts'
 import { ReasonCode } from './reason-code.ts'
 
 /** A callback in Node's style; an error wins over an answer. Only its first call counts. */
-export type HookCallback<Answer> = (error?: Error | null, answer?: Answer) => void
+export type HookCallback<Answer> = (error?: Error | null, answer?: Answer | null) => void
 
 /** What the client has sent of an enhanced authentication. */
 export interface AuthenticationExchange {
@@ -34,10 +34,14 @@ export interface AuthenticationStep {
 
 /** Every hook may be written in either style: with the callback parameter declared, it answers by calling it; without,
  * by its return value or promise (a throw or rejection is the error). `this` is the broker. */
-type Hook<Parameters_ extends unknown[], Answer> = (
-  this: Broker,
-  ...parameters: [...Parameters_, done: HookCallback<Answer>]
-) => MaybePromise<Answer> | void
+type Hook<Parameters_ extends unknown[], Answer> = HookFunction<
+  [...parameters: Parameters_, done: HookCallback<Answer>],
+  MaybePromise<Answer> | void
+>
+/** Its parameters may be declared more narrowly: programs write `client: Client` where it can be null, as Aedes's types have it. */
+type HookFunction<Parameters_ extends unknown[], Answer> = {
+  method(this: Broker, ...parameters: Parameters_): Answer
+}['method']
 
 /** Before anything of the client is known. Anything but `true` closes the connection without CONNACK. In JavaScript a function
  * of two parameters may also be `(client, done)`, as Aedes had it once. */
@@ -63,17 +67,19 @@ export type AuthorizeSubscribeHook = Hook<
   PacketSubscription | SubscriptionDenial | null | undefined
 >
 /** Called for every delivery; answers what this client gets of the message, null for nothing. Synchronous. */
-export type AuthorizeForwardHook = (
-  this: Broker,
-  client: Client,
-  packet: BrokerPacket,
-) => BrokerPacket | null | undefined | void
+export type AuthorizeForwardHook = HookFunction<
+  [client: Client, packet: BrokerPacket],
+  BrokerPacket | null | undefined | void
+>
 /** After a message is stored and routed; the publisher's acknowledgement waits for it. */
 export type PublishedHook = Hook<[packet: BrokerPacket, client: Client | null], void>
 
 /** With `trustProxy`: looks at the bytes that come before a CONNECT, and answers what it found in them, for `client.connDetails`;
  * with `data`, these take the place of the bytes. Synchronous; a throw closes the connection. */
-export type DecodeProtocolHook = (this: Broker, client: Client, bytes: Buffer) => ConnectionDetails | null | undefined
+export type DecodeProtocolHook = HookFunction<
+  [client: Client, bytes: Buffer],
+  ConnectionDetails | object | null | undefined | void
+>
 
 export interface HookOptions {
   decodeProtocol?: DecodeProtocolHook | null

@@ -25,12 +25,16 @@ export interface BrokerOptions extends HookOptions, Partial<BrokerLimits> {
   trustedProxies?: readonly string[]
 }
 
-export type CheckedOptions = Readonly<BrokerLimits> & {
-  readonly id: string
-  readonly responseInformation?: string
-  readonly trustProxy: boolean
-  readonly trustedProxies: readonly string[]
-}
+/** Limits that a program may set while the broker runs. */
+type Adjustable = 'connectTimeout' | 'keepaliveLimit'
+
+export type CheckedOptions = Readonly<Omit<BrokerLimits, Adjustable>> &
+  Pick<BrokerLimits, Adjustable> & {
+    readonly id: string
+    readonly responseInformation?: string
+    readonly trustProxy: boolean
+    readonly trustedProxies: readonly string[]
+  }
 
 const { any, flag, functionOrNull, text, texts } = optionRules
 

@@ -111,7 +111,7 @@ export function publicationOf(
   return new Publication(packet.topic, origin, {
     payload: payloadIn(packet),
     qos,
-    retain: packet.retain === true,
+    retain: Boolean(packet.retain),
     properties: packet.properties ? encodePublishProperties(packet.properties) : undefined,
     expiresAt: interval === undefined ? undefined : origin.now + interval * 1000,
   })

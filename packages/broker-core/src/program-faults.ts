@@ -66,9 +66,9 @@ export class ProgramFaults {
     }
   }
 
-  /** Runs a step for a caller who wants a callback or a promise. The callback never comes before this returns. */
+  /** Takes a step for a caller who wants a callback or a promise. The callback never comes before this returns. */
   settle(step: () => MaybePromise<void>, done?: DoneCallback): Promise<void> | void {
-    const outcome = Promise.resolve().then(step)
+    const outcome = attempt(step)
     if (done === undefined) return outcome
     void outcome.then(
       () => this.callBack(() => done()),
@@ -98,6 +98,11 @@ export class ProgramFaults {
 
 /** What says by itself which function of the program is meant. */
 const telling: ReadonlySet<BrokerErrorCode> = new Set(['SUBSCRIBER_TIMEOUT', 'NESTED_TOO_DEEP'])
+
+/** What the step answers or throws, as a promise. It is taken at once. */
+async function attempt(step: () => MaybePromise<void>): Promise<void> {
+  await step()
+}
 
 export function programFault(code: ProgramFaultCode, what: string, thrown: unknown): BrokerError {
   if (thrown instanceof BrokerError && telling.has(thrown.code)) return thrown

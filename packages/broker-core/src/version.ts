@@ -1,4 +1,2 @@
-import { createRequire } from 'node:module'
-
-/** The version in this package's manifest. */
-export const packageVersion: string = (createRequire(import.meta.url)('../package.json') as { version: string }).version
+/** The version in this package's manifest. Written here by `npm run version-packages`: bundlers can't read the manifest. */
+export const packageVersion = '0.1.0'

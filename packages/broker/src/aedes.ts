@@ -1,36 +1,72 @@
-import { BrokerError, ReasonCode } from '@x/broker-core'
+import { BrokerError, ReasonCode, printable, sentenceOf } from '@x/broker-core'
+import { sysTopics } from '@x/sys-topics'
+import { AuthErrorCode } from './aedes-types.ts'
 import { Broker, createBroker } from './create-broker.ts'
 import type { BrokerOptions } from './create-broker.ts'
 import { ListenError } from './listener/listen-error.ts'
+import { ConnectionRefused } from './listener/refused.ts'
+
+/** The class of brokers, as Aedes had it: with `new` or without. */
+export interface AedesClass {
+  new (options?: BrokerOptions): Broker
+  (options?: BrokerOptions): Broker
+  readonly prototype: Broker
+  /** A broker whose store is open, or the error that it could not be opened. */
+  createBroker(options?: BrokerOptions): Promise<Broker>
+}
 
 /** Makes a broker, and has every name that Aedes had for that as a property: what `import aedes from '@x/broker'` and
  * `require('@x/broker')` give. */
 export interface AedesFactory {
+  new (options?: BrokerOptions): Broker
   (options?: BrokerOptions): Broker
+  readonly prototype: Broker
   readonly createBroker: typeof createBroker
-  /** `new aedes.Server(options)` */
-  readonly Server: typeof Broker
+  /** `new aedes.Server(options)`, `aedes.Server(options)` */
+  readonly Server: AedesClass
   /** `await aedes.Aedes.createBroker(options)`, `new aedes.Aedes(options)` */
-  readonly Aedes: typeof Broker
+  readonly Aedes: AedesClass
   readonly Broker: typeof Broker
   readonly BrokerError: typeof BrokerError
+  readonly AuthErrorCode: typeof AuthErrorCode
+  readonly ConnectionRefused: typeof ConnectionRefused
   readonly ListenError: typeof ListenError
   readonly ReasonCode: typeof ReasonCode
+  readonly printable: typeof printable
+  readonly sentenceOf: typeof sentenceOf
+  readonly sysTopics: typeof sysTopics
   readonly default: AedesFactory
 }
 
-function factory(options?: BrokerOptions): Broker {
-  return new Broker(options)
+/** A class that may be called without `new`; it has the properties given besides its own. `instanceof` and `extends` know no
+ * difference. */
+function callable(properties: Readonly<Record<string, unknown>>): object {
+  return new Proxy(Broker, {
+    apply: (_class, _this, [options]: [BrokerOptions?]) => new Broker(options),
+    get: (target, name, receiver): unknown =>
+      typeof name === 'string' && Object.hasOwn(properties, name)
+        ? properties[name]
+        : Reflect.get(target, name, receiver),
+    has: (target, name) => Object.hasOwn(properties, name) || Reflect.has(target, name),
+  })
 }
 
-export const aedes: AedesFactory = Object.assign(factory, {
+export const Aedes: AedesClass = callable({}) as AedesClass
+
+const properties: Record<string, unknown> = {
   createBroker,
-  Server: Broker,
-  Aedes: Broker,
+  Server: Aedes,
+  Aedes,
   Broker,
   BrokerError,
+  AuthErrorCode,
+  ConnectionRefused,
   ListenError,
   ReasonCode,
-  // Compilers of CommonJS look for it.
-  default: factory as AedesFactory,
-})
+  printable,
+  sentenceOf,
+  sysTopics,
+}
+export const aedes: AedesFactory = callable(properties) as AedesFactory
+// Compilers of CommonJS look for it.
+properties['default'] = aedes

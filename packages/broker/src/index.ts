@@ -1,7 +1,9 @@
-import { aedes } from './aedes.ts'
+import { Aedes as AedesValue, aedes as aedesValue } from './aedes.ts'
+import type { AedesClass, AedesFactory } from './aedes.ts'
+import type { Broker } from './create-broker.ts'
 
 export * from '@x/broker-core'
-export { Broker, Broker as Aedes, Broker as Server, createBroker } from './create-broker.ts'
+export { Broker, createBroker } from './create-broker.ts'
 export type { BrokerOptions, Listening } from './create-broker.ts'
 export type { ListenOptions } from './listener/listen-options.ts'
 export type { Protocol } from './listener/protocols.ts'
@@ -12,6 +14,38 @@ export { ListenError } from './listener/listen-error.ts'
 export type { ListenErrorCode } from './listener/listen-error.ts'
 export { sysTopics } from '@x/sys-topics'
 export type { SysTopicsOptions } from '@x/sys-topics'
-export default aedes
-// What `require` gives instead of the namespace: Node.js from 20.19.
-export { aedes as 'module.exports' }
+export { AuthErrorCode } from './aedes-types.ts'
+export type {
+  AedesOptions,
+  AedesPublishPacket,
+  AuthenticateError,
+  AuthenticateHandler,
+  AuthorizeForwardHandler,
+  AuthorizePublishHandler,
+  AuthorizeSubscribeHandler,
+  Brokers,
+  Connection,
+  DecodeProtocolHandler,
+  PreConnectHandler,
+  PublishedHandler,
+  Subscription,
+  Subscriptions,
+} from './aedes-types.ts'
+export type {
+  ConnackPacket,
+  ConnectPacket,
+  PingreqPacket,
+  PublishPacket,
+  PubrelPacket,
+  SubscribePacket,
+  UnsubscribePacket,
+} from '@x/packet'
+
+// Each is a value and a type: `const broker: Aedes = new Aedes()`.
+export const Aedes: AedesClass = AedesValue
+export type Aedes = Broker
+export const Server: AedesClass = AedesValue
+export type Server = Broker
+const aedes: AedesFactory = aedesValue
+type aedes = Broker
+export { aedes as default }

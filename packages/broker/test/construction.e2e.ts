@@ -20,3 +20,16 @@ test('require gives the function, with every name as a property', async () => {
   expect(run.stderr).toBe('')
   expect(run.lines).toEqual(['true OPTION_INVALID', ...Array(5).fill('b function true'), 'true'])
 })
+
+test('whatever can be imported is a property of what is required', async () => {
+  const script = `
+    const required = require('@x/broker')
+    import('@x/broker').then(imported => {
+      for (const name of Object.keys(imported)) console.log(name, name in required)
+    })
+  `
+  const run = new StartedProcess(process.execPath, ['--input-type=commonjs', '-e', script])
+  await run.exited
+  expect(run.lines).toContain('Aedes true')
+  expect(run.lines.filter(line => line.endsWith('false'))).toEqual([])
+})
