@@ -71,6 +71,14 @@ function blockOf(readme: string, beginning: string): string {
   return found
 }
 
+/** The indented lines of a README that are settings of Jest. */
+function jestSettings(readme: string): string {
+  const lines = readFileSync(join(root, readme), 'utf8').split('\n')
+  const start = lines.findIndex(line => line.startsWith('    { "transform"'))
+  const end = lines.findIndex((line, index) => index > start && !line.startsWith('    '))
+  return lines.slice(start, end).join('\n')
+}
+
 const trieProgram = `
 const trie = new FilterTrie()
 trie.add('a/+', 'key', 'value')
@@ -233,7 +241,7 @@ const projects: readonly Project[] = [
     files: {
       'package.json': commonjs,
       'program.js': bundled,
-      'jest.config.json': blockOf('packages/broker/README.md', '{ "transform"'),
+      'jest.config.json': jestSettings('packages/broker/README.md'),
       'broker.test.js': jestTest,
     },
     run: [

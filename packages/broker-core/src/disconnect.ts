@@ -63,7 +63,7 @@ export function announceDeparture(connection: Connection, { ending, before, will
     engine.presence.unsubscribed(session.clientId, filters)
   }
   broker.emit('clientDisconnect', client, ending.reason)
-  engine.presence.clientDisconnected(client.id as string)
+  engine.presence.clientDisconnected(client.id)
 }
 
 function closeSession(connection: Connection, session: Session, wantsWill: boolean): MaybePromise<Will | undefined> {

@@ -78,7 +78,7 @@ export type PublishedHook = Hook<[packet: BrokerPacket, client: Client | null], 
  * with `data`, these take the place of the bytes. Synchronous; a throw closes the connection. */
 export type DecodeProtocolHook = HookFunction<
   [client: Client, bytes: Buffer],
-  ConnectionDetails | object | null | undefined | void
+  ConnectionDetails | Buffer | null | undefined | void
 >
 
 export interface HookOptions {

@@ -92,7 +92,7 @@ export function reportSubscribed(connection: Connection, outcomes: readonly Outc
   if (connection.phase !== 'connected') return
   const { broker, presence } = connection.engine
   if (broker.listenerCount('subscribe') > 0) broker.emit('subscribe', lastOutcomes(outcomes), connection.client)
-  presence.subscribed(connection.client.id as string, () => lastOutcomes(outcomes))
+  presence.subscribed(connection.client.id, () => lastOutcomes(outcomes))
   reportRefused(connection, outcomes)
 }
 

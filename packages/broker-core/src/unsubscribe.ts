@@ -34,7 +34,7 @@ export function reportUnsubscribed(connection: Connection, filters: string[]): v
   if (connection.phase !== 'connected') return
   const { broker, presence } = connection.engine
   if (broker.listenerCount('unsubscribe') > 0) broker.emit('unsubscribe', filters, connection.client)
-  presence.unsubscribed(connection.client.id as string, () => filters)
+  presence.unsubscribed(connection.client.id, () => filters)
 }
 
 export function unsubscribe(connection: Connection, filters: readonly string[]): MaybePromise<Unsubscribed> {

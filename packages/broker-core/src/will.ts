@@ -17,7 +17,7 @@ import { isReserved, topicReserved } from './reserved-topic.ts'
  * @throws BrokerError `QOS_NOT_SUPPORTED`, `RETAIN_NOT_SUPPORTED`; TopicError */
 export function makeWill(connection: Connection, will: PacketWill, wire: Uint8Array | undefined): Will | undefined {
   const { engine } = connection
-  const clientId = connection.client.id as string
+  const clientId = connection.client.id
   const { maximumQoS, retainAvailable } = engine.options
   if ((will.qos ?? 0) > maximumQoS) {
     // [MQTT5-3.2.2-12]

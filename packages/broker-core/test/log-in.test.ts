@@ -168,7 +168,7 @@ test('no more than maximumConcurrentAuthentications run at a time, and addresses
   const server = await startBroker({
     maximumConcurrentAuthentications: 2,
     authenticate: (client, _name, _password, done) => {
-      started.push(String(client.id))
+      started.push(client.id)
       answers.push(() => done(null, true))
     },
   })

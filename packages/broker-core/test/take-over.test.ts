@@ -103,7 +103,7 @@ class FailingPersistence extends MemoryPersistence {
 /** How often each client has left. */
 function departures(server: TestBroker): Map<string, number> {
   const left = new Map<string, number>()
-  server.broker.on('clientDisconnect', ({ id }) => left.set(String(id), (left.get(String(id)) ?? 0) + 1))
+  server.broker.on('clientDisconnect', ({ id }) => left.set(id, (left.get(id) ?? 0) + 1))
   return left
 }
 

@@ -1,4 +1,4 @@
-import { BrokerError, ReasonCode, printable, sentenceOf } from '@x/broker-core'
+import * as core from '@x/broker-core'
 import { sysTopics } from '@x/sys-topics'
 import { AuthErrorCode } from './aedes-types.ts'
 import { Broker, createBroker } from './create-broker.ts'
@@ -27,13 +27,13 @@ export interface AedesFactory {
   /** `await aedes.Aedes.createBroker(options)`, `new aedes.Aedes(options)` */
   readonly Aedes: AedesClass
   readonly Broker: typeof Broker
-  readonly BrokerError: typeof BrokerError
+  readonly BrokerError: typeof core.BrokerError
   readonly AuthErrorCode: typeof AuthErrorCode
   readonly ConnectionRefused: typeof ConnectionRefused
   readonly ListenError: typeof ListenError
-  readonly ReasonCode: typeof ReasonCode
-  readonly printable: typeof printable
-  readonly sentenceOf: typeof sentenceOf
+  readonly ReasonCode: typeof core.ReasonCode
+  readonly printable: typeof core.printable
+  readonly sentenceOf: typeof core.sentenceOf
   readonly sysTopics: typeof sysTopics
   readonly default: AedesFactory
 }
@@ -54,17 +54,14 @@ function callable(properties: Readonly<Record<string, unknown>>): object {
 export const Aedes: AedesClass = callable({}) as AedesClass
 
 const properties: Record<string, unknown> = {
+  ...core,
   createBroker,
   Server: Aedes,
   Aedes,
   Broker,
-  BrokerError,
   AuthErrorCode,
   ConnectionRefused,
   ListenError,
-  ReasonCode,
-  printable,
-  sentenceOf,
   sysTopics,
 }
 export const aedes: AedesFactory = callable(properties) as AedesFactory

@@ -150,7 +150,7 @@ test('authenticate: a refused client neither evicts the holder of its id, nor co
   await watcher.subscribe('w')
   const holder = await server.connect({ version: 4, clientId: 'c' })
   const left: string[] = []
-  server.broker.on('clientDisconnect', client => left.push(String(client.id)))
+  server.broker.on('clientDisconnect', client => left.push(client.id))
   const thief = await server.open()
   thief.send(connect({ version: 4, clientId: 'c', username: 'u', will: { topic: 'w', payload: 'x' } }))
   expect((await thief.next('connack')).body[1]).toBe(5)
