@@ -2,7 +2,7 @@
 // behind it with it.
 import * as runner from 'node:test'
 
-const timeLimit = 5000
+const timeLimit = 8000
 
 export function test(name, ...rest) {
   const run = rest.pop()

@@ -34,9 +34,11 @@ const mostCodes = 256
 
 /** Counts an error of a peer by its code, if it has one. */
 export function countError({ errors }: Counters, error: Error): void {
-  if (!('code' in error) || typeof error.code !== 'string' || !/^[A-Z][A-Z0-9_]{0,63}$/.test(error.code)) return
+  // A stream of the program may fail with anything.
+  const { code } = Object(error) as { code?: unknown }
+  if (typeof code !== 'string' || !/^[A-Z][A-Z0-9_]{0,63}$/.test(code)) return
   const counts = errors as Record<string, number>
-  const count = counts[error.code]
-  if (count !== undefined) counts[error.code] = count + 1
-  else if (Object.keys(counts).length < mostCodes) counts[error.code] = 1
+  const count = counts[code]
+  if (count !== undefined) counts[code] = count + 1
+  else if (Object.keys(counts).length < mostCodes) counts[code] = 1
 }
