@@ -1,3 +1,5 @@
+import { statfsSync } from 'node:fs'
+import type { MaybePromise } from '@x/contract'
 import { open } from 'lmdb'
 import type { RootDatabase } from 'lmdb'
 
@@ -20,10 +22,14 @@ export interface EnvironmentOptions {
   readonly sync: boolean
 }
 
+/** Rows that are looked at in a tenth of a millisecond. */
+const partSize = 32
+
 /** One lmdb environment with binary keys and values in a single tree. Reads see the transaction that runs, or what was committed
  * last; writes belong into a transaction. */
 export class Environment {
   readonly #database: RootDatabase<Buffer, Buffer>
+  readonly #directory: string
   /** lmdb's own work does not keep the event loop waiting for it, so without another handle a transaction would never begin. */
   readonly #keepAlive: NodeJS.Timeout
   #transactions = 0
@@ -35,7 +41,10 @@ export class Environment {
       keyEncoding: 'binary',
       noSubdir: false,
       noSync: !sync,
+      // Otherwise lmdb makes a promise of its own for each turn, whose rejection nobody could handle.
+      eventTurnBatching: false,
     })
+    this.#directory = directory
     this.#keepAlive = setInterval(() => {}, 0x7fff_ffff)
     this.#keepAlive.unref()
   }
@@ -66,6 +75,19 @@ export class Environment {
     return Array.from(this.#database.getRange(range))
   }
 
+  /** All rows of a range in small parts, between which others may be served. Rows may be removed and changed meanwhile. */
+  *parts({ start, end }: Range): Generator<readonly Row[], void, undefined> {
+    let from = start
+    for (;;) {
+      const rows = this.collect({ start: from, end, limit: partSize })
+      const last = rows.at(-1)
+      if (last === undefined) return
+      yield rows
+      if (rows.length < partSize) return
+      from = Buffer.concat([last.key, Buffer.of(0)])
+    }
+  }
+
   keys(range: Range): Iterable<Buffer> {
     return this.#database.getKeys(range)
   }
@@ -85,21 +107,44 @@ export class Environment {
     return undefined
   }
 
-  /** Runs `work`, which is synchronous, in a transaction. Resolves when it is committed and, with `sync`, on the disk. A throw undoes
-   * all of it. */
-  async transaction(work: () => void): Promise<void> {
+  /** Runs `work` in a transaction. Resolves when it is committed and, with `sync`, on the disk. A throw undoes all of it. What is
+   * written by others while `work` waits belongs to it, too. */
+  async transaction(work: () => MaybePromise<void>): Promise<void> {
     this.#transactions += 1
     this.#keepAlive.ref()
     try {
       await this.#database.childTransaction(work)
+    } catch (error) {
+      throw await commitErrorOf(error)
     } finally {
       this.#transactions -= 1
       if (this.#transactions === 0) this.#keepAlive.unref()
     }
   }
 
+  /** Whether a commit can have failed because there is no room: lmdb itself only says that it could not write. */
+  isFull(): boolean {
+    const { bavail, bsize } = statfsSync(this.#directory)
+    return bavail * bsize < scarce
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#keepAlive)
     await this.#database.close()
+  }
+}
+
+/** Bytes that are left of a disk that counts as full when writing has failed: one large transaction. */
+const scarce = 16 * 1024 * 1024
+
+/** lmdb rejects with an error that has a promise of the true one, which nobody else handles. */
+async function commitErrorOf(failure: unknown): Promise<unknown> {
+  if (!(failure instanceof Error) || !('commitError' in failure)) return failure
+  const nextTurn = new Promise(resolve => setImmediate(resolve))
+  try {
+    await Promise.race([failure.commitError, nextTurn])
+    return failure
+  } catch (cause) {
+    return cause
   }
 }

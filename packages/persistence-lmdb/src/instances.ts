@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import type { Environment } from './environment.ts'
 import { kind, numberAt, numberKey } from './keys.ts'
 import { RecordReader } from './record-reader.ts'
@@ -12,25 +12,52 @@ export interface Instance {
   readonly pid: number
   /** Tells the process from a later one with the same pid; empty where the system does not say. */
   readonly started: string
-  /** Where it hears news; empty when it hears none. */
+  /** Where it hears news. */
   readonly address: string
+  /** Where its pid means something: this start of the system, and the processes that see each other. */
+  readonly machine: Machine
+}
+
+export interface Machine {
+  /** Differs after each start of the system; empty where it does not say. */
+  readonly boot: string
+  /** Differs between containers; empty where there are none. */
+  readonly processes: string
 }
 
 /** Who has the directory open. An instance that is gone leaves its sessions behind: they are swept by those that are there. */
 export class Instances {
   readonly #environment: Environment
+  #own: Instance | undefined
 
   constructor(environment: Environment) {
     this.#environment = environment
   }
 
-  put({ number, state, brokerId, pid, started, address }: Instance): void {
+  /** Number of this broker's own opening; 0 before it is registered. */
+  get own(): number {
+    return this.#own?.number ?? 0
+  }
+
+  register(own: Instance): void {
+    this.#own = own
+    this.#put(own)
+  }
+
+  /** This broker has left its sessions to the others. */
+  leave(): void {
+    if (this.#own !== undefined) this.#put({ ...this.#own, state: 'closed' })
+  }
+
+  #put({ number, state, brokerId, pid, started, address, machine }: Instance): void {
     const record = new RecordWriter()
       .u8(state === 'open' ? 1 : 0)
       .text(brokerId)
       .u48(pid)
       .text(started)
       .text(address)
+      .text(machine.boot)
+      .text(machine.processes)
     this.#environment.put(numberKey(kind.instance, number), record.take())
   }
 
@@ -49,6 +76,7 @@ export class Instances {
         pid: reader.u48(),
         started: reader.text(),
         address: reader.text(),
+        machine: { boot: reader.text(), processes: reader.text() },
       }
     }
   }
@@ -60,8 +88,16 @@ export class Instances {
   }
 }
 
-export function isGone({ state, pid, started }: Instance): boolean {
-  if (state === 'closed') return true
+/** Its pid says nothing here, since it stands for another process, if for any: it runs in another container, or is gone. */
+export function isOutOfSight({ machine }: Instance): boolean {
+  const own = ownMachine()
+  return machine.boot === own.boot && machine.processes !== own.processes
+}
+
+export function isGone(instance: Instance): boolean {
+  const { state, pid, started, machine } = instance
+  // One in another container was not there when this broker began, and would not begin while this one is here.
+  if (state === 'closed' || machine.boot !== ownMachine().boot || isOutOfSight(instance)) return true
   try {
     process.kill(pid, 0)
   } catch (error) {
@@ -71,12 +107,26 @@ export function isGone({ state, pid, started }: Instance): boolean {
   return started !== startOf(pid)
 }
 
+export function ownMachine(): Machine {
+  return {
+    boot: whereSaid(() => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()),
+    processes: whereSaid(() => readlinkSync('/proc/self/ns/pid')),
+  }
+}
+
 /** When a process began, in the system's own unit. Empty where it does not say. */
 export function startOf(pid: number): string {
-  try {
+  return whereSaid(() => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     // The name before it may hold anything, also spaces and parentheses.
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+  })
+}
+
+/** Empty on systems without such a file. */
+function whereSaid(read: () => string): string {
+  try {
+    return read()
   } catch {
     return ''
   }

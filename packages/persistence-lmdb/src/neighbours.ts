@@ -13,7 +13,6 @@ export class Neighbours {
   readonly #instances: Instances
   readonly #news: News
   #others: readonly Instance[] = []
-  #own = 0
 
   constructor(instances: Instances, received: (hint: Hint) => void) {
     this.#instances = instances
@@ -28,8 +27,8 @@ export class Neighbours {
   }
 
   /** Looks who is there. */
-  refresh(own: number): void {
-    this.#own = own
+  refresh(): void {
+    const { own } = this.#instances
     this.#others = [...this.#instances.all()].filter(({ number, state }) => number !== own && state === 'open')
   }
 
@@ -39,8 +38,8 @@ export class Neighbours {
 
   /** Tells the broker that has a session open that there is something to see. */
   tellOwner(instance: number, clientId: string): void {
-    if (instance === this.#own || instance === 0) return
-    if (!this.#others.some(({ number }) => number === instance)) this.refresh(this.#own)
+    if (instance === this.#instances.own || instance === 0) return
+    if (!this.#others.some(({ number }) => number === instance)) this.refresh()
     const owner = this.#others.find(({ number }) => number === instance)
     if (owner !== undefined) this.#news.tell(owner.address, ['session', clientId])
   }

@@ -97,6 +97,18 @@ export class News {
   }
 }
 
+/** Whether somebody listens there. */
+export async function answers(address: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = createConnection(address)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
+
 /** A line that is none of ours says nothing. */
 function parse(line: string): readonly Hint[] {
   try {

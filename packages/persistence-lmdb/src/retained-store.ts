@@ -1,7 +1,7 @@
 import { isExpired, isSameMessage, messageBytes, PersistenceError } from '@x/contract'
 import type { Clock, Message } from '@x/contract'
 import { filterMatches } from '@x/topic-trie'
-import type { Environment, Row } from './environment.ts'
+import type { Environment } from './environment.ts'
 import { fitsKey, kind, levelBytes, numberKey, textKey } from './keys.ts'
 import { readMessage, writeMessage } from './message-record.ts'
 import { RecordReader } from './record-reader.ts'
@@ -22,7 +22,7 @@ export interface RetainedParts {
   readonly limits: RetainedLimits
 }
 
-/** Messages looked at in one step. */
+/** Messages and branches looked at in one step. */
 const stepSize = 256
 
 /** What a step of a look-up has found. */
@@ -89,10 +89,10 @@ export class RetainedStore {
     const now = this.#parts.clock.now()
     const messages: Message[] = []
     let seen = 0
-    for (const { key, value } of this.#rows(filter.split('/'), after)) {
-      const { message } = decode(value)
+    for (const { key, value } of this.#visits(filter.split('/'), after)) {
+      const message = value && decode(value).message
       seen += 1
-      if (filterMatches(filter, message.topic) && !isExpired(message, now)) messages.push(message)
+      if (message && filterMatches(filter, message.topic) && !isExpired(message, now)) messages.push(message)
       if (seen >= stepSize) return { messages, next: key }
     }
     return { messages, next: undefined }
@@ -128,7 +128,7 @@ export class RetainedStore {
     set.count('retainedBytes', -messageBytes(found.message))
   }
 
-  *#rows(levels: readonly string[], after: Buffer | undefined): Generator<Row> {
+  *#visits(levels: readonly string[], after: Buffer | undefined): Generator<Visit> {
     const isLong = after !== undefined && after[0] === kind.longRetained
     if (!isLong) yield* this.#walk(root, { levels, index: 0, after: after ?? root })
     const start = isLong ? Buffer.concat([after, terminator]) : Buffer.of(kind.longRetained)
@@ -136,7 +136,7 @@ export class RetainedStore {
   }
 
   /** `prefix`: the key of the levels that are chosen so far. */
-  *#walk(prefix: Buffer, place: Place): Generator<Row> {
+  *#walk(prefix: Buffer, place: Place): Generator<Visit> {
     const { environment } = this.#parts
     const { levels, index, after } = place
     const level = levels[index]
@@ -147,14 +147,24 @@ export class RetainedStore {
     } else if (level === '#') {
       yield* this.#everything(prefix, place)
     } else if (level === '+') {
-      for (const child of this.#children(prefix, place)) yield* this.#walk(child, { ...place, index: index + 1 })
+      for (const child of this.#children(prefix, place)) yield* this.#branch(child, { ...place, index: index + 1 })
     } else {
       const child = Buffer.concat([opened(prefix, index), levelBytes([level])])
       yield* this.#walk(child, { ...place, index: index + 1 })
     }
   }
 
-  *#everything(prefix: Buffer, { index, after }: Place): Generator<Row> {
+  /** A branch in which nothing is found takes its time, too. */
+  *#branch(child: Buffer, place: Place): Generator<Visit> {
+    let isEmpty = true
+    for (const visit of this.#walk(child, place)) {
+      isEmpty = false
+      yield visit
+    }
+    if (isEmpty) yield { key: Buffer.concat([child, afterBelow]), value: undefined }
+  }
+
+  *#everything(prefix: Buffer, { index, after }: Place): Generator<Visit> {
     // The parent level is part of what `a/#` matches. MQTT 5.0 §4.7.1.2
     const below = { start: Buffer.concat([prefix, terminator]), end: Buffer.concat([prefix, afterBelow]) }
     for (const { start, end } of index === 0 ? withoutReserved : [below]) {
@@ -178,6 +188,12 @@ export class RetainedStore {
       start = Buffer.concat([child, afterBelow])
     }
   }
+}
+
+/** What a walk has come to: a message, or a branch without any that can match. */
+interface Visit {
+  readonly key: Buffer
+  readonly value: Buffer | undefined
 }
 
 /** Where a walk is. */

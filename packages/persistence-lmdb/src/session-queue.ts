@@ -1,7 +1,8 @@
 import { messageBytes } from '@x/contract'
 import type { Clock, Delivery, Drop, QueueEntry, QueueLimits } from '@x/contract'
+import type { Steps } from './commits.ts'
 import { withFlags } from './entry-record.ts'
-import type { Environment, Row } from './environment.ts'
+import type { Environment, Range, Row } from './environment.ts'
 import { kind, numberAt, numberKey } from './keys.ts'
 import { asQueueEntry, decodeEntry, encodeEntry, entryKey, isLost, isWaiting } from './queue-entry.ts'
 import type { FoundEntry, StoredDelivery } from './queue-entry.ts'
@@ -130,16 +131,18 @@ export class SessionQueues {
   }
 
   /** The owner is gone. What it had taken but not sent waits again. */
-  detach(session: SessionRecord, sentThrough: number): void {
+  *detach(session: SessionRecord, sentThrough: number): Steps<void> {
     const before = session.readThrough
     session.sentThrough = Math.max(session.sentThrough, sentThrough)
     const [from, through] = [Math.min(before, session.sentThrough), Math.max(before, session.sentThrough)]
-    for (const row of this.#rows(session, from + 1)) {
-      const { sequence, record } = this.#decode(row)
-      if (sequence > through) break
-      if (record.claimed || record.released) continue
-      if (before > session.sentThrough) this.#count(session, record.bytes)
-      else this.#uncount(session, record.bytes)
+    for (const rows of this.#parts.environment.parts(rangeOf(session, from + 1, through))) {
+      for (const row of rows) {
+        const { record } = this.#decode(row)
+        if (record.claimed || record.released) continue
+        if (before > session.sentThrough) this.#count(session, record.bytes)
+        else this.#uncount(session, record.bytes)
+      }
+      yield
     }
     session.readThrough = session.sentThrough
     session.claimedThrough = 0
@@ -147,9 +150,12 @@ export class SessionQueues {
   }
 
   /** The session has ended. */
-  clear(session: SessionRecord): void {
+  *clear(session: SessionRecord): Steps<void> {
     if (session.entries === 0) return
-    for (const row of Array.from(this.#rows(session, 0))) this.#remove(session, this.#decode(row))
+    for (const rows of this.#parts.environment.parts(rangeOf(session, 0))) {
+      for (const row of rows) this.#remove(session, this.#decode(row))
+      yield
+    }
     session.waitingMessages = 0
     session.waitingBytes = 0
   }
@@ -239,10 +245,7 @@ export class SessionQueues {
 
   #rows(session: SessionRecord, from: number): Iterable<Row> {
     if (session.entries === 0) return []
-    return this.#parts.environment.rows({
-      start: entryKey(session, from),
-      end: numberKey(kind.entry, session.number + 1),
-    })
+    return this.#parts.environment.rows(rangeOf(session, from))
   }
 
   #decode({ key, value }: Row): FoundEntry {
@@ -268,4 +271,13 @@ export class SessionQueues {
 function toEntry(sequence: number, delivery: Delivery): QueueEntry {
   const { message, qos, retain, subscriptionIdentifiers } = delivery
   return { sequence, message, qos, retain, subscriptionIdentifiers, released: false }
+}
+
+/** Entries from one sequence to another one, both inclusive. */
+function rangeOf(session: SessionRecord, from: number, through = Number.POSITIVE_INFINITY): Range {
+  const isAll = through === Number.POSITIVE_INFINITY
+  return {
+    start: entryKey(session, from),
+    end: isAll ? numberKey(kind.entry, session.number + 1) : entryKey(session, through + 1),
+  }
 }

@@ -1,7 +1,9 @@
 import { PersistenceError, SESSION_NEVER_EXPIRES } from '@x/contract'
 import type { Clock, Due, OpenedSession, OpenSessionRequest, SessionClosing, SessionHandle, Will } from '@x/contract'
+import type { Steps } from './commits.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Environment } from './environment.ts'
+import type { Instances } from './instances.ts'
 import { kind, numberAt, numberKey } from './keys.ts'
 import type { SessionQueues } from './session-queue.ts'
 import type { SessionRecord } from './session-record.ts'
@@ -20,8 +22,7 @@ export interface SessionStoreParts {
   readonly deadlines: Deadlines
   readonly clock: Clock
   readonly maximumSessions: number
-  /** Of this opening of the directory. */
-  readonly instance: number
+  readonly instances: Instances
   /** Tells an owner, wherever it is, that its handle is stale. */
   readonly fence: (instance: number, handle: SessionHandle) => void
   /** Messages wait in these groups again. */
@@ -40,7 +41,11 @@ export class SessionStore {
    * @throws PersistenceError `FENCED` when the handle is of an earlier opening or the session is closed. */
   resolve(handle: SessionHandle): SessionRecord {
     const session = this.#parts.set.session(handle.clientId)
-    if (session === undefined || session.owner !== this.#parts.instance || String(session.epoch) !== handle.epoch) {
+    if (
+      session === undefined ||
+      session.owner !== this.#parts.instances.own ||
+      String(session.epoch) !== handle.epoch
+    ) {
       throw new PersistenceError('FENCED', {
         message: `session of client '${handle.clientId}' is not open with epoch ${handle.epoch}`,
       })
@@ -48,37 +53,37 @@ export class SessionStore {
     return session
   }
 
-  open(request: OpenSessionRequest): OpenedSession {
+  *open(request: OpenSessionRequest): Steps<OpenedSession> {
     const { set } = this.#parts
     const previous = set.session(request.clientId)
     this.#checkQuota(request, previous)
     const goesOn = previous !== undefined && !request.cleanStart && this.#lives(previous)
     const dueWill = previous === undefined ? undefined : this.#takeDueWill(previous, goesOn)
     if (previous !== undefined) this.#fence(previous)
-    if (previous !== undefined && !goesOn) this.#end(previous, takenThrough(previous))
+    if (previous !== undefined && !goesOn) yield* this.#end(previous, takenThrough(previous))
     const session = goesOn ? previous : set.addSession(request.clientId)
-    this.#begin(session, request)
-    return this.#describe(session, goesOn, dueWill)
+    yield* this.#begin(session, request)
+    return yield* this.#describe(session, goesOn, dueWill)
   }
 
-  close(handle: SessionHandle, closing: SessionClosing): Will | undefined {
+  *close(handle: SessionHandle, closing: SessionClosing): Steps<Will | undefined> {
     const session = this.resolve(handle)
     const will = this.#parts.wills.take(session)
     const wanted = closing.will === 'publish' ? will : undefined
-    return this.#leave(session, closing, wanted)
+    return yield* this.#leave(session, closing, wanted)
   }
 
   /** Closes a session whose broker has died without closing it: what it may have sent counts as sent. */
-  abandon(clientId: string, instance: number): Will | undefined {
+  *abandon(clientId: string, instance: number): Steps<Will | undefined> {
     const session = this.#parts.set.session(clientId)
     if (session === undefined || session.owner !== instance) return undefined
     const { sessionExpiryInterval, lastSequence } = session
     const closing = { sessionExpiryInterval, sentThrough: lastSequence } as const
-    return this.#leave(session, closing, this.#parts.wills.take(session))
+    return yield* this.#leave(session, closing, this.#parts.wills.take(session))
   }
 
   /** Carries out the deadlines that have passed. */
-  claimDue(limit: number): readonly Due[] {
+  *claimDue(limit: number): Steps<readonly Due[]> {
     const { set, wills, deadlines, clock } = this.#parts
     const now = clock.now()
     const due: Due[] = []
@@ -94,7 +99,7 @@ export class SessionStore {
       const session = set.session(clientId)
       if (session?.number !== number) continue
       if (what === 'sessionExpired') {
-        this.#end(session, takenThrough(session))
+        yield* this.#end(session, takenThrough(session))
         due.push({ kind: 'sessionExpired', clientId })
         continue
       }
@@ -106,20 +111,20 @@ export class SessionStore {
     return due
   }
 
-  #leave(
+  *#leave(
     session: SessionRecord,
     { sessionExpiryInterval, sentThrough }: Pick<SessionClosing, 'sessionExpiryInterval' | 'sentThrough'>,
     will: Will | undefined,
-  ): Will | undefined {
+  ): Steps<Will | undefined> {
     const { queues, groups, wills, groupsReady } = this.#parts
     if (sessionExpiryInterval === 0) {
-      this.#end(session, sentThrough)
+      yield* this.#end(session, sentThrough)
       return will && wills.handOut(will)
     }
-    const returned = groups.returnClaims(session, sentThrough)
-    queues.detach(session, sentThrough)
+    const returned = yield* groups.returnClaims(session, sentThrough)
+    yield* queues.detach(session, sentThrough)
     this.#disown(session)
-    this.#setInterval(session, sessionExpiryInterval)
+    yield* this.#setInterval(session, sessionExpiryInterval)
     const waits = will !== undefined && will.delayInterval > 0
     this.#setDeadlines(session, waits ? will : undefined)
     groupsReady(returned)
@@ -160,16 +165,16 @@ export class SessionStore {
     set.afterwards(() => fence(owner, { clientId, epoch: String(epoch) }))
   }
 
-  #begin(session: SessionRecord, request: OpenSessionRequest): void {
-    const { environment, set, wills, instance } = this.#parts
+  *#begin(session: SessionRecord, request: OpenSessionRequest): Steps<void> {
+    const { environment, set, wills, instances } = this.#parts
     this.#clearDeadlines(session)
     session.epoch = set.nextNumber()
-    session.owner = instance
-    environment.put(numberKey(kind.owned, instance, session.number), Buffer.from(session.clientId))
+    session.owner = instances.own
+    environment.put(numberKey(kind.owned, instances.own, session.number), Buffer.from(session.clientId))
     if (request.will !== undefined) wills.put(session, request.will)
     // A previous owner that was cut off could not say what it had sent: all it had taken may have been.
     session.sentThrough = Math.max(session.sentThrough, takenThrough(session))
-    this.#setInterval(session, request.sessionExpiryInterval)
+    yield* this.#setInterval(session, request.sessionExpiryInterval)
     set.changed(session)
   }
 
@@ -181,14 +186,15 @@ export class SessionStore {
   }
 
   /** Ends a session with everything of it. */
-  #end(session: SessionRecord, sentThrough: number): void {
+  *#end(session: SessionRecord, sentThrough: number): Steps<void> {
     const { set, subscriptions, queues, groups, wills, groupsReady } = this.#parts
-    const returned = groups.returnClaims(session, sentThrough)
-    for (const { filter } of subscriptions.all(session)) {
-      groups.leave(session, filter)
+    const returned = yield* groups.returnClaims(session, sentThrough)
+    for (const [index, { filter }] of (yield* subscriptions.all(session)).entries()) {
+      yield* groups.leave(session, filter)
       subscriptions.remove(session, filter)
+      if (index % 8 === 7) yield
     }
-    queues.clear(session)
+    yield* queues.clear(session)
     this.#clearRows(kind.claim, session)
     this.#clearRows(kind.received, session)
     wills.take(session)
@@ -205,7 +211,7 @@ export class SessionStore {
     for (const key of environment.collectKeys(range)) environment.remove(key)
   }
 
-  #setInterval(session: SessionRecord, sessionExpiryInterval: number): void {
+  *#setInterval(session: SessionRecord, sessionExpiryInterval: number): Steps<void> {
     const { set, subscriptions } = this.#parts
     const wasStored = session.sessionExpiryInterval > 0
     const isStored = sessionExpiryInterval > 0
@@ -213,7 +219,7 @@ export class SessionStore {
     set.changed(session)
     if (wasStored === isStored) return
     set.count('sessions', isStored ? 1 : -1)
-    subscriptions.reroute(session)
+    yield* subscriptions.reroute(session)
   }
 
   #setDeadlines(session: SessionRecord, will: Will | undefined): void {
@@ -240,13 +246,13 @@ export class SessionStore {
     session.expiresAt = undefined
   }
 
-  #describe(session: SessionRecord, present: boolean, dueWill: Will | undefined): OpenedSession {
+  *#describe(session: SessionRecord, present: boolean, dueWill: Will | undefined): Steps<OpenedSession> {
     const { environment, subscriptions } = this.#parts
     const range = { start: numberKey(kind.received, session.number), end: numberKey(kind.received, session.number + 1) }
     return {
       handle: { clientId: session.clientId, epoch: String(session.epoch) },
       present,
-      subscriptions: subscriptions.all(session),
+      subscriptions: yield* subscriptions.all(session),
       received: Array.from(environment.keys(range), key => numberAt(key, 1)),
       sentThrough: session.sentThrough,
       lastSequence: session.lastSequence,

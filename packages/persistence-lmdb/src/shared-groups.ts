@@ -2,7 +2,8 @@ import { isExpired, messageBytes } from '@x/contract'
 import type { Clock, Delivery, Drop, Message, QueueEntry, QueueLimits, Subscription } from '@x/contract'
 import { parseSharedFilter } from '@x/topic-trie'
 import type { TopicFilter } from '@x/topic-trie'
-import type { Environment } from './environment.ts'
+import type { Steps } from './commits.ts'
+import type { Environment, Range, Row } from './environment.ts'
 import { readGroup } from './group-record.ts'
 import type { GroupRecord } from './group-record.ts'
 import { kind, numberAt, numberKey } from './keys.ts'
@@ -65,7 +66,7 @@ export class SharedGroups {
   }
 
   /** The last member to leave takes the group and what waits in it along. */
-  leave(session: SessionRecord, filter: string): void {
+  *leave(session: SessionRecord, filter: string): Steps<void> {
     const { environment, set, subscriptions } = this.#parts
     const group = set.group(filter)
     if (group === undefined) return
@@ -75,7 +76,10 @@ export class SharedGroups {
     group.members -= 1
     set.groupChanged(group)
     if (group.members > 0) return
-    for (const waiting of Array.from(this.#waiting(group))) this.#remove(group, waiting, 'gone')
+    for (const rows of environment.parts(rangeOf(group))) {
+      for (const row of rows) this.#remove(group, this.#decode(row), 'gone')
+      yield
+    }
     subscriptions.removeGroupRoute(group.filter, group.number)
     set.removeGroup(group)
   }
@@ -125,39 +129,54 @@ export class SharedGroups {
 
   /** Shared messages go back to their groups, except those of QoS 2 whose delivery has begun ([MQTT5-4.8.2-4]). One whose group is gone
    * is an ordinary entry of the session from now on. Returns the groups that got some. */
-  returnClaims(session: SessionRecord, sentThrough: number): readonly string[] {
+  *returnClaims(session: SessionRecord, sentThrough: number): Steps<readonly string[]> {
     if (session.claims === 0) return []
-    const { environment, set, queues } = this.#parts
+    const { environment } = this.#parts
     const range = { start: numberKey(kind.claim, session.number), end: numberKey(kind.claim, session.number + 1) }
     const names = new Set<string>()
-    for (const { key, value } of environment.collect(range)) {
-      const sequence = numberAt(key, 1)
-      const entry = queues.find(session, sequence)
-      const stays = entry?.record.qos === 2 && (sequence <= sentThrough || entry.record.released)
-      if (stays) continue
-      environment.remove(key)
-      session.claims -= 1
-      set.changed(session)
-      if (entry === undefined) continue
-      const origin = new RecordReader(value)
-      const group = set.group(origin.text())
-      if (group === undefined || group.number !== origin.u48()) {
-        queues.keepClaimed(session, entry)
-        continue
+    for (const rows of environment.parts(range)) {
+      for (const row of rows) {
+        const name = this.#returnClaim(session, row, sentThrough)
+        if (name !== undefined) names.add(name)
       }
-      const { message } = entry
-      this.#put(group, { sequence: origin.u48(), message, shared: undefined, returned: true })
-      queues.acknowledge(session, sequence)
-      names.add(group.name)
+      yield
     }
     return [...names]
   }
 
+  /** Returns the group that the message waits in again. */
+  #returnClaim(session: SessionRecord, { key, value }: Row, sentThrough: number): string | undefined {
+    const { environment, set, queues } = this.#parts
+    const sequence = numberAt(key, 1)
+    const entry = queues.find(session, sequence)
+    const stays = entry?.record.qos === 2 && (sequence <= sentThrough || entry.record.released)
+    if (stays) return undefined
+    environment.remove(key)
+    session.claims -= 1
+    set.changed(session)
+    if (entry === undefined) return undefined
+    const origin = new RecordReader(value)
+    const group = set.group(origin.text())
+    if (group === undefined || group.number !== origin.u48()) {
+      queues.keepClaimed(session, entry)
+      return undefined
+    }
+    this.#put(group, { sequence: origin.u48(), message: entry.message, shared: undefined, returned: true })
+    queues.acknowledge(session, sequence)
+    return group.name
+  }
+
   /** Groups in which messages wait. */
-  waiting(): readonly string[] {
-    const range = { start: Buffer.of(kind.group), end: Buffer.of(kind.group + 1) }
-    const groups = Array.from(this.#parts.environment.rows(range), ({ value }) => readGroup(new RecordReader(value)))
-    return groups.filter(({ waitingMessages }) => waitingMessages > 0).map(({ name }) => name)
+  *waiting(): Steps<readonly string[]> {
+    const names: string[] = []
+    for (const rows of this.#parts.environment.parts({ start: Buffer.of(kind.group), end: afterGroups })) {
+      for (const { value } of rows) {
+        const { name, waitingMessages } = readGroup(new RecordReader(value))
+        if (waitingMessages > 0) names.push(name)
+      }
+      yield
+    }
+    return names
   }
 
   /** Takes the oldest messages; expired ones are dropped on the way. */
@@ -177,14 +196,15 @@ export class SharedGroups {
 
   *#waiting(group: GroupRecord): Generator<Waiting> {
     if (group.waitingMessages === 0) return
-    const range = { start: numberKey(kind.waiting, group.number), end: numberKey(kind.waiting, group.number + 1) }
-    for (const { key, value } of this.#parts.environment.rows(range)) {
-      const reader = new RecordReader(value)
-      const returned = reader.u8() === 1
-      const shared = reader.optional()
-      const message = shared === undefined ? readMessage(reader) : this.#parts.messages.get(shared)
-      yield { sequence: numberAt(key, 1), message, shared, returned }
-    }
+    for (const row of this.#parts.environment.rows(rangeOf(group))) yield this.#decode(row)
+  }
+
+  #decode({ key, value }: Row): Waiting {
+    const reader = new RecordReader(value)
+    const returned = reader.u8() === 1
+    const shared = reader.optional()
+    const message = shared === undefined ? readMessage(reader) : this.#parts.messages.get(shared)
+    return { sequence: numberAt(key, 1), message, shared, returned }
   }
 
   #put(group: GroupRecord, { sequence, message, shared, returned }: Waiting): void {
@@ -217,23 +237,35 @@ export class SharedGroups {
       group.waitingMessages < maximumQueuedMessages && group.waitingBytes + bytes <= maximumQueuedBytes
     if (fits()) return true
     const possible = overflow === 'dropOldest' && maximumQueuedMessages > 0 && bytes <= maximumQueuedBytes
-    let dropped = 0
-    if (possible) {
-      for (const waiting of Array.from(this.#waiting(group))) {
-        if (fits()) break
-        if (waiting.returned) continue
-        this.#remove(group, waiting, 'gone')
-        dropped += 1
-      }
-    }
+    const dropped = possible ? this.#dropOldest(group, fits) : 0
     const isRoom = fits()
     this.#drop(group, 'queueFull', dropped + (isRoom ? 0 : 1))
     return isRoom
   }
 
+  #dropOldest(group: GroupRecord, enough: () => boolean): number {
+    let dropped = 0
+    for (const rows of this.#parts.environment.parts(rangeOf(group))) {
+      for (const row of rows) {
+        if (enough()) return dropped
+        const waiting = this.#decode(row)
+        if (waiting.returned) continue
+        this.#remove(group, waiting, 'gone')
+        dropped += 1
+      }
+    }
+    return dropped
+  }
+
   #drop(group: GroupRecord, reason: Drop['reason'], count: number): void {
     this.#parts.set.afterwards(() => this.#parts.dropped({ queue: group.name, reason, count }))
   }
+}
+
+const afterGroups: Buffer = Buffer.of(kind.group + 1)
+
+function rangeOf({ number }: GroupRecord): Range {
+  return { start: numberKey(kind.waiting, number), end: numberKey(kind.waiting, number + 1) }
 }
 
 function deliveryOf(message: Message, { qos, retainAsPublished, subscriptionIdentifier }: Subscription): Delivery {

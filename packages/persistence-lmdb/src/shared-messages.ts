@@ -6,8 +6,9 @@ import { RecordReader } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
 import type { WorkingSet } from './working-set.ts'
 
-/** Messages that were read or written lately: sessions that come back together read the same ones. */
+/** Messages that were read lately, and their bytes: sessions that come back together read the same ones. */
 const maximumKept = 1000
+const maximumKeptBytes = 16 * 1024 * 1024
 
 /** Messages that stand in several queues: each is stored once, with the number of entries that point to it. The last entry to go takes
  * the message along, in the same transaction. */
@@ -16,6 +17,9 @@ export class SharedMessages {
   readonly #set: WorkingSet
   readonly #writer = new RecordWriter()
   readonly #kept = new Map<number, Message>()
+  #keptBytes = 0
+  /** Of the working set, when the first one of those that are kept was read. */
+  #generation = 0
 
   constructor(environment: Environment, set: WorkingSet) {
     this.#environment = environment
@@ -32,13 +36,15 @@ export class SharedMessages {
   }
 
   get(number: number): Message {
+    if (this.#generation !== this.#set.generation) this.#forget()
     let message = this.#kept.get(number)
     if (message === undefined) {
       const value = this.#environment.get(numberKey(kind.message, number))
       if (value === undefined) throw new Error(`message ${number} is not in the directory, but an entry points to it`)
       message = readMessage(new RecordReader(value))
-      if (this.#kept.size >= maximumKept) this.#kept.clear()
+      if (this.#kept.size >= maximumKept || this.#keptBytes >= maximumKeptBytes) this.#forget()
       this.#kept.set(number, message)
+      this.#keptBytes += value.length
     }
     return message
   }
@@ -56,6 +62,12 @@ export class SharedMessages {
     this.#environment.remove(key)
     this.#environment.remove(numberKey(kind.message, number))
     this.#kept.delete(number)
+  }
+
+  #forget(): void {
+    this.#kept.clear()
+    this.#keptBytes = 0
+    this.#generation = this.#set.generation
   }
 
   #putReferences(number: number, entries: number): void {

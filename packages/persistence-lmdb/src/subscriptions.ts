@@ -2,7 +2,8 @@ import { mergeSubscriptions } from '@x/contract'
 import type { Reception, Subscription } from '@x/contract'
 import { filterMatches, parseSharedFilter } from '@x/topic-trie'
 import type { TopicFilter } from '@x/topic-trie'
-import type { Environment, Row } from './environment.ts'
+import type { Steps } from './commits.ts'
+import type { Environment, Range } from './environment.ts'
 import { fitsKey, kind, levelBytes, numberKey, textKey } from './keys.ts'
 import { RecordReader } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
@@ -25,8 +26,9 @@ export interface SessionRoute {
   readonly ownReception: Reception | undefined
 }
 
-/** Topics whose plan is kept. */
+/** Topics whose plan is kept, and sessions and groups that these name. */
 const maximumPlans = 10_000
+const maximumTakers = 200_000
 
 const sessionRoute = 0
 const groupRoute = 1
@@ -41,6 +43,8 @@ export class Subscriptions {
   readonly #set: WorkingSet
   readonly #writer = new RecordWriter()
   readonly #plans = new Map<string, StoragePlan>()
+  /** Named by the plans that are kept. */
+  #takers = 0
   /** `routesVersion` that the plans were made with. */
   #plannedVersion = 0
 
@@ -80,20 +84,27 @@ export class Subscriptions {
   }
 
   /** In the order of subscribing. */
-  all(session: SessionRecord): readonly Subscription[] {
+  *all(session: SessionRecord): Steps<readonly Subscription[]> {
     if (session.subscriptions === 0) return []
-    const stored = Array.from(this.#rows(session), ({ value }) => readSubscription(new RecordReader(value)))
+    const stored: StoredSubscription[] = []
+    for (const rows of this.#environment.parts(rangeOf(session))) {
+      for (const { value } of rows) stored.push(readSubscription(new RecordReader(value)))
+      yield
+    }
     return stored.sort((one, other) => one.ordinal - other.ordinal).map(({ subscription }) => subscription)
   }
 
   /** The session has become a stored one, or ceased to be: only then do its plain subscriptions attract messages. */
-  reroute(session: SessionRecord): void {
+  *reroute(session: SessionRecord): Steps<void> {
     if (session.subscriptions === 0) return
-    for (const { value } of Array.from(this.#rows(session))) {
-      const stored = readSubscription(new RecordReader(value))
-      if (isShared(stored.subscription.filter)) continue
-      if (session.sessionExpiryInterval > 0) this.#addRoute(session, stored)
-      else this.#removeRoute(stored.subscription.filter, session.number)
+    for (const rows of this.#environment.parts(rangeOf(session))) {
+      for (const { value } of rows) {
+        const stored = readSubscription(new RecordReader(value))
+        if (isShared(stored.subscription.filter)) continue
+        if (session.sessionExpiryInterval > 0) this.#addRoute(session, stored)
+        else this.#removeRoute(stored.subscription.filter, session.number)
+      }
+      yield
     }
   }
 
@@ -108,19 +119,19 @@ export class Subscriptions {
 
   plan(topic: string): StoragePlan {
     const { routesVersion } = this.#set.totals
-    if (this.#plannedVersion !== routesVersion || this.#plans.size > maximumPlans) this.#plans.clear()
+    const isTooMuch = this.#plans.size > maximumPlans || this.#takers > maximumTakers
+    if (this.#plannedVersion !== routesVersion || isTooMuch) {
+      this.#plans.clear()
+      this.#takers = 0
+    }
     this.#plannedVersion = routesVersion
     let plan = this.#plans.get(topic)
     if (plan === undefined) {
       plan = planOf(this.#routes(topic))
       this.#plans.set(topic, plan)
+      this.#takers += plan.sessions.length + plan.groups.length
     }
     return plan
-  }
-
-  #rows(session: SessionRecord): Iterable<Row> {
-    const start = numberKey(kind.subscription, session.number)
-    return this.#environment.rows({ start, end: numberKey(kind.subscription, session.number + 1) })
   }
 
   #addRoute(session: SessionRecord, stored: StoredSubscription): void {
@@ -135,7 +146,7 @@ export class Subscriptions {
       if (!this.#environment.has(key)) this.#set.count('longRoutes', 1)
       this.#environment.put(key, this.#writer.begin().text(filter).bytes(route).take())
     } else this.#environment.put(key, route)
-    this.#set.count('routesVersion', 1)
+    this.#set.routesChanged()
   }
 
   #removeRoute(filter: string, number: number): void {
@@ -143,7 +154,7 @@ export class Subscriptions {
     if (!this.#environment.has(key)) return
     if (key[0] === kind.longRoute) this.#set.count('longRoutes', -1)
     this.#environment.remove(key)
-    this.#set.count('routesVersion', 1)
+    this.#set.routesChanged()
   }
 
   #routes(topic: string): Route[] {
@@ -210,6 +221,10 @@ function readRoute(value: Buffer): Route {
   const isGroup = reader.u8() === groupRoute
   const name = reader.text()
   return isGroup ? { group: name } : { clientId: name, stored: readSubscription(reader) }
+}
+
+function rangeOf({ number }: SessionRecord): Range {
+  return { start: numberKey(kind.subscription, number), end: numberKey(kind.subscription, number + 1) }
 }
 
 function subscriptionKey(session: SessionRecord, filter: string): Buffer {

@@ -13,7 +13,7 @@ export interface Totals {
   retainedBytes: number
   /** Routes whose filter is too long for a key: each topic is compared with all of them. */
   longRoutes: number
-  /** Grows with each change of a route, so that what was found out about a topic is known to be old. */
+  /** Another one with each change of a route, so that what was found out about a topic is known to be old. */
   routesVersion: number
 }
 

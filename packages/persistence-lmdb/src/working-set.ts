@@ -1,4 +1,5 @@
-import type { TransactionFrame } from './commits.ts'
+import { randomInt } from 'node:crypto'
+import type { Steps } from './commits.ts'
 import type { Environment } from './environment.ts'
 import { readGroup, writeGroup } from './group-record.ts'
 import type { GroupRecord } from './group-record.ts'
@@ -13,6 +14,9 @@ import type { Totals } from './totals.ts'
 /** Records kept from one transaction to the next. */
 const maximumKept = 20_000
 
+/** Records that are written in a tenth of a millisecond. */
+const partSize = 32
+
 const totalsKey: Buffer = metaKey('totals')
 const writerKey: Buffer = metaKey('writer')
 
@@ -23,7 +27,7 @@ interface Held<Record> {
 
 /** The records that transactions work on. They stay in memory as long as no other process has written, so that a session that gets a
  * thousand messages in a transaction is read and written once, or not read at all. */
-export class WorkingSet implements TransactionFrame {
+export class WorkingSet {
   readonly #environment: Environment
   /** Names the writer: another one's transaction makes everything here old. */
   readonly #writer: string
@@ -35,8 +39,10 @@ export class WorkingSet implements TransactionFrame {
   #totals: Totals = newTotals()
   #totalsChanged = false
   #transactions = 0
+  #generation = 0
   /** What is told when the transaction is durable, in order. */
   #told: (() => void)[] = []
+  #silent = false
 
   constructor(environment: Environment, writer: string) {
     this.#environment = environment
@@ -50,16 +56,27 @@ export class WorkingSet implements TransactionFrame {
     this.#totals = totals === undefined ? newTotals() : decodeTotals(totals)
   }
 
-  end(): readonly (() => void)[] {
-    this.#write()
+  /** Writes what was changed. Returns whom to tell when that is durable. */
+  *end(): Steps<readonly (() => void)[]> {
+    yield* this.#write()
     const told = this.#told
     this.#told = []
-    return told
+    return this.#silent ? [] : told
   }
 
-  #write(): void {
+  /** Nobody is told anything any more. */
+  silence(): void {
+    this.#silent = true
+  }
+
+  *#write(): Steps<void> {
     if (!this.#totalsChanged && this.#changedSessions.size === 0 && this.#changedGroups.size === 0) return
-    for (const clientId of this.#changedSessions) this.#writeSession(clientId)
+    let written = 0
+    for (const clientId of this.#changedSessions) {
+      this.#writeSession(clientId)
+      written += 1
+      if (written % partSize === 0) yield
+    }
     for (const name of this.#changedGroups) this.#writeGroup(name)
     this.#changedSessions.clear()
     this.#changedGroups.clear()
@@ -71,6 +88,7 @@ export class WorkingSet implements TransactionFrame {
     if (this.#groups.size > maximumKept) this.#groups.clear()
   }
 
+  /** The transaction was undone: nothing that its work left in memory holds. */
   discard(): void {
     this.#forget()
     this.#told = []
@@ -88,12 +106,23 @@ export class WorkingSet implements TransactionFrame {
     return this.#environment.get(writerKey)?.toString() !== this.#signature
   }
 
+  /** Changes whenever what was known may be wrong: numbers that were given in a transaction that was undone are given again. */
+  get generation(): number {
+    return this.#generation
+  }
+
   get totals(): Readonly<Totals> {
     return this.#totals
   }
 
-  count(name: Exclude<keyof Totals, 'nextNumber'>, difference: number): void {
+  count(name: Exclude<keyof Totals, 'nextNumber' | 'routesVersion'>, difference: number): void {
     this.#totals[name] += difference
+    this.#totalsChanged = true
+  }
+
+  /** A version by chance, so that the one of a transaction that was undone never comes again. */
+  routesChanged(): void {
+    this.#totals.routesVersion = randomInt(2 ** 48 - 1)
     this.#totalsChanged = true
   }
 
@@ -184,6 +213,7 @@ export class WorkingSet implements TransactionFrame {
   }
 
   #forget(): void {
+    this.#generation += 1
     this.#sessions.clear()
     this.#groups.clear()
     this.#changedSessions.clear()

@@ -22,7 +22,7 @@ for (const durability of ['disk', 'process'] as const) {
       },
       // Another process, as a second broker on the machine would be.
       reopen: store => new RemotePersistence(directories.get(store) ?? ''),
-      settleMilliseconds: 60,
+      settleMilliseconds: 200,
     })
   })
 }
