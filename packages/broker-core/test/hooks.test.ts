@@ -339,7 +339,7 @@ test('a hook that is no function is refused at once', () => {
   ]) {
     const hooks = { [name]: 'function' } as unknown as Partial<BrokerOptions>
     expect(() => new Broker({ persistence: new MemoryPersistence(), ...hooks })).toThrow(
-      `hook ${name} is a string, it must be a function`,
+      `option ${name} is 'function', it must be a function, or null`,
     )
   }
 })

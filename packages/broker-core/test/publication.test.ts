@@ -136,11 +136,16 @@ test('a topic of several bytes per letter and a large payload keep the identifie
   }
 })
 
-test('kept() of a message that was made here is the message itself, and its fields are as given', () => {
-  const publication = publicationOf({ expiresAt: 77 })
-  expect(publication.kept()).toBe(publication)
-  expect(publication).toMatchObject({
+test('kept() of a message that was made here has bytes of its own, and its fields are as given', () => {
+  const pooled = Buffer.from('!payload').subarray(1)
+  const publication = publicationOf({ expiresAt: 77, payload: pooled })
+  const kept = publication.kept()
+  pooled.fill(0)
+  expect(publication.kept()).toBe(kept)
+  expect(kept.payload.buffer.byteLength).toBe('payload'.length)
+  expect(kept).toMatchObject({
     topic: 'a/b',
+    payload: Buffer.from('payload'),
     qos: 2,
     retain: true,
     expiresAt: 77,
