@@ -89,7 +89,10 @@ function runFrom(first: number, count: number, time: number): Promise<number | u
     child.on('message', (message: Message) => {
       wait()
       if (message.kind === 'done') isDone = true
-      if (message.kind === 'memory') heaps.push(message.heap)
+      if (message.kind === 'memory') {
+        heaps.push(message.heap)
+        process.stderr.write(`${tried * perCase} conversations, ${found.size} kinds of findings\n`)
+      }
       if (message.kind === 'trying') {
         trying = message.seed
         tried += 1
