@@ -46,7 +46,8 @@ export interface BrokerLimits {
   maxTopicLevels: number
   /** Bytes of one packet from a client; larger ones end the connection (0x95). Announced to MQTT 5 clients. */
   maximumPacketSize: number
-  /** Bytes of the CONNECT packet; larger ones end the connection. */
+  /** Bytes of the CONNECT packet, of each other packet of MQTT 5 clients that has neither message nor filters, and of the properties of
+   * SUBSCRIBE and UNSUBSCRIBE; larger ones end the connection (0x95). */
   maximumConnectPacketSize: number
   /** Filters of one SUBSCRIBE or UNSUBSCRIBE; one more ends the connection (0x97, `TOO_MANY_FILTERS`). */
   maximumFiltersPerPacket: number

@@ -1,5 +1,5 @@
 import type { MaybePromise } from '@x/contract'
-import { FilterList, decodeControl } from '@x/packet'
+import { FilterList, PacketError, decodeControl } from '@x/packet'
 import type { FrameReader, Packet } from '@x/packet'
 import { receiveAck } from './acknowledge.ts'
 import { receiveReauthentication } from './authentication.ts'
@@ -33,11 +33,37 @@ export function receivePacket(connection: Connection, reader: FrameReader): Mayb
   const type = reader.header >> 4
   if (type === publish) return receivePublish(connection, reader)
   connection.engine.run.flush()
+  const { maximumConnectPacketSize } = connection.engine.options
+  if (connection.version === 5 && reader.frameEnd - reader.frameStart > maximumConnectPacketSize)
+    checkSize(reader, maximumConnectPacketSize)
   if (type > publish && type < 8) return receiveAck(connection, reader)
   if (type === pingreq) return receivePingreq(connection)
   if (type === subscribe) return receiveSubscribe(connection, filterList(connection, reader))
   if (type === unsubscribe) return receiveUnsubscribe(connection, filterList(connection, reader))
   return receiveControl(connection, decodeControl(reader.frame(), connection.version))
+}
+
+/** What has no message and no filters is small, or it is an attack: its properties are read in one go.
+ * @throws PacketError `PACKET_TOO_LARGE` */
+function checkSize({ header, source, frameStart, bodyStart, frameEnd }: FrameReader, limit: number): void {
+  const type = header >> 4
+  const isList = type === subscribe || type === unsubscribe
+  // Behind the packet identifier of 2 bytes.
+  const size = isList ? propertyLength(source, bodyStart + 2, frameEnd) : frameEnd - frameStart
+  if (size <= limit) return
+  const message = `${isList ? 'properties' : 'a packet without message and filters'} of ${size} bytes exceed maximumConnectPacketSize of ${limit} bytes`
+  throw new PacketError('PACKET_TOO_LARGE', { message, offset: 1 })
+}
+
+/** A variable byte integer, as far as it is there; what is wrong with it is found by who reads the packet. */
+function propertyLength(source: Buffer, start: number, end: number): number {
+  let value = 0
+  for (let digit = 0; digit < 4 && start + digit < end; digit += 1) {
+    const byte = source[start + digit] ?? 0
+    value += (byte & 0x7f) * 128 ** digit
+    if (byte < 0x80) break
+  }
+  return value
 }
 
 function filterList({ version, engine }: Connection, reader: FrameReader): FilterList {
