@@ -58,7 +58,8 @@ function packAll(): Map<string, string> {
 function checkShape(tarballs: ReadonlyMap<string, string>): void {
   for (const [name, tarball] of tarballs) {
     run(['npx', 'publint', '--strict', tarball], root)
-    run(['npx', 'attw', '--profile', 'esm-only', tarball], root)
+    // What `require('@x/broker')` gives has itself as `default`, which can't be seen without running it.
+    run(['npx', 'attw', '--profile', 'esm-only', '--ignore-rules', 'false-export-default', '--', tarball], root)
     console.log(`${name}: publint and attw find nothing`)
   }
 }
