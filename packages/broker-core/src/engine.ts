@@ -236,6 +236,7 @@ export class Engine implements PersistenceHost {
   async close(): Promise<void> {
     this.closed = true
     this.wheel.close()
+    this.locals.close()
     // The store first: what it still has to do may need to be told to other brokers.
     await recover(
       () => this.persistence.close(),

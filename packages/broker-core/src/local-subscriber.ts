@@ -112,6 +112,11 @@ export class LocalSubscribers {
     })
   }
 
+  /** The asynchronous context is followed no more: until then each promise of the process costs a little for it. */
+  close(): void {
+    this.#context.disable()
+  }
+
   #push(run: SubscriberRun): void {
     if (this.#pushed === 0) setImmediate(() => this.#nextTurn())
     this.#pushed += 1
