@@ -94,13 +94,24 @@ export class BrokerError extends Error {
   }
 }
 
-/** Whatever was thrown, as an Error. */
+/** Whatever was thrown, as an Error that can be read: one whose properties throw would do so again wherever it is reported. */
 export function toError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown
   try {
-    return new Error(String(thrown))
+    if (!(thrown instanceof Error)) return new Error(String(thrown))
+    readAll(thrown)
+    return thrown
   } catch {
-    return new Error('what was thrown has no text')
+    return new Error('what was thrown can not be read')
+  }
+}
+
+/** What is read of an error later. */
+function readAll(
+  error: Error & { code?: unknown; reasonCode?: unknown; returnCode?: unknown; serverReference?: unknown },
+): void {
+  const { name, message, code, reasonCode, returnCode, serverReference } = error
+  for (const value of [name, message, code, reasonCode, returnCode, serverReference]) {
+    text(value)
   }
 }
 

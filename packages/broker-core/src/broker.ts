@@ -12,7 +12,7 @@ import type {
 } from '@x/contract'
 import { systemClock } from '@x/contract'
 import { PacketError } from '@x/packet'
-import { parseTopicFilter, parseTopicName } from '@x/topic-trie'
+import { parseTopicName } from '@x/topic-trie'
 import { BrokerError } from './broker-error.ts'
 import { clientsView } from './clients-view.ts'
 import type { Client, DoneCallback } from './client.ts'
@@ -35,6 +35,7 @@ import { checkOptions } from './options.ts'
 import type { BrokerOptions } from './options.ts'
 import { after } from './maybe-promise.ts'
 import { checkPublishRequest, publicationOf } from './packet-form.ts'
+import { checkFilter } from './program-subscription.ts'
 import { programFault } from './program-faults.ts'
 import type { PublishRequest } from './packet-form.ts'
 import { networkOf } from './peer-address.ts'
@@ -412,7 +413,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
   #subscribe(filter: string, deliver: DeliverFunction): MaybePromise<void> {
     if (this.#closing !== undefined) throw brokerClosed()
     assertDeliver(deliver)
-    parseTopicFilter(filter, { maximumLevels: this.#engine.options.maxTopicLevels })
+    checkFilter(filter, this.#engine.options, 'SUBSCRIBE')
     let subscribers = this.#subscribers.get(filter)
     if (subscribers === undefined) {
       subscribers = new Map()
@@ -426,7 +427,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
 
   #unsubscribe(filter: string, deliver: DeliverFunction): void {
     assertDeliver(deliver)
-    parseTopicFilter(filter, { maximumLevels: this.#engine.options.maxTopicLevels, packet: 'UNSUBSCRIBE' })
+    checkFilter(filter, this.#engine.options, 'UNSUBSCRIBE')
     const subscribers = this.#subscribers.get(filter)
     const subscriber = subscribers?.get(deliver)
     if (subscribers === undefined || subscriber === undefined) return

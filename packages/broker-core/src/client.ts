@@ -3,16 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { PeerCertificate, TLSSocket } from 'node:tls'
 import type { MaybePromise, Subscription as StoredSubscription } from '@x/contract'
-import type {
-  ConnectPacket,
-  ConnectProperties,
-  ProtocolVersion,
-  QoS,
-  SubscribePacket,
-  Subscription,
-  UnsubscribePacket,
-  Will,
-} from '@x/packet'
+import type { ConnectPacket, ConnectProperties, ProtocolVersion, Subscription, Will } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
 import { BrokerError } from './broker-error.ts'
 import type { Broker } from './broker.ts'
@@ -23,6 +14,8 @@ import { after } from './maybe-promise.ts'
 import { checkPublishRequest, publicationOf } from './packet-form.ts'
 import type { PublishRequest } from './packet-form.ts'
 import type { ProgramFaults } from './program-faults.ts'
+import { filtersOf, subscriptionsOf } from './program-subscription.ts'
+import type { SubscribeRequest, UnsubscribeRequest } from './program-subscription.ts'
 import { ReasonCode } from './reason-code.ts'
 import { reportSubscribed, sendRetained, subscribe } from './subscribe.ts'
 import { reportUnsubscribed, unsubscribe } from './unsubscribe.ts'
@@ -141,14 +134,16 @@ export class Client extends EventEmitter {
     return this.#faults.settle(() => this.#publish(packet), done)
   }
 
-  /** Subscribes the client as if it had asked for it. With a `messageId` a SUBACK is sent. */
+  /** Subscribes the client as if it had asked for it. With a `messageId` a SUBACK is sent.
+   * @throws BrokerError `CONNECTION_CLOSED`, `PACKET_INVALID`; TopicError */
   subscribe(subscriptions: SubscribeRequest): Promise<void>
   subscribe(subscriptions: SubscribeRequest, done: DoneCallback): void
   subscribe(subscriptions: SubscribeRequest, done?: DoneCallback): Promise<void> | void {
     return this.#faults.settle(() => this.#subscribe(subscriptions), done)
   }
 
-  /** Takes subscriptions away as if the client had asked for it. With a `messageId` an UNSUBACK is sent. */
+  /** Takes subscriptions away as if the client had asked for it. With a `messageId` an UNSUBACK is sent.
+   * @throws BrokerError `CONNECTION_CLOSED`, `PACKET_INVALID`; TopicError */
   unsubscribe(filters: UnsubscribeRequest): Promise<void>
   unsubscribe(filters: UnsubscribeRequest, done: DoneCallback): void
   unsubscribe(filters: UnsubscribeRequest, done?: DoneCallback): Promise<void> | void {
@@ -263,9 +258,8 @@ export class Client extends EventEmitter {
 
   #subscribe(request: SubscribeRequest): MaybePromise<void> {
     if (this.closed) throw connectionClosed(this)
-    const list = Array.isArray(request) ? request : 'subscriptions' in request ? request.subscriptions : [request]
-    const subscriptions = list.map(({ qos = 0, ...rest }) => Object.assign(rest, { qos }))
     const connection = this.#connection
+    const subscriptions = subscriptionsOf(request, connection.engine.options)
     return after(subscribe(connection, subscriptions, undefined), outcomes => {
       // No packet may carry identifier 0 ([MQTT5-2.2.1-2]), so there is nothing to answer.
       if ('messageId' in request && request.messageId) {
@@ -279,8 +273,8 @@ export class Client extends EventEmitter {
 
   #unsubscribe(request: UnsubscribeRequest): MaybePromise<void> {
     if (this.closed) throw connectionClosed(this)
-    const filters = filtersOf(request)
     const connection = this.#connection
+    const filters = filtersOf(request, connection.engine.options)
     return after(unsubscribe(connection, filters), ({ codes }) => {
       if (typeof request === 'object' && 'messageId' in request && request.messageId) {
         connection.sendPacket({ cmd: 'unsuback', messageId: request.messageId, granted: codes })
@@ -288,33 +282,6 @@ export class Client extends EventEmitter {
       reportUnsubscribed(connection, filters)
     })
   }
-}
-
-/** A filter with the QoS it is asked for, 0 by default. */
-type SubscriptionRequest = Omit<Subscription, 'qos'> & { qos?: QoS }
-export type SubscribeRequest =
-  | SubscriptionRequest
-  | SubscriptionRequest[]
-  | { subscriptions: SubscriptionRequest[]; messageId?: number }
-  | SubscribePacket
-type Unsubscription = string | { topic: string }
-export type UnsubscribeRequest =
-  | Unsubscription
-  | Unsubscription[]
-  | { subscriptions: Unsubscription[]; messageId?: number }
-  | { unsubscriptions: Unsubscription[]; messageId?: number }
-  | UnsubscribePacket
-
-function filtersOf(request: UnsubscribeRequest): string[] {
-  return listOf(request).map(item => (typeof item === 'string' ? item : item.topic))
-}
-
-function listOf(request: UnsubscribeRequest): Unsubscription[] {
-  if (typeof request === 'string') return [request]
-  if (Array.isArray(request)) return request
-  // A decoded packet has a topic as well: null.
-  if ('unsubscriptions' in request) return request.unsubscriptions
-  return 'subscriptions' in request ? request.subscriptions : [request]
 }
 
 function connectionClosed(client: Client): BrokerError {

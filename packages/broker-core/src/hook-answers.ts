@@ -1,5 +1,5 @@
 import { reasonCodeTable } from '@x/packet'
-import { BrokerError } from './broker-error.ts'
+import { BrokerError, toError } from './broker-error.ts'
 import type { HookOptions, SubscriptionDenial } from './hooks.ts'
 import { isPromise } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
@@ -151,13 +151,28 @@ export function hookFailure(
   verb: 'threw' | 'rejected with' | 'called back with',
   thrown: unknown,
 ): Error {
-  if (thrown instanceof Error) return thrown
   if (typeof thrown === 'string' && thrown !== '') return new Error(thrown)
-  if (isRecord(thrown)) {
-    const { message } = thrown as { readonly message?: unknown }
-    return Object.assign(new Error(typeof message === 'string' ? message : `hook ${name} ${verb} an object`), thrown)
-  }
+  if (isRecord(thrown)) return isError(thrown) ? toError(thrown) : asError(thrown, `hook ${name} ${verb} an object`)
   return hookAnswerInvalid(`hook ${name} ${verb} ${shown(thrown)}, which is no Error`)
+}
+
+/** The object's own properties on an Error. */
+function asError(thrown: Readonly<Record<string, unknown>>, otherwise: string): Error {
+  try {
+    const { message } = thrown
+    return toError(Object.assign(new Error(typeof message === 'string' ? message : otherwise), thrown))
+  } catch {
+    return new Error(otherwise)
+  }
+}
+
+/** A proxy may not even tell that. */
+function isError(thrown: object): boolean {
+  try {
+    return thrown instanceof Error
+  } catch {
+    return true
+  }
 }
 
 export function hookAnswerInvalid(message: string): BrokerError {

@@ -1,13 +1,7 @@
 export { BrokerError, type BrokerErrorCode, sentenceOf } from './broker-error.ts'
 export { Broker } from './broker.ts'
-export type {
-  Client,
-  CloseOptions,
-  ConnectionDetails,
-  DoneCallback,
-  SubscribeRequest,
-  UnsubscribeRequest,
-} from './client.ts'
+export type { Client, CloseOptions, ConnectionDetails, DoneCallback } from './client.ts'
+export type { SubscribeRequest, UnsubscribeRequest } from './program-subscription.ts'
 export type { Entrance, EntranceOptions } from './entrance.ts'
 export type { BrokerEvents, ConnectionOrigin, DisconnectReason } from './events.ts'
 export type {

@@ -29,10 +29,10 @@ export class LeakyBuckets {
     return this.#buckets.size
   }
 
-  /** Whether it has happened `times` as often as it may. */
-  isFull(key: string, now: number, times: number = 1): boolean {
+  /** Whether it has happened as often as it may. */
+  isFull(key: string, now: number): boolean {
     if (this.#limit === 0) return false
-    return this.#levelOf(this.#buckets.get(shortened(key)), now) > this.#limit * times - 1
+    return this.#levelOf(this.#buckets.get(shortened(key)), now) > this.#limit - 1
   }
 
   add(key: string, now: number): void {

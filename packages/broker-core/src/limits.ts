@@ -23,12 +23,13 @@ export interface BrokerLimits {
    * off. 0: no limit, the default, since a fleet of devices may stand behind one address. */
   maximumConnectsPerAddress: number
   /** Failed logins with one user name from one address in a minute; then that pair is refused (0x9F), without `authenticate` being
-   * asked, until they have run off. When a name has failed so often from all addresses together, its logins are delayed. 0: no limit. */
+   * asked, until they have run off. When the name has logged in from there before, or has failed so often from all addresses together,
+   * its logins are delayed instead (`failedLoginDelay`), or others would shut out its owner. 0: no limit. */
   maximumFailedLogins: number
-  /** Failed logins from one address in a minute, whatever the names; then it is refused, but for names that have logged in from there.
-   * 0: no limit. */
+  /** Failed logins from one address in a minute, whatever the names; then it is refused. When somebody has logged in from there, names
+   * that have not are delayed instead: a fleet may stand behind one address. 0: no limit. */
   maximumFailedLoginsPerAddress: number
-  /** ms that logins are delayed with a name that fails too often elsewhere. */
+  /** ms that logins are delayed which could be guesses. 0: not at all. */
   failedLoginDelay: number
   /** Calls of `authenticate` and `authenticateEnhanced` that may run at a time; more wait, by address in turn. */
   maximumConcurrentAuthentications: number
@@ -81,7 +82,8 @@ export interface BrokerLimits {
   maximumByteRate: number
   /** ms that a client may go on sending more than that; then the connection ends (0x96 for packets, 0x97 for bytes). 0: for ever. */
   rateTimeout: number
-  /** ms from the first byte of a packet to its last; then the connection ends (0x97). 0: no limit. */
+  /** ms from the first byte of a packet to its last; then the connection ends (0x97). A megabyte takes seven minutes on a slow mobile
+   * network. What such packets hold meanwhile is limited by `maximumUnfinishedBytes`. 0: no limit. */
   packetTimeout: number
   /** Bytes reserved for packets of all connections that are not complete yet. Above it the connection that has held most for longest
    * ends (0x97). */
@@ -172,7 +174,7 @@ const limitTable = {
   maximumPacketRate: [0, 0, 1_000_000_000],
   maximumByteRate: [0, 0, Number.MAX_SAFE_INTEGER],
   rateTimeout: [60_000, 0, 24 * hour],
-  packetTimeout: [300_000, 0, 24 * hour],
+  packetTimeout: [900_000, 0, 24 * hour],
   maximumUnfinishedBytes: [67_108_864, 1024, Number.MAX_SAFE_INTEGER],
   maximumQueuedMessages: [100_000, 1, Number.MAX_SAFE_INTEGER],
   maximumQueuedBytes: [67_108_864, 1, Number.MAX_SAFE_INTEGER],

@@ -12,26 +12,26 @@ export interface Applicant {
   readonly name: string
 }
 
-/** Logins that are remembered as having succeeded. */
+/** Names with their address, and addresses, that are remembered as having logged in. */
 const mostKnown = 32_768
-
-/** Who has logged in with a name from an address before may fail so many times as often, being slowed down instead of refused: others
- * at the same address, behind one NAT, must not shut it out. */
-const patience = 10
 
 /** Counts failed logins, so that passwords can't be guessed at the speed of the wire. The hook `authenticate` isn't asked by who has
  * failed too often; what is counted are names and addresses alone, so a refusal says nothing about whether a name exists.
  *
  * - One name from one address: refused until its failures have run off. That costs nobody elsewhere.
- * - One address with any names: refused, except with names that have logged in from there.
- * - One name from all addresses together: only delayed, or anybody could shut out its owner. */
+ * - One address with any names: refused likewise.
+ * - One name from all addresses together: only delayed, or anybody could shut out its owner.
+ *
+ * Where somebody has logged in before, others may stand behind the same address: a fleet behind one NAT, or everybody behind a proxy
+ * that doesn't tell addresses. There logins are delayed instead of refused, or a few devices with an old password, or one attacker,
+ * would shut out all the others. */
 export class LoginGuard {
   readonly #engine: Engine
   readonly #pairs: LeakyBuckets
   readonly #addresses: LeakyBuckets
   readonly #names: LeakyBuckets
-  /** Least recently used first. */
-  readonly #known = new Set<string>()
+  readonly #knownPairs = new RecentKeys()
+  readonly #knownAddresses = new RecentKeys()
 
   constructor(engine: Engine) {
     const { maximumFailedLogins, maximumFailedLoginsPerAddress } = engine.options
@@ -48,11 +48,10 @@ export class LoginGuard {
     const { clock, options } = this.#engine
     const now = clock.now()
     const pair = pairOf(address, name)
-    const isKnown = this.#known.has(pair)
-    if (this.#pairs.isFull(pair, now, isKnown ? patience : 1)) {
+    if (this.#pairs.isFull(pair, now) && !this.#knownPairs.has(pair)) {
       return tooMany(`with one name from ${address}`, 'maximumFailedLogins', options.maximumFailedLogins)
     }
-    if (isKnown || !this.#addresses.isFull(address, now)) return undefined
+    if (!this.#addresses.isFull(address, now) || this.#knownAddresses.has(address)) return undefined
     return tooMany(`from ${address}`, 'maximumFailedLoginsPerAddress', options.maximumFailedLoginsPerAddress)
   }
 
@@ -61,7 +60,10 @@ export class LoginGuard {
     const { clock, counters, options } = this.#engine
     const now = clock.now()
     const isSuspect =
-      this.#names.isFull(name, now) || (address !== undefined && this.#pairs.isFull(pairOf(address, name), now))
+      this.#names.isFull(name, now) ||
+      (address !== undefined &&
+        (this.#pairs.isFull(pairOf(address, name), now) ||
+          (this.#addresses.isFull(address, now) && !this.#knownPairs.has(pairOf(address, name)))))
     if (!isSuspect || options.failedLoginDelay === 0) return undefined
     counters.loginsDelayed += 1
     return new Promise(resolve => {
@@ -79,12 +81,26 @@ export class LoginGuard {
 
   succeeded({ address, name }: Applicant): void {
     if (address === undefined) return
-    const pair = pairOf(address, name)
-    this.#known.delete(pair)
-    this.#known.add(pair)
-    if (this.#known.size <= mostKnown) return
-    const [oldest] = this.#known
-    this.#known.delete(oldest as string)
+    this.#knownPairs.add(pairOf(address, name))
+    this.#knownAddresses.add(address)
+  }
+}
+
+/** The keys that were added last. */
+class RecentKeys {
+  /** Least recently added first; at most `mostKnown`. */
+  readonly #keys = new Set<string>()
+
+  has(key: string): boolean {
+    return this.#keys.has(key)
+  }
+
+  add(key: string): void {
+    this.#keys.delete(key)
+    this.#keys.add(key)
+    if (this.#keys.size <= mostKnown) return
+    const [oldest] = this.#keys
+    this.#keys.delete(oldest as string)
   }
 }
 

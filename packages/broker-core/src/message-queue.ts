@@ -46,7 +46,8 @@ export class MessageQueue {
     assertDeliver(listener)
     const listeners = this.#listeners.get(topic) ?? new Set()
     this.#listeners.set(topic, listeners.add(listener))
-    this.#broker.subscribe(topic, listener, callback(done))
+    if (done) this.#broker.subscribe(topic, listener, callback(done))
+    else void this.#broker.subscribe(topic, listener)
     return this
   }
 
@@ -54,7 +55,8 @@ export class MessageQueue {
     const listeners = this.#listeners.get(topic)
     listeners?.delete(listener)
     if (listeners?.size === 0) this.#listeners.delete(topic)
-    this.#broker.unsubscribe(topic, listener, callback(done))
+    if (done) this.#broker.unsubscribe(topic, listener, callback(done))
+    else void this.#broker.unsubscribe(topic, listener)
     return this
   }
 
@@ -68,7 +70,7 @@ export class MessageQueue {
           all(listeners, listener => this.#broker.unsubscribe(topic, listener)),
           () => undefined,
         ),
-      callback(done),
+      done && callback(done),
     )
     return this
   }
@@ -79,10 +81,12 @@ export class MessageQueue {
         message: 'mqemitter is closed',
         reasonCode: ReasonCode.serverShuttingDown,
       })
-      queueMicrotask(() => this.#faults.callBack(() => done?.(error)))
+      if (done) queueMicrotask(() => this.#faults.callBack(() => done(error)))
+      else this.#faults.report(error)
       return this
     }
-    this.#broker.publish(message, callback(done))
+    if (done) this.#broker.publish(message, callback(done))
+    else void this.#broker.publish(message)
     return this
   }
 
@@ -92,6 +96,6 @@ export class MessageQueue {
   }
 }
 
-function callback(done: Done | undefined): (error?: Error) => void {
-  return error => done?.(error)
+function callback(done: Done): (error?: Error) => void {
+  return error => done(error)
 }

@@ -154,7 +154,8 @@ function payloadIn(packet: PublishRequest): Buffer {
   throw packetInvalid(`payload of a packet to publish is ${kindOf(payload)}, it must be a text or a Buffer`)
 }
 
-function kindOf(value: unknown): string {
+/** For error sentences. */
+export function kindOf(value: unknown): string {
   return value === null ? 'null' : Array.isArray(value) ? 'a list' : `of the type ${typeof value}`
 }
 

@@ -4,6 +4,7 @@ import { BrokerError, toError } from './broker-error.ts'
 import type { BrokerErrorCode } from './broker-error.ts'
 import type { DoneCallback } from './client.ts'
 import { isPromise } from './maybe-promise.ts'
+import { Outcome } from './outcome.ts'
 import { printable } from './printable.ts'
 import { ReasonCode } from './reason-code.ts'
 
@@ -66,9 +67,10 @@ export class ProgramFaults {
     }
   }
 
-  /** Takes a step for a caller who wants a callback or a promise. The callback never comes before this returns. */
+  /** Takes a step for a caller who wants a callback or a promise, or neither: then a failure is reported. The callback never comes before
+   * this returns. */
   settle(step: () => MaybePromise<void>, done?: DoneCallback): Promise<void> | void {
-    const outcome = attempt(step)
+    const outcome = new Outcome(step, error => this.report(toError(error)))
     if (done === undefined) return outcome
     void outcome.then(
       () => this.callBack(() => done()),
@@ -98,11 +100,6 @@ export class ProgramFaults {
 
 /** What says by itself which function of the program is meant. */
 const telling: ReadonlySet<BrokerErrorCode> = new Set(['SUBSCRIBER_TIMEOUT', 'NESTED_TOO_DEEP'])
-
-/** What the step answers or throws, as a promise. It is taken at once. */
-async function attempt(step: () => MaybePromise<void>): Promise<void> {
-  await step()
-}
 
 export function programFault(code: ProgramFaultCode, what: string, thrown: unknown): BrokerError {
   if (thrown instanceof BrokerError && telling.has(thrown.code)) return thrown

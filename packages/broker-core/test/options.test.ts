@@ -11,7 +11,7 @@ const check = (options: Readonly<Record<string, unknown>>): ReturnType<typeof ch
 /** Default, least and greatest value of each number, from the README. */
 const numbers: Readonly<Record<string, readonly [fallback: number, least: number, greatest: number]>> =
   Object.fromEntries(
-    readmeTable('name', 'unit').flatMap(([name, , fallback, range]) => {
+    readmeTable('name', 'unit', 'OPTIONS.md').flatMap(([name, , fallback, range]) => {
       const [least, greatest] = range?.split(' to ').map(Number) ?? []
       return least === undefined || greatest === undefined ? [] : [[name, [Number(fallback), least, greatest]]]
     }),
