@@ -74,7 +74,8 @@ function openedSession(
   if (connection.phase !== 'connecting') {
     // The client left, or another one came, while the store was at it.
     if (!engine.clients.has(clientId)) engine.userSessions.closed(clientId, agreement.sessionExpiryInterval)
-    const closing = { sessionExpiryInterval: agreement.sessionExpiryInterval, will: 'discard', sentThrough: 0 } as const
+    const { sessionExpiryInterval } = agreement
+    const closing = { sessionExpiryInterval, will: 'discard', sentThrough: opened.sentThrough } as const
     engine.own('SESSION_CLOSE_FAILED', () => engine.persistence.closeSession(opened.handle, closing), connection.client)
     return undefined
   }

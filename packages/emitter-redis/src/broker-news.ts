@@ -1,8 +1,8 @@
 import { Confirmations } from '@x/redis-connection'
 import type { NumberedChange, RedisConnection } from '@x/redis-connection'
-import { Announcements } from './announcements.ts'
 import type { EmitterCounters } from './emitter-counters.ts'
 import { RecentConnections } from './recent-connections.ts'
+import type { RedisTime } from './redis-time.ts'
 import type { LogEntry } from './route-log.ts'
 
 export interface NewsHost {
@@ -10,6 +10,7 @@ export interface NewsHost {
   readonly counters: EmitterCounters
   readonly instance: string
   readonly routeTimeout: number
+  readonly time: RedisTime
   /** What all brokers hear. */
   readonly common: string
   /** What one broker hears. */
@@ -28,7 +29,6 @@ export interface NewsHost {
 export class BrokerNews {
   readonly #host: NewsHost
   readonly #confirmations: Confirmations
-  readonly #announcements = new Announcements()
   /** Of all brokers. */
   readonly connections: RecentConnections = new RecentConnections()
   #closed = false
@@ -53,10 +53,7 @@ export class BrokerNews {
     const { common, connection, instance } = this.#host
     await connection.subscribe([common, this.#host.channelOf(instance)], {
       message: (channel, payload) => this.#hear(channel === common, payload),
-      resumed: () => {
-        this.#announcements.clear()
-        this.#host.resumed()
-      },
+      resumed: () => this.#host.resumed(),
     })
   }
 
@@ -66,14 +63,12 @@ export class BrokerNews {
   }
 
   async announce(clientId: string): Promise<void> {
-    const { common, connection, instance } = this.#host
-    this.#announcements.announced(clientId)
-    this.connections.connected(clientId, instance)
+    const { common, connection, instance, time } = this.#host
+    const since = this.connections.connectedHere(clientId, instance, time.now())
     try {
-      await connection.command(common, 'PUBLISH', common, JSON.stringify(['a', instance, clientId]))
+      await connection.command(common, 'PUBLISH', common, JSON.stringify(['a', instance, clientId, since]))
     } catch {
       // The connection has reported it; where nobody hears, nobody can be told.
-      this.#announcements.heard(clientId)
     }
   }
 
@@ -108,12 +103,11 @@ export class BrokerNews {
     }
   }
 
-  #hearCommon([kind, first, second, third]: readonly [string, string, string, LogEntry]): void {
-    if (kind === 'r') this.#host.changed(first, second, third)
-    else if (kind === 'a' && first === this.#host.instance) this.#announcements.heard(second)
-    else if (kind === 'a' && !this.#announcements.isOurs(second)) {
-      this.connections.connected(second, first)
-      this.#host.takenOver(second)
+  #hearCommon(news: readonly ['r', string, string, LogEntry] | readonly ['a', string, string, number]): void {
+    if (news[0] === 'r') this.#host.changed(news[1], news[2], news[3])
+    else if (news[0] === 'a' && news[1] !== this.#host.instance) {
+      const [, instance, clientId, since] = news
+      if (this.connections.connectedElsewhere(clientId, instance, since)) this.#host.takenOver(clientId)
     }
   }
 }

@@ -14,6 +14,7 @@ import { Inbox } from './inbox.ts'
 import type { StreamEntry } from './inbox.ts'
 import { OutgoingMessages } from './outgoing-messages.ts'
 import { OwnRoutes } from './own-routes.ts'
+import { RedisTime } from './redis-time.ts'
 import { RouteLog } from './route-log.ts'
 import type { LogAnswer } from './route-log.ts'
 import { RouteTable, routeName } from './route-table.ts'
@@ -49,6 +50,7 @@ export class OpenEmitter {
   readonly #inbox: Inbox
   readonly #outgoing: OutgoingMessages
   readonly #held: HeldMessages
+  readonly #time = new RedisTime()
   #isThere = false
   #closed = false
 
@@ -109,6 +111,7 @@ export class OpenEmitter {
     })
     this.#news = new BrokerNews({
       ...parts,
+      time: this.#time,
       common: `${this.#routesBase}c`,
       channelOf: other => `${this.#baseOf(other)}c`,
       changed: (position, before, entry) => this.#log.hear(position, before, entry),
@@ -221,11 +224,15 @@ export class OpenEmitter {
 
   async #renew(): Promise<Renewal> {
     const appliedBefore = this.#log.applied
+    const calledAt = performance.now()
     const [answer, inboxLost] = await Promise.all([
-      this.#call('renew', this.#routesBase, this.#parts.instance, leaseDuration, followDuration),
+      this.#call('renew', this.#routesBase, this.#parts.instance, leaseDuration, followDuration).then(renewed => {
+        this.#time.compared(Number((renewed as readonly Buffer[])[2]), calledAt)
+        return renewed
+      }),
       this.#inbox.tend(),
     ])
-    const [lost, position] = answer as [number, Buffer]
+    const [lost, position] = answer as [number, Buffer, Buffer]
     return {
       lost: lost === 1,
       inboxLost,

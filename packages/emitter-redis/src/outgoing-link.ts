@@ -17,7 +17,7 @@ export interface LinkHost {
   /** This broker's life. */
   readonly instance: string
   readonly counters: EmitterCounters
-  /** Bytes of QoS 0 frames without an answer; of QoS 2 frames whose time is over, too. */
+  /** Bytes of QoS 0 frames without an answer; of frames with QoS 2 whose time is over, too. */
   readonly maximumOutgoingBytes: number
   /** Milliseconds that a QoS 1 message is tried for. */
   readonly sendTimeout: number
@@ -40,7 +40,8 @@ interface NumberedFrame {
   atLeastOnce: Deferred | undefined
   /** Of its messages of QoS 2. */
   readonly exactlyOnce: Deferred | undefined
-  reason: EmitterError | undefined
+  /** Why it could not be sent; `gone`: there was no inbox; undefined: it waits for its turn. */
+  reason: 'gone' | EmitterError | undefined
 }
 
 /** Messages on their way into a frame. */
@@ -66,8 +67,8 @@ class Records {
  * own: what has to be sent again, or read back, must not come after newer ones.
  *
  * Frames of QoS 1 and 2 are numbered, and Redis takes each once and in its turn: what failed is sent again, with all that came after
- * it, until it is there, the other broker is gone, or its time is over. While nobody knows whether Redis has taken it, the time of
- * QoS 2 does not end: their publishers would send them again to those who have them. */
+ * it, until it is there, the other broker is gone, or its time is over. That of QoS 2 does not end: the store, this broker's clients or
+ * other brokers may have the message, and its publisher would send it to them again. */
 export class OutgoingLink {
   readonly #host: LinkHost
   /** Of QoS 0, and of QoS 1 and 2. */
@@ -125,7 +126,7 @@ export class OutgoingLink {
   abandon(): void {
     const error = new EmitterError('UNAVAILABLE', { message: 'the emitter was closed before Redis had the message' })
     this.#stop(error)
-    for (const frame of this.#waiting) this.#settle(frame, frame.reason ?? error)
+    for (const frame of this.#waiting) this.#settle(frame, typeof frame.reason === 'object' ? frame.reason : error)
   }
 
   #stop(end: 'gone' | EmitterError): void {
@@ -175,12 +176,15 @@ export class OutgoingLink {
     try {
       const answer = await this.#host.send(frame.number, (lowest ?? frame).number, frame.bytes)
       if (answer >= 0) this.#settle(frame, undefined)
-      else this.#postpone(frame, answer === full ? this.#host.full() : undefined, answer === noInbox)
+      else this.#postpone(frame, answer === noInbox ? 'gone' : answer === full ? this.#host.full() : frame.reason)
     } catch (cause) {
       const error = emitterErrorOf(cause)
       // Redis has said no, and would say it again.
-      if (mayPass(cause)) this.#postpone(frame, error, false)
-      else this.#settle(frame, error)
+      if (mayPass(cause)) this.#postpone(frame, error)
+      else if (frame.exactlyOnce !== undefined && error.code === 'QUOTA_EXCEEDED') {
+        this.#refuseAtLeastOnce(frame, error)
+        this.#postpone(frame, error)
+      } else this.#settle(frame, error)
     } finally {
       this.#underWay -= 1
       if (this.#failing && this.#underWay === 0 && this.#end === undefined) {
@@ -202,10 +206,10 @@ export class OutgoingLink {
     }
   }
 
-  /** @param isGone there is no inbox: the other broker is dead, or Redis has lost what it had. Which one shows soon. */
-  #postpone(frame: NumberedFrame, reason: EmitterError | undefined, isGone: boolean): void {
+  /** @param reason `gone`: the other broker is dead, or Redis has lost what it had. Which one shows soon. */
+  #postpone(frame: NumberedFrame, reason: NumberedFrame['reason']): void {
     this.#failing = true
-    frame.reason = isGone ? undefined : (reason ?? frame.reason)
+    frame.reason = reason
   }
 
   #sendAgain(): void {
@@ -213,22 +217,25 @@ export class OutgoingLink {
     this.#failing = false
     const tooOld = performance.now() - this.#host.sendTimeout
     let kept = 0
+    // Of the frame that others wait behind.
+    let before: NumberedFrame['reason']
     for (const frame of this.#waiting) {
       if (frame.since > tooOld) break
-      // Without a reason there was no inbox all the time.
-      const mayBeThere = frame.reason?.code === 'UNAVAILABLE' && frame.exactlyOnce !== undefined
-      if (!mayBeThere || kept + frame.bytes.length > this.#host.maximumOutgoingBytes) this.#settle(frame, frame.reason)
-      else {
+      const reason = frame.reason ?? before
+      before = reason
+      if (reason === 'gone') this.#settle(frame, undefined)
+      else if (reason !== undefined) {
         kept += frame.bytes.length
-        this.#refuseAtLeastOnce(frame, frame.reason)
+        if (frame.exactlyOnce === undefined || kept > this.#host.maximumOutgoingBytes) this.#settle(frame, reason)
+        else this.#refuseAtLeastOnce(frame, reason)
       }
     }
     for (const frame of this.#waiting) void this.#send(frame)
   }
 
   /** Those of QoS 1 are sent again by their publishers. */
-  #refuseAtLeastOnce(frame: NumberedFrame, reason: EmitterError | undefined): void {
-    if (frame.atLeastOnce === undefined || reason === undefined) return
+  #refuseAtLeastOnce(frame: NumberedFrame, reason: EmitterError): void {
+    if (frame.atLeastOnce === undefined) return
     this.#host.counters.refused += 1
     frame.atLeastOnce.reject(reason)
     frame.atLeastOnce = undefined

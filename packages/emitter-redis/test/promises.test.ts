@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { EmitterError } from '../src/index.ts'
 import type { RedisEmitterOptions } from '../src/index.ts'
 import { closing, opened, pair as pairOn, redisServer } from './brokers-on-redis.ts'
+import { DelayingLink } from './delaying-link.ts'
 import { Broker } from './network.ts'
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => `${index}`)
@@ -335,6 +336,41 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       await expect.poll(() => other.texts.at(-1)).toBe('y')
     })
 
+    test('a full inbox holds QoS 2 back until there is room, and it is delivered once', async () => {
+      const [one, other] = await pair({ maximumInboxBytes: 1_048_576, commandTimeout: 300 })
+      let release: () => void = () => undefined
+      other.answer = () => new Promise<void>(resolve => void (release = resolve))
+      const texts = numbers(5).map(number => `${number}${payload.toString()}`)
+      const outcomes = texts.map(async (text, index) => answered(one.publish(text, index === 3 ? 1 : 2)))
+      await expect.poll(() => one.emitter.counters.refused, { timeout: 3000 }).toBe(1)
+      other.answer = () => undefined
+      release()
+      // The one of QoS 1 is refused, and may arrive.
+      expect(await Promise.all(outcomes)).toEqual([true, true, true, false, true])
+      const arrived = (): string[] => other.texts.map(text => text.slice(0, 1)).filter(number => number !== '3')
+      await expect.poll(arrived, { timeout: 3000 }).toEqual(['0', '1', '2', '4'])
+    })
+
+    test('while memory is full, QoS 2 waits and QoS 1 is refused', async () => {
+      const own = await redisServer()
+      const [one, other] = await pair({ redis: own.url, commandTimeout: 300 })
+      const client = new Redis(own.url)
+      closing.push(() => client.disconnect())
+      await client.config('SET', 'maxmemory', '1')
+      let isDone = false
+      const exactlyOnce = answered(one.publish('2', 2)).then(done => {
+        isDone = true
+        return done
+      })
+      for (let count = 0; count < 5; count += 1) expect(await answered(one.publish('1', 1))).toBe(false)
+      await expect.poll(() => one.emitter.counters.refused, { timeout: 3000 }).toBe(5)
+      expect(isDone).toBe(false)
+      await client.config('SET', 'maxmemory', '0')
+      expect(await exactlyOnce).toBe(true)
+      expect(await answered(one.publish('later', 1))).toBe(true)
+      await expect.poll(() => other.texts.filter(text => text !== '1')).toEqual(['2', 'later'])
+    })
+
     test('beyond maximumIncomingBytes QoS 1 stays in the inbox and QoS 0 is dropped', async () => {
       const [one, other] = await pair({ maximumIncomingBytes: 500_000 })
       let release: () => void = () => undefined
@@ -368,6 +404,29 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     ])('refuses the option %o', options => {
       expect(() => new Broker('one', { redis: 'redis://h', ...options })).toThrow(EmitterError)
     })
+  })
+
+  test('an announcement that comes late closes no newer connection, and holds back nothing of it', async () => {
+    const delayed = await DelayingLink.to(redis)
+    closing.push(() => delayed.close())
+    prefix = `p${(prefixes += 1)}`
+    const one = await opened('one', { redis: delayed.url, prefix })
+    const other = await opened('other', { redis: redis.url, prefix })
+    const third = await opened('third', { redis: redis.url, prefix })
+    await third.emitter.addRoute('a')
+    delayed.hold()
+    const late = one.emitter.announce('publisher')
+    const announcedAt = performance.now()
+    // Longer than brokers may be wrong about the time of Redis.
+    await expect.poll(() => performance.now() - announcedAt).toBeGreaterThan(200)
+    await other.emitter.announce('publisher')
+    delayed.release()
+    await late
+    await expect.poll(() => one.takenOverClients).toEqual(['publisher'])
+    await one.emitter.announce('done')
+    await expect.poll(() => other.takenOverClients).toEqual(['done'])
+    void other.publish('of the newer connection', 0)
+    await expect.poll(() => third.texts).toEqual(['of the newer connection'])
   })
 
   test('two announcements that cross each other leave the client with one broker', async () => {

@@ -67,32 +67,41 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     await expect.poll(() => owner.texts, { timeout: 3000 }).toEqual(['by the owner', 'by another'])
   })
 
-  test('a shared QoS 2 message that a member may have been sent goes to no other when that member is taken over', async () => {
-    fresh()
-    const [here, there] = [await opened(), await opened()]
-    const group = '$share/g/shared'
-    const options = { qos: 2, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
-    const reading = new Owner()
-    // Behind: what it claims is not what it takes.
-    reading.deliver = () => false
-    const [member] = await session(here, 'member', reading)
-    const [other] = await session(here, 'other')
-    for (const one of [member, other])
-      await here.subscribe(one, [{ filter: group, ...options, subscriptionIdentifier: undefined }])
-    await here.publish(messageOf('one'))
-    await expect.poll(async () => String(await admin.command(key('s'), 'HGET', key('s:member'), 'behind'))).toBe('1')
-    await here.publish(messageOf('two', 'shared'))
-    await expect(here.claim(member, group, 1)).resolves.toHaveLength(1)
-    const { handle, sentThrough } = await there.openSession({
-      clientId: 'member',
-      cleanStart: false,
-      sessionExpiryInterval: 1000,
-      will: undefined,
-      owner: new Owner(),
-    })
-    await there.closeSession(handle, { sessionExpiryInterval: 1000, will: 'discard', sentThrough })
-    await expect(here.claim(other, group, 1)).resolves.toEqual([])
-  })
+  // Whoever gives up a CONNECT may know nothing of what was sent before.
+  test.each([
+    ['is taken over', 1000, false],
+    ['is taken over by a CONNECT that is given up', 1000, true],
+    ['ends', 0, true],
+  ])(
+    'a shared QoS 2 message that a member may have been sent goes to no other when that member %s',
+    async (_, sessionExpiryInterval, isGivenUp) => {
+      fresh()
+      const [here, there] = [await opened(), await opened()]
+      const group = '$share/g/shared'
+      const options = { qos: 2, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
+      const reading = new Owner()
+      // Behind: what it claims is not what it takes.
+      reading.deliver = () => false
+      const [member] = await session(here, 'member', reading)
+      const [other] = await session(here, 'other')
+      for (const one of [member, other])
+        await here.subscribe(one, [{ filter: group, ...options, subscriptionIdentifier: undefined }])
+      await here.publish(messageOf('one'))
+      await expect.poll(async () => String(await admin.command(key('s'), 'HGET', key('s:member'), 'behind'))).toBe('1')
+      await here.publish(messageOf('two', 'shared'))
+      await expect(here.claim(member, group, 1)).resolves.toHaveLength(1)
+      const { handle, sentThrough } = await there.openSession({
+        clientId: 'member',
+        cleanStart: false,
+        sessionExpiryInterval: 1000,
+        will: undefined,
+        owner: new Owner(),
+      })
+      const ended = { sessionExpiryInterval, will: 'discard', sentThrough: isGivenUp ? 0 : sentThrough } as const
+      await there.closeSession(handle, ended)
+      await expect(here.claim(other, group, 1)).resolves.toEqual([])
+    },
+  )
 
   test('messages of one turn with different heads are told apart', async () => {
     fresh()

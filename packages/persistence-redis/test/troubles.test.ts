@@ -66,7 +66,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
   const stored = async (client: string, field: string): Promise<string> =>
     String(await admin.command('', 'HGET', key(`s:${client}`), field))
   const keys = async (): Promise<string[]> =>
-    ((await admin.command('', 'KEYS', key('*'))) as Buffer[]).map(one => String(one).slice(key('').length))
+    ((await admin.command('', 'KEYS', key('*'))) as Buffer[]).map(one => String(one).slice(key('').length)).toSorted()
   const run = async (name: string, ...parameters: (string | number)[]): Promise<unknown> =>
     admin.command('', 'FCALL', library.functionName(name), 1, key(''), '', ...parameters)
   const fresh = (): void => void (prefix = `t${(prefixes += 1)}`)

@@ -71,8 +71,8 @@ F.join = function(keys, args)
   return everything(base)
 end
 
--- instance, milliseconds of its lease, milliseconds for which it goes by what it has heard. Answers whether it was lost, and the last
--- position.
+-- instance, milliseconds of its lease, milliseconds for which it goes by what it has heard. Answers whether it was lost, the last
+-- position, and the time in milliseconds.
 F.renew = function(keys, args)
   local base, instance, lease = keys[1], args[1], tonumber(args[2])
   local lost = not isHere(base, instance)
@@ -85,7 +85,7 @@ F.renew = function(keys, args)
   end
   sweep(base)
   keep(base, lease)
-  return { lost and 1 or 0, position(base) }
+  return { lost and 1 or 0, position(base), milliseconds() }
 end
 
 -- instance, milliseconds of its lease, JSON of + or - with a filter each. Answers the entry's number and who has to know it.

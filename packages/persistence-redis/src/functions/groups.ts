@@ -46,8 +46,9 @@ local function join(c, name, entry)
 end
 
 -- Shared messages go back to their groups, except those of QoS 2 whose delivery has begun. One whose group is gone is an
--- ordinary entry of the session from now on.
-local function returnClaims(c, client, sent)
+-- ordinary entry of the session from now on. Whoever gives up a session may know of less than what was sent before.
+local function returnClaims(c, client, sentAtLeast)
+  local sent = math.max(sentAtLeast, tonumber(call('HGET', c.base .. 's:' .. client, 'sent') or 0))
   local claims = call('HGETALL', c.base .. 'g:' .. client)
   local told = {}
   for index = 1, #claims, 2 do
