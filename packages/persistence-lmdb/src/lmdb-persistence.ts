@@ -17,7 +17,7 @@ import type {
   Subscription,
   Will,
 } from '@x/contract'
-import { OpenStore } from './open-store.ts'
+import type { OpenStore } from './open-store.ts'
 import { checkOptions } from './options.ts'
 import type { CheckedOptions, LmdbPersistenceOptions } from './options.ts'
 
@@ -42,7 +42,9 @@ export class LmdbPersistence implements Persistence {
     this.#state = 'opening'
     let store: OpenStore | undefined
     try {
-      store = new OpenStore(this.#options, host)
+      // Loaded by whoever opens a store: the native module can't be part of a bundle.
+      const loaded = await import('./open-store.ts')
+      store = new loaded.OpenStore(this.#options, host)
       await store.begin()
       this.#state = store
     } catch (error) {
