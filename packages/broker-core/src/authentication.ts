@@ -41,7 +41,9 @@ export function receiveAuthentication(connection: Connection, reader: FrameReade
   const command = commandOf(reader.header)
   if (authentication === undefined || (command !== 'auth' && command !== 'disconnect'))
     throw notNow(command ?? 'type 0')
-  const packet = decodeControl(reader.frame(), connection.version) as AuthPacket | DisconnectPacket
+  const packet = decodeControl(reader.frame(), connection.version, connection.engine.frameSettings) as
+    | AuthPacket
+    | DisconnectPacket
   if (packet.cmd === 'disconnect') {
     connection.end({ reason: 'disconnect', discardWill: true })
     return undefined

@@ -29,7 +29,7 @@ export function receiveConnect(connection: Connection, reader: FrameReader): May
   const frame = reader.frame()
   connection.phase = 'connecting'
   connection.version = claimedVersion(frame, reader.bodyStart - reader.frameStart)
-  const packet = decodeControl(frame, connection.version) as ConnectPacket
+  const packet = decodeControl(frame, connection.version, connection.engine.frameSettings) as ConnectPacket
   connection.version = packet.protocolVersion as ProtocolVersion
   const { openFailure } = connection.engine
   if (openFailure !== undefined) return refuseConnect(connection, notOpen(openFailure))

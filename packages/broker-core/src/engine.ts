@@ -12,6 +12,7 @@ import type {
   StoreLimits,
 } from '@x/contract'
 import { AckFrame, PublishFrame, TopicInterner } from '@x/packet'
+import type { FilterListSettings } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
 import type { Broker } from './broker.ts'
 import { BufferPool } from './buffer-pool.ts'
@@ -109,6 +110,9 @@ export class Engine implements PersistenceHost {
   readonly ackFrame: AckFrame = new AckFrame()
   readonly run: PublishRun
 
+  /** What control packets may hold. */
+  readonly frameSettings: FilterListSettings
+
   /** Nobody looks at single messages (no hook or listener), so QoS 0 messages that concern no other broker may be passed on in runs. */
   passThrough = true
   closed = false
@@ -135,6 +139,10 @@ export class Engine implements PersistenceHost {
     this.wheel = new DeadlineWheel(this.clock, error => this.fail(error, 'DEADLINE_FAILED'), this.slices)
     this.hookCalls = new HookCalls(this.wheel, this.clock, options.hookTimeout)
     this.locals = new LocalSubscribers(broker, options, { clock: this.clock, calls: this.hookCalls })
+    const { maximumFiltersPerPacket: maximumFilters, maximumUserPropertiesPerPacket: maximumUserProperties } = options
+    this.frameSettings = { maximumFilters, maximumUserProperties }
+    this.publishFrame.maximumUserProperties = maximumUserProperties
+    this.ackFrame.maximumUserProperties = maximumUserProperties
     this.limits = {
       maximumQueuedMessages: options.maximumQueuedMessages,
       maximumQueuedBytes: options.maximumQueuedBytes,

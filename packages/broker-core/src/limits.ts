@@ -52,6 +52,8 @@ export interface BrokerLimits {
   maximumConnectPacketSize: number
   /** Filters of one SUBSCRIBE or UNSUBSCRIBE; one more ends the connection (0x97, `TOO_MANY_FILTERS`). */
   maximumFiltersPerPacket: number
+  /** User properties of one packet, those of a will apart; one more ends the connection (0x97, `TOO_MANY_USER_PROPERTIES`). */
+  maximumUserPropertiesPerPacket: number
   /** Subscriptions of one client; at this limit and the next five SUBACK refuses the filter (0x97; 3.x: 0x80), the event `clientError`
    * says so (`SUBSCRIPTION_REFUSED`), and what was granted before stays. */
   maximumSubscriptionsPerClient: number
@@ -160,6 +162,7 @@ const limitTable = {
   maximumPacketSize: [16_777_216, 128, 268_435_460],
   maximumConnectPacketSize: [131_072, 128, 268_435_460],
   maximumFiltersPerPacket: [65_535, 1, Number.MAX_SAFE_INTEGER],
+  maximumUserPropertiesPerPacket: [1000, 0, Number.MAX_SAFE_INTEGER],
   maximumSubscriptionsPerClient: [100_000, 1, Number.MAX_SAFE_INTEGER],
   maximumSubscriptionBytesPerClient: [33_554_432, 1, Number.MAX_SAFE_INTEGER],
   maximumSubscriptions: [1_000_000, 1, Number.MAX_SAFE_INTEGER],

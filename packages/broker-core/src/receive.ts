@@ -40,7 +40,7 @@ export function receivePacket(connection: Connection, reader: FrameReader): Mayb
   if (type === pingreq) return receivePingreq(connection)
   if (type === subscribe) return receiveSubscribe(connection, filterList(connection, reader))
   if (type === unsubscribe) return receiveUnsubscribe(connection, filterList(connection, reader))
-  return receiveControl(connection, decodeControl(reader.frame(), connection.version))
+  return receiveControl(connection, decodeControl(reader.frame(), connection.version, connection.engine.frameSettings))
 }
 
 /** What has no message and no filters is small, or it is an attack: its properties are read in one go.
@@ -67,7 +67,7 @@ function propertyLength(source: Buffer, start: number, end: number): number {
 }
 
 function filterList({ version, engine }: Connection, reader: FrameReader): FilterList {
-  return new FilterList(reader.frame(), version, { maximumFilters: engine.options.maximumFiltersPerPacket })
+  return new FilterList(reader.frame(), version, engine.frameSettings)
 }
 
 function receivePingreq(connection: Connection): void {

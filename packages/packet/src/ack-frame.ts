@@ -1,7 +1,7 @@
 import type { ProtocolVersion } from './packet.ts'
 import { packetIdZero, reasonCodeInvalid, tooShort, trailingBytes } from './packet-error.ts'
 import { commandOf } from './packet-types.ts'
-import { checkProperties, type PropertyRules, propertyRules } from './property-check.ts'
+import { checkProperties, checkUserProperties, propertyRules } from './property-check.ts'
 import { reasonCodeTable } from './reason-codes.ts'
 import { readVariableInteger, variableIntegerSize } from './variable-integer.ts'
 
@@ -12,10 +12,12 @@ export class AckFrame {
   messageId = 0
   /** 0 when the packet leaves it out, and before MQTT 5. */
   reasonCode = 0
+  /** More user properties are refused. */
+  maximumUserProperties: number = Infinity
 
   /** Describes the packet between the offsets, which come from a FrameReader, after checking all of it.
    * @throws PacketError `PACKET_TOO_SHORT`, `TRAILING_BYTES`, `PACKET_ID_ZERO`, `REASON_CODE_INVALID`, `VARIABLE_INTEGER`,
-   * `UTF8_INVALID`, `NUL_CHARACTER` or `PROPERTY_…`. */
+   * `UTF8_INVALID`, `NUL_CHARACTER`, `TOO_MANY_USER_PROPERTIES` or `PROPERTY_…`. */
   read(source: Buffer, header: number, bodyStart: number, frameEnd: number, version: ProtocolVersion): void {
     const length = frameEnd - bodyStart
     if (length < 2) throw tooShort('packet identifier', frameOffset(bodyStart, bodyStart, frameEnd))
@@ -35,7 +37,10 @@ export class AckFrame {
       throw reasonCodeInvalid(kind, reasonCode, bodyStart + 2 - frameStart)
     }
     this.reasonCode = reasonCode
-    if (frameEnd > bodyStart + 3) checkList(source, bodyStart + 3, frameEnd, propertyRules[kind], frameStart)
+    if (frameEnd === bodyStart + 3) return
+    const [start, end] = listWithin(source, bodyStart + 3, frameEnd, frameStart)
+    checkUserProperties(source, start, end, this.maximumUserProperties, frameStart)
+    checkProperties(source, start, end, propertyRules[kind], frameStart)
   }
 }
 
@@ -59,14 +64,14 @@ export function writeAck(
   return offset + 5
 }
 
-/** Checks a property list with its length, which must end at `frameEnd`. */
-function checkList(source: Buffer, position: number, frameEnd: number, rules: PropertyRules, frameStart: number): void {
+/** Start and end of a property list with its length, which must end at `frameEnd`. */
+function listWithin(source: Buffer, position: number, frameEnd: number, frameStart: number): [number, number] {
   const length = readVariableInteger(source, position, frameEnd, frameStart)
   const start = position + variableIntegerSize(length)
   const end = start + length
   if (end > frameEnd) throw tooShort('property list', position - frameStart)
   if (end < frameEnd) throw trailingBytes(frameEnd - end, end - frameStart)
-  checkProperties(source, start, end, rules, frameStart)
+  return [start, end]
 }
 
 function ackKind(header: number): 'puback' | 'pubrec' | 'pubrel' | 'pubcomp' {

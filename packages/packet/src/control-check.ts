@@ -1,6 +1,6 @@
 import { AckFrame } from './ack-frame.ts'
 import { checkConnect, type ConnectHead } from './connect-check.ts'
-import { ControlCursor, type PropertyRange } from './control-cursor.ts'
+import { ControlCursor, type PropertyRange, type PropertySettings } from './control-cursor.ts'
 import { readFilterList } from './filter-list.ts'
 import type { ProtocolVersion } from './packet.ts'
 import { PacketError } from './packet-error.ts'
@@ -20,10 +20,10 @@ export interface ControlLayout {
 
 /** Checks the structure of a whole frame of any type but PUBLISH.
  * @throws PacketError with what is wrong first; `UNDECODABLE` for a PUBLISH, which is the caller's fault. */
-export function checkControl(frame: Buffer, version: ProtocolVersion): ControlLayout {
+export function checkControl(frame: Buffer, version: ProtocolVersion, settings?: PropertySettings): ControlLayout {
   const command = commandOf(frame[0] ?? 0)
   // A CONNECT has its own version, which stands behind the flags of its first byte.
-  const cursor = new ControlCursor(frame, command === 'connect' ? 3 : version)
+  const cursor = new ControlCursor(frame, command === 'connect' ? 3 : version, settings)
   const length = cursor.left
   if (command === 'connect') return { command, connect: checkConnect(cursor), length, ranges: cursor.ranges }
   checkBody(cursor, command as BodyCommand, version)

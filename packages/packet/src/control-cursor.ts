@@ -2,7 +2,7 @@ import { PacketError, packetIdZero, reasonCodeInvalid, tooShort, trailingBytes }
 import type { ProtocolVersion } from './packet.ts'
 import type { PropertyPacket } from './packet-properties.ts'
 import { headerError } from './packet-types.ts'
-import { checkProperties, propertyRules } from './property-check.ts'
+import { checkProperties, checkUserProperties, propertyRules } from './property-check.ts'
 import { propertyBit } from './property-table.ts'
 import { type ReasonCodePacket, reasonCodeTable } from './reason-codes.ts'
 import { checkUtf8 } from './utf8.ts'
@@ -18,6 +18,13 @@ export interface PropertyRange {
   readonly end: number
 }
 
+/** What a packet may hold. */
+export interface PropertySettings {
+  /** User properties of the packet (of a CONNECT: beside those of its will); one more is refused with `TOO_MANY_USER_PROPERTIES`
+   * before any is read. Unlimited unless given. */
+  readonly maximumUserProperties?: number
+}
+
 /** Walks over one whole frame, field by field, checking each. Every method throws a PacketError when its field is wrong or
  * reaches behind the frame. Not for the hot path. */
 export class ControlCursor {
@@ -26,9 +33,11 @@ export class ControlCursor {
   position: number
   /** The property lists that were walked over, in their order. */
   readonly ranges: PropertyRange[] = []
+  readonly #maximumUserProperties: number
 
   /** @throws PacketError also when the length field does not fit the frame. */
-  constructor(frame: Buffer, version: ProtocolVersion) {
+  constructor(frame: Buffer, version: ProtocolVersion, settings: PropertySettings = {}) {
+    this.#maximumUserProperties = settings.maximumUserProperties ?? Infinity
     if (frame.length < 2) throw tooShort('fixed header', 0)
     const refused = headerError(frame[0] as number, version)
     if (refused !== undefined) throw refused
@@ -75,6 +84,7 @@ export class ControlCursor {
     this.position += variableIntegerSize(length)
     const start = this.#take(length, 'property list')
     this.ranges.push({ packet, start, end: this.position })
+    checkUserProperties(this.frame, start, this.position, this.#maximumUserProperties, 0)
     const seen = checkProperties(this.frame, start, this.position, propertyRules[packet], 0)
     if ((seen & AUTHENTICATION_DATA) !== 0 && (seen & AUTHENTICATION_METHOD) === 0) throw methodMissing(start)
     return seen

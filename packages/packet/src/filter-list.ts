@@ -1,11 +1,12 @@
 import { ControlCursor } from './control-cursor.ts'
+import type { PropertySettings } from './control-cursor.ts'
 import type { ProtocolVersion, SubscribePacket, Subscription, UnsubscribePacket } from './packet.ts'
 import { PacketError } from './packet-error.ts'
 import { commandOf } from './packet-types.ts'
 import { readProperties } from './properties.ts'
 
 /** What the reading of a SUBSCRIBE or UNSUBSCRIBE depends on besides its bytes. */
-export interface FilterListSettings {
+export interface FilterListSettings extends PropertySettings {
   /** Filters in the packet; one more is refused with `TOO_MANY_FILTERS` before any is read. Unlimited unless given. */
   readonly maximumFilters?: number
   /** A bridge's subscriptions get `nl`, `rap` and `rh` before MQTT 5. */
@@ -25,9 +26,9 @@ export class FilterList {
   readonly #version: ProtocolVersion
   readonly #bridgeMode: boolean
 
-  /** @throws PacketError for what is wrong before the first filter, and `TOO_MANY_FILTERS` */
+  /** @throws PacketError for what is wrong before the first filter, `TOO_MANY_FILTERS` and `TOO_MANY_USER_PROPERTIES` */
   constructor(frame: Buffer, version: ProtocolVersion, settings: FilterListSettings = {}) {
-    this.#cursor = new ControlCursor(frame, version)
+    this.#cursor = new ControlCursor(frame, version, settings)
     this.#version = version
     this.#bridgeMode = settings.bridgeMode ?? false
     this.packet = readHead(this.#cursor, version)

@@ -64,6 +64,33 @@ export function checkProperties(
   return seen
 }
 
+/** Bytes of the shortest user property. */
+const SHORTEST_PAIR = 5
+const USER_PROPERTY = 0x26
+
+/** Refuses a property list, not checked yet, with more user properties than `maximum`. What few bytes can't hold is not counted.
+ * @throws PacketError `TOO_MANY_USER_PROPERTIES`, and what {@link checkPropertyValue} throws */
+export function checkUserProperties(
+  source: Uint8Array,
+  start: number,
+  end: number,
+  maximum: number,
+  frameStart: number,
+): void {
+  if (end - start <= maximum * SHORTEST_PAIR) return
+  let count = 0
+  let position = start
+  while (position < end) {
+    const id = source[position] as number
+    if (id === USER_PROPERTY) count += 1
+    if (count > maximum) {
+      const message = `More user properties than the limit of ${maximum}`
+      throw new PacketError('TOO_MANY_USER_PROPERTIES', { message, offset: position - frameStart })
+    }
+    position = skipPropertyValue(source, id, position + 1)
+  }
+}
+
 /** The error for an identifier that may not stand where it does: unknown, not for this packet, or there already. */
 export function propertyRefused(id: number, rules: PropertyRules, offset: number): PacketError {
   const property = propertyOf(id)

@@ -2,7 +2,7 @@ import type { ProtocolVersion, PublishPacket, QoS } from './packet.ts'
 import { PacketError, packetIdZero, tooShort } from './packet-error.ts'
 import { readProperties } from './properties.ts'
 import { copyProperties, HOP_PROPERTIES } from './property-copy.ts'
-import { checkPropertyValue, propertyRefused, propertyRules } from './property-check.ts'
+import { checkPropertyValue, checkUserProperties, propertyRefused, propertyRules } from './property-check.ts'
 import { propertyBit } from './property-table.ts'
 import { readVariableInteger, variableIntegerSize } from './variable-integer.ts'
 
@@ -23,6 +23,8 @@ export type Sender = 'client' | 'server'
  * All offsets are into `source`, and hold until the next `read()`.
  * @see MQTT 5.0 §3.3 */
 export class PublishFrame {
+  /** More user properties are refused. */
+  maximumUserProperties: number = Infinity
   source: Buffer = EMPTY
   frameStart = 0
   /** The topic's UTF-8 bytes, unchecked: TopicInterner checks them, once for each topic. */
@@ -52,7 +54,7 @@ export class PublishFrame {
    *
    * An empty topic without alias is refused in MQTT 5 only; in earlier versions it is the caller's to refuse.
    * @throws PacketError `QOS_INVALID`, `DUP_INVALID`, `PACKET_TOO_SHORT`, `PACKET_ID_ZERO`, `TOPIC_EMPTY`,
-   * `TOPIC_ALIAS_INVALID`, `VARIABLE_INTEGER`, `UTF8_INVALID`, `NUL_CHARACTER` or `PROPERTY_…`. The fields are then undefined. */
+   * `TOPIC_ALIAS_INVALID`, `VARIABLE_INTEGER`, `UTF8_INVALID`, `NUL_CHARACTER`, `TOO_MANY_USER_PROPERTIES` or `PROPERTY_…`. The fields are then undefined. */
   read(
     source: Buffer,
     header: number,
@@ -130,7 +132,10 @@ export class PublishFrame {
     this.propertiesStart = start
     this.propertiesEnd = end
     this.payloadStart = end
-    if (length !== 0) this.#walkProperties(start, end, sender)
+    if (length !== 0) {
+      checkUserProperties(this.source, start, end, this.maximumUserProperties, this.frameStart)
+      this.#walkProperties(start, end, sender)
+    }
     if (this.topicStart === this.topicEnd && this.topicAlias === 0) throw topicEmpty(this.topicStart - this.frameStart)
   }
 

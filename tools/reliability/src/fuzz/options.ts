@@ -38,6 +38,7 @@ const otherOptions = {
   maximumRetainedMessagesPerClient: [1, 2],
   maximumRetainedBytesPerClient: [1, 50],
   maximumFiltersPerPacket: [1, 2],
+  maximumUserPropertiesPerPacket: [0, 1],
   maximumSubscriptionsPerClient: [1, 3],
   maximumSubscriptionBytesPerClient: [500, 1000],
   maximumSharedSubscriptionsPerClient: [1],

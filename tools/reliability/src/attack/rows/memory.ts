@@ -4,6 +4,7 @@ import type { Attacker } from '../attacker.ts'
 import type { Peer } from '../peer.ts'
 import { megabyte } from '../row.ts'
 import type { Row } from '../row.ts'
+import { userPropertyRows } from './user-properties.ts'
 
 /** WebSocket messages that begin and never end. */
 function unfinishedWebSocketRow(
@@ -89,29 +90,7 @@ export const memoryRows: readonly Row[] = [
   unfinishedWebSocketRow('unfinished-websocket-connected', 'of connected clients', async (attacker, index) =>
     attacker.client({ version: 4, clientId: `unfinished${index}` }, 'websocket'),
   ),
-  {
-    name: 'user-properties',
-    input: 'PUBLISH of 16 MB of empty user properties (3.3 million), to one subscriber',
-    async attack(attacker) {
-      const subscriber = await attacker.client({ version: 5, clientId: 'subscriber' })
-      await subscriber.write(subscribe({ version: 5, id: 1, filters: ['#'], options: 0 }))
-      await attacker.settled(subscriber)
-      const peer = await attacker.client({ version: 5, clientId: 'properties' })
-      const properties = Buffer.alloc(16 * megabyte - 100 - ((16 * megabyte - 100) % 5), Buffer.of(0x26, 0, 0, 0, 0))
-      await peer.write(publish({ version: 5, topic: 't', properties }))
-      await attacker.settled(peer, subscriber)
-    },
-  },
-  {
-    name: 'user-properties-subscribe',
-    input: 'SUBSCRIBE of 16 MB of empty user properties',
-    async attack(attacker) {
-      const peer = await attacker.client({ version: 5, clientId: 'properties' })
-      const properties = Buffer.alloc(16 * megabyte - 100 - ((16 * megabyte - 100) % 5), Buffer.of(0x26, 0, 0, 0, 0))
-      await peer.write(subscribe({ version: 5, id: 1, filters: ['a'], properties }))
-      await attacker.settled(peer)
-    },
-  },
+  ...userPropertyRows,
   {
     name: 'subscription-identifiers',
     input: '5000 overlapping filters with identifiers, 200 PUBLISHes that match all',

@@ -1,4 +1,4 @@
-import { connect, disconnect, property, publish, subscribe } from '../../wire/bytes.ts'
+import { connect, disconnect, property, publish, subscribe, text } from '../../wire/bytes.ts'
 import type { ConnectFields } from '../../wire/bytes.ts'
 import { packetType } from '../../wire/frames.ts'
 import type { Attacker } from '../attacker.ts'
@@ -107,11 +107,21 @@ export const sessionRows: readonly Row[] = [
   },
   {
     name: 'connect-storm',
-    input: '5000 CONNECTs of 131 KB with user properties',
+    input: '5000 CONNECTs of 131 KB with 1000 user properties',
+    async attack(attacker) {
+      const one = Buffer.concat([Buffer.of(0x26), text('n'), text(Buffer.alloc(120, 'v'))])
+      const properties = Buffer.alloc(1000 * one.length, one)
+      const fields = (index: number): ConnectFields => ({ version: 5, clientId: `storm${index}`, properties })
+      await visit(attacker, { count: 5000, fields, polite: true })
+    },
+  },
+  {
+    name: 'connect-storm-refused',
+    input: '5000 CONNECTs of 131 KB with 26 000 user properties',
     async attack(attacker) {
       const properties = Buffer.alloc(130_000, Buffer.of(0x26, 0, 0, 0, 0))
       const fields = (index: number): ConnectFields => ({ version: 5, clientId: `storm${index}`, properties })
-      await visit(attacker, { count: 5000, fields, polite: true })
+      await visit(attacker, { count: 5000, fields, polite: false })
     },
   },
   {
