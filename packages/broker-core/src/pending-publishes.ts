@@ -2,6 +2,10 @@ import type { MaybePromise } from '@x/contract'
 import type { Connection } from './connection.ts'
 import { Hold } from './hold.ts'
 import { isPromise } from './maybe-promise.ts'
+import type { Yielding } from './turn.ts'
+
+/** What one of them takes of a turn when it goes on, in units of `Turn.credit`. */
+const unitsEach = 2
 
 /** What is left of a message that is being delivered. */
 export interface Ending {
@@ -26,7 +30,7 @@ interface Pending {
 
 /** Publishes of one connection that wait for an asynchronous store, hook, subscriber or emitter. They all are on their way at the
  * same time, are delivered in the order they came, and acknowledged in it ([MQTT5-4.6.0-5]); it exists only while there are any. */
-export class Acceptance {
+export class Acceptance implements Yielding {
   readonly #connection: Connection
   /** The next to be acknowledged, the next to be delivered, and the last. */
   #first: Pending | undefined
@@ -36,6 +40,8 @@ export class Acceptance {
   #atLeastOnce = 0
   #routing = false
   #answering = false
+  /** It goes on in a later turn: a store, or hooks, may have finished with thousands at the same moment. */
+  #rests = false
   /** One of them has failed, and ended the connection. The client sends it again, and what stands behind it as well: that may not
    * come before it. */
   #failed = false
@@ -94,13 +100,29 @@ export class Acceptance {
     }
   }
 
+  goOn(): boolean {
+    this.#rests = false
+    this.#advance()
+    return this.#rests
+  }
+
   #advance(): void {
-    while (this.#waiting?.isStored === true && !this.#routing) {
+    while (this.#waiting?.isStored === true && !this.#routing && !this.#givesWay()) {
       const pending = this.#waiting
       this.#waiting = pending.next
       this.#begin(pending)
     }
-    while (this.#first?.isEmitted === true && !this.#answering) this.#answer(this.#first)
+    while (this.#first?.isEmitted === true && !this.#answering && !this.#givesWay()) this.#answer(this.#first)
+  }
+
+  #givesWay(): boolean {
+    if (this.#rests) return true
+    const { turn } = this.#connection.engine
+    turn.credit -= unitsEach
+    if (turn.credit > 0 || !turn.isOver()) return false
+    this.#rests = true
+    turn.giveWay(this)
+    return true
   }
 
   #begin(pending: Pending): void {

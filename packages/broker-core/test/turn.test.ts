@@ -1,7 +1,9 @@
 import { Duplex } from 'node:stream'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import type { Persistence } from '@x/contract'
 import type { BrokerOptions } from '../src/index.ts'
 import { HeldStream } from './support/held-stream.ts'
+import { MemoryPersistence } from './support/memory-persistence.ts'
 import { startBroker } from './support/start-broker.ts'
 import type { TestBroker } from './support/start-broker.ts'
 import { bytes, connect, pingreq, puback, publish, subscribe, u16, unsubscribe } from './support/wire.ts'
@@ -203,6 +205,98 @@ test('what one message has to say to thousands does not delay an answer to someb
   expect(watch.longest).toBeGreaterThan(1)
   expect(watch.longest).toBeLessThan(20)
 })
+
+/** Streams that all have something in the same turn. */
+async function crowd(server: TestBroker, size: number): Promise<readonly Flood[]> {
+  const streams: Flood[] = []
+  while (streams.length < size) {
+    const stream = new Flood()
+    await connected(server, stream, { clientId: `c${streams.length}`, version: 5 })
+    streams.push(stream)
+  }
+  return streams
+}
+
+/** ms of the longest turn from here on until `isDone`. */
+async function longestUntil(isDone: () => boolean): Promise<number> {
+  let longest = 0
+  let before = cpuTime()
+  while (!isDone()) {
+    await new Promise(setImmediate)
+    const now = cpuTime()
+    longest = Math.max(longest, now - before)
+    before = now
+  }
+  return longest
+}
+
+test('CONNECTs of many connections in one turn are answered in several', async () => {
+  const server = await startBroker()
+  const properties = Array.from({ length: 900 }, () => [0x26, 0, 1, 0x61, 0, 1, 0x62]).flat()
+  let round = 0
+  const longest = await shortest(async () => {
+    round += 1
+    const streams = Array.from({ length: 300 }, () => new Flood())
+    for (const [index, stream] of streams.entries()) {
+      server.broker.handle(stream)
+      stream.push(connect({ clientId: `${round}-${index}`, version: 5, properties }))
+    }
+    return longestUntil(() => server.broker.connectedClients === round * streams.length)
+  })
+  expect(longest).toBeLessThan(longestTurn)
+})
+
+test('the ends of many connections in one turn take effect in several', async () => {
+  const server = await startBroker()
+  let crowds = 0
+  const longest = await shortest(async () => {
+    crowds += 1
+    const streams = await crowd(server, 2000)
+    const before = server.broker.counters.turnsYielded
+    for (const stream of streams) stream.push(null)
+    const elapsed = await longestUntil(() => server.broker.connectedClients === 0)
+    expect(server.broker.counters.turnsYielded).toBeGreaterThan(before)
+    return elapsed
+  })
+  expect(crowds).toBeGreaterThan(0)
+  expect(longest).toBeLessThan(longestTurn)
+})
+
+test.each([4, 5] as const)(
+  'MQTT %i: publishes that the store finishes at the same moment are delivered and acknowledged in several turns, in order',
+  async version => {
+    const waiting: (() => void)[] = []
+    // Tells when it is told to.
+    const persistence: Persistence = new MemoryPersistence()
+    const store = persistence.publish.bind(persistence)
+    persistence.publish = message =>
+      new Promise(resolve => {
+        waiting.push(() => resolve(store(message)))
+      })
+    const server = await startBroker({
+      maxInflightInbound: 65_535,
+      maximumInflight: 65_535,
+      persistence,
+    })
+    const flood = await connected(server, new Flood(), { clientId: 'flood', version })
+    const number = 20_000
+    flood.push(
+      Buffer.concat(
+        Array.from({ length: number }, (_, index) => publish({ version, topic: `t/${index}`, qos: 1, id: index + 1 })),
+      ),
+    )
+    while (waiting.length < number) await turns(1)
+    flood.received.length = 0
+    const before = server.broker.counters.turnsYielded
+    for (const answer of waiting) answer()
+    const acks = (): Buffer => Buffer.concat(flood.received)
+    const size = version === 5 ? 5 : 4
+    while (acks().length < number * size) await turns(1)
+    expect(server.broker.counters.turnsYielded).toBeGreaterThan(before)
+    const ids = Array.from({ length: number }, (_, index) => acks().readUInt16BE(index * size + 2))
+    expect(ids).toEqual(ids.toSorted((one, other) => one - other))
+  },
+)
 
 test('a connection that ends while it gives way leaves nothing behind', async () => {
   const server = await startBroker()
