@@ -611,6 +611,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     this.engine.wheel.cancel(this)
     this.engine.wheel.schedule(this, this.#deadline)
     this.#congestion?.releaseWaiters()
+    this.#reader.abandon()
     if (this.#hasUnfinished) this.engine.unfinishedPackets.end(this)
     return departure
   }

@@ -86,7 +86,8 @@ export class Turn {
   /** Whether nothing is left of this turn for work of so many bytes, though it would be the connection's first. Small work is always
    * done: it costs less than waiting. */
   isSpentFor(bytes: number): boolean {
-    if (bytes >> 9 < quantum || !this.#isRunning || this.#current !== undefined) return false
+    if (bytes >> 9 < quantum || this.#endsAt === 0 || this.#current !== undefined) return false
+    this.#awaitsFlush = false
     return performance.now() >= this.#endsAt
   }
 

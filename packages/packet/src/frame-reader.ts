@@ -1,4 +1,5 @@
 import { PacketError } from './packet-error.ts'
+import { GatheredBytes } from './gathered-bytes.ts'
 import type { ProtocolVersion } from './packet.ts'
 import { headerError, refusedHeader, refusedHeader31 } from './packet-types.ts'
 import { bodyOffset } from './variable-integer.ts'
@@ -6,13 +7,10 @@ import { bodyOffset } from './variable-integer.ts'
 /** Held by every reader that has nothing to read, so that an idle connection owns no buffer. */
 const NOTHING: Buffer = Buffer.alloc(0)
 
-/** First reservation for an incomplete frame, in bytes; doubled from then on. */
-const SMALLEST_RESERVATION = 64
-
 /** Cuts a stream of chunks into whole packets ("frames").
  *
  * A frame that lies whole in its chunk is described where it is, without a copy. One that does not is gathered in a buffer
- * of its own, which grows with what has really arrived and never with what the length field promises. After a PacketError
+ * of its own, with what has really arrived and never with what the length field promises. After a PacketError
  * the stream cannot be read on: every further `next()` throws again.
  * @see MQTT 5.0 §2.1 */
 export class FrameReader {
@@ -34,10 +32,8 @@ export class FrameReader {
   #chunk: Buffer = NOTHING
   /** Bytes of `#chunk` that were read. */
   #position = 0
-  /** The start of an incomplete frame; NOTHING when there is none. Given away with the frame, never used again. */
-  #gathered: Buffer = NOTHING
-  /** Bytes in use of `#gathered`. */
-  #gatheredLength = 0
+  /** The start of an incomplete frame. Made when there is one, so that an idle connection owns none. */
+  #gathered: GatheredBytes | undefined
   /** Bytes of the whole frame that is being gathered; 0 until its length field is complete. */
   #gatheredTotal = 0
 
@@ -51,7 +47,7 @@ export class FrameReader {
     this.#refused = version === 3 ? refusedHeader31 : refusedHeader
   }
 
-  /** Gives the reader more bytes. They must not change until `next()` has returned false.
+  /** Gives the reader more bytes. They must not change any more: those of an incomplete frame may be kept where they stand.
    * @throws PacketError `READER_NOT_DRAINED` when the previous chunk was not read to its end: the caller's fault. */
   push(chunk: Buffer): void {
     if (!this.isDrained) {
@@ -72,10 +68,10 @@ export class FrameReader {
    * @throws PacketError `MALFORMED_LENGTH`, `PACKET_TOO_LARGE`, `RESERVED_BITS`, `QOS_INVALID`, `UNKNOWN_PACKET_TYPE`, or
    * `TRAILING_BYTES` for a PINGREQ or PINGRESP with a body; each as soon as the fixed header shows it. */
   next(): boolean {
-    if (this.#gatheredLength > 0) return this.#gather()
+    if (this.#gathered !== undefined) return this.#gather(this.#gathered)
     const chunk = this.#chunk
     const start = this.#position
-    if (start + 2 > chunk.length) return this.#gather()
+    if (start + 2 > chunk.length) return this.#gather(undefined)
     const header = chunk[start] as number
     const first = chunk[start + 1] as number
     if (this.#refused[header] !== 0 || first >= 0x80) return this.#nextLong(header)
@@ -98,7 +94,7 @@ export class FrameReader {
 
   /** How many whole frames `next()` would still make current, counted up to `limit`. Malformed ones count as none. */
   countFrames(limit: number): number {
-    if (this.#gatheredLength > 0) return 0
+    if (this.#gathered !== undefined) return 0
     let count = 0
     try {
       for (let start = this.#position; count < limit; count++) {
@@ -114,17 +110,23 @@ export class FrameReader {
 
   /** Bytes held of an incomplete frame. */
   get buffered(): number {
-    return this.#gatheredLength
+    return this.#gathered?.length ?? 0
   }
 
   /** Bytes that were pushed and belong to no frame yet that `next()` has moved to. */
   get pending(): number {
-    return this.#gatheredLength + this.#chunk.length - this.#position
+    return this.buffered + this.#chunk.length - this.#position
   }
 
-  /** Bytes reserved for an incomplete frame: at most twice `buffered`, and 64 at least when there is one. */
+  /** Bytes of memory that an incomplete frame holds: at most twice `buffered`, and 64 at least when there is one. */
   get reserved(): number {
-    return this.#gathered.length
+    return this.#gathered?.reserved ?? 0
+  }
+
+  /** Lets go of what is there of an incomplete frame: the stream is not read on. */
+  abandon(): void {
+    this.#gathered = undefined
+    this.#gatheredTotal = 0
   }
 
   /** `next()` for everything but a short frame that is all there. */
@@ -132,7 +134,7 @@ export class FrameReader {
     const chunk = this.#chunk
     const start = this.#position
     const total = this.#frameSize(chunk, start, chunk.length)
-    if (total === 0 || start + total > chunk.length) return this.#gather()
+    if (total === 0 || start + total > chunk.length) return this.#gather(undefined)
     this.source = chunk
     this.header = header
     this.frameStart = start
@@ -176,44 +178,34 @@ export class FrameReader {
   }
 
   /** Adds the chunk's bytes to the incomplete frame; true when that completes it. */
-  #gather(): boolean {
+  #gather(begun: GatheredBytes | undefined): boolean {
+    if (begun === undefined && this.#position === this.#chunk.length) return this.#release()
+    const gathered = (this.#gathered = begun ?? new GatheredBytes())
     while (this.#gatheredTotal === 0) {
-      if (this.#gatheredLength > 0) {
-        this.#gatheredTotal = this.#frameSize(this.#gathered, 0, this.#gatheredLength)
+      if (gathered.length > 0) {
+        this.#gatheredTotal = this.#frameSize(gathered.beginning, 0, gathered.length)
         if (this.#gatheredTotal > 0) break
       }
       if (this.#position === this.#chunk.length) return this.#release()
-      this.#append(1)
+      this.#append(gathered, 1)
     }
-    const missing = this.#gatheredTotal - this.#gatheredLength
+    const missing = this.#gatheredTotal - gathered.length
     const available = this.#chunk.length - this.#position
-    this.#append(missing < available ? missing : available)
+    this.#append(gathered, missing < available ? missing : available)
     if (missing > available) return this.#release()
-    this.source = this.#gathered
-    this.header = this.#gathered[0] as number
+    this.source = gathered.take()
+    this.header = this.source[0] as number
     this.frameStart = 0
-    this.bodyStart = bodyOffset(this.#gathered, 0)
+    this.bodyStart = bodyOffset(this.source, 0)
     this.frameEnd = this.#gatheredTotal
-    this.#gathered = NOTHING
-    this.#gatheredLength = 0
+    this.#gathered = undefined
     this.#gatheredTotal = 0
     return true
   }
 
-  #append(count: number): void {
-    const needed = this.#gatheredLength + count
-    if (needed > this.#gathered.length) this.#grow(needed)
-    this.#chunk.copy(this.#gathered, this.#gatheredLength, this.#position, this.#position + count)
-    this.#gatheredLength = needed
+  #append(gathered: GatheredBytes, count: number): void {
+    gathered.add(this.#chunk, this.#position, this.#position + count, this.#gatheredTotal)
     this.#position += count
-  }
-
-  #grow(needed: number): void {
-    const doubled = Math.max(needed, 2 * this.#gathered.length, SMALLEST_RESERVATION)
-    const size = this.#gatheredTotal === 0 ? doubled : Math.min(doubled, this.#gatheredTotal)
-    const grown = Buffer.allocUnsafe(size)
-    this.#gathered.copy(grown, 0, 0, this.#gatheredLength)
-    this.#gathered = grown
   }
 
   /** Lets go of the chunk, so that an idle connection does not pin it. */
