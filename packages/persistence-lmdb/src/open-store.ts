@@ -186,7 +186,10 @@ export class OpenStore {
       const session = this.#sessions.resolve(handle)
       const { entries, complete } = this.#queues.read(session, after, limit)
       const { lastSequence } = session
-      if (complete) this.#set.afterwards(() => this.#owned.caughtUp(handle, lastSequence))
+      if (complete) {
+        this.#owned.catchesUp(handle)
+        this.#set.afterwards(() => this.#owned.caughtUp(handle, lastSequence))
+      }
       return this.#distribution.outward(entries)
     })
   }

@@ -6,6 +6,8 @@ interface Owned {
   readonly owner: SessionOwner
   /** The owner has not seen the newest entry: it reads, and is offered nothing. */
   behind: boolean
+  /** It has read all that there is, which it will know before anything that comes from now on. */
+  catchesUp: boolean
   /** Entries up to here were offered, claimed or read. A new one that does not follow tells of others in between. */
   through: number
 }
@@ -42,7 +44,7 @@ export class OwnedSessions {
 
   /** `through`: sequence of its newest entry. */
   open(handle: SessionHandle, owner: SessionOwner, { behind, through }: Pick<Owned, 'behind' | 'through'>): void {
-    this.#owned.set(handle.clientId, { handle, owner, behind, through })
+    this.#owned.set(handle.clientId, { handle, owner, behind, catchesUp: false, through })
   }
 
   close({ clientId, epoch }: SessionHandle): void {
@@ -68,7 +70,14 @@ export class OwnedSessions {
 
   /** Whether a new entry is offered to an owner that has seen all before it. */
   isAttentive(clientId: string): boolean {
-    return this.#owned.get(clientId)?.behind === false
+    const owned = this.#owned.get(clientId)
+    return owned !== undefined && (owned.catchesUp || !owned.behind)
+  }
+
+  /** The transaction goes on in which the owner reads all that there is. */
+  catchesUp({ clientId, epoch }: SessionHandle): void {
+    const owned = this.#owned.get(clientId)
+    if (owned?.handle.epoch === epoch) owned.catchesUp = true
   }
 
   /** The open handle of a client, if it is open here. */
@@ -87,6 +96,7 @@ export class OwnedSessions {
     const owned = this.#owned.get(clientId)
     if (owned?.handle.epoch !== epoch) return
     owned.behind = false
+    owned.catchesUp = false
     owned.through = Math.max(owned.through, through)
   }
 

@@ -34,6 +34,7 @@ export class SessionQueues {
   append(session: SessionRecord, delivery: StoredDelivery, offered: boolean): QueueEntry | undefined {
     if (!offered && !this.#makeRoom(session, messageBytes(delivery.message))) return undefined
     const sequence = this.#put(session, delivery, false)
+    if (offered) session.offeredThrough = sequence
     session.waitingMessages += 1
     session.waitingBytes += messageBytes(delivery.message)
     return toEntry(sequence, delivery)
@@ -76,7 +77,8 @@ export class SessionQueues {
     return { entries: entries.map(entry => asQueueEntry(entry)), complete }
   }
 
-  /** At most `limit` entries above this sequence that wait for their owner. Nothing is taken by that, but what has expired is dropped. */
+  /** At most `limit` entries above this sequence that wait for their owner, who is offered them. Nothing is taken by that, but what has
+   * expired is dropped. */
   waitingAbove(session: SessionRecord, sequence: number, limit: number): readonly QueueEntry[] {
     const now = this.#parts.clock.now()
     const entries: QueueEntry[] = []
@@ -89,6 +91,11 @@ export class SessionQueues {
       else entries.push(asQueueEntry(entry))
     }
     this.#dropExpired(session, expired)
+    const last = entries.at(-1)
+    if (last !== undefined) {
+      session.offeredThrough = last.sequence
+      this.#parts.set.changed(session)
+    }
     return entries
   }
 
@@ -101,6 +108,7 @@ export class SessionQueues {
 
   /** The owner had no room for what it was offered: now the limits matter. */
   refused(session: SessionRecord): void {
+    session.offeredThrough = session.readThrough
     const { maximumQueuedMessages, maximumQueuedBytes } = this.#parts.limits
     if (session.waitingMessages <= maximumQueuedMessages && session.waitingBytes <= maximumQueuedBytes) return
     this.#shed(session)
@@ -145,6 +153,7 @@ export class SessionQueues {
       yield
     }
     session.readThrough = session.sentThrough
+    session.offeredThrough = 0
     session.claimedThrough = 0
     this.#parts.set.changed(session)
   }

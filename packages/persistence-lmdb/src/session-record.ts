@@ -23,6 +23,9 @@ export interface SessionRecord {
   sentThrough: number
   /** The owner has taken the entries up to here, but for those that were dropped. What is above waits, unless it was claimed. */
   readThrough: number
+  /** Entries up to here are offered to the owner as soon as they are durable. It may have sent them, also when it died before it could
+   * say what it took. */
+  offeredThrough: number
   /** Highest sequence that the owner has claimed. */
   claimedThrough: number
   /** Entries that are there. */
@@ -48,6 +51,7 @@ export function newSession(clientId: string, number: number): SessionRecord {
     lastSequence: 0,
     sentThrough: 0,
     readThrough: 0,
+    offeredThrough: 0,
     claimedThrough: 0,
     entries: 0,
     waitingMessages: 0,
@@ -61,7 +65,8 @@ export function newSession(clientId: string, number: number): SessionRecord {
 export function writeSession(writer: RecordWriter, record: SessionRecord): void {
   writer.text(record.clientId).u48(record.number).u48(record.epoch).u48(record.owner)
   writer.u48(record.sessionExpiryInterval).optional(record.expiresAt).optional(record.willAt)
-  writer.u48(record.lastSequence).u48(record.sentThrough).u48(record.readThrough).u48(record.claimedThrough)
+  writer.u48(record.lastSequence).u48(record.sentThrough).u48(record.readThrough)
+  writer.u48(record.offeredThrough).u48(record.claimedThrough)
   writer.u48(record.entries).u48(record.waitingMessages).u48(record.waitingBytes)
   writer.u48(record.subscriptions).u48(record.nextOrdinal).u48(record.claims)
 }
@@ -78,6 +83,7 @@ export function readSession(reader: RecordReader): SessionRecord {
     lastSequence: reader.u48(),
     sentThrough: reader.u48(),
     readThrough: reader.u48(),
+    offeredThrough: reader.u48(),
     claimedThrough: reader.u48(),
     entries: reader.u48(),
     waitingMessages: reader.u48(),

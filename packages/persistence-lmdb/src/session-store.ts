@@ -60,6 +60,10 @@ export class SessionStore {
     const goesOn = previous !== undefined && !request.cleanStart && this.#lives(previous)
     const dueWill = previous === undefined ? undefined : this.#takeDueWill(previous, goesOn)
     if (previous !== undefined) this.#fence(previous)
+    // A previous owner that was cut off could not say what it had sent: all that it was offered may have been.
+    if (goesOn && previous.offeredThrough > previous.readThrough) {
+      yield* this.#parts.queues.detach(previous, takenThrough(previous))
+    }
     if (previous !== undefined && !goesOn) yield* this.#end(previous, takenThrough(previous))
     const session = goesOn ? previous : set.addSession(request.clientId)
     yield* this.#begin(session, request)
@@ -77,8 +81,8 @@ export class SessionStore {
   *abandon(clientId: string, instance: number): Steps<Will | undefined> {
     const session = this.#parts.set.session(clientId)
     if (session === undefined || session.owner !== instance) return undefined
-    const { sessionExpiryInterval, lastSequence } = session
-    const closing = { sessionExpiryInterval, sentThrough: lastSequence } as const
+    const { sessionExpiryInterval } = session
+    const closing = { sessionExpiryInterval, sentThrough: takenThrough(session) } as const
     return yield* this.#leave(session, closing, this.#parts.wills.take(session))
   }
 
@@ -172,7 +176,7 @@ export class SessionStore {
     session.owner = instances.own
     environment.put(numberKey(kind.owned, instances.own, session.number), Buffer.from(session.clientId))
     if (request.will !== undefined) wills.put(session, request.will)
-    // A previous owner that was cut off could not say what it had sent: all it had taken may have been.
+    // The same holds for what was claimed.
     session.sentThrough = Math.max(session.sentThrough, takenThrough(session))
     yield* this.#setInterval(session, request.sessionExpiryInterval)
     set.changed(session)
@@ -261,6 +265,6 @@ export class SessionStore {
   }
 }
 
-function takenThrough({ readThrough, claimedThrough }: SessionRecord): number {
-  return Math.max(readThrough, claimedThrough)
+function takenThrough({ readThrough, offeredThrough, claimedThrough }: SessionRecord): number {
+  return Math.max(readThrough, offeredThrough, claimedThrough)
 }

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import type { History } from './history.ts'
 import { Link } from './link.ts'
 import { points } from './points.ts'
+import type { StoreService } from './store-service.ts'
 
 const command = fileURLToPath(new URL('../../../packages/broker/dist/command.js', import.meta.url))
 const pageBytes = 4096
@@ -16,23 +17,22 @@ export class BrokerProcess {
   readonly name: string
   /** From clients to the broker. */
   readonly clients: Link = new Link(points.filter(({ link }) => link === 'clients'))
-  /** From the broker to Redis. */
+  /** From the broker to Redis, if that is its store. */
   readonly redis: Link = new Link(points.filter(({ link }) => link === 'redis'))
   readonly #history: History
   readonly #log: WriteStream
-  readonly #parameters: readonly string[]
+  readonly #store: StoreService
   #child: ChildProcess | undefined
   #kill: () => void = () => undefined
   #stopped = false
   #restarting: NodeJS.Timeout | undefined
   #closing = false
 
-  /** @param parameters of the command, besides where it listens and where Redis is */
-  constructor(name: string, parts: { history: History; logFile: string; parameters: readonly string[] }) {
+  constructor(name: string, parts: { history: History; logFile: string; store: StoreService }) {
     this.name = name
     this.#history = parts.history
     this.#log = createWriteStream(parts.logFile)
-    this.#parameters = parts.parameters
+    this.#store = parts.store
   }
 
   /** Whether a process takes connections, as far as anyone can know. */
@@ -44,6 +44,7 @@ export class BrokerProcess {
     return this.#stopped
   }
 
+  /** @param redisPort 0: there is no Redis */
   async open(redisPort: number): Promise<void> {
     this.redis.target = redisPort
     await Promise.all([this.clients.listen(), this.redis.listen()])
@@ -54,8 +55,8 @@ export class BrokerProcess {
   start(): void {
     clearTimeout(this.#restarting)
     if (this.#child !== undefined || this.#closing) return
-    const where = ['--port', '0', '--host', '127.0.0.1', '--redis', `redis://127.0.0.1:${this.redis.port}`]
-    const parameters = [command, ...where, '--sys-interval', '0', ...this.#parameters]
+    const where = ['--port', '0', '--host', '127.0.0.1', ...this.#store.parameters(this.redis.port)]
+    const parameters = [command, ...where, '--sys-interval', '0']
     const child = spawn(process.execPath, parameters, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     let wasKilled = false

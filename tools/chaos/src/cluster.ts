@@ -5,13 +5,16 @@ import type { History } from './history.ts'
 import type { Link } from './link.ts'
 import { points } from './points.ts'
 import type { Random } from './random.ts'
+import { DirectoryService } from './directory-service.ts'
 import { RedisService } from './redis-service.ts'
+import type { StoreName, StoreService } from './store-service.ts'
 
 /** Milliseconds that a point is waited for. */
 const pointPatience = 2500
 
 export interface ClusterOptions {
   readonly brokers: number
+  readonly store: StoreName
   /** A primary and a replica; brokers wait for the replica. */
   readonly replicated: boolean
   readonly directory: string
@@ -20,27 +23,32 @@ export interface ClusterOptions {
 /** Brokers, Redis and the links between them; what is done to them is written down. */
 export class Cluster {
   readonly brokers: readonly BrokerProcess[]
-  readonly redis: RedisService
+  readonly store: StoreService
+  readonly #redis: RedisService | undefined
   readonly #history: History
   readonly #running = new Set<Promise<void>>()
   /** Faults that end by themselves; ended early when the run does. */
   readonly #healing = new Map<NodeJS.Timeout, () => void>()
 
-  private constructor(brokers: readonly BrokerProcess[], redis: RedisService, history: History) {
+  private constructor(brokers: readonly BrokerProcess[], store: StoreService, history: History) {
     this.brokers = brokers
-    this.redis = redis
+    this.store = store
+    this.#redis = store instanceof RedisService ? store : undefined
     this.#history = history
   }
 
-  static async open({ brokers, replicated, directory }: ClusterOptions, history: History): Promise<Cluster> {
-    const redis = await RedisService.start(directory, replicated)
+  static async open(options: ClusterOptions, history: History): Promise<Cluster> {
+    const { brokers, directory } = options
+    const store =
+      options.store === 'lmdb'
+        ? new DirectoryService(directory, brokers)
+        : await RedisService.start(directory, options.replicated)
     const made = Array.from({ length: brokers }, (_, index) => {
       const name = `broker-${index}`
-      const parameters = replicated ? ['--redis-durability', 'replicated'] : []
-      return new BrokerProcess(name, { history, parameters, logFile: join(directory, `${name}.log`) })
+      return new BrokerProcess(name, { history, store, logFile: join(directory, `${name}.log`) })
     })
-    const cluster = new Cluster(made, redis, history)
-    await Promise.all(made.map(async broker => broker.open(redis.port)))
+    const cluster = new Cluster(made, store, history)
+    await Promise.all(made.map(async broker => broker.open(cluster.#redis?.port ?? 0)))
     return cluster
   }
 
@@ -56,11 +64,11 @@ export class Cluster {
     const target = broker?.name ?? 'redis'
     switch (fault.kind) {
       case 'killRedis':
-        this.#restartRedis(fault.downFor)
+        if (this.#redis !== undefined) this.#restartRedis(this.#redis, fault.downFor)
         break
       case 'freezeRedis':
-        this.redis.freeze()
-        this.#later(fault.duration, () => this.redis.thaw())
+        this.#redis?.freeze()
+        this.#later(fault.duration, () => this.#redis?.thaw())
         break
       case 'storm':
         break
@@ -147,11 +155,11 @@ export class Cluster {
     })
   }
 
-  #restartRedis(downFor: number): void {
+  #restartRedis(redis: RedisService, downFor: number): void {
     if (this.#running.size > 0) return
-    const running = this.redis.kill(downFor).then(() => {
+    const running = redis.kill(downFor).then(() => {
       for (const broker of this.brokers) {
-        broker.redis.target = this.redis.port
+        broker.redis.target = redis.port
         broker.redis.end()
       }
       this.#running.delete(running)

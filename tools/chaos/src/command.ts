@@ -1,28 +1,36 @@
 import { parseArgs } from 'node:util'
 import { reportOf } from './report.ts'
 import { run } from './run.ts'
+import type { StoreName } from './store-service.ts'
 
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     brokers: { type: 'string', default: '3' },
+    store: { type: 'string', default: 'redis' },
     replicated: { type: 'boolean', default: false },
   },
 })
 
+const stores: readonly StoreName[] = ['redis', 'lmdb']
+const store = stores.find(name => name === values.store)
 const [minutes, seed, brokers] = [Number(values.minutes), Number(values.seed), Number(values.brokers)]
-if (!(minutes > 0 && minutes <= 1440 && Number.isInteger(seed) && seed >= 0 && brokers >= 1 && brokers <= 16)) {
-  process.stderr.write('chaos: --minutes NUMBER (to 1440) --seed WHOLE_NUMBER --brokers 1..16 --replicated\n')
+const areNumbers =
+  minutes > 0 && minutes <= 1440 && Number.isInteger(seed) && seed >= 0 && brokers >= 1 && brokers <= 16
+if (store === undefined || !areNumbers || (store === 'lmdb' && values.replicated)) {
+  process.stderr.write(
+    'chaos: --minutes NUMBER (to 1440) --seed WHOLE_NUMBER --brokers 1..16 --store redis|lmdb --replicated (redis)\n',
+  )
   process.exit(2)
 }
 process.stdout.write(
-  `seed ${seed}, ${minutes} minutes of faults, ${brokers} brokers${values.replicated ? ', primary and replica' : ''}\n`,
+  `seed ${seed}, ${minutes} minutes of faults, ${brokers} brokers, ${store}${values.replicated ? ', primary and replica' : ''}\n`,
 )
 const ending = new AbortController()
 process.once('SIGINT', () => ending.abort())
 const milliseconds = minutes * 60_000
-const result = await run({ seed, milliseconds, brokers, replicated: values.replicated, signal: ending.signal })
+const result = await run({ seed, milliseconds, brokers, store, replicated: values.replicated, signal: ending.signal })
 for (const [name, value] of reportOf(result)) process.stdout.write(`${name.padEnd(56)} ${value}\n`)
 for (const { check, message } of result.violations.slice(0, 50))
   process.stdout.write(`VIOLATION ${check}: ${message}\n`)

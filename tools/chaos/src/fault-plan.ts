@@ -1,6 +1,7 @@
 import type { Direction } from './link.ts'
 import { points } from './points.ts'
 import type { Random } from './random.ts'
+import type { StoreName } from './store-service.ts'
 
 /** What is done to the brokers, to Redis and to the links. Durations in milliseconds. */
 export type Fault =
@@ -51,14 +52,33 @@ const weights: readonly (readonly [Fault['kind'], number])[] = [
   ['storm', 6],
 ]
 
-/** The whole schedule of a run, by the seed alone.
- * @param milliseconds that it lasts */
-export function planFaults(random: Random, milliseconds: number, brokers: number): PlannedFault[] {
+export interface PlanOptions {
+  /** That it lasts. */
+  readonly milliseconds: number
+  readonly brokers: number
+  /** Where sessions are: without Redis there is less to break, so brokers are killed more often. */
+  readonly store: StoreName
+}
+
+/** The whole schedule of a run, by the seed alone. */
+export function planFaults(random: Random, { milliseconds, brokers, store }: PlanOptions): PlannedFault[] {
   const plan: PlannedFault[] = []
-  for (let at = random.between(500, 1500); at < milliseconds; at += random.between(700, 3300)) {
-    plan.push({ at, fault: draw(random, brokers) })
+  const [shortest, longest] = store === 'redis' ? [700, 3300] : [500, 1900]
+  for (let at = random.between(500, 1500); at < milliseconds; at += random.between(shortest, longest)) {
+    const fault = store === 'redis' ? draw(random, brokers) : drawWithoutRedis(random, brokers)
+    plan.push({ at, fault })
   }
   return plan
+}
+
+function drawWithoutRedis(random: Random, brokers: number): Fault {
+  for (;;) {
+    const fault = draw(random, brokers)
+    if (fault.kind === 'killRedis' || fault.kind === 'freezeRedis') continue
+    if ('link' in fault && fault.link === 'redis') continue
+    if ('point' in fault && points.some(({ name, link }) => name === fault.point && link === 'redis')) continue
+    return fault
+  }
 }
 
 function draw(random: Random, brokers: number): Fault {

@@ -3,10 +3,16 @@ import { join } from 'node:path'
 import { spawnRedis } from '@x/redis-connection/testing'
 import type { SpawnedRedis } from '@x/redis-connection/testing'
 import { Redis } from 'ioredis'
+import type { StoreService } from './store-service.ts'
+
+/** What may be left when every session and broker is gone, after the prefix of all keys. */
+const explained = /^\{[^}]+\}:(?:schema|births)$/
 
 /** A Redis that loses nothing it has acknowledged: alone, with every write on the disk before it is answered, or as a primary with a
  * replica that takes its place. */
-export class RedisService {
+export class RedisService implements StoreService {
+  readonly name = 'redis'
+  readonly joinsBrokers = true
   readonly #directory: string
   readonly #hasReplica: boolean
   #primary: SpawnedRedis
@@ -43,6 +49,20 @@ export class RedisService {
     this.#replica = undefined
     await this.ask(async client => client.call('REPLICAOF', 'NO', 'ONE'))
     await this.#addReplica(`replica-${port}-${Date.now()}`)
+  }
+
+  parameters(redisPort: number): readonly string[] {
+    const replicated = this.#hasReplica ? ['--redis-durability', 'replicated'] : []
+    return ['--redis', `redis://127.0.0.1:${redisPort}`, ...replicated]
+  }
+
+  async hasWills(): Promise<boolean> {
+    return this.ask(async client => (await client.hlen('{x1.p0}:w')) > 0)
+  }
+
+  async leftovers(): Promise<readonly string[]> {
+    const keys = await this.ask(async client => client.keys('*'))
+    return keys.filter(key => !explained.test(key))
   }
 
   freeze(): void {

@@ -9,6 +9,7 @@ import type { PlannedFault } from './fault-plan.ts'
 import { History } from './history.ts'
 import type { HistoryEvent } from './history.ts'
 import { Random } from './random.ts'
+import type { StoreName } from './store-service.ts'
 import { keptTopics, Workload } from './workload.ts'
 
 export interface RunOptions {
@@ -16,6 +17,8 @@ export interface RunOptions {
   /** Of faults; the waiting afterwards comes on top. */
   readonly milliseconds: number
   readonly brokers: number
+  readonly store: StoreName
+  /** Redis has a replica, which takes its place. */
   readonly replicated: boolean
   /** Ends the run early. */
   readonly signal?: AbortSignal
@@ -40,8 +43,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const directory = mkdtempSync(join(tmpdir(), `chaos-${options.seed}-`))
   const history = new History(join(directory, 'history.ndjson'))
   const random = new Random(options.seed)
-  const plan = planFaults(random.fork(), options.milliseconds, options.brokers)
-  const cluster = await Cluster.open({ brokers: options.brokers, replicated: options.replicated, directory }, history)
+  const plan = planFaults(random.fork(), options)
+  const cluster = await Cluster.open({ ...options, directory }, history)
   const workload = new Workload({ cluster, history, random: random.fork() })
   const sampling = setInterval(() => sampleMemory(cluster, history), 1000)
   try {
@@ -57,7 +60,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     clearInterval(sampling)
     workload.stop()
     await cluster.close()
-    await cluster.redis.close()
+    await cluster.store.close()
     history.close()
   }
   return { history: history.events, violations: violationsOf(history.events), directory, clients: workload.size }
@@ -89,7 +92,7 @@ async function rest(workload: Workload, cluster: Cluster, history: History): Pro
   for (;;) {
     await pause(100)
     const waited = history.now - started
-    const unsettled = [...workload.unsettled(), ...((await hasWills(cluster)) ? ['wills'] : [])]
+    const unsettled = [...workload.unsettled(), ...((await cluster.store.hasWills()) ? ['wills'] : [])]
     const last = history.events.findLast(({ kind }) => kind === 'received')?.at ?? 0
     const isSilent = history.now - last > silence
     if (waited < leastRest || ((unsettled.length > 0 || !isSilent) && waited < longestRest)) continue
@@ -97,11 +100,6 @@ async function rest(workload: Workload, cluster: Cluster, history: History): Pro
     history.record({ kind: 'quiet', settled: isSettled, detail: isSettled ? '' : `waiting: ${unsettled.join(', ')}` })
     return
   }
-}
-
-/** Whether brokers have wills to publish: that of one that died meanwhile comes back after 30 s. */
-async function hasWills({ redis }: Cluster): Promise<boolean> {
-  return redis.ask(async client => (await client.hlen('{x1.p0}:w')) > 0)
 }
 
 async function readRetained(history: History, workload: Workload): Promise<void> {
@@ -122,7 +120,7 @@ async function readRetained(history: History, workload: Workload): Promise<void>
 async function leave(workload: Workload, cluster: Cluster, history: History): Promise<void> {
   await workload.leave()
   await cluster.close()
-  history.record({ kind: 'keys', keys: await cluster.redis.ask(async client => client.keys('*')) })
+  history.record({ kind: 'keys', keys: await cluster.store.leftovers() })
 }
 
 function sampleMemory(cluster: Cluster, history: History): void {

@@ -23,7 +23,9 @@ export class Workload {
     this.#surroundings = surroundings
     const parts = (): Surroundings => ({ ...surroundings, random: surroundings.random.fork() })
     this.#publishers = [...dataPublishers(parts), ...keptPublishers(parts)]
-    this.#subscribers = subscribers().map(options => new Device(options, parts()))
+    // A session that ends with its connection gets nothing from brokers that its own one does not hear of.
+    const reached = subscribers().filter(({ persistent }) => persistent || surroundings.cluster.store.joinsBrokers)
+    this.#subscribers = reached.map(options => new Device(options, parts()))
     this.#wills = willDevices().map(options => new Device(options, parts()))
     this.#storm = new Storm(
       { id: 'storm', version: 5, persistent: true, subscriptions: [{ filter: 'data/+/1/b', qos: 1 }] },

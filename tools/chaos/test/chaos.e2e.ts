@@ -9,7 +9,7 @@ const milliseconds = 20_000
 
 describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', () => {
   test('three brokers keep every promise while they, Redis and the links break', async () => {
-    const result = await run({ seed: 7, milliseconds, brokers: 3, replicated: false })
+    const result = await run({ seed: 7, milliseconds, brokers: 3, store: 'redis', replicated: false })
     const report = Object.fromEntries(reportOf(result))
     expect(result.violations, `seed 7, history in ${result.directory}`).toEqual([])
     // Something was broken, and something arrived.
@@ -18,3 +18,14 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
     rmSync(result.directory, { recursive: true })
   }, 150_000)
 })
+
+for (const brokers of [1, 3]) {
+  test(`${brokers} of a directory keep every promise while they are killed and started again`, async () => {
+    const result = await run({ seed: 8, milliseconds, brokers, store: 'lmdb', replicated: false })
+    const report = Object.fromEntries(reportOf(result))
+    expect(result.violations, `seed 8, history in ${result.directory}`).toEqual([])
+    expect(Number(report['brokers killed'])).toBeGreaterThan(2)
+    expect(result.history.filter(({ kind }) => kind === 'received').length).toBeGreaterThan(500)
+    rmSync(result.directory, { recursive: true })
+  }, 150_000)
+}

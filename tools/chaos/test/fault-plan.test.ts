@@ -3,17 +3,29 @@ import { planFaults } from '../src/fault-plan.ts'
 import { callLook, packetLook } from '../src/points.ts'
 import { Random } from '../src/random.ts'
 
+const options = { milliseconds: 60_000, brokers: 3, store: 'redis' } as const
+
 test('a seed gives the same faults again, another seed gives others', () => {
-  const plan = planFaults(new Random(1), 60_000, 3)
-  expect(planFaults(new Random(1), 60_000, 3)).toEqual(plan)
-  expect(planFaults(new Random(2), 60_000, 3)).not.toEqual(plan)
+  const plan = planFaults(new Random(1), options)
+  expect(planFaults(new Random(1), options)).toEqual(plan)
+  expect(planFaults(new Random(2), options)).not.toEqual(plan)
 })
 
 test('ten minutes have at least 100 kills and 20 cut links to Redis', () => {
   for (let seed = 1; seed <= 20; seed += 1) {
-    const plan = planFaults(new Random(seed), 600_000, 3).map(({ fault }) => fault)
+    const plan = planFaults(new Random(seed), { ...options, milliseconds: 600_000 }).map(({ fault }) => fault)
     expect(plan.filter(({ kind }) => kind === 'kill' || kind === 'killAtPoint').length).toBeGreaterThan(100)
     expect(plan.filter(fault => fault.kind === 'cutLink' && fault.link === 'redis').length).toBeGreaterThanOrEqual(20)
+  }
+})
+
+test('without Redis nothing of it is struck, and ten minutes have at least 200 kills', () => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const faults = planFaults(new Random(seed), { milliseconds: 600_000, brokers: 1, store: 'lmdb' }).map(
+      ({ fault }) => fault,
+    )
+    expect(faults.filter(({ kind }) => kind === 'kill' || kind === 'killAtPoint').length).toBeGreaterThan(200)
+    expect(JSON.stringify(faults)).not.toMatch(/redis/i)
   }
 })
 
