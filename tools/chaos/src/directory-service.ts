@@ -5,7 +5,7 @@ import type { StoreService } from './store-service.ts'
 /** First bytes of keys, by the table of persistence-lmdb. */
 const handedOut = 0x75
 /** Totals; brokers that have closed; deadlines of wills that were confirmed, which find nothing when they have passed. */
-const explained = [0x21, 0x4c, 0x64]
+const explained: ReadonlySet<number> = new Set([0x21, 0x4c, 0x64])
 
 /** A directory that all brokers of a run have open. */
 export class DirectoryService implements StoreService {
@@ -27,7 +27,7 @@ export class DirectoryService implements StoreService {
   }
 
   async leftovers(): Promise<readonly string[]> {
-    const left = (await this.#keys()).filter(([first = 0]) => !explained.includes(first))
+    const left = (await this.#keys()).filter(([first = 0]) => !explained.has(first))
     return left.map(key => key.toString('hex'))
   }
 

@@ -6,7 +6,7 @@ import { Redis } from 'ioredis'
 import type { StoreService } from './store-service.ts'
 
 /** What may be left when every session and broker is gone, after the prefix of all keys. */
-const explained = /^\{[^}]+\}:(?:schema|births)$/
+const explained = /^\{[^}]+\}:(?:schema|births|generation)$/
 
 /** A Redis that loses nothing it has acknowledged: alone, with every write on the disk before it is answered, or as a primary with a
  * replica that takes its place. */

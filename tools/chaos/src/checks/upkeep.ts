@@ -2,9 +2,6 @@ import type { HistoryEvent } from '../history.ts'
 import { groupBy, quietPlace } from './session-view.ts'
 import type { Violation } from './violation.ts'
 
-/** What may be left in Redis when every session and broker is gone, after the prefix of all keys. */
-const explained = /^\{[^}]+\}:(?:schema|births|generation)$/
-
 /** No key is left that nothing explains. */
 export function keys(history: readonly HistoryEvent[]): Violation[] {
   return history.flatMap(event =>
