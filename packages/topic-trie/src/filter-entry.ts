@@ -1,10 +1,11 @@
 /** What was added under one filter: values by key, never empty. Most filters of a broker have one subscriber, and then
  * there is no Map, which would take 184 bytes instead of 48. Plain fields: read for every filter of an uncached match. */
 export class FilterEntry<Value> {
-  /** The only pair, as long as `many` is undefined. */
+  /** The only pair, where `many` is undefined. */
   key: unknown
   value: Value | undefined
-  /** All pairs, once there were two. It stays until the entry goes, so that removing never has to look for a survivor. */
+  /** All pairs, exactly while there are two or more: a session that is taken over subscribes twice to each of its filters for a while,
+   * and should not leave a Map behind in 100 000 entries. */
   many: Map<unknown, Value> | undefined = undefined
 
   constructor(key: unknown, value: Value) {
@@ -37,7 +38,15 @@ export class FilterEntry<Value> {
   delete(key: unknown): 'absent' | 'removed' | 'last' {
     if (this.many === undefined) return sameKey(this.key, key) ? 'last' : 'absent'
     if (!this.many.delete(key)) return 'absent'
-    return this.many.size === 0 ? 'last' : 'removed'
+    if (this.many.size === 1) {
+      // A Map shrinks as it loses its pairs, so the one that is left is found at once.
+      for (const [only, value] of this.many) {
+        this.key = only
+        this.value = value
+      }
+      this.many = undefined
+    }
+    return 'removed'
   }
 
   appendTo(values: Value[]): void {

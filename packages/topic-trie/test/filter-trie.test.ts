@@ -356,6 +356,22 @@ test('20 000 filters of 100 levels take memory in proportion to their 4 MB of te
   expect(trie.match(`4/x${'/a'.repeat(98)}b`)).toEqual([5])
 })
 
+test('filters that two keys had at a time take what they took before, once one of them is gone', () => {
+  const trie = new FilterTrie<number>()
+  const filters = Array.from({ length: 20_000 }, (_, index) => f(`twice/${index}`))
+  for (const text of filters) trie.add(text, 'old', 1)
+  const before = heapUsed()
+  for (const text of filters) {
+    trie.add(text, 'new', 2)
+    trie.remove(text, 'old')
+  }
+  expect(heapUsed() - before).toBeLessThan(1_000_000)
+  expect(trie.match('twice/7')).toEqual([2])
+  expect(trie.remove(f('twice/7'), 'old')).toBe(false)
+  expect(trie.remove(f('twice/7'), 'new')).toBe(true)
+  expect(trie.has(f('twice/7'))).toBe(false)
+})
+
 test('a filter that is gone is not kept by those that have levels in common with it', () => {
   const trie = new FilterTrie<number>()
   const before = heapUsed()
