@@ -192,7 +192,11 @@ function weightOf({ sessions, groups }: StoragePlan): number {
   return weight
 }
 
+/** Of every topic that is stored for nobody. */
+const nobody: StoragePlan = { sessions: [], groups: [] }
+
 function planStorage(routes: readonly Route[]): StoragePlan {
+  if (routes.length === 0) return nobody
   const groups: SharedGroup[] = []
   const records = new Map<Session, SubscriptionRecord[]>()
   for (const route of routes) {
