@@ -177,6 +177,8 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     if (this.phase === 'awaitingConnect' && this.#reader.buffered === 0 && this.#isForeign(bytes)) return
     this.#reader.push(bytes)
     this.#process()
+    // Of a packet that is complete its size is counted.
+    if (this.#hasUnfinished) this.engine.turn.credit -= bytes.length >> 9
   }
 
   /** Some of it would be taken for the beginning of a packet that never comes. */

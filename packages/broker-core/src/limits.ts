@@ -188,7 +188,7 @@ const limitTable = {
   maximumSessionExpiryInterval: [0xffffffff, 0, 0xffffffff],
   outboxHighWaterMark: [524_288, 1024, Number.MAX_SAFE_INTEGER],
   publisherPause: [1000, 0, hour],
-  maximumPublisherPause: [2000, 0, 60_000],
+  maximumPublisherPause: [750, 0, 60_000],
   drainTimeout: [60_000, 0, 24 * hour],
   closeTimeout: [2000, 1, hour],
   maximumQoS: [2, 0, 2],
