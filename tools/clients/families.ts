@@ -15,6 +15,14 @@ export interface Family {
   readonly cannot?: Readonly<Record<string, string>>
 }
 
+const java = {
+  folder: 'java',
+  tools: ['javac', 'mvn'],
+  install: 'apt-get install openjdk-17-jdk-headless maven',
+  build: ['mvn -q -B compile dependency:copy-dependencies'],
+} as const
+const javaProgram = "java -cp '.build/classes:.build/dependency/*' Cases"
+
 export const families: readonly Family[] = [
   {
     name: 'paho-c',
@@ -52,4 +60,6 @@ export const families: readonly Family[] = [
     build: ['cargo build -q --target-dir .build'],
     run: '.build/debug/client "$1" "$2"',
   },
+  { name: 'hivemq-java', ...java, run: `${javaProgram} hivemq "$1" "$2"` },
+  { name: 'paho-java', ...java, run: `${javaProgram} paho "$1" "$2"` },
 ]
