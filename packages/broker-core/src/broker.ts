@@ -378,6 +378,10 @@ export class Broker extends HookedBroker implements PluggableBroker {
       connection.end({ reason: 'shutdown', reasonCode: ReasonCode.serverShuttingDown })
     await Promise.all(ended)
     await this.#engine.close()
+    // What has failed meanwhile is told before the program hears that all is done: it may exit then.
+    await new Promise<void>(resolve => {
+      process.nextTick(resolve)
+    })
     this.emit('closed')
   }
 

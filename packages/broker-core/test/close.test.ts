@@ -92,3 +92,20 @@ test('a stream that is gone when it is handed over is let go at once', async () 
   await server.pass(60_000)
   expect(errors).toEqual([])
 })
+
+test('what fails while the broker closes is told before it says that it is closed', async () => {
+  const persistence = new MemoryPersistence()
+  persistence.close = () => {
+    throw new Error('store')
+  }
+  const detach = (): never => {
+    throw new Error('plugin')
+  }
+  const broker = new Broker({ persistence, plugins: [{ name: 'p', attach: () => detach }] })
+  const told: string[] = []
+  broker.on('error', error => told.push('code' in error ? String(error.code) : error.message))
+  broker.on('closed', () => told.push('closed'))
+  await broker.ready
+  await broker.close()
+  expect(told).toEqual(['PLUGIN_FAILED', 'STORE_FAILED', 'closed'])
+})
