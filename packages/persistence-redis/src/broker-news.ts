@@ -1,6 +1,6 @@
 /** What one broker is told by the functions that others call; each with a number that ascends by one. */
 export type News =
-  | { readonly kind: 'delivered'; readonly number: number; readonly messages: readonly DeliveredMessage[] }
+  | DeliveredNews
   | { readonly kind: 'fenced'; readonly number: number; readonly epoch: string }
   | {
       readonly kind: 'groups'
@@ -8,6 +8,12 @@ export type News =
       readonly publisher: string | undefined
       readonly groups: readonly string[]
     }
+
+export interface DeliveredNews {
+  readonly kind: 'delivered'
+  readonly number: number
+  readonly messages: readonly DeliveredMessage[]
+}
 
 /** A message, and for each session that has it in its queue the epoch, the sequence and the delivery. */
 export interface DeliveredMessage {

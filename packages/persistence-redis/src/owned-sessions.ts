@@ -1,5 +1,6 @@
 import type { Message, PersistenceHost, SessionOwner } from '@x/contract'
 import { decodeNews, offerSize } from './broker-news.ts'
+import { ConfirmedDeliveries } from './confirmed-deliveries.ts'
 import { decodeDelivery, decodeEntries, decodeMessage, entryOf } from './message-record.ts'
 import { OwnedSession } from './owned-session.ts'
 import type { StoreCalls } from './store-calls.ts'
@@ -31,10 +32,14 @@ export class OwnedSessions {
   /** Times that news were missed since the last ones came. */
   #misses = 0
   #closed = false
+  readonly #deliveries: ConfirmedDeliveries
 
   constructor(calls: StoreCalls, host: PersistenceHost) {
     this.#calls = calls
     this.#host = host
+    this.#deliveries = new ConfirmedDeliveries(calls, ({ messages }) => {
+      for (const { record, offers } of messages) this.offer(offers, decodeMessage(record, calls.time))
+    })
   }
 
   get size(): number {
@@ -95,9 +100,8 @@ export class OwnedSessions {
     const expected = this.#heard + 1
     this.#heard = news.number
     this.#misses = 0
-    if (news.kind === 'delivered') {
-      for (const { record, offers } of news.messages) this.offer(offers, decodeMessage(record, this.#calls.time))
-    } else if (news.kind === 'fenced') this.fence(news.epoch)
+    if (news.kind === 'delivered') this.#deliveries.add(news)
+    else if (news.kind === 'fenced') this.fence(news.epoch)
     else for (const group of news.groups) this.#host.groupReady(group, news.publisher)
     if (news.number > expected) this.lookAgain()
   }

@@ -47,6 +47,11 @@ export class StoreCalls {
     })
   }
 
+  /** Whether answers wait until replicas have what was written. */
+  get waitsForReplicas(): boolean {
+    return this.#connection.waitsForReplicas
+  }
+
   /** Whether a call has failed since the last look that may have taken effect: news of it went to nobody. */
   takeUncertain(): boolean {
     const uncertain = this.#uncertain

@@ -74,6 +74,11 @@ export class RedisConnection {
     return this.#client.isCluster
   }
 
+  /** Whether answers wait until replicas have what was written. */
+  get waitsForReplicas(): boolean {
+    return (this.#options.replicas ?? 0) > 0
+  }
+
   /** Connects, and checks that the server is one to rely on. Afterwards the connection restores itself.
    * @throws RedisError `REDIS_UNREACHABLE`, `REDIS_AUTH_FAILED`, `REDIS_VERSION_UNSUPPORTED`, `REDIS_EVICTION_POLICY`,
    * `REDIS_READ_ONLY`, `REDIS_NO_PERMISSION` */

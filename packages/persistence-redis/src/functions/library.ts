@@ -25,6 +25,8 @@ export const library: FunctionLibrary = new FunctionLibrary(
     lease: [...freeing, 'unreplicated'],
     leave: freeing,
     schema: freeing,
+    // Its answer waits for replicas, and so confirms everything before it.
+    floor: freeing,
     counts: reading,
     subscribe: [],
     unsubscribe: freeing,

@@ -237,6 +237,9 @@ F.leave = function(keys, args)
   return left
 end
 
+-- now, instance: numbers of news that are not above this come from a Redis that is no more
+F.floor = function(keys) return floorOf({ base = keys[1] }) end
+
 -- now, instance, schema: what the data were written with
 F.schema = function(keys, args)
   generationIn({ base = keys[1] })

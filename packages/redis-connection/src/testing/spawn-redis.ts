@@ -141,6 +141,8 @@ export async function spawnCluster(size = 3, replicas = 0): Promise<SpawnedClust
     while (!(await client.info('replication')).includes('master_link_status:up'))
       await new Promise<void>(resolve => void setTimeout(resolve, 20))
   }
+  // It takes up to a second until a replica confirms something for the first time.
+  for (const client of clients.slice(0, size)) while ((await client.wait(replicas, 100)) < replicas) await client.ping()
   for (const client of clients) client.disconnect()
   return {
     url: `redis-cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join()}`,
