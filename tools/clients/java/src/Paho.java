@@ -19,6 +19,9 @@ final class Paho implements Library {
     MqttConnectOptions options = new MqttConnectOptions();
     options.setMqttVersion(MqttConnectOptions.MQTT_VERSION_3_1_1);
     options.setCleanSession(clean);
+    // Its count of what is under way can lag behind the acknowledgements: at the default of 10 it refuses a message of QoS 1
+    // or 2 at times on a busy machine, though the one before it has been acknowledged.
+    options.setMaxInflight(100);
     if (will != null) options.setWill(will, "gone".getBytes(), 1, false);
     if (place.secure()) {
       SSLContext context = SSLContext.getInstance("TLS");
