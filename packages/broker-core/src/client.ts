@@ -222,6 +222,11 @@ export class Client extends EventEmitter {
     if (this.closed) return
     this.connecting = false
     this.connected = true
+  }
+
+  /** The engine's: whom the program ends now knows that it is connected. */
+  tellReady(): void {
+    if (this.closed) return
     this.broker.emit('clientReady', this)
     this.emit('connected')
   }

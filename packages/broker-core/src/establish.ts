@@ -108,17 +108,24 @@ function welcome(connection: Connection, session: Session, present: boolean, agr
   // Who waits for the events hears of what the client sends next after them. Nobody waiting, its packets need not.
   if (isAwaited || client.listenerCount('connected') > 0) {
     return new Promise(resolve => {
-      setImmediate(tellReady, client, connack, resolve)
+      setImmediate(becomeReady, client, connack, resolve)
     })
   }
-  setImmediate(tellReady, client, connack)
+  setImmediate(becomeReady, client, connack)
   return undefined
 }
 
-/** Tells the program when the socket has CONNACK, which goes out at the end of the turn. */
+/** The socket has CONNACK, which goes out at the end of the turn. */
+function becomeReady(client: Client, connack: ConnackPacket, told?: () => void): void {
+  client.ready()
+  // In the next turn a client of this very process has read it: one that the program ends before that never sends DISCONNECT.
+  if (told !== undefined) setImmediate(tellReady, client, connack, told)
+  else tellReady(client, connack)
+}
+
 function tellReady(client: Client, connack: ConnackPacket, told?: () => void): void {
   if (!client.closed) client.broker.emit('connackSent', connack, client)
-  client.ready()
+  client.tellReady()
   told?.()
 }
 
