@@ -13,6 +13,8 @@ import type {
 import { systemClock } from '@x/contract'
 import { PacketError } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
+import { withAedesMethods } from './aedes-store.ts'
+import type { AedesStoreMethods } from './aedes-store.ts'
 import { BrokerError } from './broker-error.ts'
 import { clientsView } from './clients-view.ts'
 import type { Client, DoneCallback } from './client.ts'
@@ -73,6 +75,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
   readonly #attached: { readonly name: string; readonly detach: () => MaybePromise<void> }[] = []
   /** (filter, function) pairs of `subscribe`. */
   readonly #subscribers = new Map<string, Map<DeliverFunction, LocalSubscriber>>()
+  #store: (Persistence & AedesStoreMethods) | undefined
   #closing: Promise<void> | undefined
   #phase: 'opening' | 'open' | 'failed' = 'opening'
 
@@ -201,8 +204,10 @@ export class Broker extends HookedBroker implements PluggableBroker {
     }
   }
 
-  get persistence(): Persistence {
-    return this.#engine.persistence
+  /** The store, with the methods of Aedes's stores that programs call themselves. */
+  get persistence(): Persistence & AedesStoreMethods {
+    this.#store ??= withAedesMethods(this.#engine)
+    return this.#store
   }
 
   /** The broker's messages behind the interface of mqemitter. */

@@ -1,3 +1,4 @@
+export type { AedesStoreMethods } from './aedes-store.ts'
 export { BrokerError, type BrokerErrorCode, sentenceOf } from './broker-error.ts'
 export { Broker } from './broker.ts'
 export type { Client, CloseOptions, ConnectionDetails, DoneCallback } from './client.ts'

@@ -1,5 +1,5 @@
 import { BrokerError, Broker as CoreBroker, ReasonCode, assertOptions, brokerOptionTable } from '@x/broker-core'
-import type { BrokerOptions as CoreOptions, MessageQueue } from '@x/broker-core'
+import type { AedesStoreMethods, BrokerOptions as CoreOptions, MessageQueue } from '@x/broker-core'
 import { optionRules } from '@x/contract'
 import type { ListenerAddress, Logger, OptionRule, OptionTable, Persistence } from '@x/contract'
 import { checkListenOptions } from './listener/listen-options.ts'
@@ -126,9 +126,11 @@ export class Broker extends CoreBroker {
     return this.#listen(typeof options === 'number' ? { port: options } : options)
   }
 
-  /** What was given as `persistence`: one of Aedes's stores with the methods it has. */
-  override get persistence(): Persistence {
-    return (this.#given.persistence as Persistence | undefined) ?? super.persistence
+  /** What was given as `persistence`: one of Aedes's stores with the methods it has, one of ours with those that programs call. */
+  override get persistence(): Persistence & AedesStoreMethods {
+    const { persistence } = this.#given
+    const isAedes = persistence !== undefined && isAedesPersistence(persistence)
+    return isAedes ? (persistence as Persistence & AedesStoreMethods) : super.persistence
   }
 
   /** The mqemitter that was given as `mq`; without one, the broker's messages behind its interface. */

@@ -1,0 +1,80 @@
+import { Readable } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
+import type { Persistence } from '@x/contract'
+import { keepMessage } from '@x/contract'
+import type { Subscription } from '@x/packet'
+import { parseTopicFilter, parseTopicName } from '@x/topic-trie'
+import type { Engine } from './engine.ts'
+import { checkPublishRequest, packetOf, publicationOf } from './packet-form.ts'
+import type { BrokerPacket, PublishRequest } from './packet-form.ts'
+
+/** The part of Aedes's stores that programs use themselves, over a store of ours. */
+export interface AedesStoreMethods {
+  /** Packets of the retained messages whose topics match, as an object stream. */
+  createRetainedStream(pattern: string): Readable
+  /** The same for several filters; each topic once. */
+  createRetainedStreamCombi(patterns: readonly string[]): Readable
+  /** Retains the message, with QoS 0, or removes the topic's with an empty payload. Nobody is sent it.
+   * @throws BrokerError `PACKET_INVALID`; TopicError */
+  storeRetained(packet: PublishRequest): Promise<void>
+  /** Of a client that is connected here; an empty list for others. */
+  subscriptionsByClient(client: { readonly id: string }): Promise<Subscription[]>
+}
+
+/** Puts Aedes's methods on the store itself, so that it stays the very object that was given. They can't be enumerated. */
+export function withAedesMethods(engine: Engine): Persistence & AedesStoreMethods {
+  const { persistence } = engine
+  const methods: AedesStoreMethods = {
+    createRetainedStream: pattern => Readable.from(retainedPackets(engine, [pattern])),
+    createRetainedStreamCombi: patterns => Readable.from(retainedPackets(engine, patterns)),
+    storeRetained: packet => storeRetained(engine, packet),
+    subscriptionsByClient: client => Promise.resolve(subscriptionsOf(engine, client.id)),
+  }
+  for (const [name, value] of Object.entries(methods)) {
+    Reflect.defineProperty(persistence, name, { value, configurable: true, enumerable: false, writable: true })
+  }
+  return persistence as Persistence & AedesStoreMethods
+}
+
+async function* retainedPackets(engine: Engine, patterns: readonly string[]): AsyncGenerator<BrokerPacket> {
+  await engine.broker.ready
+  const topics = patterns.length > 1 ? new Set<string>() : undefined
+  for (const pattern of patterns) {
+    parseTopicFilter(pattern, { maximumLevels: engine.options.maxTopicLevels })
+    let ask: ReturnType<typeof firstPage> | undefined = firstPage(engine, pattern)
+    while (ask !== undefined) {
+      const page = await ask()
+      for (const message of page) {
+        if (message === undefined) await setImmediate()
+        else if (topics?.has(message.topic) !== true) {
+          topics?.add(message.topic)
+          yield packetOf(keepMessage(message), false, engine.clock.now())
+        }
+      }
+      ask = page.more
+    }
+  }
+}
+
+function firstPage({ persistence }: Engine, pattern: string): () => ReturnType<Persistence['retained']> {
+  return () => persistence.retained(pattern)
+}
+
+async function storeRetained(engine: Engine, packet: PublishRequest): Promise<void> {
+  checkPublishRequest(packet)
+  parseTopicName(packet.topic, { maximumLevels: engine.options.maxTopicLevels })
+  const origin = {
+    publisher: packet.clientId,
+    brokerId: engine.brokerId,
+    brokerCounter: engine.nextCounter(),
+    now: engine.clock.now(),
+  }
+  // With a higher QoS the store would queue it for sessions as well.
+  const message = keepMessage(publicationOf({ ...packet, qos: 0, retain: true }, origin))
+  await engine.broker.ready
+  await engine.persistence.publish(message)
+}
+
+function subscriptionsOf(engine: Engine, clientId: string): Subscription[] {
+  return Object.values(engine.broker.client(clientId)?.subscriptions ?? {})
+}
