@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { endWithUs, pinned } from './broker-process.ts'
+import type { DiskJob } from './disk/load.ts'
 import type { LoadJob } from './load.ts'
 import type { RedisJob } from './redis/load.ts'
 import type { LoadResult } from './load/result.ts'
@@ -20,7 +21,7 @@ interface LoadProgram {
 /** Runs one job in a process of its own. Rejects, with the end of its stderr, when it fails or takes over two minutes.
  * @param program of another kind of job */
 export function runLoad(
-  job: LoadJob | RedisJob,
+  job: LoadJob | RedisJob | DiskJob,
   core: number | undefined,
   program: LoadProgram = { file: loadFile, longestMs: longestRunMs },
 ): Promise<LoadResult> {

@@ -117,10 +117,12 @@ export class SessionStore {
 
   *#leave(
     session: SessionRecord,
-    { sessionExpiryInterval, sentThrough }: Pick<SessionClosing, 'sessionExpiryInterval' | 'sentThrough'>,
+    closing: Pick<SessionClosing, 'sessionExpiryInterval' | 'sentThrough'>,
     will: Will | undefined,
   ): Steps<Will | undefined> {
     const { queues, groups, wills, groupsReady } = this.#parts
+    const sentThrough = Math.max(session.sentThrough, closing.sentThrough)
+    const { sessionExpiryInterval } = closing
     if (sessionExpiryInterval === 0) {
       yield* this.#end(session, sentThrough)
       return will && wills.handOut(will)
@@ -177,7 +179,7 @@ export class SessionStore {
     environment.put(numberKey(kind.owned, instances.own, session.number), Buffer.from(session.clientId))
     if (request.will !== undefined) wills.put(session, request.will)
     // The same holds for what was claimed.
-    session.sentThrough = Math.max(session.sentThrough, takenThrough(session))
+    session.sentThrough = takenThrough(session)
     yield* this.#setInterval(session, request.sessionExpiryInterval)
     set.changed(session)
   }
@@ -265,6 +267,6 @@ export class SessionStore {
   }
 }
 
-function takenThrough({ readThrough, offeredThrough, claimedThrough }: SessionRecord): number {
-  return Math.max(readThrough, offeredThrough, claimedThrough)
+function takenThrough({ sentThrough, readThrough, offeredThrough, claimedThrough }: SessionRecord): number {
+  return Math.max(sentThrough, readThrough, offeredThrough, claimedThrough)
 }
