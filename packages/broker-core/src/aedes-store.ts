@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import type { Persistence } from '@x/contract'
 import { keepMessage } from '@x/contract'
-import type { Subscription } from '@x/packet'
+import type { PubrelPacket, Subscription } from '@x/packet'
 import { parseTopicFilter, parseTopicName } from '@x/topic-trie'
 import type { Engine } from './engine.ts'
 import { checkPublishRequest, packetOf, publicationOf } from './packet-form.ts'
@@ -19,6 +19,9 @@ export interface AedesStoreMethods {
   storeRetained(packet: PublishRequest): Promise<void>
   /** Of a client that is connected here; an empty list for others. */
   subscriptionsByClient(client: { readonly id: string }): Promise<Subscription[]>
+  /** Packets of a lasting session that were sent to a client that is connected here and are not acknowledged, with their
+   * `messageId`; a PUBREL for those that wait for PUBCOMP. Nothing for other clients, nor what is yet to be sent. */
+  outgoingStream(client: { readonly id: string }): Readable
 }
 
 /** Puts Aedes's methods on the store itself, so that it stays the very object that was given. They can't be enumerated. */
@@ -29,6 +32,7 @@ export function withAedesMethods(engine: Engine): Persistence & AedesStoreMethod
     createRetainedStreamCombi: patterns => Readable.from(retainedPackets(engine, patterns)),
     storeRetained: packet => storeRetained(engine, packet),
     subscriptionsByClient: client => Promise.resolve(subscriptionsOf(engine, client.id)),
+    outgoingStream: client => Readable.from(outgoingPackets(engine, client.id)),
   }
   for (const [name, value] of Object.entries(methods)) {
     Reflect.defineProperty(persistence, name, { value, configurable: true, enumerable: false, writable: true })
@@ -77,4 +81,17 @@ async function storeRetained(engine: Engine, packet: PublishRequest): Promise<vo
 
 function subscriptionsOf(engine: Engine, clientId: string): Subscription[] {
   return Object.values(engine.broker.client(clientId)?.subscriptions ?? {})
+}
+
+/** Only what was taken: reading on would take what the client has not been sent. */
+async function* outgoingPackets(engine: Engine, clientId: string): AsyncGenerator<BrokerPacket | PubrelPacket> {
+  const session = engine.clients.get(clientId)?.session
+  for (const messageId of session?.inflightIds() ?? []) {
+    const entry = session?.isOpen === true ? await session.storedEntry(messageId) : undefined
+    if (entry?.released === true) yield { cmd: 'pubrel', messageId }
+    else if (entry !== undefined) {
+      const { message, qos, retain } = entry
+      yield { ...packetOf({ ...keepMessage(message), qos, retain }, false, engine.clock.now()), messageId }
+    }
+  }
 }

@@ -51,6 +51,15 @@ export class InflightWindow {
     return this.#next
   }
 
+  /** Packet ids of what is open, in the order of sending. */
+  packetIds(): number[] {
+    const ids: number[] = []
+    for (let sequence = this.#base; sequence < this.#next; sequence += 1) {
+      if (this.state(sequence) !== Inflight.none) ids.push(InflightWindow.packetId(sequence))
+    }
+    return ids
+  }
+
   static packetId(sequence: number): number {
     return (sequence % packetIds) + 1
   }

@@ -145,6 +145,11 @@ export class Session implements SessionOwner, Recipient, Holder {
     return this.#window?.open ?? 0
   }
 
+  /** Packet ids of what was sent and is not acknowledged, in the order of sending. */
+  inflightIds(): readonly number[] {
+    return this.#window?.packetIds() ?? []
+  }
+
   /** More waits for this client than it should: publishers that feed it are slowed down. */
   get congested(): boolean {
     return this.outbox.full || (this.#waiting?.congested ?? false)

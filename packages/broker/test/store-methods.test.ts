@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { connectAsync } from 'mqtt'
 import { MemoryPersistence } from '@x/persistence-memory'
 import { expect, onTestFinished, test } from 'vitest'
@@ -66,5 +67,34 @@ test('subscriptionsByClient: of who is connected, an empty list for others', asy
     { topic: 'a/#', qos: 1, rh: 0, rap: false, nl: false },
   ])
   expect(await broker.persistence.subscriptionsByClient({ id: 'other' })).toEqual([])
+  await client.endAsync()
+})
+
+test('outgoingStream: what was sent to a lasting session and is not acknowledged; nothing of others', async () => {
+  const broker = startBroker()
+  const { url } = await broker.listen({ port: 0, host: '127.0.0.1' })
+  const client = await connectAsync(url, { clientId: 'c', clean: false })
+  await client.subscribeAsync('a/#', { qos: 1 })
+  const { persistence } = broker
+  const acknowledge: (() => void)[] = []
+  const arrived = new Promise<void>(resolve => {
+    client.handleMessage = (_packet, done) => {
+      acknowledge.push(done)
+      resolve()
+    }
+  })
+  await broker.publish({ topic: 'a/1', payload: 'x', qos: 1 })
+  await arrived
+  const waiting = await persistence.outgoingStream({ id: 'c' }).toArray()
+  expect(waiting).toMatchObject([
+    { cmd: 'publish', topic: 'a/1', payload: Buffer.from('x'), qos: 1, messageId: expect.any(Number) },
+  ])
+  // It can be read again, and takes nothing away.
+  expect(await persistence.outgoingStream({ id: 'c' }).toArray()).toEqual(waiting)
+  expect(await persistence.outgoingStream({ id: 'other' }).toArray()).toEqual([])
+  const acknowledged = once(broker, 'ack')
+  for (const done of acknowledge) done()
+  await acknowledged
+  expect(await persistence.outgoingStream({ id: 'c' }).toArray()).toEqual([])
   await client.endAsync()
 })
