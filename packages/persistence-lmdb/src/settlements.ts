@@ -66,17 +66,18 @@ export class Settlements implements TransactionFrame {
     const told = yield* this.#parts.set.end()
     const settled = this.#settled
     this.#settled = none
-    return { told, undone: () => this.#undone(settled) }
+    // The working set finds out itself, and the next transaction may be under way.
+    return { told, undone: () => this.#putBack(settled) }
   }
 
   discard(): void {
     const settled = this.#settled
     this.#settled = none
-    this.#undone(settled)
+    this.#parts.set.discard()
+    this.#putBack(settled)
   }
 
-  #undone(settled: Settled): void {
-    this.#parts.set.discard()
+  #putBack(settled: Settled): void {
     if (settled.offered.length > 0 || settled.acknowledged.length > 0) this.#again.push(settled)
   }
 
