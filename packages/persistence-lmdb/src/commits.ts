@@ -53,6 +53,8 @@ interface Batch {
   /** `performance.now()` at which it takes no further one. */
   until: number
   ending: Ending | undefined
+  /** Its work has left the event loop to others. */
+  isCut: boolean
   /** The one whose work threw. */
   culprit: Task | undefined
 }
@@ -66,6 +68,8 @@ export class Commits {
   #again: Task[] = []
   /** A transaction is to begin, or goes on. */
   #scheduled = false
+  /** The frame has something to write that no transaction has begun to write yet. */
+  #isWanted = false
   #timer: unknown
   /** `performance.now()` until which the disk counts as full. */
   #fullUntil = 0
@@ -97,6 +101,7 @@ export class Commits {
 
   /** A transaction is to begin within a second, for what its frame has to write. */
   later(): void {
+    this.#isWanted = true
     if (this.#scheduled) return
     this.#timer ??= this.#parts.clock.setTimeout(() => this.#schedule(), lazyDelay)
   }
@@ -126,7 +131,7 @@ export class Commits {
 
   /** `previous`: the commit before, whose calls get their answers first. */
   async #commit(previous: Promise<void>): Promise<void> {
-    const batch: Batch = { tasks: [], until: 0, ending: undefined, culprit: undefined }
+    const batch: Batch = { tasks: [], until: 0, ending: undefined, isCut: false, culprit: undefined }
     try {
       await this.#parts.environment.transaction(() => this.#carryOut(batch))
     } catch (error) {
@@ -157,6 +162,7 @@ export class Commits {
   #carryOut(batch: Batch): MaybePromise<void> {
     this.#tasks = [...this.#again, ...this.#tasks]
     this.#again = []
+    this.#isWanted = false
     this.#parts.frame.begin()
     batch.until = performance.now() + transactionBudget
     return this.#goOn(batch)
@@ -179,11 +185,11 @@ export class Commits {
     const finished = (ending: Ending): void => {
       batch.ending = ending
       this.#tasks = this.#tasks.slice(batch.tasks.length)
-      this.#scheduled = false
-      // Not from within a transaction, which lmdb would take it to belong to.
-      if (this.#tasks.length > 0) setImmediate(() => this.#schedule())
+      // One that was cut is still open in this turn, and lmdb would take the next one to be a part of it.
+      if (batch.isCut) setImmediate(() => this.#next())
+      else this.#next()
     }
-    return this.#walk(this.#parts.frame.end(), finished)
+    return this.#walk(batch, this.#parts.frame.end(), finished)
   }
 
   #perform(task: Task, batch: Batch): Promise<void> | undefined {
@@ -198,7 +204,7 @@ export class Commits {
       const value = task.work()
       if (!isSteps(value)) task.outcome = { value }
       else {
-        return this.#walk(value, result => {
+        return this.#walk(batch, value, result => {
           task.outcome = { value: result }
         })?.catch(failed)
       }
@@ -208,13 +214,22 @@ export class Commits {
     return undefined
   }
 
-  #walk<T>(steps: Steps<T>, walked: (result: T) => void): Promise<void> | undefined {
+  #next(): void {
+    this.#scheduled = false
+    // Not from within a transaction.
+    if (this.#tasks.length > 0) setImmediate(() => this.#schedule())
+    else if (this.#isWanted) this.later()
+  }
+
+  #walk<T>(batch: Batch, steps: Steps<T>, walked: (result: T) => void): Promise<void> | undefined {
     const walking = this.#parts.slices.run(() => {
       const step = steps.next()
       if (step.done === true) walked(step.value)
       return step.done !== true
     })
-    return walking === undefined ? undefined : Promise.resolve(walking)
+    if (walking === undefined) return undefined
+    batch.isCut = true
+    return Promise.resolve(walking)
   }
 
   #undo({ tasks, ending, culprit }: Batch, error: unknown): void {
