@@ -289,9 +289,19 @@ export class Engine implements PersistenceHost {
     const plan = this.router.plan(publication.topic)
     const reached = stored > 0 || plan.size > 0 || this.emitter?.reaches(publication.topic) === true
     const routed = this.#route(plan, publication, from, failed)
-    if (publication.qos === 0 && plan.groups.length > 0) this.#dealHere(plan.groups, publication, from)
-    const emitted = this.emitter?.publish(this.#asOthersHaveIt(publication))
+    const emitted = this.#passOn(plan, publication, from)
     return isPromise(routed) || isPromise(emitted) ? { routed, emitted, reached } : reached
+  }
+
+  /** To groups with members elsewhere, and to other brokers. A part that throws has failed like one that rejects: a throw would abandon the
+   * promise of what is under way to subscribers of the program. */
+  #passOn(plan: Plan, publication: Publication, from: Connection | undefined): MaybePromise<void> {
+    try {
+      if (publication.qos === 0 && plan.groups.length > 0) this.#dealHere(plan.groups, publication, from)
+      return this.emitter?.publish(this.#asOthersHaveIt(publication))
+    } catch (error) {
+      return Promise.reject(toError(error))
+    }
   }
 
   /** Others go by the machine's time. */

@@ -337,3 +337,35 @@ test('an error of a hook that can’t be written to is told like any other', asy
   }
   await watched.expectCalm()
 })
+
+for (const how of styles) {
+  for (const qos of [0, 1] as const) {
+    test(`an emitter that ${how} at publish, QoS ${qos}, while subscribers of the program are at it: nothing is left without an owner`, async () => {
+      const watched = watchProcess()
+      const emitter = {
+        open: () => undefined,
+        close: () => undefined,
+        addRoute: () => undefined,
+        removeRoute: () => undefined,
+        takesTurn: () => true,
+        reaches: () => true,
+        publish: ({ topic }: Message) => (topic === 't' ? fail(how, 'emitter down') : undefined),
+        announce: () => undefined,
+      }
+      const server = await startBroker({ emitter })
+      await server.broker.subscribe('t', async () => {
+        await new Promise(resolve => {
+          setImmediate(resolve)
+        })
+        throw new Error('subscriber down')
+      })
+      const client = await server.connect({ version: 4, clientId: 'c' })
+      client.publish({ version: 4, topic: 't', qos })
+      await client.closed()
+      await expect(server.broker.publish({ topic: 't', qos })).rejects.toThrow('down')
+      await watched.expectCalm()
+      // Of the subscriber; what the emitter did is told to those who have published.
+      for (const error of server.errors.splice(0)) expect(error).toMatchObject({ code: 'SUBSCRIBER_FAILED' })
+    })
+  }
+}

@@ -1,5 +1,6 @@
 import { Confirmations } from '@x/redis-connection'
 import type { NumberedChange, RedisConnection } from '@x/redis-connection'
+import { Announcements } from './announcements.ts'
 import type { EmitterCounters } from './emitter-counters.ts'
 import { RecentConnections } from './recent-connections.ts'
 import type { RedisTime } from './redis-time.ts'
@@ -29,6 +30,7 @@ export interface NewsHost {
 export class BrokerNews {
   readonly #host: NewsHost
   readonly #confirmations: Confirmations
+  readonly #announcements = new Announcements()
   /** Of all brokers. */
   readonly connections: RecentConnections = new RecentConnections()
   #closed = false
@@ -53,7 +55,10 @@ export class BrokerNews {
     const { common, connection, instance } = this.#host
     await connection.subscribe([common, this.#host.channelOf(instance)], {
       message: (channel, payload) => this.#hear(channel === common, payload),
-      resumed: () => this.#host.resumed(),
+      resumed: () => {
+        this.#announcements.clear()
+        this.#host.resumed()
+      },
     })
   }
 
@@ -65,10 +70,12 @@ export class BrokerNews {
   async announce(clientId: string): Promise<void> {
     const { common, connection, instance, time } = this.#host
     const since = this.connections.connectedHere(clientId, instance, time.now())
+    this.#announcements.announced(clientId)
     try {
       await connection.command(common, 'PUBLISH', common, JSON.stringify(['a', instance, clientId, since]))
     } catch {
       // The connection has reported it; where nobody hears, nobody can be told.
+      this.#announcements.heard(clientId)
     }
   }
 
@@ -105,9 +112,11 @@ export class BrokerNews {
 
   #hearCommon(news: readonly ['r', string, string, LogEntry] | readonly ['a', string, string, number]): void {
     if (news[0] === 'r') this.#host.changed(news[1], news[2], news[3])
-    else if (news[0] === 'a' && news[1] !== this.#host.instance) {
+    else if (news[0] === 'a') {
       const [, instance, clientId, since] = news
-      if (this.connections.connectedElsewhere(clientId, instance, since)) this.#host.takenOver(clientId)
+      if (instance === this.#host.instance) this.#announcements.heard(clientId)
+      else if (this.connections.connectedElsewhere(clientId, { broker: instance, since }, this.#announcements))
+        this.#host.takenOver(clientId)
     }
   }
 }

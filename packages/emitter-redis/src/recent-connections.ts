@@ -1,4 +1,8 @@
+import type { Announcements } from './announcements.ts'
 import { leaseDuration } from './broker-lease.ts'
+
+/** ms by which brokers may differ over the time of Redis when the machine is busy. */
+const tolerance = 200
 
 /** Where a client is connected, and since when by the time of Redis. */
 interface RecentConnection {
@@ -21,12 +25,13 @@ export class RecentConnections {
     return since
   }
 
-  /** The client has connected to another broker. False: before it has connected where it is known to be. */
-  connectedElsewhere(clientId: string, broker: string, since: number): boolean {
+  /** The client has connected to another broker, as was heard now. False: before it has connected where it is known to be. Where the two
+   * are close together, the order in which all brokers hear of them counts: what comes before our own announcement is older. */
+  connectedElsewhere(clientId: string, connection: RecentConnection, own: Pick<Announcements, 'isOurs'>): boolean {
     const known = this.#find(clientId)
-    // Of two at the same moment all brokers prefer the same one.
-    if (known !== undefined && (known.since > since || (known.since === since && known.broker > broker))) return false
-    this.#set(clientId, { broker, since })
+    const later = known === undefined ? Infinity : connection.since - known.since
+    if (later < -tolerance || (later <= tolerance && own.isOurs(clientId))) return false
+    this.#set(clientId, connection)
     return true
   }
 
