@@ -251,7 +251,7 @@ test('the ends of many connections in one turn take effect in several', async ()
   let crowds = 0
   const longest = await shortest(async () => {
     crowds += 1
-    const streams = await crowd(server, 2000)
+    const streams = await crowd(server, 8000)
     const before = server.broker.counters.turnsYielded
     for (const stream of streams) stream.push(null)
     const elapsed = await longestUntil(() => server.broker.connectedClients === 0)
