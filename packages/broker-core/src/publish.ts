@@ -241,6 +241,8 @@ function complete(request: Request, stored: number): void {
 
 /** What comes next is not acted on, or not acknowledged, before this. */
 function wait({ connection, qos }: Request, ending: Ending): void {
+  // It may be taken up in a later turn; until then a failure must not look as if nobody waited for it.
+  for (const step of [ending.routed, ending.emitted]) if (isPromise(step)) step.catch(() => undefined)
   connection.pending = new Acceptance(connection)
   connection.pending.add(qos, undefined, () => ending)
 }
