@@ -74,12 +74,10 @@ export type AuthorizeForwardHook = HookFunction<
 /** After a message is stored and routed; the publisher's acknowledgement waits for it. */
 export type PublishedHook = Hook<[packet: BrokerPacket, client: Client | null], void>
 
-/** With `trustProxy`: looks at the bytes that come before a CONNECT, and answers what it found in them, for `client.connDetails`;
- * with `data`, these take the place of the bytes. Synchronous; a throw closes the connection. */
-export type DecodeProtocolHook = HookFunction<
-  [client: Client, bytes: Buffer],
-  ConnectionDetails | Buffer | null | undefined | void
->
+/** With `trustProxy`: looks at the bytes that come before a CONNECT, and returns what it found in them, for `client.connDetails`:
+ * an object with fields of `ConnectionDetails`, or of the program's own. The bytes in its `data` take the place of those that
+ * came. Synchronous; a throw closes the connection. */
+export type DecodeProtocolHook = HookFunction<[client: Client, bytes: Buffer], object | null | undefined | void>
 
 export interface HookOptions {
   decodeProtocol?: DecodeProtocolHook | null
