@@ -77,7 +77,10 @@ export type PublishedHook = Hook<[packet: BrokerPacket, client: Client | null], 
 /** With `trustProxy`: looks at the bytes that come before a CONNECT, and returns what it found in them, for `client.connDetails`:
  * an object with fields of `ConnectionDetails`, or of the program's own. The bytes in its `data` take the place of those that
  * came. Synchronous; a throw closes the connection. */
-export type DecodeProtocolHook = HookFunction<[client: Client, bytes: Buffer], object | null | undefined | void>
+export type DecodeProtocolHook = HookFunction<
+  [client: Client, bytes: Buffer],
+  ConnectionDetails | Buffer | { data?: Buffer } | null | undefined | void
+>
 
 export interface HookOptions {
   decodeProtocol?: DecodeProtocolHook | null
