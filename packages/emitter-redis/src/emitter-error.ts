@@ -11,8 +11,6 @@ export type EmitterErrorCode =
   | 'QUOTA_EXCEEDED'
   /** The other brokers took this one for dead: what they had for it meanwhile is lost. It is there again. */
   | 'LEASE_LOST'
-  /** What came on a channel of ours is none of ours. */
-  | 'FRAME_INVALID'
 
 /** How this package refuses, and what it reports. */
 export class EmitterError extends Error {

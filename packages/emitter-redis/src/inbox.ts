@@ -1,7 +1,6 @@
 import type { EmitterHost } from '@x/contract'
-import { DeliveryLine } from './delivery-line.ts'
+import { DeliveryLine, IncomingFrame } from '@x/emitter-parts'
 import type { EmitterCounters } from './emitter-counters.ts'
-import { IncomingFrame } from './message-frame.ts'
 
 /** Frames asked of the stream at a time. */
 const pageSize = 16

@@ -1,5 +1,6 @@
 import type { EmitterHost, Message } from '@x/contract'
 import { keepMessage } from '@x/contract'
+import { OwnRoutes, routeName, RouteTable } from '@x/emitter-parts'
 import type { RedisArgument, RedisConnection } from '@x/redis-connection'
 import { followDuration } from '@x/redis-connection'
 import { BrokerLease, leaseDuration } from './broker-lease.ts'
@@ -12,12 +13,11 @@ import { library } from './functions/library.ts'
 import { HeldMessages } from './held-messages.ts'
 import { Inbox } from './inbox.ts'
 import type { StreamEntry } from './inbox.ts'
+import type { OutgoingLink } from './outgoing-link.ts'
 import { OutgoingMessages } from './outgoing-messages.ts'
-import { OwnRoutes } from './own-routes.ts'
 import { RedisTime } from './redis-time.ts'
 import { RouteLog } from './route-log.ts'
 import type { LogAnswer } from './route-log.ts'
-import { RouteTable, routeName } from './route-table.ts'
 
 /** Of keys and values; a release that changes them takes the next number and finds nothing of this one's. */
 const schema = '1'
@@ -42,7 +42,7 @@ export class OpenEmitter {
   readonly #parts: OpenEmitterParts
   readonly #routesBase: string
   readonly #inboxBase: string
-  readonly #table: RouteTable
+  readonly #table: RouteTable<OutgoingLink>
   readonly #log: RouteLog
   readonly #own: OwnRoutes
   readonly #news: BrokerNews

@@ -1,8 +1,7 @@
-import { deferred } from './deferred.ts'
-import type { Deferred } from './deferred.ts'
+import { deferred, makeFrame } from '@x/emitter-parts'
+import type { Deferred } from '@x/emitter-parts'
 import { EmitterError, emitterErrorOf } from './emitter-error.ts'
 import type { EmitterCounters } from './emitter-counters.ts'
-import { makeFrame } from './message-frame.ts'
 
 /** Bytes of messages after which a frame is complete, before its turn has ended. */
 const frameBytes = 256 * 1024

@@ -1,17 +1,17 @@
 import type { Message } from '@x/contract'
 import { keepMessage } from '@x/contract'
+import { encodeMessage } from '@x/emitter-parts'
+import type { RoutePlan, RouteTable } from '@x/emitter-parts'
 import type { RedisConnection } from '@x/redis-connection'
 import type { EmitterCounters } from './emitter-counters.ts'
 import { EmitterError } from './emitter-error.ts'
 import { library } from './functions/library.ts'
-import { encodeMessage } from './message-frame.ts'
 import { OutgoingLink } from './outgoing-link.ts'
-import type { RouteTable } from './route-table.ts'
 
 export interface OutgoingMessagesHost {
   readonly connection: RedisConnection
   readonly counters: EmitterCounters
-  readonly table: RouteTable
+  readonly table: RouteTable<OutgoingLink>
   readonly brokerId: string
   readonly instance: string
   readonly sendTimeout: number
@@ -43,7 +43,7 @@ export class OutgoingMessages {
     const { topic, qos } = message
     const plan = this.#host.table.plan(topic)
     if (qos === 0) {
-      if (plan.turns.length > 0) this.#publishInTurns(message)
+      if (plan.turns.length > 0) this.#publishInTurns(message, plan)
       else if (plan.all.length > 0) {
         const record = this.#encode(message, [])
         for (const { link } of plan.all) link.add(record)
@@ -99,19 +99,8 @@ export class OutgoingMessages {
   }
 
   /** One broker of each group gets the message; those with routes of their own get it anyway. */
-  #publishInTurns(message: Message): void {
-    const { instance, table } = this.#host
-    const { all, turns } = table.plan(message.topic)
-    const groups = new Map<string, string[]>(all.map(broker => [broker.instance, []]))
-    for (const turn of turns) {
-      // With members here it has advanced already, when the engine asked whose turn it is.
-      if (!turn.has(instance)) turn.advance()
-      const chosen = turn.current
-      if (chosen === undefined || chosen === instance) continue
-      const served = groups.get(chosen)
-      if (served === undefined) groups.set(chosen, [turn.name])
-      else served.push(turn.name)
-    }
-    for (const [chosen, served] of groups) table.broker(chosen)?.link.add(this.#encode(message, served))
+  #publishInTurns(message: Message, plan: RoutePlan<OutgoingLink>): void {
+    const receivers = this.#host.table.receivers(plan)
+    for (const [{ link }, served] of receivers) link.add(this.#encode(message, served))
   }
 }

@@ -1,4 +1,5 @@
-import type { RouteName, RouteTable } from './route-table.ts'
+import type { RouteName, RouteTable } from '@x/emitter-parts'
+import type { OutgoingLink } from './outgoing-link.ts'
 
 /** One change of who is there or wants what. */
 export type LogEntry =
@@ -15,7 +16,7 @@ export type LogAnswer =
 
 export interface RouteLogHost {
   readonly instance: string
-  readonly table: RouteTable
+  readonly table: RouteTable<OutgoingLink>
   /** What has happened after that position. */
   since(position: string): Promise<LogAnswer>
   /** Everything up to that number is applied here; whoever made the change wants to know. */

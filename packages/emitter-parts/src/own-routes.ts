@@ -3,7 +3,7 @@ import type { Deferred } from './deferred.ts'
 import type { RouteName } from './route-table.ts'
 
 export interface OwnRoutesHost {
-  /** Tells Redis of changes (`+` or `-` with a route each); answers when the others have applied them. */
+  /** Tells the others of changes (`+` or `-` with a route each); settles when they have applied them. */
   change(changes: readonly string[]): Promise<void>
   /** Calls `flush` at the end of this turn. */
   turnHasChanges(): void
@@ -39,7 +39,7 @@ export class OwnRoutes {
     return names.length === this.#routes.size && names.every(name => this.#routes.has(name))
   }
 
-  /** Answers when the others have it. When Redis could not be told, it was not added. */
+  /** Settles when the others have it. When they could not be told, it was not added. */
   add(name: RouteName): Promise<void> | undefined {
     const known = this.#routes.get(name)
     if (known !== undefined) {

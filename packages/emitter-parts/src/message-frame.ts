@@ -1,5 +1,5 @@
 import type { Message } from '@x/contract'
-import { EmitterError } from './emitter-error.ts'
+import { FrameError } from './frame-error.ts'
 
 /** A message in a frame: its fields with their lengths before them. */
 const flag = { retain: 4, properties: 8, expires: 16, publisher: 32, otherBroker: 64, groups: 128 } as const
@@ -70,7 +70,7 @@ export class IncomingFrame {
   readonly #brokerId: string
   #offset = 0
 
-  /** @throws EmitterError `FRAME_INVALID` */
+  /** @throws FrameError `FRAME_INVALID` */
   constructor(bytes: Buffer, number: number | undefined) {
     this.#bytes = bytes
     this.number = number
@@ -86,7 +86,7 @@ export class IncomingFrame {
     return this.#offset < this.#bytes.length
   }
 
-  /** @throws EmitterError `FRAME_INVALID` */
+  /** @throws FrameError `FRAME_INVALID` */
   next(): Delivered {
     const bytes = this.#bytes
     const flags = bytes[this.#offset] as number
@@ -129,9 +129,7 @@ export class IncomingFrame {
   #forward(length: number): number {
     const start = this.#offset
     if (start + length > this.#bytes.length) {
-      throw new EmitterError('FRAME_INVALID', {
-        message: `a frame of ${this.#bytes.length} bytes ends within a field of ${length} bytes at ${start}`,
-      })
+      throw new FrameError(`a frame of ${this.#bytes.length} bytes ends within a field of ${length} bytes at ${start}`)
     }
     this.#offset = start + length
     return start

@@ -1,10 +1,9 @@
 import { FilterTrie, parseSharedFilter } from '@x/topic-trie'
 import type { TopicFilter } from '@x/topic-trie'
-import type { OutgoingLink } from './outgoing-link.ts'
 import { brokerIdOf } from './message-frame.ts'
 import { SharedTurn } from './shared-turn.ts'
 
-/** A route as it is named in Redis: what it brings, then the filter. `0`: QoS 0 alone; `2`: everything; `s`: a shared filter, of
+/** A route as brokers tell it to each other: what it brings, then the filter. `0`: QoS 0 alone; `2`: everything; `s`: a shared filter, of
  * which one broker gets each QoS 0 message. */
 export type RouteName = string
 
@@ -12,46 +11,56 @@ export function routeName(filter: string, maximumQoS: 0 | 2): RouteName {
   return `${filter.startsWith('$share/') ? 's' : maximumQoS}${filter}`
 }
 
-/** Another broker that is there. */
-export interface RemoteBroker {
-  readonly instance: string
-  readonly brokerId: string
-  readonly link: OutgoingLink
+/** The way to another broker. */
+export interface RouteLink {
+  /** The other broker is gone: there is nobody left to bring anything to. */
+  close(): void
+  /** This broker goes. */
+  abandon(): void
 }
 
-interface Route {
-  readonly broker: RemoteBroker
-  readonly kind: '0' | '2' | 's'
+/** Another broker that is there. */
+export interface RemoteBroker<Link extends RouteLink> {
+  readonly instance: string
+  readonly brokerId: string
+  readonly link: Link
+}
+
+type RouteKind = '0' | '2' | 's'
+
+interface Route<Link extends RouteLink> {
+  readonly broker: RemoteBroker<Link>
+  readonly kind: RouteKind
   readonly turn: SharedTurn | undefined
 }
 
 /** Who gets the messages of a topic. */
-export interface RoutePlan {
-  readonly all: readonly RemoteBroker[]
+export interface RoutePlan<Link extends RouteLink> {
+  readonly all: readonly RemoteBroker<Link>[]
   /** Those of them that get QoS 1 and 2. */
-  readonly atLeastOnce: readonly RemoteBroker[]
+  readonly atLeastOnce: readonly RemoteBroker<Link>[]
   /** Groups with members at other brokers. */
   readonly turns: readonly SharedTurn[]
 }
 
-export interface RouteTableHost {
+export interface RouteTableHost<Link extends RouteLink> {
   /** This broker, whose own routes are not kept here. */
   readonly instance: string
-  link(instance: string): OutgoingLink
+  link(instance: string): Link
   presence(brokerId: string, present: boolean): void
   left(instance: string): void
 }
 
 /** What all other brokers subscribe to. */
-export class RouteTable {
-  readonly #host: RouteTableHost
-  readonly #trie: FilterTrie<Route, RoutePlan>
-  readonly #brokers = new Map<string, RemoteBroker & { readonly routes: Map<RouteName, Route> }>()
+export class RouteTable<Link extends RouteLink> {
+  readonly #host: RouteTableHost<Link>
+  readonly #trie: FilterTrie<Route<Link>, RoutePlan<Link>>
+  readonly #brokers = new Map<string, RemoteBroker<Link> & { readonly routes: Map<RouteName, Route<Link>> }>()
   readonly #turns = new Map<string, SharedTurn>()
 
-  constructor(host: RouteTableHost) {
+  constructor(host: RouteTableHost<Link>) {
     this.#host = host
-    this.#trie = new FilterTrie<Route, RoutePlan>({ derive: makePlan })
+    this.#trie = new FilterTrie<Route<Link>, RoutePlan<Link>>({ derive: makePlan })
   }
 
   /** Names of the lives of all other brokers that are there. */
@@ -59,12 +68,29 @@ export class RouteTable {
     return [...this.#brokers.keys()]
   }
 
-  broker(instance: string): RemoteBroker | undefined {
+  broker(instance: string): RemoteBroker<Link> | undefined {
     return this.#brokers.get(instance)
   }
 
-  plan(topic: string): RoutePlan {
+  plan(topic: string): RoutePlan<Link> {
     return this.#trie.match(topic)
+  }
+
+  /** Who gets a QoS 0 message whose plan has turns: one broker of each group, with the groups that it serves, and those with routes of
+   * their own. The turns advance. */
+  receivers({ all, turns }: RoutePlan<Link>): ReadonlyMap<RemoteBroker<Link>, readonly string[]> {
+    const { instance } = this.#host
+    const receivers = new Map<RemoteBroker<Link>, string[]>(all.map(broker => [broker, []]))
+    for (const turn of turns) {
+      // With members here it has advanced already, when the engine asked whose turn it is.
+      if (!turn.has(instance)) turn.advance()
+      const chosen = turn.current === undefined ? undefined : this.#brokers.get(turn.current)
+      if (chosen === undefined) continue
+      const served = receivers.get(chosen)
+      if (served === undefined) receivers.set(chosen, [turn.name])
+      else served.push(turn.name)
+    }
+    return receivers
   }
 
   /** The turns of a shared group, when a broker has members. */
@@ -146,16 +172,16 @@ export class RouteTable {
   }
 }
 
-function partsOf(name: RouteName): { kind: Route['kind']; filter: TopicFilter; group: string | undefined } {
-  const kind = name[0] as Route['kind']
+function partsOf(name: RouteName): { kind: RouteKind; filter: TopicFilter; group: string | undefined } {
+  const kind = name[0] as RouteKind
   const filter = name.slice(1) as TopicFilter
   if (kind !== 's') return { kind, filter, group: undefined }
   return { kind, filter: parseSharedFilter(filter)?.filter as TopicFilter, group: filter }
 }
 
-function makePlan(routes: readonly Route[]): RoutePlan {
-  const all = new Set<RemoteBroker>()
-  const atLeastOnce = new Set<RemoteBroker>()
+function makePlan<Link extends RouteLink>(routes: readonly Route<Link>[]): RoutePlan<Link> {
+  const all = new Set<RemoteBroker<Link>>()
+  const atLeastOnce = new Set<RemoteBroker<Link>>()
   const turns = new Set<SharedTurn>()
   for (const { broker, kind, turn } of routes) {
     if (turn !== undefined) {

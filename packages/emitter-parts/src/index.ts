@@ -1,0 +1,8 @@
+export type { Deferred } from './deferred.ts'
+export { deferred } from './deferred.ts'
+export { DeliveryLine } from './delivery-line.ts'
+export type { Delivered } from './message-frame.ts'
+export { brokerIdOf, encodeMessage, IncomingFrame, makeFrame } from './message-frame.ts'
+export { OwnRoutes } from './own-routes.ts'
+export type { RemoteBroker, RouteName, RoutePlan } from './route-table.ts'
+export { routeName, RouteTable } from './route-table.ts'
