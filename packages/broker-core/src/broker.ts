@@ -32,8 +32,8 @@ import { assertDeliver } from './local-subscriber.ts'
 import type { DeliverFunction, LocalSubscriber } from './local-subscriber.ts'
 import { MessageQueue } from './message-queue.ts'
 import { limitRules } from './limits.ts'
-import { assertOptions } from './option-invalid.ts'
-import { checkOptions } from './options.ts'
+import { assertOptions, optionInvalid } from './option-invalid.ts'
+import { brokerOptionTable, checkOptions } from './options.ts'
 import type { BrokerOptions } from './options.ts'
 import { after } from './maybe-promise.ts'
 import { checkPublishRequest, publicationOf } from './packet-form.ts'
@@ -43,6 +43,7 @@ import type { PublishRequest } from './packet-form.ts'
 import { networkOf } from './peer-address.ts'
 import type { Publication } from './publication.ts'
 import { ReasonCode } from './reason-code.ts'
+import type { TopicAccess } from './topic-access.ts'
 import { packageVersion } from './version.ts'
 
 const connectionKey = Symbol('connection')
@@ -90,6 +91,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
     this.clients = clientsView(this.#engine.clients)
     this.#mq = new MessageQueue(this, this.#engine.locals, this.programFaults)
     this.setHooks(options)
+    this.topicAccess = options.topicAccess
     this.hooksChanged()
     this.ready = this.#open()
     this.ready.catch(() => undefined)
@@ -117,6 +119,18 @@ export class Broker extends HookedBroker implements PluggableBroker {
     stream.on('error', onError)
     stream.on('close', onClose)
     return connection.client
+  }
+
+  /** Whether clients may publish and receive, by topic; null: no rule but that `$SYS/` is the broker's. What is set counts from the next
+   * message on.
+   * @throws BrokerError `OPTION_INVALID` */
+  get topicAccess(): TopicAccess | null {
+    return this.#engine.topicAccess ?? null
+  }
+  set topicAccess(access: TopicAccess | null | undefined) {
+    const { topicAccess: rule } = brokerOptionTable
+    if (access !== undefined && !rule.allows(access)) throw optionInvalid('topicAccess', access, rule.text)
+    this.#engine.topicAccess = access ?? undefined
   }
 
   /** What a listener of its own rules hands over with each of its streams.

@@ -43,6 +43,7 @@ import type { Plan } from './router.ts'
 import type { SharedGroup } from './shared-group.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Sweep } from './sweep.ts'
+import type { TopicAccess } from './topic-access.ts'
 import { Turn } from './turn.ts'
 import { UserSessions } from './user-sessions.ts'
 import { AuthenticationQueue } from './authentication-queue.ts'
@@ -115,6 +116,8 @@ export class Engine implements PersistenceHost {
 
   /** Nobody looks at single messages (no hook or listener), so QoS 0 messages that concern no other broker may be passed on in runs. */
   passThrough = true
+  /** Whether clients may publish and receive, by topic; undefined: no rule but that `$SYS/` is the broker's. */
+  topicAccess: TopicAccess | undefined
   closed = false
   /** Why the broker could not be opened: it refuses whoever connects. */
   openFailure: Error | undefined

@@ -9,7 +9,7 @@ import { ReasonCode } from './reason-code.ts'
 import { refuseConnect } from './refuse-connect.ts'
 import { Session } from './session.ts'
 import { restoreSubscriptions } from './restored-subscriptions.ts'
-import { publishWill } from './will.ts'
+import { permittedWill, publishWill } from './will.ts'
 
 /** A CONNECT on its way to a session. */
 export interface Attempt {
@@ -40,13 +40,14 @@ export function establish(connection: Connection, { packet, agreement, will }: A
     topicAliasMaximum: agreement.topicAliasMaximum,
   })
   engine.userSessions.opened(packet.username, clientId)
+  const permitted = permittedWill(connection, will)
   const opened = recover(
     () =>
       engine.persistence.openSession({
         clientId,
         cleanStart: packet.clean === true,
         sessionExpiryInterval: stored ? Math.max(1, sessionExpiryInterval) : 0,
-        will,
+        will: permitted,
         owner: session,
       }),
     error => {

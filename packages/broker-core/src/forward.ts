@@ -3,10 +3,12 @@ import type { Client } from './client.ts'
 import type { Engine } from './engine.ts'
 import { packetOf, republish } from './packet-form.ts'
 import type { Publication } from './publication.ts'
+import { mayReceive } from './topic-access.ts'
 
-/** What `authorizeForward` makes of a message for this client; undefined: it does not get it. What the hook throws or answers
+/** What `topicAccess` and `authorizeForward` make of a message for this client; undefined: it does not get it. What the hook throws or answers
  * wrongly costs this delivery alone. */
 export function forwarded(engine: Engine, client: Client, publication: Publication): Publication | undefined {
+  if (!mayReceive(engine, client, publication.topic)) return undefined
   const { authorizeForward } = engine.hooks
   if (authorizeForward === undefined) return publication
   const now = engine.clock.now()

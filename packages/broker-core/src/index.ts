@@ -30,3 +30,4 @@ export type { BrokerPacket, IncomingPacket, PublishRequest } from './packet-form
 export { printable } from './printable.ts'
 export { ReasonCode } from './reason-code.ts'
 export type { SharedStrategy } from './shared-strategy.ts'
+export type { TopicAccess } from './topic-access.ts'

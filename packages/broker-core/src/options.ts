@@ -5,6 +5,7 @@ import type { HookOptions } from './hooks.ts'
 import { limitRules, limitsOf } from './limits.ts'
 import type { BrokerLimits } from './limits.ts'
 import { assertOptions, optionInvalid } from './option-invalid.ts'
+import type { TopicAccess } from './topic-access.ts'
 
 /** What a program sets of a broker. Times are in milliseconds and sizes in bytes unless the name says otherwise. */
 export interface BrokerOptions extends HookOptions, Partial<BrokerLimits> {
@@ -14,6 +15,8 @@ export interface BrokerOptions extends HookOptions, Partial<BrokerLimits> {
   /** What Aedes calls `emitter`. */
   mq?: Emitter
   clock?: Clock
+  /** Whether clients may publish and receive, by topic. Also settable on the broker at any time. */
+  topicAccess?: TopicAccess | null
   plugins?: readonly Plugin[]
   /** What MQTT 5 clients that ask for it are told to build response topics from. MQTT 5.0 §3.2.2.3.15 */
   responseInformation?: string
@@ -38,6 +41,8 @@ export type CheckedOptions = Readonly<Omit<BrokerLimits, Adjustable>> &
 
 const { any, flag, functionOrNull, text, texts } = optionRules
 
+const topicAccess = optionRules.has('a TopicAccess', 'mayPublish', 'mayReceive')
+
 /** Names the options and what each may be. What has the same name as a hook or a limit is one. */
 export const brokerOptionTable: OptionTable<keyof BrokerOptions> = {
   ...limitRules,
@@ -49,6 +54,10 @@ export const brokerOptionTable: OptionTable<keyof BrokerOptions> = {
   authorizeSubscribe: functionOrNull,
   authorizeForward: functionOrNull,
   published: functionOrNull,
+  topicAccess: {
+    text: `${topicAccess.text}, or null`,
+    allows: (value: unknown) => value === null || topicAccess.allows(value),
+  },
   // The two are looked at more closely, and under the name they were given by.
   persistence: any,
   emitter: any,

@@ -6,6 +6,7 @@ import { flushBytes } from './flush-queue.ts'
 import { Publication } from './publication.ts'
 import type { Plan } from './router.ts'
 import type { Session } from './session.ts'
+import { mayReceive } from './topic-access.ts'
 
 /** Bytes that a write to one receiver is worth. */
 const smallestStep = 4096
@@ -21,6 +22,7 @@ export class PublishRun {
   readonly #engine: Engine
   #connection: Connection | undefined
   #plan: Plan | undefined
+  #topic = ''
   #source: Buffer = none
   #start = 0
   #end = 0
@@ -49,9 +51,10 @@ export class PublishRun {
   }
 
   /** Starts with this frame; the previous run has been flushed. */
-  begin(connection: Connection, plan: Plan, frame: PublishFrame): void {
+  begin(connection: Connection, { plan, topic }: { plan: Plan; topic: string }, frame: PublishFrame): void {
     this.#connection = connection
     this.#plan = plan
+    this.#topic = topic
     this.#source = frame.source
     this.#start = frame.frameStart
     this.#end = frame.frameEnd
@@ -66,6 +69,7 @@ export class PublishRun {
     if (this.#count === 0) return
     const connection = this.#connection as Connection
     const plan = this.#plan as Plan
+    const topic = this.#topic
     const source = this.#source
     const start = this.#start
     const end = this.#end
@@ -82,8 +86,8 @@ export class PublishRun {
     const lane = connection.version === 5 ? 5 : 3
     let translated: Buffer | undefined
     for (const { session } of plan.targets) {
-      if (!session.isOpen) continue
       const receiver = session.connection
+      if (!session.isOpen || !mayReceive(this.#engine, receiver.client, topic)) continue
       const isTurnedAway = session.congested && !connection.slowDownFor(receiver) && receiver.outbox.full
       if (isTurnedAway || receiver.shedsLoad) {
         counters.droppedOutboxFull += count

@@ -12,8 +12,8 @@ import { Acceptance } from './pending-publishes.ts'
 import type { Ending } from './pending-publishes.ts'
 import { Publication } from './publication.ts'
 import { ReasonCode, codeFor } from './reason-code.ts'
-import { isReserved, topicReserved } from './reserved-topic.ts'
 import type { Session } from './session.ts'
+import { topicRefusal } from './topic-access.ts'
 import { TopicAliases } from './topic-aliases.ts'
 
 /** PUBLISH from a client. MQTT 5.0 §3.3 */
@@ -35,12 +35,13 @@ export function receivePublish(connection: Connection, reader: FrameReader): May
   engine.run.flush()
   checkAvailable(engine, frame)
   const topic = topicOf(connection, frame)
-  const restricted = isReserved(topic, connection.client) && engine.hooks.authorizePublish === undefined
+  const refusal = topicRefusal(engine, connection.client, topic)
+  if (refusal !== undefined) return refuseTopic(connection, frame, refusal)
   // While others wait, one of this topic may be among them: plans change, and with them the way.
-  if (passable && !restricted && connection.pending === undefined) {
+  if (passable && connection.pending === undefined) {
     const plan = engine.router.plan(topic)
     if (plan.verbatim && engine.emitter?.reaches(topic) !== true) {
-      engine.run.begin(connection, plan, frame)
+      engine.run.begin(connection, { plan, topic }, frame)
       return undefined
     }
   }
@@ -73,6 +74,13 @@ function topicOf(connection: Connection, frame: PublishFrame): string {
   return topic
 }
 
+/** Of a message that was accepted before, only the acknowledgement was lost: its exchange goes on, whatever is forbidden meanwhile. */
+function refuseTopic(connection: Connection, { messageId, qos }: PublishFrame, refusal: BrokerError): void {
+  const session = connection.session as Session
+  if (qos === 2 && session.received.has(messageId)) acknowledgeAgain({ connection, session, messageId, qos })
+  else drop({ connection, messageId, qos }, refusal)
+}
+
 /** A message on its own: what is not passed on in a run. */
 function accept(connection: Connection, engine: Engine, frame: PublishFrame, topic: string): MaybePromise<void> {
   const session = connection.session as Session
@@ -91,10 +99,7 @@ function accept(connection: Connection, engine: Engine, frame: PublishFrame, top
   )
   const request: Request = { connection, session, publication, messageId, qos }
   const { authorizePublish } = engine.hooks
-  if (authorizePublish === undefined) {
-    if (isReserved(topic, connection.client)) return drop(request, topicReserved(topic))
-    return authorized(request)
-  }
+  if (authorizePublish === undefined) return authorized(request)
   const now = engine.clock.now()
   const packet = incomingPacketOf(publication, { dup, messageId, length: frame.frameEnd - frame.topicStart + 2 }, now)
   let answer: MaybePromise<unknown>
@@ -140,7 +145,7 @@ function refuse(request: Request, error: Error): void {
 }
 
 /** The client stays; of 5.0 it is told, of 3.x its message is acknowledged all the same. MQTT 3.1.1 §3.3.5 */
-function drop({ connection, messageId, qos }: Request, error: Error): void {
+function drop({ connection, messageId, qos }: Omit<Request, 'session' | 'publication'>, error: Error): void {
   refuseWith(connection, { messageId, qos }, error, reasonCodeFrom(error, ReasonCode.notAuthorized))
 }
 

@@ -9,13 +9,12 @@ import { after, recover } from './maybe-promise.ts'
 import { packetOf, republish } from './packet-form.ts'
 import { Publication } from './publication.ts'
 import { ReasonCode } from './reason-code.ts'
-import { isReserved, topicReserved } from './reserved-topic.ts'
+import { topicRefusal } from './topic-access.ts'
 
 /** The will of a CONNECT. `wire`: its properties as `willProperties` cuts them out, which keeps the order of user properties
  * ([MQTT5-3.1.3-10]).
- * Undefined: it is on a topic that is the broker's, so it will not be published, and the client is let in without it.
  * @throws BrokerError `QOS_NOT_SUPPORTED`, `RETAIN_NOT_SUPPORTED`; TopicError */
-export function makeWill(connection: Connection, will: PacketWill, wire: Uint8Array | undefined): Will | undefined {
+export function makeWill(connection: Connection, will: PacketWill, wire: Uint8Array | undefined): Will {
   const { engine } = connection
   const clientId = connection.client.id
   const { maximumQoS, retainAvailable } = engine.options
@@ -34,10 +33,6 @@ export function makeWill(connection: Connection, will: PacketWill, wire: Uint8Ar
     })
   }
   parseTopicName(will.topic, { maximumLevels: engine.options.maxTopicLevels })
-  if (engine.hooks.authorizePublish === undefined && isReserved(will.topic, connection.client)) {
-    engine.broker.reportClientError(connection.client, topicReserved(will.topic))
-    return undefined
-  }
   const message = new Publication(
     will.topic,
     { publisher: clientId, brokerId: engine.brokerId, brokerCounter: 0, now: 0 },
@@ -55,6 +50,15 @@ export function makeWill(connection: Connection, will: PacketWill, wire: Uint8Ar
     messageExpiryInterval: will.properties?.messageExpiryInterval,
     delayInterval: will.properties?.willDelayInterval ?? 0,
   }
+}
+
+/** The will, unless its topic is one that the client may not publish to: then it is let in without. It is looked at before the store has
+ * it, since one that outlives its connection is published when nobody knows any more whose rights count. */
+export function permittedWill({ engine, client }: Connection, will: Will | undefined): Will | undefined {
+  const refusal = will && topicRefusal(engine, client, will.message.topic)
+  if (refusal === undefined) return will
+  engine.broker.reportClientError(client, refusal)
+  return undefined
 }
 
 /** Publishes a will, if `authorizePublish` lets it ([MQTT5-3.1.2-8]). `connection`: whose will it is, if it is known here.
@@ -98,12 +102,14 @@ export function publishWill(
   })
 }
 
-/** The will as `authorizePublish` lets it pass. */
+/** The will as the rights of its client, where it is known, and `authorizePublish` let it pass. */
 function authorizedWill(
   engine: Engine,
   { publication, now }: { readonly publication: Publication; readonly now: number },
   client: Client | undefined,
 ): MaybePromise<Publication | undefined> {
+  const refusal = client && topicRefusal(engine, client, publication.topic)
+  if (refusal !== undefined) throw refusal
   const { authorizePublish } = engine.hooks
   if (authorizePublish === undefined) return publication
   const packet = packetOf(publication, false, now)
