@@ -44,10 +44,15 @@ function put(record: Buffer, bytes: Uint8Array, offset: number): number {
 
 /** Messages of one broker for another one: what one turn of the event loop had. */
 export function makeFrame(instance: string, records: readonly Buffer[]): Buffer {
+  return Buffer.concat([frameHead(instance), ...records])
+}
+
+/** What a frame of this sender begins with; the records of its messages follow. */
+export function frameHead(instance: string): Buffer {
   const name = Buffer.from(instance)
-  const head = Buffer.allocUnsafe(4)
-  head.writeUInt32BE(name.length)
-  return Buffer.concat([head, name, ...records])
+  const length = Buffer.allocUnsafe(4)
+  length.writeUInt32BE(name.length)
+  return Buffer.concat([length, name])
 }
 
 /** Id of a broker, from the name of one life of it. */

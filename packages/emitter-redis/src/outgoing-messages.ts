@@ -1,7 +1,6 @@
 import type { Message } from '@x/contract'
-import { keepMessage } from '@x/contract'
-import { encodeMessage } from '@x/emitter-parts'
-import type { RoutePlan, RouteTable } from '@x/emitter-parts'
+import { RoutedMessages } from '@x/emitter-parts'
+import type { RouteTable } from '@x/emitter-parts'
 import type { RedisConnection } from '@x/redis-connection'
 import type { EmitterCounters } from './emitter-counters.ts'
 import { EmitterError } from './emitter-error.ts'
@@ -29,6 +28,7 @@ const said = Buffer.from('q')
 /** Messages on their way to other brokers, each by a link of its own. */
 export class OutgoingMessages {
   readonly #host: OutgoingMessagesHost
+  readonly #routed: RoutedMessages<OutgoingLink>
   /** Numbers the links: each counts from the beginning. */
   #links = 0
   /** What has messages of this turn. */
@@ -36,25 +36,12 @@ export class OutgoingMessages {
 
   constructor(host: OutgoingMessagesHost) {
     this.#host = host
+    this.#routed = new RoutedMessages(host)
   }
 
   /** Undefined: there is nothing to wait for. */
   publish(message: Message): Promise<void> | undefined {
-    const { topic, qos } = message
-    const plan = this.#host.table.plan(topic)
-    if (qos === 0) {
-      if (plan.turns.length > 0) this.#publishInTurns(message, plan)
-      else if (plan.all.length > 0) {
-        const record = this.#encode(message, [])
-        for (const { link } of plan.all) link.add(record)
-      }
-      return undefined
-    }
-    const [first] = plan.atLeastOnce
-    if (first === undefined) return undefined
-    const record = encodeMessage(message, this.#host.brokerId, [])
-    if (plan.atLeastOnce.length === 1) return first.link.addNumbered(record, qos)
-    return Promise.all(plan.atLeastOnce.map(async ({ link }) => link.addNumbered(record, qos))).then(() => undefined)
+    return this.#routed.publish(message)
   }
 
   /** A new link to another broker. */
@@ -85,22 +72,5 @@ export class OutgoingMessages {
   flush(): void {
     for (const link of this.#filled) link.flush()
     this.#filled.clear()
-  }
-
-  /** A QoS 0 message. The will of a client that is elsewhere by now is not one of those that come late: it goes without its publisher. */
-  #encode(message: Message, groups: readonly string[]): Buffer {
-    const { publisher } = message
-    const isLast = publisher !== undefined && this.#host.isElsewhere(publisher)
-    return encodeMessage(
-      isLast ? { ...keepMessage(message), publisher: undefined } : message,
-      this.#host.brokerId,
-      groups,
-    )
-  }
-
-  /** One broker of each group gets the message; those with routes of their own get it anyway. */
-  #publishInTurns(message: Message, plan: RoutePlan<OutgoingLink>): void {
-    const receivers = this.#host.table.receivers(plan)
-    for (const [{ link }, served] of receivers) link.add(this.#encode(message, served))
   }
 }
