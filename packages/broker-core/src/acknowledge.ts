@@ -1,7 +1,7 @@
 import type { MaybePromise, QueueEntry } from '@x/contract'
 import type { FrameReader, PubrelPacket } from '@x/packet'
 import { writeAck } from '@x/packet'
-import type { Connection } from './connection.ts'
+import type { ClientConnection } from './client-connection.ts'
 import { after, isPromise } from './maybe-promise.ts'
 import { packetOf } from './packet-form.ts'
 import type { BrokerPacket } from './packet-form.ts'
@@ -12,7 +12,7 @@ import type { Session } from './session.ts'
 const header = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 } as const
 
 /** PUBACK, PUBREC, PUBREL and PUBCOMP. MQTT 5.0 §4.3 */
-export function receiveAck(connection: Connection, reader: FrameReader): void {
+export function receiveAck(connection: ClientConnection, reader: FrameReader): void {
   const { engine } = connection
   const ack = engine.ackFrame
   ack.read(reader.source, reader.header, reader.bodyStart, reader.frameEnd, connection.version)
@@ -35,7 +35,7 @@ export function receiveAck(connection: Connection, reader: FrameReader): void {
 
 /** The client may use the packet id again; it is told so even if we did not know it ([MQTT5-4.3.3-11]), and not before the
  * store has forgotten the id: a new message under it would be taken for the old one. */
-function receivePubrel(connection: Connection, session: Session, messageId: number): void {
+function receivePubrel(connection: ClientConnection, session: Session, messageId: number): void {
   const { engine } = connection
   if (!session.received.has(messageId)) {
     sendAck(connection, 'pubcomp', messageId, ReasonCode.packetIdentifierNotFound)
@@ -47,7 +47,7 @@ function receivePubrel(connection: Connection, session: Session, messageId: numb
 }
 
 async function completeLater(
-  connection: Connection,
+  connection: ClientConnection,
   session: Session,
   messageId: number,
   completed: Promise<void>,
@@ -60,13 +60,13 @@ async function completeLater(
   }
 }
 
-function sendPubcomp(connection: Connection, session: Session, messageId: number): void {
+function sendPubcomp(connection: ClientConnection, session: Session, messageId: number): void {
   session.removeReceived(messageId)
   sendAck(connection, 'pubcomp', messageId, ReasonCode.success)
 }
 
 export function sendAck(
-  connection: Connection,
+  connection: ClientConnection,
   kind: keyof typeof header,
   messageId: number,
   reasonCode: number,
@@ -80,7 +80,7 @@ export function sendAck(
 
 /** A delivery is over. Whoever listens is told which: of a stored queue the PUBLISH, or the PUBREL that was the last word; of
  * others nobody kept it. */
-function finish(connection: Connection, session: Session, messageId: number, kind: 'puback' | 'pubcomp'): void {
+function finish(connection: ClientConnection, session: Session, messageId: number, kind: 'puback' | 'pubcomp'): void {
   const { broker, clock } = connection.engine
   if (broker.listenerCount('ack') === 0) {
     session[kind](messageId)

@@ -4,7 +4,7 @@ import type { Persistence } from '@x/contract'
 import { keepMessage } from '@x/contract'
 import type { PubrelPacket, Subscription } from '@x/packet'
 import { parseTopicFilter, parseTopicName } from '@x/topic-trie'
-import type { Engine } from './engine.ts'
+import type { Host } from './client-connection.ts'
 import { checkPublishRequest, packetOf, publicationOf } from './packet-form.ts'
 import type { BrokerPacket, PublishRequest } from './packet-form.ts'
 
@@ -25,7 +25,7 @@ export interface AedesStoreMethods {
 }
 
 /** Puts Aedes's methods on the store itself, so that it stays the very object that was given. They can't be enumerated. */
-export function withAedesMethods(engine: Engine): Persistence & AedesStoreMethods {
+export function withAedesMethods(engine: Host): Persistence & AedesStoreMethods {
   const { persistence } = engine
   const methods: AedesStoreMethods = {
     createRetainedStream: pattern => Readable.from(retainedPackets(engine, [pattern])),
@@ -40,7 +40,7 @@ export function withAedesMethods(engine: Engine): Persistence & AedesStoreMethod
   return persistence as Persistence & AedesStoreMethods
 }
 
-async function* retainedPackets(engine: Engine, patterns: readonly string[]): AsyncGenerator<BrokerPacket> {
+async function* retainedPackets(engine: Host, patterns: readonly string[]): AsyncGenerator<BrokerPacket> {
   await engine.broker.ready
   const topics = patterns.length > 1 ? new Set<string>() : undefined
   for (const pattern of patterns) {
@@ -60,11 +60,11 @@ async function* retainedPackets(engine: Engine, patterns: readonly string[]): As
   }
 }
 
-function firstPage({ persistence }: Engine, pattern: string): () => ReturnType<Persistence['retained']> {
+function firstPage({ persistence }: Host, pattern: string): () => ReturnType<Persistence['retained']> {
   return () => persistence.retained(pattern)
 }
 
-async function storeRetained(engine: Engine, packet: PublishRequest): Promise<void> {
+async function storeRetained(engine: Host, packet: PublishRequest): Promise<void> {
   checkPublishRequest(packet)
   parseTopicName(packet.topic, { maximumLevels: engine.options.maxTopicLevels })
   const origin = {
@@ -79,12 +79,12 @@ async function storeRetained(engine: Engine, packet: PublishRequest): Promise<vo
   await engine.persistence.publish(message)
 }
 
-function subscriptionsOf(engine: Engine, clientId: string): Subscription[] {
+function subscriptionsOf(engine: Host, clientId: string): Subscription[] {
   return Object.values(engine.broker.client(clientId)?.subscriptions ?? {})
 }
 
 /** Only what was taken: reading on would take what the client has not been sent. */
-async function* outgoingPackets(engine: Engine, clientId: string): AsyncGenerator<BrokerPacket | PubrelPacket> {
+async function* outgoingPackets(engine: Host, clientId: string): AsyncGenerator<BrokerPacket | PubrelPacket> {
   const session = engine.clients.get(clientId)?.session
   for (const messageId of session?.inflightIds() ?? []) {
     const entry = session?.isOpen === true ? await session.storedEntry(messageId) : undefined

@@ -1,25 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import type { ConnectPacket } from '@x/packet'
+import type { Agreement } from './attempt.ts'
 import { BrokerError } from './broker-error.ts'
-import type { Connection } from './connection.ts'
+import type { ClientConnection } from './client-connection.ts'
 import { ReasonCode } from './reason-code.ts'
 
 const unlimited = 0xffffffff
 
-/** What holds for the connection after both sides' wishes and limits. MQTT 5.0 §3.1.2.11, §3.2.2.3 */
-export interface Agreement {
-  readonly clientId: string
-  readonly assigned: boolean
-  readonly keepAliveSeconds: number
-  readonly sessionExpiryInterval: number
-  readonly receiveMaximum: number
-  readonly maximumPacketSize: number
-  /** Aliases the client takes. MQTT 5.0 §3.1.2.11.5 */
-  readonly topicAliasMaximum: number
-}
-
 /** @throws BrokerError when the client asks for what it can't have */
-export function agree(connection: Connection, packet: ConnectPacket): Agreement {
+export function agree(connection: ClientConnection, packet: ConnectPacket): Agreement {
   const { options } = connection.engine
   const properties = packet.properties ?? {}
   const maximumExpiry = options.maximumSessionExpiryInterval
@@ -41,7 +30,7 @@ export function agree(connection: Connection, packet: ConnectPacket): Agreement 
 }
 
 /** MQTT 5.0 §3.1.3.1, MQTT 3.1.1 §3.1.3.1 */
-function agreeClientId(connection: Connection, packet: ConnectPacket): { clientId: string; assigned: boolean } {
+function agreeClientId(connection: ClientConnection, packet: ConnectPacket): { clientId: string; assigned: boolean } {
   const { clientId } = packet
   const { maxClientsIdLength, maximumClientIdLength } = connection.engine.options
   if (Buffer.byteLength(clientId) > maximumClientIdLength) {
@@ -72,7 +61,7 @@ function agreeClientId(connection: Connection, packet: ConnectPacket): { clientI
 }
 
 /** 5.0 clients are told the value that counts; 3.x clients can only be refused. MQTT 5.0 §3.2.2.3.14 */
-function agreeKeepAlive(connection: Connection, wished: number): number {
+function agreeKeepAlive(connection: ClientConnection, wished: number): number {
   const { keepaliveLimit } = connection.engine.options
   if (keepaliveLimit === 0 || (wished > 0 && wished <= keepaliveLimit)) return wished
   if (connection.version === 5) return keepaliveLimit

@@ -1,28 +1,17 @@
 import type { MaybePromise } from '@x/contract'
 import { commandOf, decodeControl } from '@x/packet'
 import type { AuthPacket, DisconnectPacket, FrameReader } from '@x/packet'
+import type { Attempt, EnhancedAuthentication } from './attempt.ts'
 import { BrokerError, reasonCodeFrom, toError } from './broker-error.ts'
-import type { Connection } from './connection.ts'
+import type { ClientConnection } from './client-connection.ts'
 import { establish } from './establish.ts'
-import type { Attempt } from './establish.ts'
 import { applicantOf, askWhenPermitted, loginFailed } from './log-in.ts'
 import type { AuthenticationExchange, AuthenticationStep } from './hooks.ts'
 import { after, recover } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 
-/** Enhanced authentication of one connection. MQTT 5.0 §4.12 */
-export interface EnhancedAuthentication {
-  readonly method: string
-  /** The CONNECT that waits for it; undefined once it was accepted. */
-  attempt: Attempt | undefined
-  /** A connected client is authenticating again. */
-  again: boolean
-  /** Properties of the CONNACK ([MQTT5-4.12.0-5]). */
-  answer: { readonly authenticationMethod: string; readonly authenticationData?: Buffer } | undefined
-}
-
 /** CONNECT named an Authentication Method. */
-export function beginAuthentication(connection: Connection, attempt: Attempt): MaybePromise<void> {
+export function beginAuthentication(connection: ClientConnection, attempt: Attempt): MaybePromise<void> {
   const { authenticationMethod: method = '', authenticationData: data } = attempt.packet.properties ?? {}
   if (connection.engine.hooks.authenticateEnhanced === undefined) {
     // [MQTT5-4.12.0-1]
@@ -36,7 +25,7 @@ export function beginAuthentication(connection: Connection, attempt: Attempt): M
 }
 
 /** A packet before CONNACK: AUTH that goes on with the exchange, or DISCONNECT ([MQTT5-3.1.2-30]). */
-export function receiveAuthentication(connection: Connection, reader: FrameReader): MaybePromise<void> {
+export function receiveAuthentication(connection: ClientConnection, reader: FrameReader): MaybePromise<void> {
   const { authentication } = connection
   const command = commandOf(reader.header)
   if (authentication === undefined || (command !== 'auth' && command !== 'disconnect'))
@@ -54,7 +43,7 @@ export function receiveAuthentication(connection: Connection, reader: FrameReade
 }
 
 /** AUTH from a connected client: it starts, or goes on with, another authentication. MQTT 5.0 §4.12.1 */
-export function receiveReauthentication(connection: Connection, packet: AuthPacket): MaybePromise<void> {
+export function receiveReauthentication(connection: ClientConnection, packet: AuthPacket): MaybePromise<void> {
   const { authentication } = connection
   // [MQTT5-4.12.0-7]
   if (authentication === undefined) throw notNow('auth')
@@ -66,7 +55,7 @@ export function receiveReauthentication(connection: Connection, packet: AuthPack
 }
 
 function proceed(
-  connection: Connection,
+  connection: ClientConnection,
   authentication: EnhancedAuthentication,
   exchange: Pick<AuthenticationExchange, 'data' | 'step'>,
 ): MaybePromise<void> {
@@ -100,7 +89,7 @@ function refused(thrown: unknown): never {
 }
 
 function carryOn(
-  connection: Connection,
+  connection: ClientConnection,
   authentication: EnhancedAuthentication,
   answer: AuthenticationStep,
 ): MaybePromise<void> {

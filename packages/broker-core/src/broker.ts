@@ -17,19 +17,18 @@ import { withAedesMethods } from './aedes-store.ts'
 import type { AedesStoreMethods } from './aedes-store.ts'
 import { BrokerError } from './broker-error.ts'
 import { clientsView } from './clients-view.ts'
-import type { Client, DoneCallback } from './client.ts'
-import { Connection } from './connection.ts'
+import type { Client, DeliverFunction, ProgramBroker } from './client.ts'
+import { ClientConnection } from './client-connection.ts'
 import { countError } from './counters.ts'
 import { Engine } from './engine.ts'
 import { makeEntrance } from './entrance.ts'
 import type { Entrance, EntranceOptions } from './entrance.ts'
-import type { ConnectionOrigin } from './events.ts'
+import type { ConnectionOrigin, EventReporter } from './events.ts'
 import { Hold } from './hold.ts'
 import type { HookCalls } from './hook-call.ts'
 import { HookedBroker } from './hooked-broker.ts'
 import type { NormalisedHooks } from './hooks.ts'
 import { assertDeliver } from './local-subscriber.ts'
-import type { DeliverFunction, LocalSubscriber } from './local-subscriber.ts'
 import { MessageQueue } from './message-queue.ts'
 import { limitRules } from './limits.ts'
 import { assertOptions, optionInvalid } from './option-invalid.ts'
@@ -37,12 +36,14 @@ import { brokerOptionTable, checkOptions } from './options.ts'
 import type { BrokerOptions } from './options.ts'
 import { after } from './maybe-promise.ts'
 import { checkPublishRequest, publicationOf } from './packet-form.ts'
+import type { DoneCallback } from './outcome.ts'
 import { checkFilter } from './program-subscription.ts'
 import { programFault } from './program-faults.ts'
 import type { PublishRequest } from './packet-form.ts'
 import { networkOf } from './peer-address.ts'
 import type { Publication } from './publication.ts'
 import { ReasonCode } from './reason-code.ts'
+import type { LocalSubscriber } from './subscriber-run.ts'
 import type { TopicAccess } from './topic-access.ts'
 import { packageVersion } from './version.ts'
 
@@ -51,7 +52,7 @@ const writtenKey = Symbol('written')
 
 /** A stream that `handle` was given. Its listeners are shared by all streams, so a connection costs no closures. */
 interface HandledStream extends Duplex {
-  [connectionKey]: Connection
+  [connectionKey]: ClientConnection
   /** What was written in this turn to a stream whose other end is in this process. */
   [writtenKey]?: Buffer[] | undefined
   client: Client
@@ -62,7 +63,7 @@ interface HandledStream extends Duplex {
  * Events: `client`, `clientReady`, `clientDisconnect`, `clientError`, `connectionError`, `connackSent`, `keepaliveTimeout`,
  * `publish`, `subscribe`, `unsubscribe`, `ack`, `ping`, `dropped`, `closed`, and `error` for what is no client's fault. An `error`
  * that nobody listens to becomes a warning of the process, once for each code. */
-export class Broker extends HookedBroker implements PluggableBroker {
+export class Broker extends HookedBroker implements PluggableBroker, ProgramBroker, EventReporter {
   readonly id: string
   /** Settles when store and emitter are open. Connections may come earlier: their CONNECT waits. */
   readonly ready: Promise<void>
@@ -100,7 +101,7 @@ export class Broker extends HookedBroker implements PluggableBroker {
   /** Serves MQTT on a stream: a TCP or TLS socket, a WebSocket stream, any Duplex. Bound, so that it can be passed as it is
    * to `net.createServer`. The request, if any, becomes `client.req`. */
   readonly handle = (stream: Duplex, request?: unknown, entrance?: Entrance): Client => {
-    const connection = new Connection(this.#engine, stream, request, entrance)
+    const connection = new ClientConnection(this.#engine, stream, request, entrance)
     const handled = stream as HandledStream
     handled[connectionKey] = connection
     handled.client = connection.client
@@ -504,7 +505,7 @@ function within<T>(clock: Clock, milliseconds: number, promise: Promise<T>): Pro
 }
 
 function onData(this: Duplex, chunk: Buffer): void {
-  ;(this as HandledStream)[connectionKey].receive(chunk)
+  ;(this as HandledStream)[connectionKey].chunkReceived(chunk)
 }
 
 /** A stream that the program made may bring its bytes within the call that writes them at its other end. They take effect after
@@ -524,7 +525,7 @@ function receiveWritten(stream: HandledStream): void {
   if (chunks === undefined) return
   stream[writtenKey] = undefined
   const [first] = chunks
-  if (first !== undefined) stream[connectionKey].receive(chunks.length === 1 ? first : Buffer.concat(chunks))
+  if (first !== undefined) stream[connectionKey].chunkReceived(chunks.length === 1 ? first : Buffer.concat(chunks))
 }
 
 function onDrain(this: Duplex): void {

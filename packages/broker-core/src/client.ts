@@ -2,23 +2,17 @@ import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { PeerCertificate, TLSSocket } from 'node:tls'
-import type { MaybePromise, Subscription as StoredSubscription } from '@x/contract'
+import type { Counters, MaybePromise, Subscription as StoredSubscription } from '@x/contract'
 import type { ConnectPacket, ConnectProperties, ProtocolVersion, Subscription, Will } from '@x/packet'
-import { parseTopicName } from '@x/topic-trie'
 import { BrokerError } from './broker-error.ts'
-import type { Broker } from './broker.ts'
-import type { Connection } from './connection.ts'
-import { emptyQueue } from './empty-queue.ts'
+import type { ConnectionDetails } from './connection-details.ts'
+import type { Ending } from './ending.ts'
 import { Hold } from './hold.ts'
-import { after } from './maybe-promise.ts'
-import { checkPublishRequest, publicationOf } from './packet-form.ts'
-import type { PublishRequest } from './packet-form.ts'
+import type { DoneCallback } from './outcome.ts'
+import type { BrokerPacket, PublishRequest } from './packet-form.ts'
 import type { ProgramFaults } from './program-faults.ts'
-import { filtersOf, subscriptionsOf } from './program-subscription.ts'
-import type { SubscribeRequest, UnsubscribeRequest } from './program-subscription.ts'
 import { ReasonCode } from './reason-code.ts'
-import { reportSubscribed, sendRetained, subscribe } from './subscribe.ts'
-import { reportUnsubscribed, unsubscribe } from './unsubscribe.ts'
+import type { SubscribeRequest, UnsubscribeRequest } from './subscription-request.ts'
 
 const unlimited = 0xffffffff
 
@@ -29,32 +23,63 @@ export interface CloseOptions {
   serverReference?: string
 }
 
-/** What is known of where a connection comes from, beyond its stream: found by `decodeProtocol`, or by a listener. */
-export interface ConnectionDetails {
-  /** Of the client, not of the proxy in between. */
-  ipAddress?: string
-  port?: number
-  /** 4 or 6. */
-  ipFamily?: number
-  serverIpAddress?: string
-  serverPort?: number
-  isWebsocket?: boolean
-  isTls?: boolean
-  isProxy?: number
-  /** What is left of the bytes when what is not MQTT is taken away. */
-  data?: Buffer
-  [more: string]: unknown
+/** A function of the program that receives messages: done when it calls its second parameter, or, without that, when
+ * what it returns has settled. Publishers wait for it. */
+export type DeliverFunction = {
+  method(this: ProgramBroker, packet: BrokerPacket, done: () => void): unknown
+}['method']
+
+/** The broker as the program's hooks, clients and subscribed functions see it. `Broker` implements it. */
+export interface ProgramBroker extends EventEmitter {
+  readonly id: string
+  /** Settles when store and emitter are open. */
+  readonly ready: Promise<void>
+  readonly closed: boolean
+  /** Connected clients by identifier. */
+  readonly clients: Readonly<Record<string, Client>>
+  readonly connectedClients: number
+  readonly counters: Readonly<Counters>
+  readonly version: string
+  readonly trustProxy: boolean
+  readonly trustedProxies: readonly string[]
+  /** The connected client with this identifier. */
+  client(id: string): Client | undefined
+  publish(packet: PublishRequest): Promise<void>
+  publish(packet: PublishRequest, done: DoneCallback): void
+  publish(packet: PublishRequest, client: Client | null, done?: DoneCallback): void
+  subscribe(filter: string, deliver: DeliverFunction): Promise<void>
+  subscribe(filter: string, deliver: DeliverFunction, done: DoneCallback): void
+  unsubscribe(filter: string, deliver: DeliverFunction): Promise<void>
+  unsubscribe(filter: string, deliver: DeliverFunction, done: DoneCallback): void
+  close(): Promise<void>
+  close(done: DoneCallback): void
 }
 
-/** Called when it is done, with the error when it failed. */
-export type DoneCallback = (error?: Error) => void
+/** The connection of a client, as far as the client's methods reach it. */
+export interface ClientLink {
+  readonly stream: Duplex
+  readonly version: ProtocolVersion
+  /** Name of the listener it came by. */
+  readonly listener: string | undefined
+  readonly faults: ProgramFaults
+  /** The session's subscriptions; none before there is a session. */
+  subscribed(): Iterable<StoredSubscription>
+  publish(packet: PublishRequest): MaybePromise<void>
+  subscribe(request: SubscribeRequest): MaybePromise<void>
+  unsubscribe(request: UnsubscribeRequest): MaybePromise<void>
+  emptyQueue(): MaybePromise<void>
+  hold(reason: number): void
+  release(reason: number): void
+  end(ending: Ending): void
+  whenClosed(): Promise<void>
+}
 
 /** A client as hooks, events and programs see it: who it is, and what the program can do with it.
  *
  * Events: `connected` when its session is set up and what waited for it was sent; `error` with each error of its connection,
  * if anybody listens. */
 export class Client extends EventEmitter {
-  readonly broker: Broker
+  readonly broker: ProgramBroker
   /** Whatever the listener handed over with the stream: the HTTP request of a WebSocket, for one. */
   readonly req: IncomingMessage | undefined
   /** Null until a CONNECT with an acceptable identifier has come; typed as Aedes types it. */
@@ -80,12 +105,12 @@ export class Client extends EventEmitter {
   /** Who the transport proved it to be, where its listener takes the user name from there: the Common Name of a certificate, or a
    * PSK identity. */
   identity: string | undefined
-  readonly #connection: Connection
+  readonly #link: ClientLink
 
-  constructor(broker: Broker, connection: Connection, request: unknown) {
+  constructor(broker: ProgramBroker, link: ClientLink, request: unknown) {
     super()
     this.broker = broker
-    this.#connection = connection
+    this.#link = link
     this.req = request as IncomingMessage | undefined
     if (typeof request === 'object' && request !== null && 'connDetails' in request) {
       this.connDetails = request.connDetails as ConnectionDetails
@@ -94,12 +119,12 @@ export class Client extends EventEmitter {
 
   /** The stream the client talks over. */
   get conn(): Duplex {
-    return this.#connection.stream
+    return this.#link.stream
   }
 
   /** Name of the listener it came by; undefined when its stream was handed over without one. */
   get listener(): string | undefined {
-    return this.#connection.entrance?.name
+    return this.#link.listener
   }
 
   /** The certificate that the client has shown, and the listener has verified; undefined: none. */
@@ -114,7 +139,9 @@ export class Client extends EventEmitter {
   /** What the client subscribes to now, by filter, without prototype. A copy: changing it changes nothing. */
   get subscriptions(): Readonly<Record<string, Subscription>> {
     const subscriptions = Object.create(null) as Record<string, Subscription>
-    for (const { filter, qos, retainHandling, retainAsPublished, noLocal } of this.#subscribed()) {
+    for (const { filter, qos, retainHandling, retainAsPublished, noLocal } of this.closed
+      ? []
+      : this.#link.subscribed()) {
       subscriptions[filter] = { topic: filter, qos, rh: retainHandling, rap: retainAsPublished, nl: noLocal }
     }
     return subscriptions
@@ -131,7 +158,7 @@ export class Client extends EventEmitter {
   publish(packet: PublishRequest): Promise<void>
   publish(packet: PublishRequest, done: DoneCallback): void
   publish(packet: PublishRequest, done?: DoneCallback): Promise<void> | void {
-    return this.#faults.settle(() => this.#publish(packet), done)
+    return this.#faults.settle(() => this.#link.publish(packet), done)
   }
 
   /** Subscribes the client as if it had asked for it. With a `messageId` a SUBACK is sent.
@@ -139,7 +166,7 @@ export class Client extends EventEmitter {
   subscribe(subscriptions: SubscribeRequest): Promise<void>
   subscribe(subscriptions: SubscribeRequest, done: DoneCallback): void
   subscribe(subscriptions: SubscribeRequest, done?: DoneCallback): Promise<void> | void {
-    return this.#faults.settle(() => this.#subscribe(subscriptions), done)
+    return this.#faults.settle(() => this.#link.subscribe(subscriptions), done)
   }
 
   /** Takes subscriptions away as if the client had asked for it. With a `messageId` an UNSUBACK is sent.
@@ -147,7 +174,7 @@ export class Client extends EventEmitter {
   unsubscribe(filters: UnsubscribeRequest): Promise<void>
   unsubscribe(filters: UnsubscribeRequest, done: DoneCallback): void
   unsubscribe(filters: UnsubscribeRequest, done?: DoneCallback): Promise<void> | void {
-    return this.#faults.settle(() => this.#unsubscribe(filters), done)
+    return this.#faults.settle(() => this.#link.unsubscribe(filters), done)
   }
 
   /** Ends the connection; MQTT 5 clients are told `reasonCode` (0x98, Administrative action, by default). Idempotent. */
@@ -156,30 +183,29 @@ export class Client extends EventEmitter {
   close(first?: CloseOptions | (() => void), second?: () => void): void {
     const done = typeof first === 'function' ? first : second
     const { reasonCode = ReasonCode.administrativeAction, ...rest } = typeof first === 'object' ? first : {}
-    if (done !== undefined) void this.#connection.whenClosed().then(() => this.#faults.callBack(done))
-    this.#connection.end({ reason: 'kick', reasonCode, ...rest })
+    if (done !== undefined) void this.#link.whenClosed().then(() => this.#faults.callBack(done))
+    this.#link.end({ reason: 'kick', reasonCode, ...rest })
   }
 
   /** Reads nothing more from the client until `resume`. */
   pause(): void {
-    this.#connection.hold(Hold.program)
+    this.#link.hold(Hold.program)
   }
 
   resume(): void {
-    this.#connection.release(Hold.program)
+    this.#link.release(Hold.program)
   }
 
   /** Drops the messages of QoS 1 and 2 that wait for the client or are not acknowledged yet: none of them is sent, or sent again. */
   emptyOutgoingQueue(): Promise<void>
   emptyOutgoingQueue(done: DoneCallback): void
   emptyOutgoingQueue(done?: DoneCallback): Promise<void> | void {
-    const { session } = this.#connection
-    return this.#faults.settle(() => (session === undefined || this.closed ? undefined : emptyQueue(session)), done)
+    return this.#faults.settle(() => (this.closed ? undefined : this.#link.emptyQueue()), done)
   }
 
   /** Calls back when the connection takes more; with an error when it has ended before. */
   waitForDrain(done: DoneCallback): void {
-    const { stream } = this.#connection
+    const { stream } = this.#link
     const callBack = (error?: Error): void => this.#faults.callBack(() => done(error))
     if (!stream.writableNeedDrain || this.closed || stream.destroyed) {
       setImmediate(() => callBack(this.closed ? connectionClosed(this) : undefined))
@@ -203,14 +229,14 @@ export class Client extends EventEmitter {
   }
 
   get #faults(): ProgramFaults {
-    return this.#connection.engine.faults
+    return this.#link.faults
   }
 
   /** The engine's: CONNECT has been read and its identifier is acceptable. */
   accept(packet: ConnectPacket, id: string): void {
     this.id = id
     this.clean = packet.clean === true
-    this.version = this.#connection.version
+    this.version = this.#link.version
     this.keepalive = packet.keepalive ?? 0
     this.will = packet.will
     this.connectProperties = packet.properties
@@ -237,59 +263,10 @@ export class Client extends EventEmitter {
     this.connected = false
     this.closed = true
   }
-
-  #subscribed(): Iterable<StoredSubscription> {
-    return this.closed ? [] : (this.#connection.session?.subscriptions.values() ?? [])
-  }
-
-  #publish(packet: PublishRequest): MaybePromise<void> {
-    const { engine, session } = this.#connection
-    if (session === undefined || this.closed) throw connectionClosed(this)
-    checkPublishRequest(packet)
-    parseTopicName(packet.topic, { maximumLevels: engine.options.maxTopicLevels })
-    const publication = publicationOf(packet, {
-      publisher: undefined,
-      brokerId: engine.brokerId,
-      brokerCounter: engine.nextCounter(),
-      now: engine.clock.now(),
-    })
-    if (publication.qos === 0 || !session.stored) {
-      session.send(publication, publication.qos, false, undefined)
-      return undefined
-    }
-    const delivery = { message: publication, qos: publication.qos, retain: false, subscriptionIdentifiers: undefined }
-    return engine.persistence.enqueue(session.handle, [delivery])
-  }
-
-  #subscribe(request: SubscribeRequest): MaybePromise<void> {
-    if (this.closed) throw connectionClosed(this)
-    const connection = this.#connection
-    const subscriptions = subscriptionsOf(request, connection.engine.options)
-    return after(subscribe(connection, subscriptions, undefined), outcomes => {
-      // No packet may carry identifier 0 ([MQTT5-2.2.1-2]), so there is nothing to answer.
-      if ('messageId' in request && request.messageId) {
-        const granted = outcomes.map(outcome => (outcome.kind === 'granted' ? outcome.subscription.qos : 0x80))
-        connection.sendPacket({ cmd: 'suback', messageId: request.messageId, granted })
-      }
-      reportSubscribed(connection, outcomes)
-      return sendRetained(connection, outcomes)
-    })
-  }
-
-  #unsubscribe(request: UnsubscribeRequest): MaybePromise<void> {
-    if (this.closed) throw connectionClosed(this)
-    const connection = this.#connection
-    const filters = filtersOf(request, connection.engine.options)
-    return after(unsubscribe(connection, filters), ({ codes }) => {
-      if (typeof request === 'object' && 'messageId' in request && request.messageId) {
-        connection.sendPacket({ cmd: 'unsuback', messageId: request.messageId, granted: codes })
-      }
-      reportUnsubscribed(connection, filters)
-    })
-  }
 }
 
-function connectionClosed(client: Client): BrokerError {
+/** The refusal of what only a connected client can do. */
+export function connectionClosed(client: Client): BrokerError {
   return new BrokerError('CONNECTION_CLOSED', {
     message: 'connection closed',
     detail: `client '${client.id ?? ''}' is not connected`,

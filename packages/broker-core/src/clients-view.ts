@@ -1,9 +1,9 @@
 import type { Client } from './client.ts'
-import type { Connection } from './connection.ts'
+import type { ClientConnection } from './client-connection.ts'
 
 /** The connected clients as an object without prototype, by client identifier: always current, and costs nothing until somebody
  * looks. It can't be written to. */
-export function clientsView(connections: ReadonlyMap<string, Connection>): Readonly<Record<string, Client>> {
+export function clientsView(connections: ReadonlyMap<string, ClientConnection>): Readonly<Record<string, Client>> {
   const find = (name: string | symbol): Client | undefined => {
     const connection = typeof name === 'string' ? connections.get(name) : undefined
     return connection?.phase === 'connected' ? connection.client : undefined

@@ -1,11 +1,26 @@
+import type { Clock } from '@x/contract'
 import { BrokerError } from './broker-error.ts'
-import type { Connection } from './connection.ts'
+import type { Deadlined, DeadlineWheel } from './deadline-wheel.ts'
+import type { Ending } from './ending.ts'
+import type { CheckedOptions } from './limits.ts'
 import { ReasonCode } from './reason-code.ts'
+
+/** The connection for which something piles up. */
+interface FedConnection extends Deadlined {
+  readonly engine: { readonly clock: Clock; readonly options: CheckedOptions; readonly wheel: DeadlineWheel }
+  readonly outbox: { readonly full: boolean; readonly pending: number }
+  end(ending: Ending): void
+}
+
+/** The connection of a publisher that waits. */
+interface FeedingConnection {
+  waitedFor(congestion: Congestion): void
+}
 
 /** More has piled up for a client than it takes: its publishers rest for a while, then its QoS 0 messages are dropped, at last it is
  * closed. Made when that happens first. */
 export class Congestion {
-  readonly #connection: Connection
+  readonly #connection: FedConnection
   /** ms since the epoch; 0: nothing piles up now. */
   #since = 0
   /** The publishers' pause is over, and what had piled up is still there. */
@@ -13,9 +28,9 @@ export class Congestion {
   /** What had piled up the last time was taken in time. */
   hasDrained = false
   /** Publishers that wait. */
-  #waiters: Set<Connection> | undefined
+  #waiters: Set<FeedingConnection> | undefined
 
-  constructor(connection: Connection) {
+  constructor(connection: FedConnection) {
     this.#connection = connection
   }
 
@@ -34,11 +49,11 @@ export class Congestion {
   }
 
   /** Whether the publisher waits already. */
-  hasWaiter(publisher: Connection): boolean {
+  hasWaiter(publisher: FeedingConnection): boolean {
     return this.#waiters?.has(publisher) === true
   }
 
-  addWaiter(publisher: Connection): void {
+  addWaiter(publisher: FeedingConnection): void {
     this.begin()
     this.#waiters ??= new Set()
     this.#waiters.add(publisher)

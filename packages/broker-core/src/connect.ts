@@ -4,7 +4,7 @@ import type { ConnectPacket, FrameReader, Packet, ProtocolVersion } from '@x/pac
 import { agree } from './agreement.ts'
 import { beginAuthentication } from './authentication.ts'
 import { BrokerError, toError } from './broker-error.ts'
-import type { Connection } from './connection.ts'
+import type { ClientConnection } from './client-connection.ts'
 import { establish } from './establish.ts'
 import { logIn } from './log-in.ts'
 import { isPromise } from './maybe-promise.ts'
@@ -16,7 +16,7 @@ import { makeWill } from './will.ts'
 const connectType = 1
 
 /** The first packet of a connection. MQTT 5.0 §3.1 */
-export function receiveConnect(connection: Connection, reader: FrameReader): MaybePromise<void> {
+export function receiveConnect(connection: ClientConnection, reader: FrameReader): MaybePromise<void> {
   if (reader.header >> 4 !== connectType) {
     // [MQTT5-3.1.0-1]
     throw new BrokerError('FIRST_PACKET_NOT_CONNECT', {
@@ -72,16 +72,21 @@ function claimedVersion(frame: Buffer, bodyStart: number): ProtocolVersion {
 }
 
 /** Closed by `preConnect`: no CONNACK. */
-function turnAway(connection: Connection, error?: Error): void {
+function turnAway(connection: ClientConnection, error?: Error): void {
   connection.end({ reason: 'refusal', ...(error && { error }) })
 }
 
 /** Well-formed, and let pass by `preConnect`: who is it? */
-function checked(connection: Connection, packet: ConnectPacket, wire: Uint8Array | undefined): MaybePromise<void> {
+function checked(
+  connection: ClientConnection,
+  packet: ConnectPacket,
+  wire: Uint8Array | undefined,
+): MaybePromise<void> {
   if (connection.phase !== 'connecting') return undefined
   const { engine, client } = connection
   const agreement = agree(connection, packet)
   client.accept(packet, agreement.clientId)
+  connection.maximumPacketSize = agreement.maximumPacketSize
   const { entrance } = connection
   if (entrance?.username !== undefined) {
     const username = entrance.username(client)

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { MaybePromise } from '@x/contract'
+import type { Clock, Counters, MaybePromise } from '@x/contract'
 import { FrameReader, encode } from '@x/packet'
 import type { ConnackProperties, Packet, ProtocolVersion } from '@x/packet'
 import { Congestion } from './congestion.ts'
@@ -11,31 +11,19 @@ import {
   serverReferenceOf,
   toError,
 } from './broker-error.ts'
-import { Client } from './client.ts'
-import { receiveAuthentication } from './authentication.ts'
-import type { EnhancedAuthentication } from './authentication.ts'
-import { receiveConnect } from './connect.ts'
-import { decodeProtocol } from './decode-protocol.ts'
-import type { Deadlined } from './deadline-wheel.ts'
-import { announceDeparture, endSession } from './disconnect.ts'
-import type { Departure } from './disconnect.ts'
-import type { Engine } from './engine.ts'
-import type { DisconnectReason } from './events.ts'
-import type { Entrance } from './entrance.ts'
+import type { Deadlined, DeadlineWheel } from './deadline-wheel.ts'
+import type { Ending } from './ending.ts'
 import { foreignProtocol } from './foreign-protocol.ts'
 import { Hold } from './hold.ts'
+import type { CheckedOptions } from './limits.ts'
 import { isPromise } from './maybe-promise.ts'
 import { Outbox } from './outbox.ts'
+import type { OutboxContext, OutboxOwner } from './outbox.ts'
 import { PauseAllowance } from './pause-allowance.ts'
-import type { OutboxOwner } from './outbox.ts'
-import type { Acceptance } from './pending-publishes.ts'
 import { RateLimit } from './rate-limit.ts'
-import { receivePacket } from './receive.ts'
 import { ReasonCode, codeFor } from './reason-code.ts'
-import { refuseConnect } from './refuse-connect.ts'
-import type { Session } from './session.ts'
-import type { TopicAliases } from './topic-aliases.ts'
-import type { Yielding } from './turn.ts'
+import type { Turn, Yielding } from './turn.ts'
+import type { UnfinishedPackets } from './unfinished-packets.ts'
 
 /** - `awaitingConnect`: nothing but CONNECT may come
  * - `connecting`: CONNECT is being answered; reading rests
@@ -45,46 +33,53 @@ import type { Yielding } from './turn.ts'
  * - `closed` */
 export type Phase = 'awaitingConnect' | 'connecting' | 'authenticating' | 'connected' | 'closing' | 'closed'
 
-/** How a connection ends. */
-export interface Ending {
-  readonly reason: DisconnectReason
-  /** What the client is told with DISCONNECT (5.0); undefined: nothing. */
-  readonly reasonCode?: number
-  /** Where the client should go instead. MQTT 5.0 §3.14.2.2.5 */
-  readonly serverReference?: string
-  /** Why, for the events; undefined: nothing went wrong. */
-  readonly error?: Error
-  /** The client said goodbye, so its will is not wanted ([MQTT5-3.14.4-3]). */
-  readonly discardWill?: boolean
-  /** Called in a later turn, when the stream has the last packet; the stream ends with that. */
-  readonly sent?: () => void
+/** What connections need of the engine. */
+export interface ConnectionHost {
+  readonly options: CheckedOptions
+  readonly clock: Clock
+  readonly wheel: DeadlineWheel
+  readonly counters: Counters
+  readonly turn: Turn
+  readonly outboxContext: OutboxContext
+  readonly unfinishedPackets: UnfinishedPackets
+  /** Every open connection. */
+  readonly connections: Set<Connection>
+  /** Messages of one connection that are collected; they take effect by `flush`. */
+  readonly run: { flush(): void }
 }
 
-/** What CONNECT, and the end of a connection, take of a turn beside their bytes, in units of `Turn.credit`. */
-const connectUnits = 48
+/** What the listener of a connection says of it. */
+export interface ConnectionProfile {
+  /** Name of the listener. */
+  readonly name: string
+  /** ms until CONNECT must have come. */
+  readonly connectTimeout: number
+}
+
+/** What the end of a connection takes of a turn, in units of `Turn.credit`. */
 const endUnits = 24
+
+/** Bytes: no limit. */
+const unlimited = 0xffffffff
 
 const noPacket: Buffer = Buffer.alloc(0)
 
 /** One client's byte stream, from its first byte to its last: cuts it into packets, has each take effect in order, and
- * watches over its deadlines. What the packets mean is in the files named after them. */
-export class Connection implements OutboxOwner, Deadlined, Yielding {
-  readonly engine: Engine
+ * watches over its deadlines. What the packets mean is the protocol's, which is handed to it by the abstract methods. */
+export abstract class Connection<Host extends ConnectionHost = ConnectionHost>
+  implements OutboxOwner, Deadlined, Yielding
+{
+  readonly engine: Host
   readonly stream: Duplex
-  readonly client: Client
-  /** The listener's; undefined when the stream was handed over without one. */
-  readonly entrance: Entrance | undefined
+  /** Undefined when the stream was handed over without a listener. */
+  readonly profile: ConnectionProfile | undefined
   readonly outbox: Outbox
   readonly #reader: FrameReader
   /** From CONNECT; until then 3.1.1. */
   version: ProtocolVersion = 4
   phase: Phase = 'awaitingConnect'
-  /** From the moment the store has opened it until the connection ends. */
-  session: Session | undefined
-  /** When, among all of this broker, the store was asked for its session; 0: not yet. */
-  opening = 0
-  /** The client id this connection holds in `engine.clients`. */
-  clientId: string | undefined
+  /** Bytes the client takes in one packet. MQTT 5.0 §3.1.2.11.4 */
+  maximumPacketSize: number = unlimited
   wheelTick = 0
   /** When the last bytes came in. */
   #lastReceived: number
@@ -92,10 +87,6 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
   keepAlive = 0
   /** When CONNECT, or after closing the peer's end, must have come; 0: no such deadline. */
   #deadline: number
-  /** Seconds; as agreed at CONNECT, or changed by DISCONNECT. */
-  sessionExpiryInterval = 0
-  /** MQTT 5: whether reason strings and user properties may be sent on every packet. MQTT 5.0 §3.1.2.11.7 */
-  requestProblemInformation = true
   /** Bits of {@link Hold}. */
   #holds = 0
   #processing = false
@@ -115,30 +106,39 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
   #peerHasEnded = false
   /** A packet of which not all bytes have come. */
   #hasUnfinished = false
-  /** Undefined until the client uses one. */
-  aliases: TopicAliases | undefined
-  /** Set when the client uses enhanced authentication. */
-  authentication: EnhancedAuthentication | undefined
   /** Another connection, here or elsewhere, has the client id. */
   takenOver = false
-  /** Publishes whose acknowledgement waits for something; undefined while there are none. */
-  pending: Acceptance | undefined
   /** Made when somebody waits for the end. */
   #closed: Promise<void> | undefined
   #closing: (() => void) | undefined
 
-  constructor(engine: Engine, stream: Duplex, request: unknown, entrance: Entrance | undefined) {
+  constructor(engine: Host, stream: Duplex, profile: ConnectionProfile | undefined) {
     this.engine = engine
     this.stream = stream
-    this.entrance = entrance
+    this.profile = profile
     this.#reader = new FrameReader({ maximumPacketSize: engine.options.maximumConnectPacketSize })
     this.outbox = new Outbox(stream, engine.outboxContext, this)
-    this.client = new Client(engine.broker, this, request)
     const now = engine.clock.now()
     this.#lastReceived = now
     this.#deadline = now + this.#connectTimeout
     engine.wheel.schedule(this, this.#deadline)
   }
+
+  /** Returns the MQTT bytes of a chunk that came before CONNECT, where a proxy may have written others. */
+  protected abstract decode(chunk: Buffer): Buffer
+
+  /** Has the packet at which the reader stands take effect. A promise: the next packet waits for it. */
+  protected abstract receive(reader: FrameReader): MaybePromise<void>
+
+  /** Sends what waits for the client, as far as there is room. Returns whether too much still waits. */
+  protected abstract sendWaiting(): boolean
+
+  /** Refuses a client that is not connected yet, and ends the connection. */
+  protected abstract refuse(error: Error): void
+
+  /** Ends the client's session; `before` is the phase that the connection leaves. Returns what tells the program of it, to be called
+   * when the connection has left completely. */
+  protected abstract ended(ending: Ending, before: Phase): () => void
 
   /** A CONNECT was accepted: from now on larger packets may come. */
   accepted(maximumPacketSize: number): void {
@@ -157,8 +157,8 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
 
   // ── bytes in ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** A chunk from the stream. It must not change afterwards: messages are views into it. */
-  receive(chunk: Buffer): void {
+  /** Takes a chunk from the stream. It must not change afterwards: messages are views into it. */
+  chunkReceived(chunk: Buffer): void {
     if (this.phase === 'closing' || this.phase === 'closed') return
     // Most packets are answered, and the answers would pile up as fast as it sends. Not before it does: its silence counts.
     if (this.outbox.full) this.hold(Hold.outbox)
@@ -197,7 +197,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
 
   #decode(chunk: Buffer): Buffer {
     try {
-      return decodeProtocol(this, chunk)
+      return this.decode(chunk)
     } catch (error) {
       this.fail(error)
       return noPacket
@@ -241,7 +241,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
         while (this.#holds === 0 && this.#isOpen() && reader.next()) {
           engine.counters.packetsReceived += 1
           turn.credit -= 1 + ((reader.frameEnd - reader.frameStart) >> 9)
-          const step = this.phase === 'connected' ? receivePacket(this, reader) : this.#receiveFirst()
+          const step = this.receive(reader)
           if (isPromise(step)) this.#waitFor(step)
           if (this.#rate?.take(reader.frameEnd - reader.frameStart) === false) this.#rest(this.#rate)
           if (turn.credit <= 0 && turn.isOver()) this.#giveWay()
@@ -297,13 +297,6 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     return (this.#holds & Hold.turn) !== 0
   }
 
-  #receiveFirst(): MaybePromise<void> {
-    this.engine.turn.credit -= connectUnits
-    return this.phase === 'authenticating'
-      ? receiveAuthentication(this, this.#reader)
-      : receiveConnect(this, this.#reader)
-  }
-
   #waitFor(step: Promise<void>): void {
     if (this.#holds === 0) this.#pauseSoon()
     this.#holds |= Hold.step
@@ -339,7 +332,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
       detail: `more than queueLimit of ${queueLimit} packets came before CONNACK`,
       reasonCode: ReasonCode.quotaExceeded,
     })
-    refuseConnect(this, error)
+    this.refuse(error)
   }
 
   // ── bytes out ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -349,7 +342,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
    * False: not sent. */
   sendPacket(packet: Packet): boolean {
     if (!this.#isOpen()) return false
-    const limit = this.client.maximumPacketSize
+    const limit = this.maximumPacketSize
     let bytes = encode(packet, this.version)
     if (bytes.length > limit) bytes = encode(withoutWords(packet), this.version)
     if (bytes.length <= limit) {
@@ -423,9 +416,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
 
   /** What had piled up for this client is (mostly) gone. */
   relieved(): void {
-    const { session } = this
-    session?.pump()
-    if (session?.congested !== true) this.#congestion?.end()
+    if (!this.sendWaiting()) this.#congestion?.end()
   }
 
   get #congested(): Congestion {
@@ -451,7 +442,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
   }
 
   get #connectTimeout(): number {
-    return this.entrance?.connectTimeout ?? this.engine.options.connectTimeout
+    return this.profile?.connectTimeout ?? this.engine.options.connectTimeout
   }
 
   #isOpen(): boolean {
@@ -519,7 +510,7 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     const error = toError(thrown)
     if (this.phase === 'connected') {
       this.end({ reason: 'refusal', error, reasonCode: reasonCodeFrom(error, ReasonCode.unspecifiedError) })
-    } else refuseConnect(this, error)
+    } else this.refuse(error)
   }
 
   /** Another connection holds the client id now. */
@@ -533,10 +524,10 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
     if (!this.#isOpen()) return
     if (this.phase === 'connected' && this.version === 5) this.#sendDisconnect(ending)
     const flushed = this.outbox.close()
-    const departure = this.#leave(ending)
+    const announce = this.#leave(ending)
     if (ending.sent === undefined) this.#endStream(flushed)
     else setImmediate(() => this.#endStream(flushed, ending.sent))
-    announceDeparture(this, departure)
+    announce()
   }
 
   #endStream(flushed: boolean, sent?: () => void): void {
@@ -564,25 +555,25 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
   }
 
   #endedByPeer(): void {
-    const departure = this.#isOpen() ? this.#leave({ reason: 'cut' }) : undefined
+    const announce = this.#isOpen() ? this.#leave({ reason: 'cut' }) : undefined
     this.outbox.close()
     // A second end makes an error with its stack: 25 µs.
     if (!this.stream.writableEnded) this.stream.end()
     this.stream.destroy()
-    if (departure !== undefined) announceDeparture(this, departure)
+    announce?.()
   }
 
   /** The stream is gone, or given up. */
   streamClosed(error?: Error): void {
     if (this.phase === 'closed') return
-    const departure = this.#isOpen() ? this.#leave({ reason: 'cut', ...(error && { error }) }) : undefined
+    const announce = this.#isOpen() ? this.#leave({ reason: 'cut', ...(error && { error }) }) : undefined
     this.outbox.close()
     this.phase = 'closed'
     this.#reader.source = noPacket
     this.engine.wheel.cancel(this)
     this.engine.connections.delete(this)
     this.#closing?.()
-    if (departure !== undefined) announceDeparture(this, departure)
+    announce?.()
   }
 
   /** Settles when the stream is gone, or given up: at most `closeTimeout` after the connection has ended. */
@@ -605,17 +596,17 @@ export class Connection implements OutboxOwner, Deadlined, Yielding {
   }
 
   /** From here on nothing of this connection takes effect any more. The program is told of it afterwards. */
-  #leave(ending: Ending): Departure {
+  #leave(ending: Ending): () => void {
     const before = this.phase
     this.phase = 'closing'
-    const departure = endSession(this, before, ending)
+    const announce = this.ended(ending, before)
     this.#deadline = this.engine.clock.now() + this.engine.options.closeTimeout
     this.engine.wheel.cancel(this)
     this.engine.wheel.schedule(this, this.#deadline)
     this.#congestion?.releaseWaiters()
     this.#reader.abandon()
     if (this.#hasUnfinished) this.engine.unfinishedPackets.end(this)
-    return departure
+    return announce
   }
 }
 

@@ -1,8 +1,16 @@
+import type { Clock, Counters } from '@x/contract'
 import { writeAck } from '@x/packet'
 import type { QoS } from '@x/packet'
 import type { OutgoingAliases } from './outgoing-aliases.ts'
-import type { Envelope, Publication } from './publication.ts'
-import type { Session } from './session.ts'
+import type { Envelope, Publication, Recipient } from './publication.ts'
+
+/** The session of a client that something is written to. */
+export interface DeliveryTarget extends Recipient {
+  readonly engine: { readonly clock: Clock; readonly counters: Counters }
+  readonly connection: { readonly shedsLoad: boolean }
+  /** Undefined when the client takes no topic aliases. */
+  readonly aliases: OutgoingAliases | undefined
+}
 
 const pubrelHeader = 0x62
 
@@ -27,7 +35,7 @@ const envelope: { -readonly [Key in keyof Envelope]: Envelope[Key] } = {
 
 /** Writes a message of QoS 0, or drops it, counted, when the client had its time and is still full. */
 export function writeAtMostOnce(
-  session: Session,
+  session: DeliveryTarget,
   publication: Publication,
   retain: boolean,
   subscriptionIdentifiers: readonly number[] | undefined,
@@ -46,7 +54,7 @@ export function writeAtMostOnce(
 
 /** Writes a message of QoS 1 or 2. False: it exceeds the client's Maximum Packet Size, and was counted. */
 export function writeDelivery(
-  session: Session,
+  session: DeliveryTarget,
   publication: Publication,
   manner: DeliveryManner,
   messageId: number,
@@ -59,20 +67,20 @@ export function writeDelivery(
   return writeEnveloped(session, publication)
 }
 
-export function writePubrel({ outbox, version, engine }: Session, messageId: number, reasonCode: number): void {
+export function writePubrel({ outbox, version, engine }: DeliveryTarget, messageId: number, reasonCode: number): void {
   engine.counters.controlPacketsSent += 1
   const size = version === 5 && reasonCode !== 0 ? 5 : 4
   const offset = outbox.reserve(size)
   writeAck(outbox.buffer, offset, pubrelHeader, messageId, reasonCode, version)
 }
 
-function writeEnveloped(session: Session, publication: Publication): boolean {
+function writeEnveloped(session: DeliveryTarget, publication: Publication): boolean {
   // Not at QoS 2: clients that keep such a message until PUBREL may have lost its topic by then, as MQTT.js 5 has.
   if (session.aliases !== undefined && envelope.qos < 2) return writeWithAlias(session, session.aliases, publication)
   return writePlain(session, publication)
 }
 
-function writeWithAlias(session: Session, aliases: OutgoingAliases, publication: Publication): boolean {
+function writeWithAlias(session: DeliveryTarget, aliases: OutgoingAliases, publication: Publication): boolean {
   const { alias, known } = aliases.use(publication.topic)
   envelope.topicAlias = alias
   envelope.topicKnown = known
@@ -83,7 +91,7 @@ function writeWithAlias(session: Session, aliases: OutgoingAliases, publication:
   return written
 }
 
-function writePlain(session: Session, publication: Publication): boolean {
+function writePlain(session: DeliveryTarget, publication: Publication): boolean {
   const { engine } = session
   const now = publication.expiresAt === undefined ? 0 : engine.clock.now()
   if (!publication.writeTo(session, envelope, now)) {

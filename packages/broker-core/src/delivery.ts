@@ -1,8 +1,8 @@
 import type { Reception } from '@x/contract'
 import type { Connection } from './connection.ts'
 import type { Publication } from './publication.ts'
+import type { Receiver } from './receiver.ts'
 import type { Plan, Target } from './router.ts'
-import type { Session } from './session.ts'
 
 /** Sends a message to every connected session of the plan, except what the store delivers: QoS 1 and 2 to sessions with
  * a stored queue. `from` is the publisher's connection; it is paused for receivers that can't keep up. */
@@ -23,9 +23,9 @@ export function deliver(plan: Plan, publication: Publication, from: Connection |
 }
 
 /** Pauses the publisher; or, where it has waited enough for receivers like this one, drops what nobody promised to deliver. */
-function isTurnedAway(from: Connection, session: Session, { qos }: Publication, reception: Reception): boolean {
+function isTurnedAway(from: Connection, session: Receiver, { qos }: Publication, reception: Reception): boolean {
   if (from.slowDownFor(session.connection) || !session.outbox.full || (qos > 0 && reception.qos > 0)) return false
-  session.engine.counters.droppedOutboxFull += 1
+  session.connection.engine.counters.droppedOutboxFull += 1
   return true
 }
 

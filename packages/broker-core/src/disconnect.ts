@@ -1,14 +1,16 @@
 import type { MaybePromise, Will } from '@x/contract'
 import type { DisconnectPacket } from '@x/packet'
 import { BrokerError, hasCode } from './broker-error.ts'
-import type { Connection, Ending, Phase } from './connection.ts'
+import type { ClientConnection } from './client-connection.ts'
+import type { Phase } from './connection.ts'
+import type { Ending } from './ending.ts'
 import { after, recover } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 import type { Session } from './session.ts'
 import { publishWill } from './will.ts'
 
 /** DISCONNECT from a client: the connection ends as it wishes. MQTT 5.0 §3.14 */
-export function receiveDisconnect(connection: Connection, packet: DisconnectPacket): void {
+export function receiveDisconnect(connection: ClientConnection, packet: DisconnectPacket): void {
   const interval = packet.properties?.sessionExpiryInterval
   if (interval !== undefined && interval > 0 && connection.sessionExpiryInterval === 0) {
     throw new BrokerError('SESSION_EXPIRY_INVALID', {
@@ -33,7 +35,7 @@ export interface Departure {
 
 /** Takes the client out of everything it was in, and tells the store. `before`: the phase it leaves. Nothing of the program is called
  * here: it is told by `announceDeparture`, when the connection has left completely. */
-export function endSession(connection: Connection, before: Phase, ending: Ending): Departure {
+export function endSession(connection: ClientConnection, before: Phase, ending: Ending): Departure {
   const { engine, client, session } = connection
   if (connection.clientId !== undefined && engine.clients.get(connection.clientId) === connection) {
     engine.clients.delete(connection.clientId)
@@ -48,7 +50,7 @@ export function endSession(connection: Connection, before: Phase, ending: Ending
 }
 
 /** Tells the program who has left, and why, and publishes the will. */
-export function announceDeparture(connection: Connection, { ending, before, will }: Departure): void {
+export function announceDeparture(connection: ClientConnection, { ending, before, will }: Departure): void {
   const { engine, client, session } = connection
   const { broker } = engine
   if (ending.error !== undefined) {
@@ -66,7 +68,11 @@ export function announceDeparture(connection: Connection, { ending, before, will
   engine.presence.clientDisconnected(client.id)
 }
 
-function closeSession(connection: Connection, session: Session, wantsWill: boolean): MaybePromise<Will | undefined> {
+function closeSession(
+  connection: ClientConnection,
+  session: Session,
+  wantsWill: boolean,
+): MaybePromise<Will | undefined> {
   const { engine, client, sessionExpiryInterval } = connection
   session.close()
   if (session.stored && connection.pending !== undefined) {

@@ -14,23 +14,24 @@ import type {
 import { AckFrame, PublishFrame, TopicInterner } from '@x/packet'
 import type { FilterListSettings } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
-import type { Broker } from './broker.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { BrokerError, toError } from './broker-error.ts'
-import type { Connection } from './connection.ts'
 import { createCounters } from './counters.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
+import type { Begun, ClientConnection, Host, Protocol } from './client-connection.ts'
 import { deliver } from './delivery.ts'
 import { FlushQueue } from './flush-queue.ts'
 import { HookCalls } from './hook-call.ts'
 import type { NormalisedHooks } from './hooks.ts'
-import type { Client } from './client.ts'
+import type { Client, ProgramBroker } from './client.ts'
+import type { EventReporter } from './events.ts'
+import { protocol } from './protocol.ts'
 import { LocalSubscribers } from './local-subscriber.ts'
 import { after, isPromise, recover } from './maybe-promise.ts'
 import type { FaultReport, ProgramFaults } from './program-faults.ts'
 import { stepError } from './step-error.ts'
 import type { StepCode } from './step-error.ts'
-import type { CheckedOptions } from './options.ts'
+import type { CheckedOptions } from './limits.ts'
 import type { OutboxContext } from './outbox.ts'
 import { packetOf } from './packet-form.ts'
 import { Presence } from './presence.ts'
@@ -55,21 +56,15 @@ import type { WaitingBytes } from './waiting-queue.ts'
 
 const packetIdentifiers = 65_535
 
-/** A message whose deliveries have begun, and not all of them ended. */
-export interface Begun {
-  /** Subscribers of the program have it: the next one may begin. */
-  readonly routed?: MaybePromise<unknown>
-  /** Other brokers have it. */
-  readonly emitted?: MaybePromise<unknown>
-  /** Somebody subscribes to its topic. */
-  readonly reached: boolean
-}
+/** The broker, as its engine sees it. `publishObserved`: somebody listens to the event `publish`. */
+type EngineBroker = EventReporter & ProgramBroker & { readonly publishObserved: boolean }
 
 /** What all connections of a broker share: the parts it is wired from, its routing table, and the scratch objects of the
  * hot path. `Broker` is its face to programs. */
-export class Engine implements PersistenceHost {
-  readonly broker: Broker
+export class Engine implements PersistenceHost, Host {
+  readonly broker: EngineBroker
   readonly options: CheckedOptions
+  readonly protocol: Protocol = protocol
   readonly persistence: Persistence
   readonly emitter: Emitter | undefined
   /** Of all deadlines and expiries: nothing falls due because the machine's time was set, or the process stood still. */
@@ -88,9 +83,9 @@ export class Engine implements PersistenceHost {
   readonly outboxContext: OutboxContext
   readonly interner: TopicInterner
   /** Every open connection, from its first byte on. */
-  readonly connections: Set<Connection> = new Set()
+  readonly connections: Set<ClientConnection> = new Set()
   /** The holder of each client identifier. */
-  readonly clients: Map<string, Connection> = new Map()
+  readonly clients: Map<string, ClientConnection> = new Map()
   readonly subscriptions: Subscriptions
   readonly unfinished: UnfinishedPublishes = new UnfinishedPublishes()
   readonly presence: Presence
@@ -128,7 +123,7 @@ export class Engine implements PersistenceHost {
   readonly #recalled = new WeakMap<Message, Publication>()
 
   constructor(
-    broker: Broker,
+    broker: EngineBroker,
     options: CheckedOptions,
     parts: { persistence: Persistence; emitter: Emitter | undefined; clock: Clock; faults: ProgramFaults },
   ) {
@@ -267,7 +262,7 @@ export class Engine implements PersistenceHost {
    * nothing back: `failed` is told. */
   publish(
     publication: Publication,
-    from: Connection | undefined,
+    from: ClientConnection | undefined,
     failed: FaultReport = this.#reportFault,
   ): MaybePromise<void> {
     return after(this.store(publication), stored => this.#finish(publication, from, { stored, failed }))
@@ -285,7 +280,7 @@ export class Engine implements PersistenceHost {
   // Not an object for the last ones: it would be made for each message.
   begin(
     publication: Publication,
-    from: Connection | undefined,
+    from: ClientConnection | undefined,
     stored: number,
     failed: FaultReport = this.#reportFault,
   ): boolean | Begun {
@@ -298,7 +293,7 @@ export class Engine implements PersistenceHost {
 
   /** To groups with members elsewhere, and to other brokers. A part that throws has failed like one that rejects: a throw would abandon the
    * promise of what is under way to subscribers of the program. */
-  #passOn(plan: Plan, publication: Publication, from: Connection | undefined): MaybePromise<void> {
+  #passOn(plan: Plan, publication: Publication, from: ClientConnection | undefined): MaybePromise<void> {
     try {
       if (publication.qos === 0 && plan.groups.length > 0) this.#dealHere(plan.groups, publication, from)
       return this.emitter?.publish(this.#asOthersHaveIt(publication))
@@ -316,7 +311,7 @@ export class Engine implements PersistenceHost {
 
   #finish(
     publication: Publication,
-    from: Connection | undefined,
+    from: ClientConnection | undefined,
     { stored, failed }: { readonly stored: number; readonly failed: FaultReport },
   ): MaybePromise<void> {
     const begun = this.begin(publication, from, stored, failed)
@@ -425,13 +420,18 @@ export class Engine implements PersistenceHost {
   }
 
   /** Groups with members at other brokers take turns with them. */
-  #dealHere(groups: readonly SharedGroup[], publication: Publication, from: Connection | undefined): void {
+  #dealHere(groups: readonly SharedGroup[], publication: Publication, from: ClientConnection | undefined): void {
     if (isExpired(publication, this.wheel.now)) return
     this.turn.credit -= groups.length
     for (const group of groups) if (this.emitter?.takesTurn(group.name) !== false) group.send(publication, from)
   }
 
-  #route(plan: Plan, publication: Publication, from: Connection | undefined, failed: FaultReport): MaybePromise<void> {
+  #route(
+    plan: Plan,
+    publication: Publication,
+    from: ClientConnection | undefined,
+    failed: FaultReport,
+  ): MaybePromise<void> {
     if (isExpired(publication, this.wheel.now)) return undefined
     const { flushQueue } = this.outboxContext
     flushQueue.beginFanOut(plan.targets.length)
@@ -442,7 +442,7 @@ export class Engine implements PersistenceHost {
   }
 
   /** Tells the hook `published` and the event `publish`. `messageId`: the publisher's. */
-  report(publication: Publication, from: Connection | undefined, messageId?: number): MaybePromise<void> {
+  report(publication: Publication, from: ClientConnection | undefined, messageId?: number): MaybePromise<void> {
     if (this.passThrough) return undefined
     const { published } = this.hooks
     const observed = this.broker.publishObserved

@@ -1,11 +1,10 @@
 import { optionRules } from '@x/contract'
 import type { OptionTable } from '@x/contract'
 import { BrokerError } from './broker-error.ts'
-import type { Broker } from './broker.ts'
-import type { Client } from './client.ts'
+import type { Client, ProgramBroker } from './client.ts'
 import type { HookCalls } from './hook-call.ts'
-import { normaliseHook } from './hooks.ts'
 import type { AuthenticateHook, NormalisedHooks } from './hooks.ts'
+import { normaliseHook } from './normalised-hook.ts'
 import { assertOptions, optionInvalid } from './option-invalid.ts'
 import { ReasonCode } from './reason-code.ts'
 
@@ -42,7 +41,11 @@ const entranceOptionTable: OptionTable<keyof EntranceOptions> = {
 }
 
 /** @throws BrokerError `OPTION_INVALID` */
-export function makeEntrance(options: EntranceOptions, broker: Broker, calls: HookCalls): Entrance {
+export function makeEntrance(
+  options: EntranceOptions,
+  broker: ProgramBroker & { readonly connectTimeout: number },
+  calls: HookCalls,
+): Entrance {
   assertOptions(options, entranceOptionTable, 'an entrance')
   const { name, connectTimeout = broker.connectTimeout, authenticate, username } = options
   if (!Number.isInteger(connectTimeout) || connectTimeout < 1 || connectTimeout > longestTimeout) {

@@ -1,9 +1,7 @@
-import type { MaybePromise, OpenedSession, Will } from '@x/contract'
-import type { ConnackPacket, ConnackProperties, ConnectPacket } from '@x/packet'
-import type { Agreement } from './agreement.ts'
-import type { Client } from './client.ts'
-import type { Connection } from './connection.ts'
-import type { Engine } from './engine.ts'
+import type { MaybePromise, OpenedSession } from '@x/contract'
+import type { ConnackPacket, ConnackProperties } from '@x/packet'
+import type { Agreement, Attempt } from './attempt.ts'
+import type { ClientConnection, Host } from './client-connection.ts'
 import { after, recover } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
 import { refuseConnect } from './refuse-connect.ts'
@@ -11,16 +9,9 @@ import { Session } from './session.ts'
 import { restoreSubscriptions } from './restored-subscriptions.ts'
 import { permittedWill, publishWill } from './will.ts'
 
-/** A CONNECT on its way to a session. */
-export interface Attempt {
-  readonly packet: ConnectPacket
-  readonly agreement: Agreement
-  readonly will: Will | undefined
-}
-
 /** Let in, if the store hands out the session. Whoever has this client id stays until then ([MQTT5-3.1.4-3]): with a store that can't be
  * reached it would leave for nobody. */
-export function establish(connection: Connection, { packet, agreement, will }: Attempt): MaybePromise<void> {
+export function establish(connection: ClientConnection, { packet, agreement, will }: Attempt): MaybePromise<void> {
   if (connection.phase !== 'connecting') return undefined
   const { engine } = connection
   const { clientId, sessionExpiryInterval } = agreement
@@ -59,7 +50,7 @@ export function establish(connection: Connection, { packet, agreement, will }: A
 }
 
 function openedSession(
-  connection: Connection,
+  connection: ClientConnection,
   session: Session,
   opened: OpenedSession,
   agreement: Agreement,
@@ -84,13 +75,18 @@ function openedSession(
   connection.clientId = clientId
   session.restore(opened)
   connection.session = session
-  return after(restoreSubscriptions(connection, opened.subscriptions), () => {
+  return after(restoreSubscriptions(session, opened.subscriptions), () => {
     if (connection.phase !== 'connecting') return undefined
     return welcome(connection, session, opened.present, agreement)
   })
 }
 
-function welcome(connection: Connection, session: Session, present: boolean, agreement: Agreement): MaybePromise<void> {
+function welcome(
+  connection: ClientConnection,
+  session: Session,
+  present: boolean,
+  agreement: Agreement,
+): MaybePromise<void> {
   const { engine, client } = connection
   const { broker, counters, emitter } = engine
   connection.keepAlive = agreement.keepAliveSeconds * 1500
@@ -109,28 +105,28 @@ function welcome(connection: Connection, session: Session, present: boolean, agr
   // Who waits for the events hears of what the client sends next after them. Nobody waiting, its packets need not.
   if (isAwaited || client.listenerCount('connected') > 0) {
     return new Promise(resolve => {
-      setImmediate(becomeReady, client, connack, resolve)
+      setImmediate(becomeReady, connection, connack, resolve)
     })
   }
-  setImmediate(becomeReady, client, connack)
+  setImmediate(becomeReady, connection, connack)
   return undefined
 }
 
 /** The socket has CONNACK, which goes out at the end of the turn. */
-function becomeReady(client: Client, connack: ConnackPacket, told?: () => void): void {
-  client.ready()
+function becomeReady(connection: ClientConnection, connack: ConnackPacket, told?: () => void): void {
+  connection.client.ready()
   // In the next turn a client of this very process has read it: one that the program ends before that never sends DISCONNECT.
-  if (told !== undefined) setImmediate(tellReady, client, connack, told)
-  else tellReady(client, connack)
+  if (told !== undefined) setImmediate(tellReady, connection, connack, told)
+  else tellReady(connection, connack)
 }
 
-function tellReady(client: Client, connack: ConnackPacket, told?: () => void): void {
-  if (!client.closed) client.broker.emit('connackSent', connack, client)
+function tellReady({ client, engine }: ClientConnection, connack: ConnackPacket, told?: () => void): void {
+  if (!client.closed) engine.broker.emit('connackSent', connack, client)
   client.tellReady()
   told?.()
 }
 
-function makeConnack(connection: Connection, present: boolean, agreement: Agreement): ConnackPacket {
+function makeConnack(connection: ClientConnection, present: boolean, agreement: Agreement): ConnackPacket {
   // 3.1 has no Session Present flag.
   const sessionPresent = connection.version !== 3 && present
   if (connection.version !== 5) return { cmd: 'connack', sessionPresent, returnCode: 0 }
@@ -157,7 +153,7 @@ function makeConnack(connection: Connection, present: boolean, agreement: Agreem
 }
 
 /** What this broker does not do; everything else is taken for granted. MQTT 5.0 §3.2.2.3 */
-function limitedFeatures({ options, persistence }: Engine): ConnackProperties {
+function limitedFeatures({ options, persistence }: Host): ConnackProperties {
   const shared = options.sharedSubscriptionAvailable && persistence.supports.sharedSubscriptions
   return {
     ...(options.maximumQoS < 2 && { maximumQoS: options.maximumQoS }),

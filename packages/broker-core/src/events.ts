@@ -1,6 +1,7 @@
 import type { Drop } from '@x/contract'
 import type { ConnackPacket, PingreqPacket, PubrelPacket, Subscription } from '@x/packet'
 import type { Client } from './client.ts'
+import type { DisconnectReason } from './ending.ts'
 import type { BrokerPacket } from './packet-form.ts'
 
 /** Where a connection comes from that never became a client. */
@@ -10,16 +11,6 @@ export interface ConnectionOrigin {
   readonly remoteAddress: string | undefined
   readonly remotePort: number | undefined
 }
-
-/** How a client has left:
- * - `disconnect`: by DISCONNECT, whatever reason code that had
- * - `cut`: its connection ended without one, or failed
- * - `keepAlive`: it was silent for longer than its Keep Alive allows
- * - `takeOver`: another connection has its identifier now, on this broker or another one
- * - `refusal`: an error ended it, of the client, of a hook or of a part; `clientError` has told which
- * - `kick`: the program closed it
- * - `shutdown`: the broker closes */
-export type DisconnectReason = 'disconnect' | 'cut' | 'keepAlive' | 'takeOver' | 'refusal' | 'kick' | 'shutdown'
 
 /** The events of a broker, with what their listeners get. */
 export interface BrokerEvents {
@@ -55,4 +46,14 @@ export interface BrokerEvents {
   /** Node's own. */
   newListener: [name: string | symbol]
   removeListener: [name: string | symbol]
+}
+
+/** Where the engine tells the program what happens and what fails. */
+export interface EventReporter {
+  emit<Name extends keyof BrokerEvents>(name: Name, ...values: BrokerEvents[Name]): boolean
+  listenerCount(name: keyof BrokerEvents): number
+  /** Reports an error that leaves the client connected. */
+  reportClientError(client: Client, error: Error): void
+  /** Reports an error that ends a connection. */
+  reportConnectionError(client: Client, error: Error): void
 }

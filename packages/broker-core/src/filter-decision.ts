@@ -3,11 +3,11 @@ import type { QoS, Subscription as PacketSubscription } from '@x/packet'
 import { TopicError, isWildcardFilter, parseSharedFilter, parseTopicFilter } from '@x/topic-trie'
 import type { TopicFilter } from '@x/topic-trie'
 import { BrokerError, toError } from './broker-error.ts'
-import type { Connection } from './connection.ts'
 import { hookAnswerInvalid, isDenial } from './hook-answers.ts'
 import type { SubscriptionDenial } from './hooks.ts'
 import { isPromise } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
+import type { Session } from './session.ts'
 import type { Refusal } from './subscription-quota.ts'
 
 /** What becomes of one filter of a SUBSCRIBE. */
@@ -27,13 +27,13 @@ export interface Denied extends Refusal {
 }
 
 /** Why a filter can't be granted; what breaks the protocol, or is wrong and can't be said with a 3.x SUBACK, is thrown. */
-export function checkFilter(connection: Connection, wish: PacketSubscription): Refusal | undefined {
-  const { options, persistence } = connection.engine
+export function checkFilter(session: Session, wish: PacketSubscription): Refusal | undefined {
+  const { options, persistence } = session.engine
   let filter: TopicFilter
   try {
     filter = parseTopicFilter(wish.topic, { maximumLevels: options.maxTopicLevels })
   } catch (error) {
-    if (connection.version === 5 && error instanceof TopicError) {
+    if (session.version === 5 && error instanceof TopicError) {
       return { reasonCode: ReasonCode.topicFilterInvalid, reason: error.message }
     }
     throw error
@@ -59,15 +59,15 @@ export function checkFilter(connection: Connection, wish: PacketSubscription): R
 
 /** Asks `authorizeSubscribe` about a filter that is valid. */
 export function decide(
-  connection: Connection,
+  session: Session,
   wish: PacketSubscription,
   identifier: number | undefined,
 ): MaybePromise<Outcome> {
-  const { authorizeSubscribe } = connection.engine.hooks
-  if (authorizeSubscribe === undefined) return grant(connection, wish, identifier)
-  const given = { connection, wish, identifier }
+  const { authorizeSubscribe } = session.engine.hooks
+  if (authorizeSubscribe === undefined) return grant(session, wish, identifier)
+  const given = { session, wish, identifier }
   try {
-    const answer = authorizeSubscribe(connection.client, { ...wish })
+    const answer = authorizeSubscribe(session.connection.client, { ...wish })
     if (!isPromise(answer)) return authorized(given, answer)
     return answer.then(later => authorized(given, later)).catch((error: unknown) => wronglyAnswered(given, error))
   } catch (error) {
@@ -76,29 +76,29 @@ export function decide(
 }
 
 interface Wish {
-  readonly connection: Connection
+  readonly session: Session
   readonly wish: PacketSubscription
   readonly identifier: number | undefined
 }
 
 /** `authorizeSubscribe` may have changed the subscription, which must still be one. */
 function authorized(
-  { connection, wish, identifier }: Wish,
+  { session, wish, identifier }: Wish,
   answer: PacketSubscription | SubscriptionDenial | null | undefined,
 ): Outcome {
   if (answer === null || answer === undefined || isDenial(answer)) {
     const reason = `'${wish.topic}' is not authorized`
     return { kind: 'denied', reasonCode: answer?.reasonCode ?? ReasonCode.notAuthorized, packet: wish, reason }
   }
-  if (answer.topic !== wish.topic || answer.nl === true) checkChanged(connection, wish, answer)
-  return grant(connection, answer, identifier)
+  if (answer.topic !== wish.topic || answer.nl === true) checkChanged(session, wish, answer)
+  return grant(session, answer, identifier)
 }
 
 /** What the client could not have subscribed to, a hook can't either, and it is not the client's fault. */
-function checkChanged(connection: Connection, wish: PacketSubscription, answer: PacketSubscription): void {
+function checkChanged(session: Session, wish: PacketSubscription, answer: PacketSubscription): void {
   let refused: Refusal | undefined
   try {
-    refused = checkFilter(connection, answer)
+    refused = checkFilter(session, answer)
   } catch (error) {
     refused = { reasonCode: ReasonCode.topicFilterInvalid, reason: toError(error).message }
   }
@@ -109,14 +109,14 @@ function checkChanged(connection: Connection, wish: PacketSubscription, answer: 
 }
 
 /** An answer that is none denies this filter, whose client has done nothing wrong; the hook's own error ends the connection. */
-function wronglyAnswered({ connection, wish }: Wish, error: unknown): Outcome {
+function wronglyAnswered({ session, wish }: Wish, error: unknown): Outcome {
   if (!(error instanceof BrokerError) || error.code !== 'HOOK_ANSWER_INVALID') throw error
-  connection.engine.broker.reportClientError(connection.client, error)
+  session.engine.broker.reportClientError(session.connection.client, error)
   const reason = `'${wish.topic}' is not authorized`
   return { kind: 'denied', reasonCode: error.reasonCode, packet: wish, reason }
 }
 
-function grant(connection: Connection, packet: PacketSubscription, identifier: number | undefined): Granted {
+function grant(session: Session, packet: PacketSubscription, identifier: number | undefined): Granted {
   const { qos } = packet
   if (qos !== 0 && qos !== 1 && qos !== 2) {
     throw new BrokerError('PACKET_INVALID', {
@@ -124,8 +124,8 @@ function grant(connection: Connection, packet: PacketSubscription, identifier: n
       reasonCode: ReasonCode.implementationSpecificError,
     })
   }
-  const { bridge } = connection.client
-  const { maximumQoS } = connection.engine.options
+  const { bridge } = session.connection.client
+  const { maximumQoS } = session.engine.options
   const subscription: Subscription = {
     filter: packet.topic,
     qos: Math.min(qos, maximumQoS) as QoS,

@@ -1,5 +1,4 @@
 import { performance } from 'node:perf_hooks'
-import type { Outbox } from './outbox.ts'
 
 /** Bytes that may stand in all outboxes together before who has put them there waits until they are flushed. A socket is
  * read up to 32 times in a turn: what 1000 receivers get of that is 2 GB, which passes through main memory several times.
@@ -15,6 +14,11 @@ const budget = 8
 /** Outboxes that are flushed between two looks at the clock. */
 const stride = 16
 
+/** What has bytes to flush at the end of the turn: an outbox. */
+export interface Flushable {
+  flushSafely(): void
+}
+
 /** Who of those that were written to is flushed first: what a fan-out to many has to say waits for all others, so that one message
  * to 10 000 receivers does not delay an answer to somebody else. */
 export const Urgency = { none: 0, bulk: 1, prompt: 2 } as const
@@ -27,8 +31,8 @@ const manyReceivers = 256
 export class FlushQueue {
   /** One of {@link Urgency}: of what is written now. */
   urgency: number = Urgency.prompt
-  #prompt: Outbox[] = []
-  #bulk: Outbox[] = []
+  #prompt: Flushable[] = []
+  #bulk: Flushable[] = []
   /** Of `#bulk`, flushed already. */
   #flushed = 0
   #scheduled = false
@@ -39,7 +43,7 @@ export class FlushQueue {
   }
 
   /** The outbox has something to flush of the present urgency. */
-  add(outbox: Outbox): void {
+  add(outbox: Flushable): void {
     if (this.urgency === Urgency.prompt) this.#prompt.push(outbox)
     else this.#bulk.push(outbox)
     this.#schedule()
@@ -95,11 +99,11 @@ export class FlushQueue {
 
 /** Flushes from `start` on until `end`, in ms of `performance.now`, but some in any case; returns the index of the first that was
  * not flushed. */
-function flushUntil(outboxes: readonly Outbox[], start: number, end: number): number {
+function flushUntil(outboxes: readonly Flushable[], start: number, end: number): number {
   let index = start
   while (index < outboxes.length) {
     const stop = Math.min(index + stride, outboxes.length)
-    for (; index < stop; index += 1) (outboxes[index] as Outbox).flushSafely()
+    for (; index < stop; index += 1) (outboxes[index] as Flushable).flushSafely()
     if (performance.now() >= end) break
   }
   return index

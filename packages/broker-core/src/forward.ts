@@ -1,13 +1,21 @@
+import type { Clock } from '@x/contract'
 import { parseTopicName } from '@x/topic-trie'
 import type { Client } from './client.ts'
-import type { Engine } from './engine.ts'
+import type { CheckedOptions } from './limits.ts'
 import { packetOf, republish } from './packet-form.ts'
 import type { Publication } from './publication.ts'
 import { mayReceive } from './topic-access.ts'
+import type { TopicAccessHost } from './topic-access.ts'
+
+/** What deciding about a delivery needs of the engine. */
+export interface ForwardHost extends TopicAccessHost {
+  readonly clock: Clock
+  readonly options: CheckedOptions
+}
 
 /** What `topicAccess` and `authorizeForward` make of a message for this client; undefined: it does not get it. What the hook throws or answers
  * wrongly costs this delivery alone. */
-export function forwarded(engine: Engine, client: Client, publication: Publication): Publication | undefined {
+export function forwarded(engine: ForwardHost, client: Client, publication: Publication): Publication | undefined {
   if (!mayReceive(engine, client, publication.topic)) return undefined
   const { authorizeForward } = engine.hooks
   if (authorizeForward === undefined) return publication

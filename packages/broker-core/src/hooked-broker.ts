@@ -1,10 +1,9 @@
 import { EventEmitter } from 'node:events'
 import { BrokerError, toError } from './broker-error.ts'
-import type { Broker } from './broker.ts'
+import type { ProgramBroker } from './client.ts'
 import { defaultHooks } from './default-hooks.ts'
 import type { BrokerEvents } from './events.ts'
 import type { HookCalls } from './hook-call.ts'
-import { normaliseHook } from './hooks.ts'
 import { ProgramFaults } from './program-faults.ts'
 import type {
   AuthenticateEnhancedHook,
@@ -20,6 +19,7 @@ import type {
   PublishedHook,
 } from './hooks.ts'
 import { after } from './maybe-promise.ts'
+import { normaliseHook } from './normalised-hook.ts'
 import { ReasonCode } from './reason-code.ts'
 
 /** Parameters of each hook, the callback not counted. */
@@ -154,8 +154,8 @@ export abstract class HookedBroker extends EventEmitter<BrokerEvents> {
     const hooks = this.normalisedHooks
     if (hook === null || hook === undefined) delete hooks[name]
     else {
-      // `this` of a hook is a Broker, the only class that extends this one.
-      const broker = this as unknown as Broker
+      // The only class that extends this one is Broker.
+      const broker = this as unknown as ProgramBroker
       const call = name === 'preConnect' ? withPacketOrCallback(hook as PreConnectHook) : hook
       const raw = { name, call, parameters: hookParameters[name] }
       hooks[name] = normaliseHook(raw, broker, this.hookCalls) as NonNullable<NormalisedHooks[Name]>
@@ -176,14 +176,14 @@ export abstract class HookedBroker extends EventEmitter<BrokerEvents> {
   }
 }
 
-type UnknownFunction = (this: Broker, ...values: unknown[]) => unknown
+type UnknownFunction = (this: ProgramBroker, ...values: unknown[]) => unknown
 
 /** `preConnect` once was `(client, done)`, and is `(client, packet, done)`. Of a function of two parameters nobody can tell which
  * it is, so its second one is what serves as either: the packet, which can be called. */
 function withPacketOrCallback(hook: PreConnectHook): UnknownFunction {
   const call = hook as UnknownFunction
   if (call.length !== 2) return call
-  return function preConnect(this: Broker, client: unknown, packet: unknown, done: unknown): unknown {
+  return function preConnect(this: ProgramBroker, client: unknown, packet: unknown, done: unknown): unknown {
     const finish = done as HookCallback<unknown>
     const callable = new Proxy(finish, {
       get: (_finish, name) => Reflect.get(packet as object, name),

@@ -1,7 +1,14 @@
 import { optionRules } from '@x/contract'
 import type { OptionTable } from '@x/contract'
-import { sharedStrategies } from './shared-strategy.ts'
-import type { SharedStrategy } from './shared-strategy.ts'
+
+const sharedStrategyNames = ['roundRobin', 'random', 'sticky', 'leastInflight'] as const
+
+/** How the members of a shared group take turns.
+ * - `roundRobin`: one after the other
+ * - `random`: any
+ * - `sticky`: messages of one publisher go to one member, as long as it has room
+ * - `leastInflight`: the one with the fewest unacknowledged messages */
+export type SharedStrategy = (typeof sharedStrategyNames)[number]
 
 /** Every limit of the engine. The comment says what happens at it. */
 export interface BrokerLimits {
@@ -139,6 +146,18 @@ export interface BrokerLimits {
   maximumOutgoingTopicAliases: number
 }
 
+/** Limits that a program may set while the broker runs. */
+type Adjustable = 'connectTimeout' | 'keepaliveLimit'
+
+/** The options of a broker with their defaults, as the engine uses them. */
+export type CheckedOptions = Readonly<Omit<BrokerLimits, Adjustable>> &
+  Pick<BrokerLimits, Adjustable> & {
+    readonly id: string
+    readonly responseInformation?: string
+    readonly trustProxy: boolean
+    readonly trustedProxies: readonly string[]
+  }
+
 const hour = 3_600_000
 
 /** Default, least and greatest value of each limit that is a number. */
@@ -208,7 +227,7 @@ export const limitRules: OptionTable<keyof BrokerLimits> = {
   ...numberRules(),
   ...(Object.fromEntries(features.map(name => [name, optionRules.flag])) as OptionTable<(typeof features)[number]>),
   queueOverflow: optionRules.oneOf('dropOldest', 'dropNewest'),
-  sharedSubscriptionStrategy: optionRules.oneOf(...Object.keys(sharedStrategies)),
+  sharedSubscriptionStrategy: optionRules.oneOf(...sharedStrategyNames),
 }
 
 function numberRules(): OptionTable<keyof typeof limitTable> {

@@ -3,30 +3,20 @@ import type { Clock, MaybePromise } from '@x/contract'
 import fastq from 'fastq'
 import type { queue } from 'fastq'
 import { BrokerError, toError } from './broker-error.ts'
-import type { Broker } from './broker.ts'
+import type { ProgramBroker } from './client.ts'
 import type { HookCalls } from './hook-call.ts'
 import type { FaultReport } from './program-faults.ts'
 import { isPromise } from './maybe-promise.ts'
 import { optionInvalid } from './option-invalid.ts'
 import { packetOf } from './packet-form.ts'
-import type { BrokerPacket } from './packet-form.ts'
 import type { Publication } from './publication.ts'
 import { ReasonCode } from './reason-code.ts'
 import { SubscriberRun } from './subscriber-run.ts'
-
-/** A function of the program that receives messages: done when it calls its second parameter, or, without that, when
- * what it returns has settled. Publishers wait for it. */
-export type DeliverFunction = (this: Broker, packet: BrokerPacket, done: () => void) => unknown
+import type { LocalSubscriber } from './subscriber-run.ts'
 
 /** @throws BrokerError `OPTION_INVALID` unless it is a function, whatever a program without types passes on */
 export function assertDeliver(deliver: unknown): void {
   if (typeof deliver !== 'function') throw optionInvalid('deliver', deliver, 'a function that takes messages')
-}
-
-/** One `broker.subscribe(filter, deliver)`. */
-export interface LocalSubscriber {
-  readonly filter: string
-  readonly deliver: DeliverFunction
 }
 
 /** How many functions the program's own messages may run beyond `concurrency`, for each slot. */
@@ -47,7 +37,7 @@ const runsPerTurn = 5000
  * Each is over within `hookTimeout`, its waiting included; its slot goes to the next one, its publisher goes on. */
 export class LocalSubscribers {
   readonly #queue: queue<SubscriberRun, void>
-  readonly #broker: Broker
+  readonly #broker: ProgramBroker
   readonly #clock: Clock
   readonly #calls: HookCalls
   readonly #maximumNesting: number
@@ -61,7 +51,7 @@ export class LocalSubscribers {
   #later: SubscriberRun[] = []
 
   constructor(
-    broker: Broker,
+    broker: ProgramBroker,
     limits: { readonly concurrency: number; readonly maximumNesting: number },
     { clock, calls }: { readonly clock: Clock; readonly calls: HookCalls },
   ) {
@@ -145,7 +135,7 @@ export class LocalSubscribers {
   }
 }
 
-function call(run: SubscriberRun, broker: Broker): void {
+function call(run: SubscriberRun, broker: ProgramBroker): void {
   const { deliver } = run.subscriber
   try {
     if (deliver.length >= 2) {

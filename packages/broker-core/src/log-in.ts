@@ -1,9 +1,9 @@
 import type { MaybePromise } from '@x/contract'
 import type { ConnectPacket } from '@x/packet'
+import type { Attempt } from './attempt.ts'
 import { BrokerError, toError } from './broker-error.ts'
-import type { Connection } from './connection.ts'
+import type { ClientConnection } from './client-connection.ts'
 import { establish } from './establish.ts'
-import type { Attempt } from './establish.ts'
 import type { NormalisedHooks } from './hooks.ts'
 import type { Applicant } from './login-guard.ts'
 import { after, recover } from './maybe-promise.ts'
@@ -21,7 +21,7 @@ const loginRefusals: ReadonlySet<number> = new Set([
 
 /** Asks the hook `authenticate` whether the client may come in, unless it has failed too often. */
 export function logIn(
-  connection: Connection,
+  connection: ClientConnection,
   attempt: Attempt,
   authenticate: NonNullable<NormalisedHooks['authenticate']>,
 ): MaybePromise<void> {
@@ -50,7 +50,7 @@ export function logIn(
 /** Asks a hook who the client is, in its turn.
  * @throws BrokerError `FAILED_LOGINS_EXCEEDED`; `CONNECTION_CLOSED` for a client that has left meanwhile */
 export function askWhenPermitted<Answer>(
-  connection: Connection,
+  connection: ClientConnection,
   applicant: Applicant,
   ask: () => MaybePromise<Answer>,
 ): MaybePromise<Answer> {
@@ -68,12 +68,12 @@ export function askWhenPermitted<Answer>(
 }
 
 /** `packet`: the CONNECT; undefined when a connected client authenticates again. */
-export function applicantOf(connection: Connection, packet: ConnectPacket | undefined): Applicant {
+export function applicantOf(connection: ClientConnection, packet: ConnectPacket | undefined): Applicant {
   return { address: peerAddress(connection), name: packet?.username ?? connection.client.id ?? '' }
 }
 
 /** Counts it when the error says that the client is not whom it says it is; that a hook or its data base failed says nothing. */
-export function loginFailed({ engine }: Connection, applicant: Applicant, thrown: unknown): void {
+export function loginFailed({ engine }: ClientConnection, applicant: Applicant, thrown: unknown): void {
   if (loginRefusals.has(connackCode(toError(thrown), ReasonCode.notAuthorized))) engine.logins.failed(applicant)
 }
 

@@ -1,8 +1,15 @@
-import type { MaybePromise } from '@x/contract'
+import type { Clock, Counters, MaybePromise } from '@x/contract'
 import { BrokerError } from './broker-error.ts'
-import type { Engine } from './engine.ts'
 import { LeakyBuckets, shortened } from './leaky-buckets.ts'
 import { ReasonCode } from './reason-code.ts'
+import type { CheckedOptions } from './limits.ts'
+
+/** What it needs of the engine. */
+interface LoginGuardHost {
+  readonly clock: Clock
+  readonly counters: Counters
+  readonly options: CheckedOptions
+}
 
 /** Who wants to log in. */
 export interface Applicant {
@@ -26,14 +33,14 @@ const mostKnown = 32_768
  * that doesn't tell addresses. There logins are delayed instead of refused, or a few devices with an old password, or one attacker,
  * would shut out all the others. */
 export class LoginGuard {
-  readonly #engine: Engine
+  readonly #engine: LoginGuardHost
   readonly #pairs: LeakyBuckets
   readonly #addresses: LeakyBuckets
   readonly #names: LeakyBuckets
   readonly #knownPairs = new RecentKeys()
   readonly #knownAddresses = new RecentKeys()
 
-  constructor(engine: Engine) {
+  constructor(engine: LoginGuardHost) {
     const { maximumFailedLogins, maximumFailedLoginsPerAddress } = engine.options
     this.#engine = engine
     this.#pairs = new LeakyBuckets(maximumFailedLogins)

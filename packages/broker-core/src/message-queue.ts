@@ -1,7 +1,7 @@
-import type { Broker } from './broker.ts'
 import { BrokerError } from './broker-error.ts'
+import type { DeliverFunction, ProgramBroker } from './client.ts'
 import { assertDeliver } from './local-subscriber.ts'
-import type { DeliverFunction, LocalSubscribers } from './local-subscriber.ts'
+import type { LocalSubscribers } from './local-subscriber.ts'
 import { after, all } from './maybe-promise.ts'
 import type { PublishRequest } from './packet-form.ts'
 import type { ProgramFaults } from './program-faults.ts'
@@ -12,12 +12,12 @@ type Done = (error?: Error | null) => void
 /** `broker.mq`: the broker's messages behind the interface of mqemitter, for plugins that were written for Aedes. What is emitted
  * is published, what is listened to is subscribed by the program. */
 export class MessageQueue {
-  readonly #broker: Broker
+  readonly #broker: ProgramBroker
   readonly #subscribers: LocalSubscribers
   readonly #faults: ProgramFaults
   readonly #listeners = new Map<string, Set<DeliverFunction>>()
 
-  constructor(broker: Broker, subscribers: LocalSubscribers, faults: ProgramFaults) {
+  constructor(broker: ProgramBroker, subscribers: LocalSubscribers, faults: ProgramFaults) {
     this.#broker = broker
     this.#faults = faults
     this.#subscribers = subscribers

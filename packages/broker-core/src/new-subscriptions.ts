@@ -2,7 +2,6 @@ import { PersistenceError } from '@x/contract'
 import type { MaybePromise, Subscription } from '@x/contract'
 import { parseSharedFilter } from '@x/topic-trie'
 import type { TopicFilter } from '@x/topic-trie'
-import type { Connection } from './connection.ts'
 import type { Granted, Outcome } from './filter-decision.ts'
 import { after, all, isPromise } from './maybe-promise.ts'
 import { ReasonCode } from './reason-code.ts'
@@ -16,13 +15,12 @@ export function isShared(filter: string): boolean {
 
 /** Stores and routes what was granted, as far as the limits allow; `routed` gets the promises that other brokers know of it. */
 export function addGranted(
-  connection: Connection,
+  session: Session,
   outcomes: readonly Outcome[],
   routed: Promise<void>[],
 ): MaybePromise<readonly Outcome[]> {
-  const { session } = connection
-  if (session === undefined || connection.phase !== 'connected') return outcomes
-  const admission = new Admission(connection, session)
+  if (session.connection.phase !== 'connected') return outcomes
+  const admission = new Admission(session)
   const admitted = outcomes.map(outcome => (outcome.kind === 'granted' ? admission.admit(outcome) : outcome))
   // A session without a stored queue is matched here; the store only deals with its shared groups.
   const isKept = (outcome: Outcome): outcome is Granted =>
@@ -30,7 +28,7 @@ export function addGranted(
   const kept = admitted.filter(isKept).map(({ subscription }) => subscription)
   let refusals: MaybePromise<readonly (Refusal | undefined)[]>
   try {
-    refusals = keep(connection, session, kept)
+    refusals = keep(session, kept)
   } catch (error) {
     admission.withdraw()
     throw error
@@ -52,14 +50,12 @@ export function addGranted(
 
 /** Subscriptions on their way into a session: counted before the store is asked, so that no two packets get the last place. */
 class Admission {
-  readonly #connection: Connection
   readonly #session: Session
   /** Filters counted in and not added yet. */
   readonly #charged = new Set<string>()
   readonly #newGroups = new Set<string>()
 
-  constructor(connection: Connection, session: Session) {
-    this.#connection = connection
+  constructor(session: Session) {
     this.#session = session
   }
 
@@ -67,7 +63,7 @@ class Admission {
   admit(outcome: Granted): Outcome {
     const { filter } = outcome.subscription
     if (this.#session.subscriptions.has(filter) || this.#charged.has(filter)) return outcome
-    const { groups, quota } = this.#connection.engine.subscriptions
+    const { groups, quota } = this.#session.engine.subscriptions
     const shared = isShared(filter)
       ? {
           isNewGroup: !groups.has(filter) && !this.#newGroups.has(filter),
@@ -87,11 +83,11 @@ class Admission {
     const session = this.#session
     const existed = session.subscriptions.has(subscription.filter)
     // The client has left meanwhile: its session, which ends or waits for it, is none of this connection's.
-    const isOver = this.#connection.phase !== 'connected'
+    const isOver = session.connection.phase !== 'connected'
     const charged = this.#charged.delete(subscription.filter)
     if (charged && (existed || isOver)) this.#release(subscription.filter)
     if (isOver) return outcome
-    addSubscription(this.#connection, subscription, routed)
+    addSubscription(session, subscription, routed)
     return { ...outcome, existed }
   }
 
@@ -107,13 +103,13 @@ class Admission {
   }
 
   #release(filter: string): void {
-    this.#connection.engine.subscriptions.quota.release(this.#session, filter, isShared(filter))
+    this.#session.engine.subscriptions.quota.release(this.#session, filter, isShared(filter))
   }
 }
 
 /** Routes a subscription that was counted in. */
-export function addSubscription(connection: Connection, subscription: Subscription, routed: Promise<void>[]): void {
-  const told = connection.engine.subscriptions.add(connection.session as Session, subscription)
+export function addSubscription(session: Session, subscription: Subscription, routed: Promise<void>[]): void {
+  const told = session.engine.subscriptions.add(session, subscription)
   if (!isPromise(told)) return
   // Whoever waits for all of them may not come to it.
   told.catch(() => undefined)
@@ -124,17 +120,16 @@ const noRefusal: readonly undefined[] = [undefined]
 
 /** Stores the subscriptions; for each, as far as the list goes, why the store refuses it. */
 function keep(
-  connection: Connection,
   session: Session,
   subscriptions: readonly Subscription[],
 ): MaybePromise<readonly (Refusal | undefined)[]> {
   if (subscriptions.length === 0) return []
-  const { persistence, counters } = connection.engine
+  const { persistence, counters } = session.engine
   const refuse = (error: unknown): MaybePromise<readonly (Refusal | undefined)[]> => {
     if (!(error instanceof PersistenceError) || error.code !== 'QUOTA_EXCEEDED') throw error
     if (subscriptions.length > 1) {
       return after(
-        all(subscriptions, one => keep(connection, session, [one])),
+        all(subscriptions, one => keep(session, [one])),
         each => each.flat(),
       )
     }

@@ -3,7 +3,7 @@ import { optionRules } from '@x/contract'
 import type { Clock, Emitter, OptionTable, Persistence, Plugin } from '@x/contract'
 import type { HookOptions } from './hooks.ts'
 import { limitRules, limitsOf } from './limits.ts'
-import type { BrokerLimits } from './limits.ts'
+import type { BrokerLimits, CheckedOptions } from './limits.ts'
 import { assertOptions, optionInvalid } from './option-invalid.ts'
 import type { TopicAccess } from './topic-access.ts'
 
@@ -27,17 +27,6 @@ export interface BrokerOptions extends HookOptions, Partial<BrokerLimits> {
   /** Addresses of proxies, for `decodeProtocol` to compare with. */
   trustedProxies?: readonly string[]
 }
-
-/** Limits that a program may set while the broker runs. */
-type Adjustable = 'connectTimeout' | 'keepaliveLimit'
-
-export type CheckedOptions = Readonly<Omit<BrokerLimits, Adjustable>> &
-  Pick<BrokerLimits, Adjustable> & {
-    readonly id: string
-    readonly responseInformation?: string
-    readonly trustProxy: boolean
-    readonly trustedProxies: readonly string[]
-  }
 
 const { any, flag, functionOrNull, text, texts } = optionRules
 

@@ -1,6 +1,9 @@
 import type { MaybePromise } from '@x/contract'
 import { isPromise } from './maybe-promise.ts'
 
+/** Called when it is done, with the error when it failed. */
+export type DoneCallback = (error?: Error) => void
+
 /** The promise that a method of the broker or of a client returns. The program may leave it alone: programs that were written for Aedes
  * publish without a callback and don't look back. When it rejects, and nobody has asked for it one turn of the event loop later, the
  * error goes to `abandoned` instead of ending the process as an unhandled rejection. */

@@ -1,11 +1,11 @@
-import type { Connection } from './connection.ts'
+import type { ClientConnection } from './client-connection.ts'
 
 /** Groups of an IPv6 address that are one network: who has one address of it has them all. */
 const networkGroups = 4
 
 /** Where a client comes from, as far as limits go: its IPv4 address, or its IPv6 network of 64 bits. Undefined for streams that have none,
  * of a Unix socket for one. */
-export function peerAddress({ client, stream }: Connection): string | undefined {
+export function peerAddress({ client, stream }: ClientConnection): string | undefined {
   const address: unknown =
     client.connDetails?.ipAddress ?? ('remoteAddress' in stream ? stream.remoteAddress : undefined)
   return typeof address === 'string' ? networkOf(address) : undefined

@@ -1,8 +1,13 @@
 import type { MaybePromise } from '@x/contract'
-import type { Connection } from './connection.ts'
+import type { Connection, ConnectionHost } from './connection.ts'
 import { Hold } from './hold.ts'
 import { isPromise } from './maybe-promise.ts'
 import type { Yielding } from './turn.ts'
+
+/** The connection of a client that publishes. */
+interface PublishingConnection extends Connection<ConnectionHost & { readonly receiveMaximum: number }> {
+  pending: PendingPublishes | undefined
+}
 
 /** What one of them takes of a turn when it goes on, in units of `Turn.credit`. */
 const unitsEach = 2
@@ -30,8 +35,8 @@ interface Pending {
 
 /** Publishes of one connection that wait for an asynchronous store, hook, subscriber or emitter. They all are on their way at the
  * same time, are delivered in the order they came, and acknowledged in it ([MQTT5-4.6.0-5]); it exists only while there are any. */
-export class Acceptance implements Yielding {
-  readonly #connection: Connection
+export class PendingPublishes implements Yielding {
+  readonly #connection: PublishingConnection
   /** The next to be acknowledged, the next to be delivered, and the last. */
   #first: Pending | undefined
   #waiting: Pending | undefined
@@ -49,7 +54,7 @@ export class Acceptance implements Yielding {
   #ended: Promise<void> | undefined
   #end: (() => void) | undefined
 
-  constructor(connection: Connection) {
+  constructor(connection: PublishingConnection) {
     this.#connection = connection
   }
 

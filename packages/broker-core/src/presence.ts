@@ -1,4 +1,4 @@
-import type { Engine } from './engine.ts'
+import type { Host } from './client-connection.ts'
 import type { BrokerPacket } from './packet-form.ts'
 import { Publication } from './publication.ts'
 import type { Deadlined } from './deadline-wheel.ts'
@@ -17,10 +17,10 @@ export class Presence implements Deadlined {
   wheelTick = 0
   /** ms since the epoch of the last heartbeat of each other broker that is there, by id. */
   readonly brokers: Record<string, number> = Object.create(null) as Record<string, number>
-  readonly #engine: Engine
+  readonly #engine: Host
   readonly #topics: Readonly<Record<News, string>>
 
-  constructor(engine: Engine) {
+  constructor(engine: Host) {
     this.#engine = engine
     const topicOf = (news: News): string => `$SYS/${engine.options.id}/${news}`
     this.#topics = {

@@ -1,24 +1,10 @@
-import type { QoS, SubscribePacket, Subscription, UnsubscribePacket } from '@x/packet'
+import type { Subscription } from '@x/packet'
 import { parseTopicFilter } from '@x/topic-trie'
 import { BrokerError } from './broker-error.ts'
 import type { BrokerLimits } from './limits.ts'
 import { kindOf } from './packet-form.ts'
 import { ReasonCode } from './reason-code.ts'
-
-/** A filter with the QoS it is asked for, 0 by default. */
-type SubscriptionRequest = Omit<Subscription, 'qos'> & { qos?: QoS }
-export type SubscribeRequest =
-  | SubscriptionRequest
-  | SubscriptionRequest[]
-  | { subscriptions: SubscriptionRequest[]; messageId?: number }
-  | SubscribePacket
-type Unsubscription = string | { topic: string }
-export type UnsubscribeRequest =
-  | Unsubscription
-  | Unsubscription[]
-  | { subscriptions: Unsubscription[]; messageId?: number }
-  | { unsubscriptions: Unsubscription[]; messageId?: number }
-  | UnsubscribePacket
+import type { SubscribeRequest, UnsubscribeRequest, Unsubscription } from './subscription-request.ts'
 
 type Levels = Pick<BrokerLimits, 'maxTopicLevels'>
 

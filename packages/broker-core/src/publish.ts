@@ -3,12 +3,11 @@ import type { FrameReader, PublishFrame } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
 import { sendAck } from './acknowledge.ts'
 import { BrokerError, hasCode, reasonCodeFrom, reasonStringOf, toError } from './broker-error.ts'
-import type { Connection } from './connection.ts'
-import type { Begun, Engine } from './engine.ts'
+import type { Begun, ClientConnection, Host } from './client-connection.ts'
 import { after, isPromise } from './maybe-promise.ts'
 import { incomingPacketOf, republish } from './packet-form.ts'
 import type { IncomingPacket } from './packet-form.ts'
-import { Acceptance } from './pending-publishes.ts'
+import { PendingPublishes } from './pending-publishes.ts'
 import type { Ending } from './pending-publishes.ts'
 import { Publication } from './publication.ts'
 import { ReasonCode, codeFor } from './reason-code.ts'
@@ -17,7 +16,7 @@ import { topicRefusal } from './topic-access.ts'
 import { TopicAliases } from './topic-aliases.ts'
 
 /** PUBLISH from a client. MQTT 5.0 §3.3 */
-export function receivePublish(connection: Connection, reader: FrameReader): MaybePromise<void> {
+export function receivePublish(connection: ClientConnection, reader: FrameReader): MaybePromise<void> {
   const { engine } = connection
   const frame = engine.publishFrame
   frame.read(
@@ -49,7 +48,7 @@ export function receivePublish(connection: Connection, reader: FrameReader): May
 }
 
 /** [MQTT5-3.2.2-11], [MQTT5-3.2.2-14] */
-function checkAvailable({ options }: Engine, frame: PublishFrame): void {
+function checkAvailable({ options }: Host, frame: PublishFrame): void {
   if (frame.qos > options.maximumQoS) {
     throw new BrokerError('QOS_NOT_SUPPORTED', {
       message: `PUBLISH with QoS ${frame.qos} exceeds maximumQoS of ${options.maximumQoS}`,
@@ -64,7 +63,7 @@ function checkAvailable({ options }: Engine, frame: PublishFrame): void {
   }
 }
 
-function topicOf(connection: Connection, frame: PublishFrame): string {
+function topicOf(connection: ClientConnection, frame: PublishFrame): string {
   const { interner, options } = connection.engine
   if (frame.topicAlias === 0) return interner.intern(frame.source, frame.topicStart, frame.topicEnd)
   connection.aliases ??= new TopicAliases(options)
@@ -75,14 +74,14 @@ function topicOf(connection: Connection, frame: PublishFrame): string {
 }
 
 /** Of a message that was accepted before, only the acknowledgement was lost: its exchange goes on, whatever is forbidden meanwhile. */
-function refuseTopic(connection: Connection, { messageId, qos }: PublishFrame, refusal: BrokerError): void {
+function refuseTopic(connection: ClientConnection, { messageId, qos }: PublishFrame, refusal: BrokerError): void {
   const session = connection.session as Session
   if (qos === 2 && session.received.has(messageId)) acknowledgeAgain({ connection, session, messageId, qos })
   else drop({ connection, messageId, qos }, refusal)
 }
 
 /** A message on its own: what is not passed on in a run. */
-function accept(connection: Connection, engine: Engine, frame: PublishFrame, topic: string): MaybePromise<void> {
+function accept(connection: ClientConnection, engine: Host, frame: PublishFrame, topic: string): MaybePromise<void> {
   const session = connection.session as Session
   const { messageId, qos, dup } = frame
   if (qos === 2 && session.received.has(messageId)) return acknowledgeAgain({ connection, session, messageId, qos })
@@ -118,7 +117,7 @@ function accept(connection: Connection, engine: Engine, frame: PublishFrame, top
 /** A PUBLISH on its way through the steps below. `qos` and `messageId` are the packet's, whatever a hook makes of the
  * message: the acknowledgement follows them. */
 interface Request {
-  readonly connection: Connection
+  readonly connection: ClientConnection
   readonly session: Session
   readonly publication: Publication
   readonly messageId: number
@@ -151,7 +150,7 @@ function drop({ connection, messageId, qos }: Omit<Request, 'session' | 'publica
 
 /** The acknowledgement, of 5.0 with the reason in code and words. Of a QoS 0 message there is nothing to say. */
 function refuseWith(
-  connection: Connection,
+  connection: ClientConnection,
   { messageId, qos }: Pick<Request, 'messageId' | 'qos'>,
   error: Error,
   reasonCode: number,
@@ -184,7 +183,7 @@ function authorized(request: Request): MaybePromise<void> {
     return undefined
   }
   if (!isPromise(stored) && connection.pending === undefined) return complete(request, stored)
-  connection.pending ??= new Acceptance(connection)
+  connection.pending ??= new PendingPublishes(connection)
   connection.pending.add(qos, settle(stored), outcome => {
     // What the client has published elsewhere since then would come before it ([MQTT5-4.6.0-6]).
     if (qos === 0 && connection.takenOver) return undefined
@@ -203,7 +202,7 @@ function acknowledgeAgain(request: Omit<Request, 'publication'>): void {
     const answer = (): void => {
       if (session.received.has(messageId)) acknowledge(request, true)
     }
-    connection.pending ??= new Acceptance(connection)
+    connection.pending ??= new PendingPublishes(connection)
     connection.pending.add(2, undefined, () => ({ emitted: unfinished, answer }))
   }
 }
@@ -218,7 +217,7 @@ async function settle(stored: MaybePromise<number>): Promise<number | { readonly
 }
 
 /** [MQTT5-3.3.4-7]; also keeps QoS 2 ids that are never released from growing without end. */
-function checkReceiveMaximum(connection: Connection, session: Session, qos: number): void {
+function checkReceiveMaximum(connection: ClientConnection, session: Session, qos: number): void {
   const limit = connection.engine.receiveMaximum
   const open = session.received.size + (connection.version === 5 ? (connection.pending?.atLeastOnce ?? 0) : 0)
   if (open < limit) return
@@ -248,7 +247,7 @@ function complete(request: Request, stored: number): void {
 function wait({ connection, qos }: Request, ending: Ending): void {
   // It may be taken up in a later turn; until then a failure must not look as if nobody waited for it.
   for (const step of [ending.routed, ending.emitted]) if (isPromise(step)) step.catch(() => undefined)
-  connection.pending = new Acceptance(connection)
+  connection.pending = new PendingPublishes(connection)
   connection.pending.add(qos, undefined, () => ending)
 }
 

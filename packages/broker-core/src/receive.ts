@@ -4,7 +4,7 @@ import type { FrameReader, Packet } from '@x/packet'
 import { receiveAck } from './acknowledge.ts'
 import { receiveReauthentication } from './authentication.ts'
 import { BrokerError } from './broker-error.ts'
-import type { Connection } from './connection.ts'
+import type { ClientConnection } from './client-connection.ts'
 import { receiveDisconnect } from './disconnect.ts'
 import { receivePublish } from './publish.ts'
 import { ReasonCode } from './reason-code.ts'
@@ -29,7 +29,7 @@ const pingrespFrame: Buffer = Buffer.of(0xd0, 0)
 
 /** Has one packet of a connected client take effect. A promise: the next one has to wait.
  * @throws PacketError, TopicError, BrokerError: what the client did wrong, and with which reason code it is told */
-export function receivePacket(connection: Connection, reader: FrameReader): MaybePromise<void> {
+export function receivePacket(connection: ClientConnection, reader: FrameReader): MaybePromise<void> {
   const type = reader.header >> 4
   if (type === publish) return receivePublish(connection, reader)
   connection.engine.run.flush()
@@ -66,18 +66,18 @@ function propertyLength(source: Buffer, start: number, end: number): number {
   return value
 }
 
-function filterList({ version, engine }: Connection, reader: FrameReader): FilterList {
+function filterList({ version, engine }: ClientConnection, reader: FrameReader): FilterList {
   return new FilterList(reader.frame(), version, engine.frameSettings)
 }
 
-function receivePingreq(connection: Connection): void {
+function receivePingreq(connection: ClientConnection): void {
   connection.outbox.append(pingrespFrame)
   const { broker, counters } = connection.engine
   counters.controlPacketsSent += 1
   if (broker.listenerCount('ping') > 0) broker.emit('ping', { ...pingreqPacket }, connection.client)
 }
 
-function receiveControl(connection: Connection, packet: Packet): MaybePromise<void> {
+function receiveControl(connection: ClientConnection, packet: Packet): MaybePromise<void> {
   switch (packet.cmd) {
     case 'disconnect':
       return receiveDisconnect(connection, packet)

@@ -3,17 +3,17 @@ import { PacketError } from '@x/packet'
 import type { ConnackPacket } from '@x/packet'
 import { TopicError } from '@x/topic-trie'
 import { reasonCodeFrom, reasonStringOf, serverReferenceOf } from './broker-error.ts'
-import type { Connection } from './connection.ts'
+import type { ClientConnection } from './client-connection.ts'
 import { ReasonCode, codeFor, reasonCodeOf, returnCodeOf, returnCodeTexts } from './reason-code.ts'
 
 /** Refuses a CONNECT, or whatever came in its place. Peers that spoke MQTT are told why with CONNACK: the error's own reason
  * code, or else `fallback`. */
 export function refuseConnect(
-  connection: Connection,
+  connection: ClientConnection,
   error: Error,
   fallback: number = ReasonCode.serverUnavailable,
 ): void {
-  const { counters } = connection.engine
+  const { broker, counters } = connection.engine
   counters.connectionsRefused += 1
   if (error instanceof PersistenceError && error.code === 'QUOTA_EXCEEDED') counters.refusedSessions += 1
   const connack = connackFor(connection, error, fallback)
@@ -27,14 +27,14 @@ export function refuseConnect(
   client.errored = true
   // The program hears of it when the socket has CONNACK, as of one that lets the client in.
   const sent = (): void => {
-    client.broker.emit('connackSent', connack, client)
-    client.broker.reportConnectionError(client, error)
+    broker.emit('connackSent', connack, client)
+    broker.reportConnectionError(client, error)
   }
   connection.end({ reason: 'refusal', sent })
 }
 
 /** The refusal in the client's own version; undefined for peers that did not speak MQTT. */
-function connackFor(connection: Connection, error: Error, fallback: number): ConnackPacket | undefined {
+function connackFor(connection: ClientConnection, error: Error, fallback: number): ConnackPacket | undefined {
   if (connection.phase !== 'connecting' && connection.phase !== 'authenticating') return undefined
   const reasonCode = connackCode(error, fallback)
   if (connection.version === 5) {

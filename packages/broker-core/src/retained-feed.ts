@@ -1,9 +1,17 @@
-import type { MaybePromise, Message, Subscription } from '@x/contract'
-import type { Engine } from './engine.ts'
+import type { MaybePromise, Message, SessionHandle, Subscription } from '@x/contract'
 import { isPromise } from './maybe-promise.ts'
 import { Publication } from './publication.ts'
+import type { Receiver } from './receiver.ts'
 import { RetainedSource } from './retained-source.ts'
-import type { Session } from './session.ts'
+import type { SessionHost } from './session-host.ts'
+
+/** The session that the retained messages go to. */
+export interface FeedSession extends Receiver {
+  readonly handle: SessionHandle
+  readonly hasRoom: boolean
+  /** Sends what waits, as far as there is room. */
+  pump(): void
+}
 
 /** Messages in one step of long work. */
 const perStep = 64
@@ -14,8 +22,8 @@ type Progress = 'sent' | 'nothing' | 'rests' | 'ended'
 /** Retained messages on their way to one session: taken from the store one by one, as fast as the client takes them, so that
  * a subscription to a million topics costs no more memory than one to ten. MQTT 5.0 §3.3.1.3 */
 export class RetainedFeeds {
-  readonly #session: Session
-  readonly #engine: Engine
+  readonly #session: FeedSession
+  readonly #engine: SessionHost
   /** Filters whose messages are yet to come, in the order of the subscriptions. */
   readonly #filters = new Set<string>()
   /** Of the first filter: others ask the store when it is their turn. */
@@ -28,7 +36,7 @@ export class RetainedFeeds {
   #storing = false
   #running = false
 
-  constructor(session: Session, engine: Engine) {
+  constructor(session: FeedSession, engine: SessionHost) {
     this.#session = session
     this.#engine = engine
   }

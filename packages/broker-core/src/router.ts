@@ -2,16 +2,16 @@ import { mergeSubscriptions } from '@x/contract'
 import type { MaybePromise, Reception, Subscription } from '@x/contract'
 import { FilterTrie } from '@x/topic-trie'
 import type { TopicFilter } from '@x/topic-trie'
-import type { LocalSubscriber } from './local-subscriber.ts'
+import type { LocalSubscriber } from './subscriber-run.ts'
+import type { Receiver } from './receiver.ts'
 import type { Routes } from './routes.ts'
-import type { Session } from './session.ts'
 import type { SharedGroup } from './shared-group.ts'
 
 /** One entry of the routing table: who gets what matches a filter. */
 type Route =
   | {
       readonly kind: 'session'
-      readonly session: Session
+      readonly session: Receiver
       readonly subscription: Subscription
       /** Made when it is first needed: the plan of the topics that match by this route alone. Among 100 000 filters, with a topic
        * that never comes again, that spares a tenth of the time. */
@@ -22,7 +22,7 @@ type Route =
 
 /** How one connected session receives the messages of a topic. */
 export interface Target extends Reception {
-  readonly session: Session
+  readonly session: Receiver
   /** Reception of the session's own messages, where `noLocal` makes it differ; undefined: it gets none of them. */
   readonly own: Reception | undefined
   /** Neither own messages nor subscription identifiers need a thought. */
@@ -63,15 +63,6 @@ export class Router {
     this.#routes = routes
   }
 
-  /** Changes when any plan may have. */
-  get generation(): number {
-    return this.#trie.generation
-  }
-
-  get size(): number {
-    return this.#trie.size
-  }
-
   /** The same object as long as nothing that concerns the topic has changed. */
   plan(topic: string): Plan {
     if (this.#locals !== undefined && topic.charCodeAt(0) === DOLLAR) return this.#planWithLocals(this.#locals, topic)
@@ -88,7 +79,7 @@ export class Router {
   }
 
   /** Answers when other brokers know that somebody here subscribes to the filter; so do the next two. */
-  addSession(session: Session, subscription: Subscription): MaybePromise<void> {
+  addSession(session: Receiver, subscription: Subscription): MaybePromise<void> {
     const filter = subscription.filter as TopicFilter
     const before = this.#trie.get(filter, session)
     this.#trie.add(filter, session, { kind: 'session', session, subscription, alone: undefined })
@@ -112,7 +103,7 @@ export class Router {
     return this.#routes.addLocal(filter)
   }
 
-  removeSession(filter: string, session: Session): void {
+  removeSession(filter: string, session: Receiver): void {
     const route = this.#trie.get(filter as TopicFilter, session)
     if (route === undefined) return
     this.#trie.remove(filter as TopicFilter, session)
@@ -136,7 +127,7 @@ export class Router {
 }
 
 /** Messages of QoS 1 and 2 come to the session by the store. With QoS 0 of its own none do. */
-function isServedByStore(session: Session, subscription: Subscription): boolean {
+function isServedByStore(session: Receiver, subscription: Subscription): boolean {
   return session.stored && subscription.qos > 0
 }
 
@@ -162,7 +153,7 @@ function makePlan(routes: readonly Route[]): Plan {
 }
 
 function combine(routes: readonly Route[]): Plan {
-  const bySession = new Map<Session, Subscription[]>()
+  const bySession = new Map<Receiver, Subscription[]>()
   const groups: SharedGroup[] = []
   const locals: LocalSubscriber[] = []
   for (const route of routes) {
@@ -180,7 +171,7 @@ function combine(routes: readonly Route[]): Plan {
   return { targets, groups, locals, size: targets.length + groups.length + locals.length, verbatim }
 }
 
-function makeTarget(session: Session, subscriptions: readonly Subscription[]): Target {
+function makeTarget(session: Receiver, subscriptions: readonly Subscription[]): Target {
   const reception = mergeSubscriptions(subscriptions, false) as Reception
   const hasNoLocal = subscriptions.some(subscription => subscription.noLocal)
   return {

@@ -10,10 +10,8 @@ import type {
   Subscription,
 } from '@x/contract'
 import type { ProtocolVersion, QoS } from '@x/packet'
-import type { Connection } from './connection.ts'
 import { writeAtMostOnce, writeDelivery, writePubrel } from './delivery-writer.ts'
 import type { DeliveryManner } from './delivery-writer.ts'
-import type { Engine } from './engine.ts'
 import { forwarded } from './forward.ts'
 import { Inflight, InflightWindow, acknowledgementWrong } from './inflight-window.ts'
 import type { Acknowledgement } from './inflight-window.ts'
@@ -23,9 +21,9 @@ import type { Outbox } from './outbox.ts'
 import { Publication } from './publication.ts'
 import type { Recipient } from './publication.ts'
 import { ReasonCode } from './reason-code.ts'
+import type { Group, GroupMember, ReceiverConnection } from './receiver.ts'
 import { RetainedFeeds } from './retained-feed.ts'
-import type { SharedGroup } from './shared-group.ts'
-import type { Holder } from './subscription-quota.ts'
+import type { SessionHost } from './session-host.ts'
 import { WaitingQueue } from './waiting-queue.ts'
 
 /** Entries asked of the store at a time. */
@@ -38,15 +36,15 @@ const readRetryDelay = 1000
  *
  * A *stored* session (expiry above 0) has its queue in the store: entries come in by `deliver`, or by `read` after there
  * was no room. For the others messages beyond the window wait in `#waiting`. */
-export class Session implements SessionOwner, Recipient, Holder {
+export class Session implements SessionOwner, Recipient, GroupMember {
   readonly clientId: string
-  readonly connection: Connection
+  readonly connection: ReceiverConnection
   readonly outbox: Outbox
   readonly version: ProtocolVersion
   readonly maximumPacketSize: number
   /** min(client's Receive Maximum, maximumInflight). MQTT 5.0 §4.9 */
   readonly #inflightLimit: number
-  readonly engine: Engine
+  readonly engine: SessionHost
   readonly stored: boolean
   /** Which frames may be passed on to this client untouched: 3 (3.x), 5 (5.0), or 0 when each has to be looked at (or the
    * session is closed). */
@@ -82,9 +80,9 @@ export class Session implements SessionOwner, Recipient, Holder {
   /** The store has said that another connection has the session: there is nothing to close. */
   isFenced = false
   /** Shared groups this session is a member of. */
-  groups: Set<SharedGroup> | undefined
+  groups: Set<Group> | undefined
   /** Those of them in which messages waited when no member had room; whoever has been served goes to the end. */
-  #starvedGroups: Set<SharedGroup> | undefined
+  #starvedGroups: Set<Group> | undefined
   // What the limits of subscriptions count; the quota's to change.
   heldSubscriptions = 0
   heldSubscriptionBytes = 0
@@ -92,8 +90,8 @@ export class Session implements SessionOwner, Recipient, Holder {
   #phase: 'opening' | 'open' | 'closed' = 'opening'
 
   constructor(
-    connection: Connection,
-    engine: Engine,
+    connection: ReceiverConnection,
+    engine: SessionHost,
     traits: {
       clientId: string
       stored: boolean
@@ -364,12 +362,12 @@ export class Session implements SessionOwner, Recipient, Holder {
   }
 
   /** In this group messages wait for the first member that has room. */
-  starvesGroup(group: SharedGroup): void {
+  starvesGroup(group: Group): void {
     this.#starvedGroups ??= new Set()
     this.#starvedGroups.add(group)
   }
 
-  #feedGroups(starved: Set<SharedGroup>): void {
+  #feedGroups(starved: Set<Group>): void {
     // As many as there are now: what is put to its end is not looked at again.
     let left = starved.size
     for (const group of starved) {

@@ -1,15 +1,25 @@
-import type { MaybePromise, QueueEntry, Subscription } from '@x/contract'
+import type { Clock, Counters, MaybePromise, Persistence, QueueEntry, Subscription } from '@x/contract'
 import type { Connection } from './connection.ts'
-import type { Engine } from './engine.ts'
 import { isPromise } from './maybe-promise.ts'
+import type { CheckedOptions } from './limits.ts'
 import type { Publication } from './publication.ts'
-import type { Session } from './session.ts'
+import type { Group, GroupMember } from './receiver.ts'
 import { sharedStrategies } from './shared-strategy.ts'
 
 /** Beyond this backlog `sticky` no longer knows whose messages wait. */
 const rememberedPublishers = 1024
 /** Milliseconds after a claim that has failed. */
 const claimRetryDelay = 1000
+
+/** What shared groups need of the engine. */
+export interface SharedGroupHost {
+  readonly options: CheckedOptions
+  readonly persistence: Persistence
+  readonly clock: Clock
+  readonly counters: Counters
+  /** Reports a step that has failed and that nobody waits for. */
+  fail(error: unknown, code: 'CLAIM_FAILED'): void
+}
 
 interface Member {
   subscription: Subscription
@@ -21,16 +31,16 @@ interface Member {
  *
  * QoS 0 messages are dealt out as they come. QoS 1 and 2 messages wait in the store's queue of the group, and a member
  * with room in its window claims them, so no session starves while another is full. */
-export class SharedGroup {
+export class SharedGroup implements Group {
   /** `$share/{ShareName}/{filter}`. */
   readonly name: string
   readonly filter: string
   /** Settles when other brokers know of it. */
   routed: MaybePromise<void> = undefined
-  readonly #engine: Engine
-  readonly #members = new Map<Session, Member>()
+  readonly #engine: SharedGroupHost
+  readonly #members = new Map<GroupMember, Member>()
   /** The members; each knows its place here, so that joining and leaving cost the same in a large group. */
-  readonly #order: Session[] = []
+  readonly #order: GroupMember[] = []
   /** Whose turn is next. It moves on when a member was given something. */
   #cursor = 0
   /** Who was chosen last. */
@@ -46,7 +56,7 @@ export class SharedGroup {
   /** Messages have come since that claim was made: that it found nothing says nothing of them. */
   #readySinceClaim = false
 
-  constructor(name: string, filter: string, engine: Engine) {
+  constructor(name: string, filter: string, engine: SharedGroupHost) {
     this.name = name
     this.filter = filter
     this.#engine = engine
@@ -56,7 +66,7 @@ export class SharedGroup {
     return this.#members.size
   }
 
-  add(session: Session, subscription: Subscription): void {
+  add(session: GroupMember, subscription: Subscription): void {
     const member = this.#members.get(session)
     if (member === undefined) {
       this.#members.set(session, { subscription, place: this.#order.length })
@@ -69,11 +79,11 @@ export class SharedGroup {
     else if (this.roomFor(session)) session.starvesGroup(this)
   }
 
-  remove(session: Session): void {
+  remove(session: GroupMember): void {
     const member = this.#members.get(session)
     if (member === undefined) return
     this.#members.delete(session)
-    const last = this.#order.pop() as Session
+    const last = this.#order.pop() as GroupMember
     if (last !== session) {
       this.#order[member.place] = last
       const moved = this.#members.get(last)
@@ -115,7 +125,7 @@ export class SharedGroup {
   }
 
   /** A member has room again. False: nothing waits for it here. */
-  roomFor(session: Session): boolean {
+  roomFor(session: GroupMember): boolean {
     if (!this.#members.has(session)) return false
     while (this.#backlog && !this.#claiming && session.hasRoom) this.#claimFor(session)
     if (this.#backlog) return true
@@ -142,7 +152,7 @@ export class SharedGroup {
     for (const member of this.#members.keys()) member.starvesGroup(this)
   }
 
-  #claimFor(member: Session): void {
+  #claimFor(member: GroupMember): void {
     this.#readySinceClaim = false
     const claimed = this.#ask(member)
     if (claimed === undefined) return
@@ -153,7 +163,7 @@ export class SharedGroup {
     } else this.#deal(member, claimed)
   }
 
-  #ask(member: Session): MaybePromise<readonly QueueEntry[]> | undefined {
+  #ask(member: GroupMember): MaybePromise<readonly QueueEntry[]> | undefined {
     try {
       return this.#engine.persistence.claim(member.handle, this.name, 1)
     } catch (error) {
@@ -172,7 +182,7 @@ export class SharedGroup {
     }, claimRetryDelay)
   }
 
-  #deal(member: Session, claimed: readonly QueueEntry[]): void {
+  #deal(member: GroupMember, claimed: readonly QueueEntry[]): void {
     if (claimed.length > 0) this.#cursor = this.#picked + 1
     if (claimed.length === 0) {
       this.#backlog = this.#readySinceClaim
@@ -181,7 +191,7 @@ export class SharedGroup {
     for (const entry of claimed) member.sendClaimed(entry)
   }
 
-  async #finishClaim(member: Session, claim: Promise<readonly QueueEntry[]>): Promise<void> {
+  async #finishClaim(member: GroupMember, claim: Promise<readonly QueueEntry[]>): Promise<void> {
     let claimed: readonly QueueEntry[]
     try {
       claimed = await claim
@@ -197,14 +207,14 @@ export class SharedGroup {
   }
 
   /** The next member, by the strategy, that is suitable. */
-  #next(publisher: string | undefined, isSuitable: (session: Session) => boolean): Session | undefined {
+  #next(publisher: string | undefined, isSuitable: (session: GroupMember) => boolean): GroupMember | undefined {
     const members = this.#order
     if (members.length === 0) return undefined
     const strategy = sharedStrategies[this.#engine.options.sharedSubscriptionStrategy]
     const first = strategy({ members, cursor: this.#cursor % members.length, publisher })
     for (let step = 0; step < members.length; step += 1) {
       const index = (first + step) % members.length
-      const session = members[index] as Session
+      const session = members[index] as GroupMember
       if (!isSuitable(session)) continue
       this.#picked = index
       return session
@@ -213,10 +223,10 @@ export class SharedGroup {
   }
 }
 
-function isOpen(session: Session): boolean {
+function isOpen(session: GroupMember): boolean {
   return session.isOpen
 }
 
-function isTaking(session: Session): boolean {
+function isTaking(session: GroupMember): boolean {
   return session.isOpen && !session.outbox.full
 }

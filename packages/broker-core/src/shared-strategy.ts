@@ -1,15 +1,9 @@
-import type { Session } from './session.ts'
-
-/** How the members of a shared group take turns.
- * - `roundRobin`: one after the other
- * - `random`: any
- * - `sticky`: messages of one publisher go to one member, as long as it has room
- * - `leastInflight`: whoever has the fewest unacknowledged messages */
-export type SharedStrategy = 'roundRobin' | 'random' | 'sticky' | 'leastInflight'
+import type { SharedStrategy } from './limits.ts'
+import type { GroupMember } from './receiver.ts'
 
 /** Where to begin looking for a member with room. */
 export interface Turn {
-  readonly members: readonly Session[]
+  readonly members: readonly GroupMember[]
   /** Member after the one that was chosen last. */
   readonly cursor: number
   /** Publisher of the message; undefined when it is not known, or the broker itself. */

@@ -1,20 +1,21 @@
 import type { MaybePromise, Subscription } from '@x/contract'
 import type { FilterList, QoS, SubackPacket, SubscribePacket, Subscription as PacketSubscription } from '@x/packet'
 import { BrokerError, joinReasons } from './broker-error.ts'
-import type { Connection } from './connection.ts'
+import type { ClientConnection } from './client-connection.ts'
 import { inBatches } from './filter-batches.ts'
 import { checkFilter, decide } from './filter-decision.ts'
 import type { Denied, Outcome } from './filter-decision.ts'
 import { all, after } from './maybe-promise.ts'
 import { addGranted, isShared } from './new-subscriptions.ts'
 import { ReasonCode } from './reason-code.ts'
+import type { Session } from './session.ts'
 import type { Refusal } from './subscription-quota.ts'
 
 /** SUBACK: "failure" in 3.1.1, where 5.0 has a list of codes. MQTT 3.1.1 §3.9.3 */
 const failure = 0x80
 
 /** SUBSCRIBE from a client. MQTT 5.0 §3.8 */
-export function receiveSubscribe(connection: Connection, list: FilterList): MaybePromise<void> {
+export function receiveSubscribe(connection: ClientConnection, list: FilterList): MaybePromise<void> {
   const { slices } = connection.engine
   const packet = list.packet as SubscribePacket
   const identifier = packet.properties?.subscriptionIdentifier
@@ -27,7 +28,7 @@ export function receiveSubscribe(connection: Connection, list: FilterList): Mayb
   return after(
     slices.run(() => list.next()),
     () =>
-      after(subscribe(connection, packet.subscriptions, identifier), outcomes => {
+      after(subscribe(connection.session as Session, packet.subscriptions, identifier), outcomes => {
         acknowledgeSubscribe(connection, packet.messageId, outcomes)
         return sendRetained(connection, outcomes)
       }),
@@ -36,24 +37,24 @@ export function receiveSubscribe(connection: Connection, list: FilterList): Mayb
 
 /** Subscribes: checks, asks `authorizeSubscribe`, stores, routes. The answer has one outcome for each filter, in order. */
 export function subscribe(
-  connection: Connection,
+  session: Session,
   wishes: readonly PacketSubscription[],
   identifier: number | undefined,
 ): MaybePromise<readonly Outcome[]> {
   const outcomes: Outcome[] = []
   const routed: Promise<void>[] = []
-  return after(checkFilters(connection, wishes), refusals => {
+  return after(checkFilters(session, wishes), refusals => {
     const decideOne = (wish: PacketSubscription): MaybePromise<Outcome> => {
       const refusal = refusals.get(wish)
-      return refusal === undefined ? decide(connection, wish, identifier) : { kind: 'denied', ...refusal, packet: wish }
+      return refusal === undefined ? decide(session, wish, identifier) : { kind: 'denied', ...refusal, packet: wish }
     }
     const batch = (some: readonly PacketSubscription[]): MaybePromise<void> =>
       after(all(some, decideOne), decided =>
-        after(addGranted(connection, decided, routed), added => {
+        after(addGranted(session, decided, routed), added => {
           outcomes.push(...added)
         }),
       )
-    return after(inBatches(connection.engine.slices, wishes, batch), () =>
+    return after(inBatches(session.engine.slices, wishes, batch), () =>
       routed.length === 0 ? outcomes : Promise.all(routed).then(() => outcomes),
     )
   })
@@ -61,15 +62,15 @@ export function subscribe(
 
 /** All of them before the first one takes effect, since a wrong one may end the connection. */
 function checkFilters(
-  connection: Connection,
+  session: Session,
   wishes: readonly PacketSubscription[],
 ): MaybePromise<ReadonlyMap<PacketSubscription, Refusal>> {
   const refusals = new Map<PacketSubscription, Refusal>()
   let next = 0
-  const checked = connection.engine.slices.run(() => {
+  const checked = session.engine.slices.run(() => {
     const wish = wishes[next]
     if (wish === undefined) return false
-    const refusal = checkFilter(connection, wish)
+    const refusal = checkFilter(session, wish)
     if (refusal !== undefined) refusals.set(wish, refusal)
     next += 1
     return next < wishes.length
@@ -77,7 +78,7 @@ function checkFilters(
   return after(checked, () => refusals)
 }
 
-function acknowledgeSubscribe(connection: Connection, messageId: number, outcomes: readonly Outcome[]): void {
+function acknowledgeSubscribe(connection: ClientConnection, messageId: number, outcomes: readonly Outcome[]): void {
   if (connection.phase !== 'connected') return
   const granted = outcomes.map(outcome => {
     if (outcome.kind === 'granted') return outcome.subscription.qos
@@ -88,7 +89,7 @@ function acknowledgeSubscribe(connection: Connection, messageId: number, outcome
 }
 
 /** Tells the program, and who listens to `$SYS`, what the client has subscribed to. */
-export function reportSubscribed(connection: Connection, outcomes: readonly Outcome[]): void {
+export function reportSubscribed(connection: ClientConnection, outcomes: readonly Outcome[]): void {
   if (connection.phase !== 'connected') return
   const { broker, presence } = connection.engine
   if (broker.listenerCount('subscribe') > 0) broker.emit('subscribe', lastOutcomes(outcomes), connection.client)
@@ -97,7 +98,7 @@ export function reportSubscribed(connection: Connection, outcomes: readonly Outc
 }
 
 /** What a limit refuses is an error of the client's, once for each SUBSCRIBE. */
-function reportRefused(connection: Connection, outcomes: readonly Outcome[]): void {
+function reportRefused(connection: ClientConnection, outcomes: readonly Outcome[]): void {
   const { broker } = connection.engine
   const refused = outcomes.find(outcome => outcome.kind === 'denied' && outcome.reasonCode === ReasonCode.quotaExceeded)
   if (refused?.kind !== 'denied') return
@@ -110,13 +111,13 @@ function reportRefused(connection: Connection, outcomes: readonly Outcome[]): vo
 }
 
 /** MQTT 3.1 has no code for it: "it has no way of informing that client", so SUBACK is positive. MQTT 3.1 §3.8 */
-function deniedCode({ version }: Connection, { reasonCode, packet }: Denied): number {
+function deniedCode({ version }: ClientConnection, { reasonCode, packet }: Denied): number {
   if (version === 5) return reasonCode
   return version === 4 ? failure : packet.qos
 }
 
 /** The reasons of what was denied, as one text, if the client wants it. MQTT 5.0 §3.1.2.11.7 */
-function reasonsOf(connection: Connection, outcomes: readonly Outcome[]): Pick<SubackPacket, 'properties'> {
+function reasonsOf(connection: ClientConnection, outcomes: readonly Outcome[]): Pick<SubackPacket, 'properties'> {
   if (connection.version !== 5 || !connection.requestProblemInformation) return {}
   const reasonString = joinReasons(outcomes, outcome => (outcome.kind === 'denied' ? outcome.reason : undefined))
   return reasonString === undefined ? {} : { properties: { reasonString } }
@@ -135,7 +136,7 @@ function lastOutcomes(outcomes: readonly Outcome[]): PacketSubscription[] {
 }
 
 /** Retained messages for new subscriptions. MQTT 5.0 §3.3.1.3 */
-export function sendRetained(connection: Connection, outcomes: readonly Outcome[]): MaybePromise<void> {
+export function sendRetained(connection: ClientConnection, outcomes: readonly Outcome[]): MaybePromise<void> {
   // Each filter once: one that comes again in the packet would begin from the start.
   const filters = new Set<string>()
   for (const outcome of outcomes) {

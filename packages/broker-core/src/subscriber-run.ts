@@ -1,8 +1,14 @@
 import { BrokerError } from './broker-error.ts'
+import type { DeliverFunction } from './client.ts'
 import type { TimedCall } from './hook-call.ts'
-import type { LocalSubscriber } from './local-subscriber.ts'
 import type { BrokerPacket } from './packet-form.ts'
 import { ReasonCode } from './reason-code.ts'
+
+/** One `broker.subscribe(filter, deliver)`. */
+export interface LocalSubscriber {
+  readonly filter: string
+  readonly deliver: DeliverFunction
+}
 
 /** One message for one function of the program: it waits for a slot, runs, and is over once. */
 export class SubscriberRun implements TimedCall {

@@ -1,13 +1,22 @@
-import type { MaybePromise, Subscription } from '@x/contract'
+import type { MaybePromise, Slices, Subscription } from '@x/contract'
 import { parseSharedFilter } from '@x/topic-trie'
 import type { TopicFilter } from '@x/topic-trie'
-import type { Engine } from './engine.ts'
-import type { Session } from './session.ts'
+import type { GroupMember } from './receiver.ts'
+import type { Router } from './router.ts'
 import { SharedGroup } from './shared-group.ts'
+import type { SharedGroupHost } from './shared-group.ts'
 import { SubscriptionQuota } from './subscription-quota.ts'
 
 /** Subscriptions of an ended session that are taken out between two looks at the clock. */
 const retiredAtATime = 16
+
+/** What {@link Subscriptions} needs of the engine. */
+export interface SubscriptionsHost extends SharedGroupHost {
+  readonly router: Router
+  readonly slices: Slices
+  /** Takes a step that nobody waits for, and reports its failure. */
+  own(code: 'ROUTE_FAILED', step: () => unknown): void
+}
 
 /** Who of the clients connected here subscribes to what: each subscription has a route, or is a place in a shared group, and counts
  * until that is gone. */
@@ -15,15 +24,15 @@ export class Subscriptions {
   readonly quota: SubscriptionQuota
   /** By shared filter. */
   readonly groups: Map<string, SharedGroup> = new Map()
-  readonly #engine: Engine
+  readonly #engine: SubscriptionsHost
 
-  constructor(engine: Engine) {
+  constructor(engine: SubscriptionsHost) {
     this.#engine = engine
     this.quota = new SubscriptionQuota(engine.options, engine.counters)
   }
 
   /** Of what was counted in already. The promise says that other brokers know of it. */
-  add(session: Session, subscription: Subscription): MaybePromise<void> {
+  add(session: GroupMember, subscription: Subscription): MaybePromise<void> {
     session.addSubscription(subscription)
     const unshared = parseSharedFilter(subscription.filter as TopicFilter)
     if (unshared === undefined) return this.#engine.router.addSession(session, subscription)
@@ -32,13 +41,13 @@ export class Subscriptions {
     return group.routed
   }
 
-  remove(session: Session, filter: string): void {
+  remove(session: GroupMember, filter: string): void {
     session.removeSubscription(filter)
     this.#takeOut(session, filter)
   }
 
   /** Takes out everything of a session that has been closed, and gets nothing any more: in slices, since that may be much. */
-  retire(session: Session): void {
+  retire(session: GroupMember): void {
     const filters = session.subscriptions.keys()
     const step = (): boolean => {
       for (let count = 0; count < retiredAtATime; count += 1) {
@@ -53,7 +62,7 @@ export class Subscriptions {
     if (step()) void this.#engine.slices.run(step)
   }
 
-  #takeOut(session: Session, filter: string): void {
+  #takeOut(session: GroupMember, filter: string): void {
     const group = this.groups.get(filter)
     this.quota.release(session, filter, group !== undefined)
     if (group === undefined) {

@@ -1,6 +1,6 @@
 import type { DueBatch } from '@x/contract'
 import type { Deadlined } from './deadline-wheel.ts'
-import type { Engine } from './engine.ts'
+import type { Host } from './client-connection.ts'
 import { isPromise } from './maybe-promise.ts'
 import { publishWill } from './will.ts'
 
@@ -13,10 +13,10 @@ const largeBatch = 100
 /** Looks now and then for what has fallen due in the store: expired sessions and messages, and delayed wills. */
 export class Sweep implements Deadlined {
   wheelTick = 0
-  readonly #engine: Engine
+  readonly #engine: Host
   #sweeping = false
 
-  constructor(engine: Engine) {
+  constructor(engine: Host) {
     this.#engine = engine
   }
 

@@ -1,6 +1,6 @@
 import { BrokerError } from './broker-error.ts'
 import type { Client } from './client.ts'
-import type { Engine } from './engine.ts'
+import type { NormalisedHooks } from './hooks.ts'
 import { ReasonCode } from './reason-code.ts'
 import { isReserved, topicReserved } from './reserved-topic.ts'
 
@@ -17,19 +17,27 @@ export interface TopicAccess {
   mayReceive(client: Client, topic: string): boolean
 }
 
+/** What asking `topicAccess` needs of the engine. */
+export interface TopicAccessHost {
+  readonly hooks: NormalisedHooks
+  readonly topicAccess: TopicAccess | undefined
+  /** Reports that a hook has refused what the engine did for a client. */
+  refused(client: Client, error: unknown): void
+}
+
 /** Why a client may not publish on a topic, as far as no hook decides about its messages. */
-export function topicRefusal(engine: Engine, client: Client, topic: string): BrokerError | undefined {
+export function topicRefusal(engine: TopicAccessHost, client: Client, topic: string): BrokerError | undefined {
   const { topicAccess, hooks } = engine
   if (topicAccess !== undefined) return isPermitted(engine, 'mayPublish', client, topic) ? undefined : denied(topic)
   return hooks.authorizePublish === undefined && isReserved(topic, client) ? topicReserved(topic) : undefined
 }
 
 /** Whether a client may have messages of this topic. */
-export function mayReceive(engine: Engine, client: Client, topic: string): boolean {
+export function mayReceive(engine: TopicAccessHost, client: Client, topic: string): boolean {
   return engine.topicAccess === undefined || isPermitted(engine, 'mayReceive', client, topic)
 }
 
-function isPermitted(engine: Engine, what: keyof TopicAccess, client: Client, topic: string): boolean {
+function isPermitted(engine: TopicAccessHost, what: keyof TopicAccess, client: Client, topic: string): boolean {
   try {
     return engine.topicAccess?.[what](client, topic) === true
   } catch (error) {

@@ -1,9 +1,22 @@
+import type { Clock } from '@x/contract'
 import { BrokerError } from './broker-error.ts'
-import type { Connection } from './connection.ts'
 import { moreIsDue, shareOfDue } from './deadline-wheel.ts'
-import type { Deadlined } from './deadline-wheel.ts'
-import type { Engine } from './engine.ts'
+import type { Deadlined, DeadlineWheel } from './deadline-wheel.ts'
+import type { CheckedOptions } from './limits.ts'
 import { ReasonCode } from './reason-code.ts'
+
+interface UnfinishedPacketsHost {
+  readonly clock: Clock
+  readonly options: CheckedOptions
+  readonly wheel: DeadlineWheel
+}
+
+/** The connection that a packet comes by. */
+interface SendingConnection {
+  /** It is not read at present. */
+  readonly isHeld: boolean
+  fail(error: Error): void
+}
 
 interface Unfinished {
   /** Reserved for it. */
@@ -20,16 +33,16 @@ export class UnfinishedPackets implements Deadlined {
   wheelTick = 0
   /** Bytes of all of them. */
   bytes = 0
-  readonly #engine: Engine
+  readonly #engine: UnfinishedPacketsHost
   /** Oldest first. */
-  readonly #open = new Map<Connection, Unfinished>()
+  readonly #open = new Map<SendingConnection, Unfinished>()
 
-  constructor(engine: Engine) {
+  constructor(engine: UnfinishedPacketsHost) {
     this.#engine = engine
   }
 
   /** The connection holds so many bytes of a packet whose first ones came just now. */
-  begin(connection: Connection, bytes: number): void {
+  begin(connection: SendingConnection, bytes: number): void {
     this.end(connection)
     const { clock, options, wheel } = this.#engine
     const since = clock.now()
@@ -39,7 +52,7 @@ export class UnfinishedPackets implements Deadlined {
   }
 
   /** It is so many of the same packet now. */
-  goOn(connection: Connection, bytes: number): void {
+  goOn(connection: SendingConnection, bytes: number): void {
     const unfinished = this.#open.get(connection)
     if (unfinished === undefined) {
       this.begin(connection, bytes)
@@ -51,7 +64,7 @@ export class UnfinishedPackets implements Deadlined {
   }
 
   /** The packet is complete, or will never be. */
-  end(connection: Connection): void {
+  end(connection: SendingConnection): void {
     const unfinished = this.#open.get(connection)
     if (unfinished === undefined) return
     this.#open.delete(connection)
@@ -88,7 +101,7 @@ export class UnfinishedPackets implements Deadlined {
   /** Ends the connection that has held most for longest, so that it isn't one that sends as fast as it can. False: there is none. */
   #closeGreatest(): boolean {
     const now = this.#engine.clock.now()
-    let greatest: Connection | undefined
+    let greatest: SendingConnection | undefined
     let weight = 0
     for (const [connection, { bytes, since }] of this.#open) {
       const own = bytes * (now - since + second)
@@ -108,7 +121,7 @@ export class UnfinishedPackets implements Deadlined {
     return true
   }
 
-  #close(connection: Connection, error: BrokerError): void {
+  #close(connection: SendingConnection, error: BrokerError): void {
     this.end(connection)
     connection.fail(error)
   }

@@ -2,7 +2,7 @@ import type { MaybePromise } from '@x/contract'
 import type { FilterList, UnsubscribePacket } from '@x/packet'
 import { TopicError, parseTopicFilter } from '@x/topic-trie'
 import { joinReasons } from './broker-error.ts'
-import type { Connection } from './connection.ts'
+import type { ClientConnection } from './client-connection.ts'
 import { inBatches } from './filter-batches.ts'
 import { after } from './maybe-promise.ts'
 import { isShared } from './new-subscriptions.ts'
@@ -18,37 +18,37 @@ interface Unsubscribed {
 }
 
 /** UNSUBSCRIBE from a client. MQTT 5.0 §3.10 */
-export function receiveUnsubscribe(connection: Connection, list: FilterList): MaybePromise<void> {
+export function receiveUnsubscribe(connection: ClientConnection, list: FilterList): MaybePromise<void> {
   const packet = list.packet as UnsubscribePacket
   return after(
     connection.engine.slices.run(() => list.next()),
     () =>
-      after(unsubscribe(connection, packet.unsubscriptions), unsubscribed =>
+      after(unsubscribe(connection.session as Session, packet.unsubscriptions), unsubscribed =>
         acknowledgeUnsubscribe(connection, packet, unsubscribed),
       ),
   )
 }
 
 /** Tells the program, and who listens to `$SYS`, what the client no longer subscribes to. */
-export function reportUnsubscribed(connection: Connection, filters: string[]): void {
+export function reportUnsubscribed(connection: ClientConnection, filters: string[]): void {
   if (connection.phase !== 'connected') return
   const { broker, presence } = connection.engine
   if (broker.listenerCount('unsubscribe') > 0) broker.emit('unsubscribe', filters, connection.client)
   presence.unsubscribed(connection.client.id, () => filters)
 }
 
-export function unsubscribe(connection: Connection, filters: readonly string[]): MaybePromise<Unsubscribed> {
-  const { engine, session } = connection
-  if (session === undefined) return { codes: [], reasons: [] }
+/** Unsubscribes: checks, takes the filters out of the store and of routing. Filters that are wrong are named in the result (5.0), or thrown. */
+export function unsubscribe(session: Session, filters: readonly string[]): MaybePromise<Unsubscribed> {
+  const { engine } = session
   const codes: number[] = []
-  return after(checkFilters(connection, filters), refusals => {
+  return after(checkFilters(session, filters), refusals => {
     const batch = (some: readonly string[]): MaybePromise<void> => {
       const known = some.filter(filter => !refusals.has(filter) && session.subscriptions.has(filter))
       const kept = session.stored ? known : known.filter(isShared)
       const removed = kept.length === 0 ? undefined : engine.persistence.unsubscribe(session.handle, kept)
       return after(removed, () => {
         for (const filter of some) {
-          codes.push(refusals.has(filter) ? ReasonCode.topicFilterInvalid : remove(connection, session, filter))
+          codes.push(refusals.has(filter) ? ReasonCode.topicFilterInvalid : remove(session, filter))
         }
       })
     }
@@ -56,15 +56,15 @@ export function unsubscribe(connection: Connection, filters: readonly string[]):
   })
 }
 
-function remove({ engine }: Connection, session: Session, filter: string): number {
+function remove(session: Session, filter: string): number {
   // Of a session that has ended, all subscriptions are taken out already.
   if (!session.isOpen || !session.subscriptions.has(filter)) return ReasonCode.noSubscriptionExisted
-  engine.subscriptions.remove(session, filter)
+  session.engine.subscriptions.remove(session, filter)
   return ReasonCode.success
 }
 
 function acknowledgeUnsubscribe(
-  connection: Connection,
+  connection: ClientConnection,
   { messageId, unsubscriptions }: UnsubscribePacket,
   { codes, reasons }: Unsubscribed,
 ): void {
@@ -81,8 +81,8 @@ function acknowledgeUnsubscribe(
 
 /** What is wrong with filters; 3.x clients can't be told, so for them it is thrown. All are looked at before the first one takes
  * effect. */
-function checkFilters(connection: Connection, filters: readonly string[]): MaybePromise<ReadonlyMap<string, string>> {
-  const { options, slices } = connection.engine
+function checkFilters(session: Session, filters: readonly string[]): MaybePromise<ReadonlyMap<string, string>> {
+  const { options, slices } = session.engine
   const refusals = new Map<string, string>()
   let next = 0
   const checked = slices.run(() => {
@@ -91,7 +91,7 @@ function checkFilters(connection: Connection, filters: readonly string[]): Maybe
     try {
       parseTopicFilter(filter, { maximumLevels: options.maxTopicLevels, packet: 'UNSUBSCRIBE' })
     } catch (error) {
-      if (connection.version !== 5 || !(error instanceof TopicError)) throw error
+      if (session.version !== 5 || !(error instanceof TopicError)) throw error
       refusals.set(filter, error.message)
     }
     next += 1

@@ -1,6 +1,13 @@
 import { BrokerError } from './broker-error.ts'
-import type { Engine } from './engine.ts'
 import { ReasonCode } from './reason-code.ts'
+import type { Clock } from '@x/contract'
+import type { CheckedOptions } from './limits.ts'
+
+/** What it needs of the engine. */
+interface UserSessionsHost {
+  readonly clock: Clock
+  readonly options: CheckedOptions
+}
 
 interface Owned {
   readonly username: string
@@ -14,11 +21,11 @@ const forever = 0xffffffff
 /** Whose sessions there are: those of connected clients, and those that outlive their connection, as far as they were seen here since the
  * broker was started. Empty without `maximumSessionsPerUser`. */
 export class UserSessions {
-  readonly #engine: Engine
+  readonly #engine: UserSessionsHost
   readonly #byClient = new Map<string, Owned>()
   readonly #byUser = new Map<string, Set<string>>()
 
-  constructor(engine: Engine) {
+  constructor(engine: UserSessionsHost) {
     this.#engine = engine
   }
 

@@ -3,8 +3,7 @@ import type { Will as PacketWill } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
 import { BrokerError } from './broker-error.ts'
 import type { Client } from './client.ts'
-import type { Connection } from './connection.ts'
-import type { Engine } from './engine.ts'
+import type { ClientConnection, Host } from './client-connection.ts'
 import { after, recover } from './maybe-promise.ts'
 import { packetOf, republish } from './packet-form.ts'
 import { Publication } from './publication.ts'
@@ -14,7 +13,7 @@ import { topicRefusal } from './topic-access.ts'
 /** The will of a CONNECT. `wire`: its properties as `willProperties` cuts them out, which keeps the order of user properties
  * ([MQTT5-3.1.3-10]).
  * @throws BrokerError `QOS_NOT_SUPPORTED`, `RETAIN_NOT_SUPPORTED`; TopicError */
-export function makeWill(connection: Connection, will: PacketWill, wire: Uint8Array | undefined): Will {
+export function makeWill(connection: ClientConnection, will: PacketWill, wire: Uint8Array | undefined): Will {
   const { engine } = connection
   const clientId = connection.client.id
   const { maximumQoS, retainAvailable } = engine.options
@@ -54,7 +53,7 @@ export function makeWill(connection: Connection, will: PacketWill, wire: Uint8Ar
 
 /** The will, unless its topic is one that the client may not publish to: then it is let in without. It is looked at before the store has
  * it, since one that outlives its connection is published when nobody knows any more whose rights count. */
-export function permittedWill({ engine, client }: Connection, will: Will | undefined): Will | undefined {
+export function permittedWill({ engine, client }: ClientConnection, will: Will | undefined): Will | undefined {
   const refusal = will && topicRefusal(engine, client, will.message.topic)
   if (refusal === undefined) return will
   engine.broker.reportClientError(client, refusal)
@@ -66,9 +65,9 @@ export function permittedWill({ engine, client }: Connection, will: Will | undef
  * Nobody waits for it, so nothing is thrown or rejected: what keeps it from being published is reported for that client, or as
  * the broker's `error` where the client is not known. */
 export function publishWill(
-  engine: Engine,
+  engine: Host,
   will: Will,
-  connection: Connection | undefined = engine.clients.get(will.clientId),
+  connection: ClientConnection | undefined = engine.clients.get(will.clientId),
 ): MaybePromise<void> {
   const now = engine.clock.now()
   const { message, messageExpiryInterval } = will
@@ -104,7 +103,7 @@ export function publishWill(
 
 /** The will as the rights of its client, where it is known, and `authorizePublish` let it pass. */
 function authorizedWill(
-  engine: Engine,
+  engine: Host,
   { publication, now }: { readonly publication: Publication; readonly now: number },
   client: Client | undefined,
 ): MaybePromise<Publication | undefined> {
@@ -121,6 +120,6 @@ function authorizedWill(
 }
 
 /** The store need not keep it any longer. */
-function confirm(engine: Engine, will: Will): void {
+function confirm(engine: Host, will: Will): void {
   if (!engine.closed) engine.own('WILL_CONFIRM_FAILED', () => engine.persistence.confirmWill?.(will))
 }

@@ -1,0 +1,34 @@
+import type { MaybePromise } from '@x/contract'
+import type { FrameReader } from '@x/packet'
+import { receiveAuthentication } from './authentication.ts'
+import { emptyClientQueue, publishToClient, subscribeClient, unsubscribeClient } from './client-verbs.ts'
+import type { ClientConnection, Protocol } from './client-connection.ts'
+import { receiveConnect } from './connect.ts'
+import { announceDeparture, endSession } from './disconnect.ts'
+import { receivePacket } from './receive.ts'
+import { refuseConnect } from './refuse-connect.ts'
+
+/** What CONNECT takes of a turn beside its bytes, in units of `Turn.credit`. */
+const connectUnits = 48
+
+/** MQTT, as the engine hands it to its connections. */
+export const protocol: Protocol = {
+  receive: (connection, reader) =>
+    connection.phase === 'connected' ? receivePacket(connection, reader) : receiveFirst(connection, reader),
+  refuse: (connection, error) => refuseConnect(connection, error),
+  ended: (connection, ending, before) => {
+    const departure = endSession(connection, before, ending)
+    return () => announceDeparture(connection, departure)
+  },
+  publish: publishToClient,
+  subscribe: subscribeClient,
+  unsubscribe: unsubscribeClient,
+  emptyQueue: emptyClientQueue,
+}
+
+function receiveFirst(connection: ClientConnection, reader: FrameReader): MaybePromise<void> {
+  connection.engine.turn.credit -= connectUnits
+  return connection.phase === 'authenticating'
+    ? receiveAuthentication(connection, reader)
+    : receiveConnect(connection, reader)
+}
