@@ -1,16 +1,20 @@
 import { Duplex } from 'node:stream'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import type { Persistence } from '@x/contract'
+import type { Message, Persistence } from '@x/contract'
 import type { BrokerOptions } from '../src/index.ts'
 import { HeldStream } from './support/held-stream.ts'
 import { MemoryPersistence } from './support/memory-persistence.ts'
 import { startBroker } from './support/start-broker.ts'
 import type { TestBroker } from './support/start-broker.ts'
+import { watchProcess } from './support/watch-process.ts'
 import { bytes, connect, pingreq, puback, publish, subscribe, u16, unsubscribe } from './support/wire.ts'
 import type { Version } from './support/wire.ts'
 
 /** What keeps everybody waiting longer than this, in ms of CPU, is too much at a time. */
 const longestTurn = 50
+
+/** ms of a turn in which packets are acted on. */
+const turnBudget = 8
 
 /** Packets in a chunk, and of those that cost less than a microsecond. */
 const count = 60_000
@@ -65,6 +69,11 @@ const asynchronous: Partial<BrokerOptions> = { authorizePublish: async () => und
 function cpuTime(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1000
+}
+
+/** Takes so many ms of the turn, as a hook may. */
+function compute(milliseconds: number): void {
+  for (const end = performance.now() + milliseconds; performance.now() < end;);
 }
 
 async function turns(number: number): Promise<void> {
@@ -172,6 +181,62 @@ test('a connection that gives way keeps the order of its packets and answers, wh
   const acknowledgements = Buffer.concat(inOrder.map(number => bytes(0x40, 2, u16(number + 1))))
   for (const { stream } of publishers) expect(Buffer.concat(stream.received).equals(acknowledgements)).toBe(true)
 })
+
+function failLater(topic: string): Promise<void> | undefined {
+  return topic === 'fails' ? Promise.reject(new Error('down')) : undefined
+}
+
+/** What fails a message that is on its way to somebody: not the message itself. */
+const failingLater: Readonly<Record<string, Partial<BrokerOptions>>> = {
+  'a hook `published` that rejects': {
+    published: ({ topic }) => failLater(topic),
+  },
+  'an emitter that rejects while a subscriber is at it': {
+    emitter: {
+      open: () => undefined,
+      close: () => undefined,
+      addRoute: () => undefined,
+      removeRoute: () => undefined,
+      takesTurn: () => true,
+      reaches: () => true,
+      publish: ({ topic }: Message) => failLater(topic),
+      announce: () => undefined,
+    },
+  },
+}
+
+for (const [what, options] of Object.entries(failingLater)) {
+  for (const qos of [0, 1, 2] as const) {
+    test(`${what}, at a PUBLISH of QoS ${qos} that uses up the turn, ends its client alone`, async () => {
+      const watched = watchProcess()
+      const server = await startBroker({
+        ...options,
+        authorizePublish: (_client, { topic }) => {
+          if (topic === 'slow') compute(turnBudget + 2)
+        },
+      })
+      if (options.emitter) await server.broker.subscribe('fails', () => Promise.reject(new Error('subscriber down')))
+      const flood = await connected(server, new Flood(), { clientId: 'c', version: 4 })
+      const { counters } = server.broker
+      const left = server.gone('c')
+      const failed = new Promise<Error>(resolve => {
+        server.broker.on('clientError', (_client, error) => resolve(error))
+      })
+      const yielded = counters.turnsYielded
+      // Each is as many bytes as are acted on between two looks at the clock.
+      const payload = 'x'.repeat(66_000)
+      const slow = publish({ version: 4, topic: 'slow', payload })
+      flood.push(Buffer.concat([slow, slow, publish({ version: 4, topic: 'fails', qos, id: 1, payload })]))
+      expect((await failed).message).toBe('down')
+      await left
+      await watched.expectCalm()
+      // After the second one; and of what the third one has begun, the end.
+      expect(counters.turnsYielded - yielded).toBeGreaterThanOrEqual(2)
+      const ofSubscriber = expect.objectContaining({ code: 'SUBSCRIBER_FAILED' })
+      expect(server.errors.splice(0)).toEqual(options.emitter ? [ofSubscriber] : [])
+    })
+  }
+}
 
 test('what one message has to say to thousands does not delay an answer to somebody else', async () => {
   // Time that only writes take, as system calls do, so that nothing depends on how busy this machine is.
