@@ -7,6 +7,7 @@ import { sysTopics } from '@x/sys-topics'
 import { parseCommandLine, usage } from './command/command-line.ts'
 import type { Command, LogLevel } from './command/command-line.ts'
 import { LogOutput } from './command/log-output.ts'
+import { print } from './command/print.ts'
 import { startProblem } from './command/start-problem.ts'
 import { StartingLogger } from './command/starting-logger.ts'
 import { readTlsFiles } from './command/tls-files.ts'
@@ -20,13 +21,13 @@ const standardOutput = 1
 const command = parseCommandLine(process.argv.slice(2))
 switch (command.kind) {
   case 'help':
-    process.stdout.write(usage)
+    print(process.stdout, usage)
     break
   case 'version':
-    process.stdout.write(`${readVersion()}\n`)
+    print(process.stdout, `${readVersion()}\n`)
     break
   case 'refuse':
-    process.stderr.write(`x-broker: ${command.message}\nTry x-broker --help.\n`)
+    print(process.stderr, `x-broker: ${command.message}\nTry x-broker --help.\n`)
     process.exitCode = 2
     break
   case 'run':
@@ -73,7 +74,7 @@ async function run(wanted: Extract<Command, { kind: 'run' }>): Promise<void> {
       if (isSecured) secured.push(listening)
     }
   } catch (error) {
-    process.stderr.write(`x-broker: ${startProblem(error)}\n`)
+    print(process.stderr, `x-broker: ${startProblem(error)}\n`)
     process.exitCode = 1
     await broker.close().catch(() => undefined)
   }
@@ -124,7 +125,7 @@ function brokerOf(options: BrokerOptions): Broker | undefined {
   try {
     return createBroker(options)
   } catch (error) {
-    process.stderr.write(`x-broker: ${error instanceof Error ? error.message : String(error)}\nTry x-broker --help.\n`)
+    print(process.stderr, `x-broker: ${error instanceof Error ? error.message : String(error)}\nTry x-broker --help.\n`)
     process.exitCode = 2
     return undefined
   }

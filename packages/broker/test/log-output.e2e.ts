@@ -20,7 +20,7 @@ function inShell(line: string, parameters: readonly string[]): { readonly child:
   child.stdout.resume()
   onTestFinished(() => {
     // The shell and all that it has started.
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
   })
   return { child, stderr: () => stderr }
 }
@@ -141,4 +141,17 @@ test('a client with a long identifier whose messages are refused does not fill t
   expect(command.lines.filter(line => line.includes('NOT_AUTHORIZED'))).toHaveLength(2)
   expect(command.lines.join('\n')).toContain('899 more like this in 10 s')
   expect(command.lines.join('\n').length).toBeLessThan(5000)
+})
+
+test.for([
+  ['--help', '"$0" "$@" | true', 0, ''],
+  ['--version', '"$0" "$@" | true', 0, ''],
+  ['--nonsense', '"$0" "$@" 2> >(true)', 2, ''],
+  ['--help', '"$0" "$@" > /dev/full', 1, "x-broker: the output can't be written: ENOSPC"],
+  ['--nonsense', '"$0" "$@" 2> /dev/full', 2, ''],
+] as const)('%s behind %s ends with %d', async ([option, line, code, said]) => {
+  const { child, stderr } = inShell(`${line}; exit \${PIPESTATUS[0]}`, [option])
+  expect(await once(child, 'close')).toEqual([code, null])
+  expect(stderr()).toContain(said)
+  expect(stderr().split('\n').length).toBeLessThanOrEqual(2)
 })
