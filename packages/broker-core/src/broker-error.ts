@@ -2,6 +2,7 @@ import { PersistenceError } from '@x/contract'
 import type { PersistenceErrorCode } from '@x/contract'
 import type { Packet } from '@x/packet'
 import { ReasonCode } from './reason-code.ts'
+import type { StepCode } from './steps.ts'
 
 export type BrokerErrorCode =
   // What a peer did
@@ -47,21 +48,7 @@ export type BrokerErrorCode =
   | 'HOOK_FAILED'
   | 'PLUGIN_FAILED'
   // What a part of this broker could not do
-  | 'STORE_FAILED'
-  | 'EMITTER_FAILED'
-  | 'SESSION_CLOSE_FAILED'
-  | 'QUEUE_READ_FAILED'
-  | 'ACKNOWLEDGE_FAILED'
-  | 'COMPLETE_FAILED'
-  | 'CLAIM_FAILED'
-  | 'SWEEP_FAILED'
-  | 'WILL_NOT_PUBLISHED'
-  | 'WILL_CONFIRM_FAILED'
-  | 'DELIVERY_FAILED'
-  | 'ROUTE_FAILED'
-  | 'ANNOUNCE_FAILED'
-  | 'PRESENCE_FAILED'
-  | 'DEADLINE_FAILED'
+  | StepCode
   // What the caller did
   | 'OPTION_INVALID'
   | 'BROKER_CLOSED'

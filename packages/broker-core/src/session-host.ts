@@ -4,7 +4,7 @@ import type { EventReporter } from './events.ts'
 import type { ForwardHost } from './forward.ts'
 import type { CheckedOptions } from './limits.ts'
 import type { Publication } from './publication.ts'
-import type { StepCode } from './step-error.ts'
+import type { StepCode } from './steps.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { WaitingBytes } from './waiting-queue.ts'
 

@@ -6,6 +6,7 @@ import { MemoryPersistence } from './support/memory-persistence.ts'
 import { RawClient } from './support/raw-client.ts'
 import { fileText, readmeTable } from './support/readme.ts'
 import { hookAnswers } from '../src/hook-answers.ts'
+import { steps } from '../src/steps.ts'
 import { checkOptions } from '../src/options.ts'
 
 test('the example serves clients as it says', async () => {
@@ -49,7 +50,7 @@ test('OPTIONS.md lists exactly the options that there are', () => {
 
 test('ERRORS.md lists exactly the error codes that there are, and each is used', () => {
   const [, union = ''] = /type BrokerErrorCode =([^]*?)\n\n/.exec(fileText('src/broker-error.ts')) ?? []
-  const codes = [...union.matchAll(/'([A-Z_]+)'/g)].map(([, code]) => code)
+  const codes = [...[...union.matchAll(/'([A-Z_]+)'/g)].map(([, code]) => code), ...Object.keys(steps)]
   expect(sorted(readmeTable('code', 'when', 'ERRORS.md').map(([code]) => code))).toEqual(sorted(codes))
   const sources = readdirSync(new URL('../src', import.meta.url)).filter(name => name !== 'broker-error.ts')
   const texts = sources.map(name => fileText(`src/${name}`)).join('\n')
