@@ -34,6 +34,8 @@ export interface Outcome {
   readonly groups: readonly string[]
   /** What Redis has refused it with. */
   readonly failure: string | undefined
+  /** Number of the fan-out that brings it to those it is for; undefined: they have it. */
+  readonly fanOut: number | undefined
 }
 
 const none: readonly never[] = []
@@ -62,19 +64,28 @@ export function decodeOutcomes([results, epochNames, deliveries, remarks]: Publi
       offers,
       groups: remark?.groups ?? none,
       failure: reached === failed ? remark?.failure : undefined,
+      fanOut: remark?.fanOut,
     })
   }
   return outcomes
 }
 
-function remarksOf(remarks: readonly (number | Buffer)[]): Map<number, { groups: string[]; failure: string }> {
-  const found = new Map<number, { groups: string[]; failure: string }>()
+interface Remark {
+  readonly groups: string[]
+  failure: string
+  fanOut: number | undefined
+}
+
+function remarksOf(remarks: readonly (number | Buffer)[]): Map<number, Remark> {
+  const found = new Map<number, Remark>()
   for (let index = 0; index + 2 < remarks.length; index += 3) {
     const message = Number(remarks[index])
-    const remark = found.get(message) ?? { groups: [], failure: '' }
+    const remark = found.get(message) ?? { groups: [], failure: '', fanOut: undefined }
     found.set(message, remark)
     const text = String(remarks[index + 2])
-    if (String(remarks[index + 1]) === 'g') remark.groups.push(text)
+    const kind = String(remarks[index + 1])
+    if (kind === 'g') remark.groups.push(text)
+    else if (kind === 'f') remark.fanOut = Number(text)
     else remark.failure = text
   }
   return found

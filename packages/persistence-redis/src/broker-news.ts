@@ -1,6 +1,7 @@
 /** What one broker is told by the functions that others call; each with a number that ascends by one. */
 export type News =
   | DeliveredNews
+  | SpreadNews
   | { readonly kind: 'fenced'; readonly number: number; readonly epoch: string }
   | {
       readonly kind: 'groups'
@@ -8,6 +9,14 @@ export type News =
       readonly publisher: string | undefined
       readonly groups: readonly string[]
     }
+
+/** Fan-outs of this broker are done. */
+export interface SpreadNews {
+  readonly kind: 'spread'
+  readonly number: number
+  /** The number of each, and how many sessions and groups it was for. */
+  readonly reached: ReadonlyMap<number, number>
+}
 
 export interface DeliveredNews {
   readonly kind: 'delivered'
@@ -32,6 +41,8 @@ export function decodeNews(payload: Buffer): News | undefined {
   switch (kind?.toString()) {
     case 'd':
       return { kind: 'delivered', number, messages: messagesOf(fields) }
+    case 's':
+      return { kind: 'spread', number, reached: reachedOf(fields) }
     case 'f':
       return { kind: 'fenced', number, epoch: rest[0]?.toString() ?? '' }
     case 'g': {
@@ -43,7 +54,16 @@ export function decodeNews(payload: Buffer): News | undefined {
   }
 }
 
-function messagesOf(fields: readonly Buffer[]): DeliveredMessage[] {
+/** Numbers of fan-outs, and how many each was for. */
+export function reachedOf(fields: readonly (Buffer | number)[]): Map<number, number> {
+  const reached = new Map<number, number>()
+  for (let index = 0; index + 1 < fields.length; index += 2)
+    reached.set(Number(String(fields[index])), Number(String(fields[index + 1])))
+  return reached
+}
+
+/** Of each the record, how many offers follow, and these. */
+export function messagesOf(fields: readonly Buffer[]): DeliveredMessage[] {
   const messages: DeliveredMessage[] = []
   for (let index = 0; index + 1 < fields.length;) {
     const offers = index + 2

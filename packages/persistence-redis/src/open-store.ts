@@ -19,6 +19,7 @@ import type { RedisConnection } from '@x/redis-connection'
 import { RedisError } from '@x/redis-connection'
 import { BrokerLease, leaseDuration } from './broker-lease.ts'
 import { ClaimedWills } from './claimed-wills.ts'
+import { FanOuts } from './fan-outs.ts'
 import { library } from './functions/library.ts'
 import { encodeWill } from './message-record.ts'
 import { OwnedSessions } from './owned-sessions.ts'
@@ -51,6 +52,7 @@ export class OpenStore {
   readonly #calls: StoreCalls
   readonly #sessions: OwnedSessions
   readonly #publishes: PublishBatch
+  readonly #fanOuts: FanOuts
   readonly #routes: StoredRoutes
   readonly #subscriptions: SessionSubscriptions
   readonly #queues: SessionQueues
@@ -68,11 +70,15 @@ export class OpenStore {
       { base, instance, host },
       { before: () => this.#publishes.flush(), fenced: epoch => sessions.fence(epoch) },
     )
-    const sessions = new OwnedSessions(this.#calls, host)
+    const sessions = new OwnedSessions(this.#calls, host, news => this.#fanOuts.hear(news))
+    this.#fanOuts = new FanOuts(this.#calls, sessions)
     this.#routes = new StoredRoutes(this.#calls, { connection, base, instance })
     this.#subscriptions = new SessionSubscriptions(this.#calls, sessions, this.#routes)
     this.#queues = new SessionQueues(this.#calls, sessions)
-    this.#publishes = new PublishBatch(this.#calls, sessions, this.#routes.unrouted)
+    this.#publishes = new PublishBatch(this.#calls, sessions, {
+      unrouted: this.#routes.unrouted,
+      fanOuts: this.#fanOuts,
+    })
     this.#sessions = sessions
     this.#wills = new ClaimedWills(this.#calls)
     this.#lease = new BrokerLease({
@@ -125,6 +131,7 @@ export class OpenStore {
     this.#closed = true
     this.#lease.end()
     this.#sessions.close()
+    this.#fanOuts.close()
     this.#routes.close()
     this.settlements.close()
     const { connection } = this.#parts
@@ -274,9 +281,10 @@ export class OpenStore {
     let [wasLost, told, left] = [false, 0, 0]
     do {
       const answer = await this.#calls.call('lease', leaseDuration, hadLease && !wasLost ? 1 : 0)
-      const [lost, swept, number, groups] = answer as [number, number, number, Buffer[]]
+      const [lost, swept, number, groups, hasStopped] = answer as [number, number, number, Buffer[], number]
       this.#sessions.announce(groups, undefined)
       if (lost === 1) wasLost = true
+      if (hasStopped === 1 || this.#fanOuts.isWaiting) this.#fanOuts.goOn()
       ;[told, left] = [number, swept]
     } while (left > 0 && !this.#closed)
     await this.#wills.sayAgain()

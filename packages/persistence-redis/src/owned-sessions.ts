@@ -1,5 +1,6 @@
 import type { Message, PersistenceHost, SessionOwner } from '@x/contract'
 import { decodeNews, offerSize } from './broker-news.ts'
+import type { DeliveredMessage, SpreadNews } from './broker-news.ts'
 import { ConfirmedDeliveries } from './confirmed-deliveries.ts'
 import { decodeDelivery, decodeEntries, decodeMessage, entryOf } from './message-record.ts'
 import { OwnedSession } from './owned-session.ts'
@@ -33,13 +34,14 @@ export class OwnedSessions {
   #misses = 0
   #closed = false
   readonly #deliveries: ConfirmedDeliveries
+  readonly #spread: (news: SpreadNews) => void
 
-  constructor(calls: StoreCalls, host: PersistenceHost) {
+  /** @param spread is called when fan-outs of this broker are done */
+  constructor(calls: StoreCalls, host: PersistenceHost, spread: (news: SpreadNews) => void) {
     this.#calls = calls
     this.#host = host
-    this.#deliveries = new ConfirmedDeliveries(calls, ({ messages }) => {
-      for (const { record, offers } of messages) this.offer(offers, decodeMessage(record, calls.time))
-    })
+    this.#spread = spread
+    this.#deliveries = new ConfirmedDeliveries(calls, ({ messages }) => this.offerAll(messages))
   }
 
   get size(): number {
@@ -101,9 +103,14 @@ export class OwnedSessions {
     this.#heard = news.number
     this.#misses = 0
     if (news.kind === 'delivered') this.#deliveries.add(news)
+    else if (news.kind === 'spread') this.#spread(news)
     else if (news.kind === 'fenced') this.fence(news.epoch)
     else for (const group of news.groups) this.#host.groupReady(group, news.publisher)
     if (news.number > expected) this.lookAgain()
+  }
+
+  offerAll(messages: readonly DeliveredMessage[]): void {
+    for (const { record, offers } of messages) this.offer(offers, decodeMessage(record, this.#calls.time))
   }
 
   /** Epoch, sequence and delivery of each. */

@@ -4,6 +4,7 @@ import { decodeOutcomes } from './batch-answer.ts'
 import type { Outcome, PublishAnswer } from './batch-answer.ts'
 import { MessageBatch } from './message-batch.ts'
 import { entryOf } from './message-record.ts'
+import type { FanOuts } from './fan-outs.ts'
 import type { OwnedSessions } from './owned-sessions.ts'
 import type { StoreCalls } from './store-calls.ts'
 import type { UnroutedTopics } from './unrouted-topics.ts'
@@ -31,16 +32,22 @@ export class PublishBatch {
   readonly #calls: StoreCalls
   readonly #sessions: OwnedSessions
   readonly #unrouted: UnroutedTopics
+  readonly #fanOuts: FanOuts
   readonly #messages = new MessageBatch()
   #waiting: Waiting[] = []
   #scheduled = false
 
   /** @param sessions are offered what is meant for this broker
-   * @param unrouted learns which topics nobody takes */
-  constructor(calls: StoreCalls, sessions: OwnedSessions, unrouted: UnroutedTopics) {
+   * @param parts unrouted: learns which topics nobody takes */
+  constructor(
+    calls: StoreCalls,
+    sessions: OwnedSessions,
+    { unrouted, fanOuts }: { unrouted: UnroutedTopics; fanOuts: FanOuts },
+  ) {
     this.#calls = calls
     this.#sessions = sessions
     this.#unrouted = unrouted
+    this.#fanOuts = fanOuts
   }
 
   add(message: Message, receipt: Receipt | undefined): Promise<number> {
@@ -93,7 +100,7 @@ export class PublishBatch {
     }
   }
 
-  #settle(waiting: Waiting, { reached = 0, offers, groups, failure }: Outcome): void {
+  #settle(waiting: Waiting, { reached = 0, offers, groups, failure, fanOut }: Outcome): void {
     const { kept, publisher, session } = waiting
     if (failure !== undefined) {
       waiting.reject(this.#calls.publishError(failure, session))
@@ -104,6 +111,12 @@ export class PublishBatch {
         this.#sessions.get(epoch)?.offer(entryOf(sequence, reception, false, kept))
     }
     if (groups.length > 0) this.#sessions.announce(groups, publisher)
-    waiting.resolve(reached)
+    if (fanOut === undefined) waiting.resolve(reached)
+    else
+      this.#fanOuts.add(fanOut, {
+        reached,
+        done: count => waiting.resolve(count),
+        lost: error => waiting.reject(error),
+      })
   }
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, readdir } from 'node:fs/promises'
 import type { SessionHandle } from '@x/contract'
 import { PersistenceError } from '@x/contract'
 import { RedisConnection } from '@x/redis-connection'
@@ -438,9 +438,9 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
 test('the README names the keys that the functions write', async () => {
   const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
   const names = new Set<string>()
-  for (const file of ['context', 'groups', 'publish', 'queue', 'retained', 'sessions', 'subscriptions']) {
-    const source = await readFile(new URL(`../src/functions/${file}.ts`, import.meta.url), 'utf8')
-    for (const [, name = ''] of source.matchAll(/base \.\. '([a-z]+:?)'/g)) names.add(name)
+  for (const file of await readdir(new URL('../src/functions', import.meta.url))) {
+    const source = await readFile(new URL(`../src/functions/${file}`, import.meta.url), 'utf8')
+    for (const [, name = ''] of source.matchAll(/(?:base|keys\[1\]) \.\. '([a-z-]+:?)'/g)) names.add(name)
   }
   expect(names.size).toBeGreaterThan(15)
   expect([...names].filter(name => !readme.includes(`\`${name}`))).toEqual([])

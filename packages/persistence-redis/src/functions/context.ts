@@ -12,6 +12,8 @@ local function begin(keys, now, instance, limits)
     news = {}, announced = {},
     -- Filters that nobody had before this call.
     routed = {},
+    -- What has been done so far, and how much had been when time was looked at last.
+    steps = 0, looked = 0,
   }
 end
 
@@ -20,6 +22,23 @@ local function timeOf(c)
   if not c.now then c.now = c.given == '' and math.floor(microseconds() / 1000) or tonumber(c.given) end
   return c.now
 end
+
+-- A call ends between two steps once it has worked for so long (in microseconds), or has done so many steps. One step is about what it
+-- takes to put a small message into one queue. Nobody else is served meanwhile.
+local longestWork, mostSteps, stepsBetweenLooks = 1500, 160, 16
+
+local function spend(c, steps)
+  if not c.begun then c.begun = microseconds() end
+  c.steps = c.steps + steps
+  if c.steps - c.looked < stepsBetweenLooks then return end
+  c.looked = c.steps
+  if microseconds() - c.begun > longestWork then c.steps = mostSteps end
+end
+
+local function isTired(c) return c.steps >= mostSteps end
+
+-- Steps that a message of this size counts for each of its takers.
+local function weightOf(bytes) return 1 + bytes / 8192 end
 
 -- Fields with their lengths before them.
 local function frame(fields)
@@ -116,6 +135,7 @@ local function finish(c)
     local state = c.states[client]
     call('HSET', c.base .. 's:' .. client, 'last', state.last, 'taken', state.taken, 'waiting', state.waiting,
       'waitingBytes', state.waitingBytes)
+    if state.fanOut > 0 then call('HSET', c.base .. 's:' .. client, 'fanOut', whole(state.fanOut)) end
   end
   for owner, fields in pairs(c.news) do tell(c, owner, fields) end
   for _, group in ipairs(c.ready) do announce(c, group, '') end

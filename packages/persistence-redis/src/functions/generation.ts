@@ -15,4 +15,12 @@ end
 
 -- Numbers of this generation are above it.
 local function floorOf(c) return generationIn(c) * numbersInTick end
+
+-- A number that ascends from each one to the next, of whatever begins.
+local function birthIn(c)
+  local number, floor = call('INCR', c.base .. 'births'), floorOf(c)
+  if number > floor then return number end
+  call('SET', c.base .. 'births', whole(floor + 1))
+  return floor + 1
+end
 `

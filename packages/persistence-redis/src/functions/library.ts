@@ -1,11 +1,14 @@
 import { FunctionLibrary, serverGeneration } from '@x/redis-connection'
 import { context } from './context.ts'
+import { fanOuts, fanOutsUnderWay } from './fan-outs.ts'
 import { generation } from './generation.ts'
 import { groups } from './groups.ts'
+import { matching } from './matching.ts'
 import { publish } from './publish.ts'
 import { queue } from './queue.ts'
 import { retained } from './retained.ts'
 import { sessions } from './sessions.ts'
+import { settlements } from './settlements.ts'
 import { subscriptions } from './subscriptions.ts'
 
 /** What frees memory, or must not fail for want of it, goes on when `maxmemory` is reached. */
@@ -15,7 +18,21 @@ const reading = ['no-writes']
 /** Every change of the store, each a function. The order matters: a part uses those before it. */
 export const library: FunctionLibrary = new FunctionLibrary(
   'x_persistence',
-  [serverGeneration, generation, context, retained, queue, subscriptions, groups, sessions, publish].join('\n'),
+  [
+    serverGeneration,
+    generation,
+    context,
+    retained,
+    queue,
+    settlements,
+    fanOutsUnderWay,
+    subscriptions,
+    groups,
+    matching,
+    fanOuts,
+    sessions,
+    publish,
+  ].join('\n'),
   {
     open: [],
     close: freeing,
@@ -32,6 +49,7 @@ export const library: FunctionLibrary = new FunctionLibrary(
     unsubscribe: freeing,
     follow: freeing,
     publish: [],
+    spread: [],
     enqueue: [],
     behind: freeing,
     read: freeing,

@@ -1,103 +1,11 @@
 /** Messages: retained, stored for every matching session and group, their packet ids recorded; each of them all or nothing. */
 export const publish: string = String.raw`
--- The subscriptions of one session that match, together: highest QoS, every identifier in the order of subscribing.
-local function reception(client, taken, own)
-  local found = { client = client, qos = '0', retain = '0', any = false, deliveries = {} }
-  local identifiers, seen, text = {}, {}, ''
-  for _, one in ipairs(taken) do
-    if not (own and one.noLocal) then
-      found.any = true
-      if one.qos > found.qos then found.qos = one.qos end
-      if one.retain == '1' then found.retain = '1' end
-      if one.identifier ~= '0' then identifiers[#identifiers + 1] = one end
-    end
-  end
-  table.sort(identifiers, function(one, other) return one.ordinal < other.ordinal end)
-  for _, one in ipairs(identifiers) do
-    if not seen[one.identifier] then
-      seen[one.identifier] = true
-      text = text .. ',' .. one.identifier
-    end
-  end
-  found.identifiers = text
-  return found
-end
-
 -- Instead of the number of receivers.
 local noFilter, failed = 4294967295, 4294967294
 
 local function remark(c, index, kind, text)
   local size = #c.remarks
   c.remarks[size + 1], c.remarks[size + 2], c.remarks[size + 3] = index, kind, text
-end
-
--- Who takes what matches: sessions, each with the reception of others' messages and of its own where No Local makes a difference,
--- and the names of groups.
-local function takersOf(c, filters)
-  local byClient, order, groups, bytes = {}, {}, {}, 0
-  for _, path in ipairs(filters) do
-    local entries = call('HGETALL', c.base .. 'f:' .. string.sub(path, 2))
-    for index = 1, #entries, 2 do
-      local client = string.sub(entries[index], 2)
-      local qos, noLocal, asPublished, _, identifier, ordinal =
-        string.match(entries[index + 1], '^(%d),(%d),(%d),(%d),(%d+),(%d+)$')
-      bytes = bytes + 600 + #client
-      if not qos then
-        groups[#groups + 1] = entries[index]
-      else
-        if not byClient[client] then
-          byClient[client] = {}
-          order[#order + 1] = client
-        end
-        table.insert(byClient[client],
-          { qos = qos, noLocal = noLocal == '1', retain = asPublished, identifier = identifier, ordinal = tonumber(ordinal) })
-      end
-    end
-  end
-  local sessions = {}
-  for index, client in ipairs(order) do
-    local all, hasNoLocal = byClient[client], false
-    for _, one in ipairs(all) do hasNoLocal = hasNoLocal or one.noLocal end
-    sessions[index] = { client = client, others = reception(client, all, false), own = hasNoLocal and reception(client, all, true) }
-  end
-  return { sessions = sessions, groups = groups, bytes = bytes }
-end
-
--- What topics have matched, as long as no subscription changes. For each base: a library serves several stores.
-local known = {}
-local knownBytes = 4 * 1024 * 1024
-local nobody = { sessions = {}, groups = {}, bytes = 0 }
-
-local function matching(c, topic)
-  if not c.version then
-    generationIn(c)
-    local numbers = call('HMGET', c.base .. 'nv', 'version', 'routes')
-    c.version, c.routes = numbers[1] or 'none', tonumber(numbers[2] or 0)
-  end
-  if c.version == 'none' then return nobody end
-  local cache = known[c.base]
-  if not cache or cache.version ~= c.version or cache.bytes > knownBytes then
-    cache = { version = c.version, topics = {}, bytes = 0 }
-    known[c.base] = cache
-  end
-  local found = cache.topics[topic]
-  if not found then
-    found = takersOf(c, search(c, topic))
-    cache.topics[topic] = found
-    cache.bytes = cache.bytes + #topic + 200 + found.bytes
-  end
-  return found
-end
-
--- The QoS, the RETAIN flag and the identifiers that a session gets it with.
-local function deliveryOf(found, qos, flag)
-  local key = qos .. flag
-  local delivery = found.deliveries[key]
-  if not delivery then
-    delivery = (found.qos < qos and found.qos or qos) .. ',' .. (found.retain == '1' and flag or '0') .. found.identifiers
-    found.deliveries[key] = delivery
-  end
-  return delivery
 end
 
 -- 'QOS,RETAIN,BYTES,EXPIRY,LENGTH,LENGTH,LENGTH,TOPIC PUBLISHER EPOCH CLIENT' (without the spaces), parsed once for each call. RETAIN: ''
@@ -119,27 +27,13 @@ local function headOf(c, text)
   return head
 end
 
--- Stores one message; 'c.own' is what this broker is offered. Answers how many it is for (undefined: no filter matches), or that it
--- failed, and with what.
-local function publishOne(c, head, packetId, record, index)
-  -- Its client is elsewhere by now.
-  if not head.mayPublish then return failed, 'FENCED' end
-  -- Stored with its id before: this is the repetition of a call whose answer got lost.
-  if packetId > 0 and call('HSETNX', c.base .. 'i:' .. head.client, packetId, 1) == 0 then return 0 end
-  local qos, topic = head.qos, head.topic
-  if head.retained == 's' then
-    retain(c, topic, record, head.expires)
-  elseif head.retained == 'd' then
-    removeRetained(c, topic)
-  end
-  if qos == '0' then return 0 end
-  local found = matching(c, topic)
-  if #found.sessions == 0 and #found.groups == 0 then return end
+-- Gives a message to all who take it; 'c.own' is what this broker is offered. How many they are.
+local function giveToAll(c, head, record, index, found)
   local flag = head.retained == '' and '0' or '1'
   local entry = { record = record, bytes = head.bytes, expires = head.expires }
   local reached = #found.groups
   for _, name in ipairs(found.groups) do
-    entry.delivery = qos .. ',' .. flag
+    entry.delivery = head.qos .. ',' .. flag
     if join(c, name, entry) then
       remark(c, index, 'g', name)
       announce(c, name, head.publisher)
@@ -150,11 +44,33 @@ local function publishOne(c, head, packetId, record, index)
     if session.own and head.publisher == '1' .. session.client then taken = session.own end
     if taken.any and taken.qos ~= '0' then
       reached = reached + 1
-      entry.delivery = deliveryOf(taken, qos, flag)
+      entry.delivery = deliveryOf(taken, head.qos, flag)
       append(c, session.client, entry)
     end
   end
   return reached
+end
+
+-- Stores one message. Answers how many it is for (undefined: no filter matches), or that it failed, and with what.
+local function publishOne(c, head, packetId, record, index)
+  -- Its client is elsewhere by now.
+  if not head.mayPublish then return failed, 'FENCED' end
+  -- Stored with its id before: this is the repetition of a call whose answer got lost.
+  if packetId > 0 and call('HSETNX', c.base .. 'i:' .. head.client, packetId, 1) == 0 then return 0 end
+  if head.retained == 's' then
+    retain(c, head.topic, record, head.expires)
+  elseif head.retained == 'd' then
+    removeRetained(c, head.topic)
+  end
+  if head.qos == '0' then return 0 end
+  local found = matching(c, head.topic)
+  if found.reached == 0 then return end
+  if mustWait(c, head, found) then
+    remark(c, index, 'f', fanOut(c, head, record, found))
+    return found.reached
+  end
+  spend(c, found.reached * weightOf(head.bytes))
+  return giveToAll(c, head, record, index, found)
 end
 
 -- The place of a text in a list that has each once, from 0 on.
@@ -172,8 +88,8 @@ end
 -- What one of them fails with does not concern the others.
 --
 -- Answers: for each message how many it was for, how many sessions of this broker are offered it, and of each where epoch and delivery
--- stand, and the sequence; the epochs; the deliveries; remarks (the number of a message, 'e' and what it failed with, or 'g' and a group
--- it waits in); what was dropped; the number of the last new filter.
+-- stand, and the sequence; the epochs; the deliveries; remarks (the number of a message, 'e' and what it failed with, 'g' and a group
+-- it waits in, or 'f' and the number of its fan-out); what was dropped; the number of the last new filter.
 F.publish = function(keys, args)
   local c = begin(keys, args[1], args[2], args[3])
   c.heads, c.remarks = {}, {}

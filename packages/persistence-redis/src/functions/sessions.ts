@@ -224,7 +224,7 @@ F.lease = function(keys, args)
     call('SET', c.base .. 'l:' .. c.instance, 1, 'PX', args[3])
   end
   finish(c)
-  return { lost and 1 or 0, left, tonumber(call('HGET', c.base .. 'told', c.instance) or 0), c.ready }
+  return { lost and 1 or 0, left, tonumber(call('HGET', c.base .. 'told', c.instance) or 0), c.ready, hasStopped(c) and 1 or 0 }
 end
 
 -- now, instance: the broker goes
@@ -232,6 +232,7 @@ F.leave = function(keys, args)
   local c = begin(keys, args[1], args[2])
   call('DEL', c.base .. 'l:' .. c.instance)
   goes(c, c.instance)
+  giveUpFanOuts(c)
   local left = sweep(c, c.instance, 500)
   finish(c)
   return left

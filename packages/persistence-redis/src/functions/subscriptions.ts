@@ -36,7 +36,7 @@ end
 local function route(c, filter, client, options)
   changed(c)
   routeFirst(c, filter)
-  call('HSET', c.base .. 'f:' .. filter, '>' .. client, options)
+  if call('HSET', c.base .. 'f:' .. filter, '>' .. client, options) == 1 then passOver(c, filter, '>' .. client) end
 end
 
 local function unroute(c, filter, client)
@@ -67,8 +67,9 @@ local function joinGroup(c, name, client, options)
     local filter = plainOf(name)
     routeFirst(c, filter)
     call('HSET', c.base .. 'f:' .. filter, name, '')
+    passOver(c, filter, name)
     -- Tells a group from a later one of the same name.
-    call('HSET', c.base .. 'gs:' .. name, 'birth', call('INCR', c.base .. 'births'))
+    call('HSET', c.base .. 'gs:' .. name, 'birth', whole(birthIn(c)))
   end
   call('HSET', c.base .. 'm:' .. name, client, options)
 end
