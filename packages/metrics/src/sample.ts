@@ -1,0 +1,12 @@
+import type { BrokerCounts, Counters } from '@x/contract'
+
+/** Everything that the metrics are made of, read at one moment. */
+export interface Sample {
+  readonly brokerId: string
+  readonly version: string
+  /** Since the plugin was attached. */
+  readonly uptimeSeconds: number
+  readonly counters: Readonly<Counters>
+  readonly counts: BrokerCounts
+  readonly listeners: readonly { readonly name: string; readonly connections: number }[]
+}
