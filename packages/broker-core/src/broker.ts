@@ -13,39 +13,39 @@ import type {
 import { systemClock } from '@x/contract'
 import { PacketError } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
-import { withAedesMethods } from './aedes-store.ts'
-import type { AedesStoreMethods } from './aedes-store.ts'
-import { BrokerError } from './broker-error.ts'
-import { clientsView } from './clients-view.ts'
-import type { Client, DeliverFunction, ProgramBroker } from './client.ts'
-import { ClientConnection } from './client-connection.ts'
-import { countError } from './counters.ts'
+import { withAedesMethods } from './program/aedes-store.ts'
+import type { AedesStoreMethods } from './program/aedes-store.ts'
+import { BrokerError } from './ground/broker-error.ts'
+import { clientsView } from './program/clients-view.ts'
+import type { Client, DeliverFunction, ProgramBroker } from './hooks/client.ts'
+import { ClientConnection } from './connect/client-connection.ts'
+import { countError } from './ground/counters.ts'
 import { Engine } from './engine.ts'
-import { makeEntrance } from './entrance.ts'
-import type { Entrance, EntranceOptions } from './entrance.ts'
-import type { ConnectionOrigin, EventReporter } from './events.ts'
-import { Hold } from './hold.ts'
-import type { HookCalls } from './hook-call.ts'
-import { HookedBroker } from './hooked-broker.ts'
-import type { NormalisedHooks } from './hooks.ts'
-import { assertDeliver } from './local-subscriber.ts'
-import { MessageQueue } from './message-queue.ts'
-import { limitRules } from './limits.ts'
-import { assertOptions, optionInvalid } from './option-invalid.ts'
+import { makeListenerProfile } from './hooks/listener-profile.ts'
+import type { ListenerProfile, ListenerProfileOptions } from './hooks/listener-profile.ts'
+import type { ConnectionOrigin, EventReporter } from './hooks/events.ts'
+import { ReadHold } from './connection/read-hold.ts'
+import type { HookCalls } from './hooks/hook-call.ts'
+import { HookSet } from './hooks/hook-set.ts'
+import type { NormalisedHooks } from './hooks/hooks.ts'
+import { assertDeliver } from './routing/program-subscribers.ts'
+import { MessageQueue } from './program/message-queue.ts'
+import { limitRules } from './ground/limits.ts'
+import { assertOptions, optionInvalid } from './ground/option-invalid.ts'
 import { brokerOptionTable, checkOptions } from './options.ts'
 import type { BrokerOptions } from './options.ts'
-import { after } from './maybe-promise.ts'
-import { checkPublishRequest, publicationOf } from './packet-form.ts'
-import type { DoneCallback } from './outcome.ts'
-import { checkFilter } from './program-subscription.ts'
-import { programFault } from './program-faults.ts'
-import type { PublishRequest } from './packet-form.ts'
-import { networkOf } from './peer-address.ts'
-import type { Publication } from './publication.ts'
-import { ReasonCode } from './reason-code.ts'
-import type { LocalSubscriber } from './subscriber-run.ts'
-import type { TopicAccess } from './topic-access.ts'
-import { packageVersion } from './version.ts'
+import { after } from './ground/maybe-promise.ts'
+import { checkPublishRequest, publicationOf } from './message/broker-packet.ts'
+import type { DoneCallback } from './hooks/outcome.ts'
+import { checkFilter } from './program/program-subscription.ts'
+import { programFault } from './hooks/program-faults.ts'
+import type { PublishRequest } from './message/broker-packet.ts'
+import { networkOf } from './connect/peer-address.ts'
+import type { Publication } from './message/publication.ts'
+import { ReasonCode } from './ground/reason-code.ts'
+import type { ProgramSubscriber } from './routing/subscriber-run.ts'
+import type { TopicAccess } from './hooks/topic-access.ts'
+import { packageVersion } from './ground/version.ts'
 
 const connectionKey = Symbol('connection')
 const writtenKey = Symbol('written')
@@ -63,7 +63,7 @@ interface HandledStream extends Duplex {
  * Events: `client`, `clientReady`, `clientDisconnect`, `clientError`, `connectionError`, `connackSent`, `keepaliveTimeout`,
  * `publish`, `subscribe`, `unsubscribe`, `ack`, `ping`, `dropped`, `closed`, and `error` for what is no client's fault. An `error`
  * that nobody listens to becomes a warning of the process, once for each code. */
-export class Broker extends HookedBroker implements PluggableBroker, ProgramBroker, EventReporter {
+export class Broker extends HookSet implements PluggableBroker, ProgramBroker, EventReporter {
   readonly id: string
   /** Settles when store and emitter are open. Connections may come earlier: their CONNECT waits. */
   readonly ready: Promise<void>
@@ -76,7 +76,7 @@ export class Broker extends HookedBroker implements PluggableBroker, ProgramBrok
   readonly #plugins: BrokerOptions['plugins']
   readonly #attached: { readonly name: string; readonly detach: () => MaybePromise<void> }[] = []
   /** (filter, function) pairs of `subscribe`. */
-  readonly #subscribers = new Map<string, Map<DeliverFunction, LocalSubscriber>>()
+  readonly #subscribers = new Map<string, Map<DeliverFunction, ProgramSubscriber>>()
   #store: (Persistence & AedesStoreMethods) | undefined
   #closing: Promise<void> | undefined
   #phase: 'opening' | 'open' | 'failed' = 'opening'
@@ -90,7 +90,7 @@ export class Broker extends HookedBroker implements PluggableBroker, ProgramBrok
     this.#engine = new Engine(this, checked, { ...partsOf(options), faults: this.programFaults })
     this.opts = options
     this.clients = clientsView(this.#engine.clients)
-    this.#mq = new MessageQueue(this, this.#engine.locals, this.programFaults)
+    this.#mq = new MessageQueue(this, this.#engine.programSubscribers, this.programFaults)
     this.setHooks(options)
     this.topicAccess = options.topicAccess
     this.hooksChanged()
@@ -100,8 +100,8 @@ export class Broker extends HookedBroker implements PluggableBroker, ProgramBrok
 
   /** Serves MQTT on a stream: a TCP or TLS socket, a WebSocket stream, any Duplex. Bound, so that it can be passed as it is
    * to `net.createServer`. The request, if any, becomes `client.req`. */
-  readonly handle = (stream: Duplex, request?: unknown, entrance?: Entrance): Client => {
-    const connection = new ClientConnection(this.#engine, stream, request, entrance)
+  readonly handle = (stream: Duplex, request?: unknown, profile?: ListenerProfile): Client => {
+    const connection = new ClientConnection(this.#engine, stream, request, profile)
     const handled = stream as HandledStream
     handled[connectionKey] = connection
     handled.client = connection.client
@@ -113,8 +113,8 @@ export class Broker extends HookedBroker implements PluggableBroker, ProgramBrok
     }
     this.#engine.connections.add(connection)
     this.#engine.counters.connectionsOpened += 1
-    if (this.#phase === 'opening') connection.hold(Hold.opening)
-    stream.on('data', stream instanceof Socket || entrance !== undefined ? onData : onDataOfProgram)
+    if (this.#phase === 'opening') connection.hold(ReadHold.opening)
+    stream.on('data', stream instanceof Socket || profile !== undefined ? onData : onDataOfProgram)
     stream.on('drain', onDrain)
     stream.on('end', onEnd)
     stream.on('error', onError)
@@ -136,8 +136,8 @@ export class Broker extends HookedBroker implements PluggableBroker, ProgramBrok
 
   /** What a listener of its own rules hands over with each of its streams.
    * @throws BrokerError `OPTION_INVALID` */
-  entrance(options: EntranceOptions): Entrance {
-    return makeEntrance(options, this, this.hookCalls)
+  listenerProfile(options: ListenerProfileOptions): ListenerProfile {
+    return makeListenerProfile(options, this, this.hookCalls)
   }
 
   /** Publishes a message of the program's own: stored, routed and reported like a client's, but not asked for permission.
@@ -369,7 +369,7 @@ export class Broker extends HookedBroker implements PluggableBroker, ProgramBrok
       this.programFaults.report(error as Error)
       throw (error as Error).cause
     } finally {
-      for (const connection of engine.connections) connection.release(Hold.opening)
+      for (const connection of engine.connections) connection.release(ReadHold.opening)
     }
   }
 
@@ -446,7 +446,7 @@ export class Broker extends HookedBroker implements PluggableBroker, ProgramBrok
     if (subscribers.has(deliver)) return undefined
     const subscriber = { filter, deliver }
     subscribers.set(deliver, subscriber)
-    return this.#engine.router.addLocal(filter, subscriber)
+    return this.#engine.router.addProgramSubscriber(filter, subscriber)
   }
 
   #unsubscribe(filter: string, deliver: DeliverFunction): void {
@@ -457,7 +457,7 @@ export class Broker extends HookedBroker implements PluggableBroker, ProgramBrok
     if (subscribers === undefined || subscriber === undefined) return
     subscribers.delete(deliver)
     if (subscribers.size === 0) this.#subscribers.delete(filter)
-    this.#engine.router.removeLocal(filter, subscriber)
+    this.#engine.router.removeProgramSubscriber(filter, subscriber)
   }
 }
 

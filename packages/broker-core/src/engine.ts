@@ -14,45 +14,45 @@ import type {
 import { AckFrame, PublishFrame, TopicInterner } from '@x/packet'
 import type { FilterListSettings } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
-import { BufferPool } from './buffer-pool.ts'
-import { BrokerError, toError } from './broker-error.ts'
-import { createCounters } from './counters.ts'
-import { DeadlineWheel } from './deadline-wheel.ts'
-import type { Begun, ClientConnection, Host, Protocol } from './client-connection.ts'
-import { deliver } from './delivery.ts'
-import { FlushQueue } from './flush-queue.ts'
-import { HookCalls } from './hook-call.ts'
-import type { NormalisedHooks } from './hooks.ts'
-import type { Client, ProgramBroker } from './client.ts'
-import type { EventReporter } from './events.ts'
+import { BufferPool } from './connection/buffer-pool.ts'
+import { BrokerError, toError } from './ground/broker-error.ts'
+import { createCounters } from './ground/counters.ts'
+import { DeadlineWheel } from './ground/deadline-wheel.ts'
+import type { Begun, ClientConnection, Host, Protocol } from './connect/client-connection.ts'
+import { fanOut } from './routing/fan-out.ts'
+import { FlushQueue } from './connection/flush-queue.ts'
+import { HookCalls } from './hooks/hook-call.ts'
+import type { NormalisedHooks } from './hooks/hooks.ts'
+import type { Client, ProgramBroker } from './hooks/client.ts'
+import type { EventReporter } from './hooks/events.ts'
 import { protocol } from './protocol.ts'
-import { LocalSubscribers } from './local-subscriber.ts'
-import { after, isPromise, recover } from './maybe-promise.ts'
-import type { FaultReport, ProgramFaults } from './program-faults.ts'
-import { stepError } from './step-error.ts'
-import type { StepCode } from './steps.ts'
-import type { CheckedOptions } from './limits.ts'
-import type { OutboxContext } from './outbox.ts'
-import { packetOf } from './packet-form.ts'
-import { Presence } from './presence.ts'
-import { Publication } from './publication.ts'
-import { PublishRun } from './publish-run.ts'
-import { ReasonCode } from './reason-code.ts'
-import { Router } from './router.ts'
-import { Routes } from './routes.ts'
-import type { Plan } from './router.ts'
-import type { SharedGroup } from './shared-group.ts'
-import { Subscriptions } from './subscriptions.ts'
-import { Sweep } from './sweep.ts'
-import type { TopicAccess } from './topic-access.ts'
-import { Turn } from './turn.ts'
-import { UserSessions } from './user-sessions.ts'
-import { AuthenticationQueue } from './authentication-queue.ts'
-import { LeakyBuckets } from './leaky-buckets.ts'
-import { LoginGuard } from './login-guard.ts'
-import { UnfinishedPackets } from './unfinished-packets.ts'
-import { UnfinishedPublishes } from './unfinished-publishes.ts'
-import type { WaitingBytes } from './waiting-queue.ts'
+import { ProgramSubscribers } from './routing/program-subscribers.ts'
+import { after, isPromise, recover } from './ground/maybe-promise.ts'
+import type { FaultReport, ProgramFaults } from './hooks/program-faults.ts'
+import { stepError } from './ground/step-error.ts'
+import type { StepCode } from './ground/steps.ts'
+import type { CheckedOptions } from './ground/limits.ts'
+import type { OutboxContext } from './connection/outbox.ts'
+import { packetOf } from './message/broker-packet.ts'
+import { Presence } from './program/presence.ts'
+import { Publication } from './message/publication.ts'
+import { VerbatimRun } from './routing/verbatim-run.ts'
+import { ReasonCode } from './ground/reason-code.ts'
+import { Router } from './routing/router.ts'
+import { AdvertisedFilters } from './routing/advertised-filters.ts'
+import type { Plan } from './routing/router.ts'
+import type { SharedGroup } from './routing/shared-group.ts'
+import { Subscriptions } from './routing/subscriptions.ts'
+import { DueSweep } from './connect/due-sweep.ts'
+import type { TopicAccess } from './hooks/topic-access.ts'
+import { Turn } from './connection/turn.ts'
+import { UserSessions } from './connect/user-sessions.ts'
+import { AuthenticationQueue } from './connect/authentication-queue.ts'
+import { LeakyBuckets } from './connect/leaky-buckets.ts'
+import { LoginGuard } from './connect/login-guard.ts'
+import { UnfinishedPackets } from './connection/unfinished-packets.ts'
+import { UnfinishedPublishes } from './session/unfinished-publishes.ts'
+import type { WaitingBytes } from './session/waiting-queue.ts'
 
 const packetIdentifiers = 65_535
 
@@ -75,9 +75,9 @@ export class Engine implements PersistenceHost, Host {
   readonly slices: Slices
   readonly wheel: DeadlineWheel
   readonly router: Router
-  readonly routes: Routes
+  readonly advertised: AdvertisedFilters
   readonly hooks: NormalisedHooks = {}
-  readonly locals: LocalSubscribers
+  readonly programSubscribers: ProgramSubscribers
   readonly counters: Counters = createCounters()
   readonly limits: StoreLimits
   readonly outboxContext: OutboxContext
@@ -89,7 +89,7 @@ export class Engine implements PersistenceHost, Host {
   readonly subscriptions: Subscriptions
   readonly unfinished: UnfinishedPublishes = new UnfinishedPublishes()
   readonly presence: Presence
-  readonly sweep: Sweep
+  readonly dueSweep: DueSweep
   readonly hookCalls: HookCalls
   readonly faults: ProgramFaults
   readonly #reportFault: FaultReport = (code, what, thrown) => this.faults.add(code, what, thrown)
@@ -104,7 +104,7 @@ export class Engine implements PersistenceHost, Host {
   // Scratch: used by one connection at a time, and never across an asynchronous step.
   readonly publishFrame: PublishFrame = new PublishFrame()
   readonly ackFrame: AckFrame = new AckFrame()
-  readonly run: PublishRun
+  readonly run: VerbatimRun
 
   /** What control packets may hold. */
   readonly frameSettings: FilterListSettings
@@ -136,7 +136,7 @@ export class Engine implements PersistenceHost, Host {
     this.slices = new Slices()
     this.wheel = new DeadlineWheel(this.clock, error => this.fail(error, 'DEADLINE_FAILED'), this.slices)
     this.hookCalls = new HookCalls(this.wheel, this.clock, options.hookTimeout)
-    this.locals = new LocalSubscribers(broker, options, { clock: this.clock, calls: this.hookCalls })
+    this.programSubscribers = new ProgramSubscribers(broker, options, { clock: this.clock, calls: this.hookCalls })
     const { maximumFiltersPerPacket: maximumFilters, maximumUserPropertiesPerPacket: maximumUserProperties } = options
     this.frameSettings = { maximumFilters, maximumUserProperties }
     this.publishFrame.maximumUserProperties = maximumUserProperties
@@ -162,18 +162,18 @@ export class Engine implements PersistenceHost, Host {
     this.turn = new Turn(this.slices, this.outboxContext.flushQueue, this.counters)
     const levels = { maximumLevels: options.maxTopicLevels }
     this.interner = new TopicInterner({ check: topic => void parseTopicName(topic, levels) })
-    this.routes = new Routes({
+    this.advertised = new AdvertisedFilters({
       emitter: this.emitter,
       storeIsShared: this.persistence.supports.shared,
       failed: error => this.fail(error, 'ROUTE_FAILED'),
     })
-    this.router = new Router(this.routes, microseconds => {
+    this.router = new Router(this.advertised, microseconds => {
       this.turn.credit -= microseconds
     })
     this.subscriptions = new Subscriptions(this)
-    this.run = new PublishRun(this)
+    this.run = new VerbatimRun(this)
     this.presence = new Presence(this)
-    this.sweep = new Sweep(this)
+    this.dueSweep = new DueSweep(this)
   }
 
   /** Counts a CONNECT of this address. Returns why it is one too many. */
@@ -224,7 +224,7 @@ export class Engine implements PersistenceHost, Host {
   async open(): Promise<void> {
     await recover(() => this.persistence.open(this), rethrow('STORE_FAILED'))
     await recover(() => this.#openEmitter(), rethrow('EMITTER_FAILED'))
-    this.sweep.begin()
+    this.dueSweep.begin()
     this.presence.begin()
   }
 
@@ -235,14 +235,14 @@ export class Engine implements PersistenceHost, Host {
       takenOver: clientId => this.#takenOver(clientId),
       presence: (brokerId, present) => this.presence.seen(brokerId, present),
     })
-    await this.routes.open()
+    await this.advertised.open()
   }
 
   /** Closes all parts, also when one of them can't be closed. */
   async close(): Promise<void> {
     this.closed = true
     this.wheel.close()
-    this.locals.close()
+    this.programSubscribers.close()
     // The store first: what it still has to do may need to be told to other brokers.
     await recover(
       () => this.persistence.close(),
@@ -435,10 +435,12 @@ export class Engine implements PersistenceHost, Host {
     if (isExpired(publication, this.wheel.now)) return undefined
     const { flushQueue } = this.outboxContext
     flushQueue.beginFanOut(plan.targets.length)
-    deliver(plan, publication, from)
+    fanOut(plan, publication, from)
     flushQueue.endFanOut(publication.size * plan.targets.length)
     this.turn.credit -= plan.targets.length
-    return plan.locals.length === 0 ? undefined : this.locals.deliver(plan.locals, publication, failed)
+    return plan.programSubscribers.length === 0
+      ? undefined
+      : this.programSubscribers.deliver(plan.programSubscribers, publication, failed)
   }
 
   /** Tells the hook `published` and the event `publish`. `messageId`: the publisher's. */

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { optionRules } from '@x/contract'
 import type { Clock, Emitter, OptionTable, Persistence, Plugin } from '@x/contract'
-import type { HookOptions } from './hooks.ts'
-import { limitRules, limitsOf } from './limits.ts'
-import type { BrokerLimits, CheckedOptions } from './limits.ts'
-import { assertOptions, optionInvalid } from './option-invalid.ts'
-import type { TopicAccess } from './topic-access.ts'
+import type { HookOptions } from './hooks/hooks.ts'
+import { limitRules, limitsOf } from './ground/limits.ts'
+import type { BrokerLimits, CheckedOptions } from './ground/limits.ts'
+import { assertOptions, optionInvalid } from './ground/option-invalid.ts'
+import type { TopicAccess } from './hooks/topic-access.ts'
 
 /** What a program sets of a broker. Times are in milliseconds and sizes in bytes unless the name says otherwise. */
 export interface BrokerOptions extends HookOptions, Partial<BrokerLimits> {

@@ -1,12 +1,12 @@
 import type { MaybePromise } from '@x/contract'
 import type { FrameReader } from '@x/packet'
-import { receiveAuthentication } from './authentication.ts'
-import { emptyClientQueue, publishToClient, subscribeClient, unsubscribeClient } from './client-verbs.ts'
-import type { ClientConnection, Protocol } from './client-connection.ts'
-import { receiveConnect } from './connect.ts'
-import { announceDeparture, endSession } from './disconnect.ts'
-import { receivePacket } from './receive.ts'
-import { refuseConnect } from './refuse-connect.ts'
+import { receiveAuthentication } from './connect/authentication.ts'
+import { emptyClientQueue, publishToClient, subscribeClient, unsubscribeClient } from './program/client-verbs.ts'
+import type { ClientConnection, Protocol } from './connect/client-connection.ts'
+import { receiveConnect } from './connect/connect.ts'
+import { announceDeparture, endSession } from './handlers/disconnect.ts'
+import { receivePacket } from './handlers/index.ts'
+import { refuseConnect } from './connect/refuse-connect.ts'
 
 /** What CONNECT takes of a turn beside its bytes, in units of `Turn.credit`. */
 const connectUnits = 48

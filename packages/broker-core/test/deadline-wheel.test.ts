@@ -2,8 +2,8 @@ import { Slices, systemClock } from '@x/contract'
 import type { Clock } from '@x/contract'
 import { ManualClock } from '@x/contract/testing'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { DeadlineWheel, moreIsDue } from '../src/deadline-wheel.ts'
-import type { Deadlined } from '../src/deadline-wheel.ts'
+import { DeadlineWheel, moreIsDue } from '../src/ground/deadline-wheel.ts'
+import type { Deadlined } from '../src/ground/deadline-wheel.ts'
 import { Random } from './support/random.ts'
 
 class Item implements Deadlined {

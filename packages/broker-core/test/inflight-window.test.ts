@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { Inflight, InflightWindow } from '../src/inflight-window.ts'
-import type { InflightState } from '../src/inflight-window.ts'
+import { Inflight, InflightWindow } from '../src/session/inflight-window.ts'
+import type { InflightState } from '../src/session/inflight-window.ts'
 import { Random } from './support/random.ts'
 
 test('packet identifiers run from 1 to 65 535 and start again at 1 [MQTT5-2.2.1-4]', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { OutgoingAliases } from '../src/outgoing-aliases.ts'
+import { OutgoingAliases } from '../src/session/outgoing-aliases.ts'
 import { Random } from './support/random.ts'
 
 test('a topic gets an alias, and is known from its second use on', () => {

@@ -5,8 +5,8 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { MemoryPersistence } from './support/memory-persistence.ts'
 import { RawClient } from './support/raw-client.ts'
 import { fileText, readmeTable } from './support/readme.ts'
-import { hookAnswers } from '../src/hook-answers.ts'
-import { steps } from '../src/steps.ts'
+import { hookAnswers } from '../src/hooks/hook-answers.ts'
+import { steps } from '../src/ground/steps.ts'
 import { checkOptions } from '../src/options.ts'
 
 test('the example serves clients as it says', async () => {

@@ -1,7 +1,7 @@
 import type { Delivery } from '@x/contract'
 import { messageOverhead } from '@x/contract'
 import { expect, test } from 'vitest'
-import { WaitingQueue } from '../src/waiting-queue.ts'
+import { WaitingQueue } from '../src/session/waiting-queue.ts'
 import { Random } from './support/random.ts'
 
 function delivery(number: number, size = 0): Delivery {
@@ -68,13 +68,13 @@ test('congested beyond half of either limit', () => {
     [0, true],
   ] as const) {
     queue.push(delivery(1, size))
-    expect(queue.congested).toBe(congested)
+    expect(queue.isBackedUp).toBe(congested)
   }
   const bytes = new WaitingQueue({ ...limits, maximumQueuedMessages: 1000 })
   bytes.push(delivery(1, messageOverhead - 1))
-  expect(bytes.congested).toBe(false)
+  expect(bytes.isBackedUp).toBe(false)
   bytes.push(delivery(2, 0))
-  expect(bytes.congested).toBe(true)
+  expect(bytes.isBackedUp).toBe(true)
 })
 
 test.each([1, 2])('behaves like an array, seed %i', seed => {

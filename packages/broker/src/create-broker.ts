@@ -177,7 +177,7 @@ export class Broker extends CoreBroker {
       decodesProtocol: this.decodeProtocol !== null,
       mayConnect: address => this.mayConnect(address),
       handle: this.handle,
-      entrance: options => this.entrance(options),
+      listenerProfile: options => this.listenerProfile(options),
       reportRefusal: (error, origin) => this.reportRefusal(error, origin),
       reportError: error => this.reportError(error),
     }

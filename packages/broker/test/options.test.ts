@@ -145,7 +145,7 @@ test('the parts refuse what they do not know', () => {
     [() => sysTopics({ trees: ['all'] } as never), "option trees is a list of 'all'"],
     [() => sysTopics(1000 as never), 'the options of sysTopics are 1000'],
     [() => new WebSocketTransport(() => undefined, { paths: ['/'] } as never), 'did you mean path?'],
-    [() => createBroker().entrance({ name: 'x', autenticate: null } as never), 'did you mean authenticate?'],
+    [() => createBroker().listenerProfile({ name: 'x', autenticate: null } as never), 'did you mean authenticate?'],
   ]
   for (const [make, message] of parts) expect(make, message).toThrow(message)
 })

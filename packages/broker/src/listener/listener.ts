@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import type { Client, ConnectionOrigin, Entrance, EntranceOptions } from '@x/broker-core'
+import type { Client, ConnectionOrigin, ListenerProfile, ListenerProfileOptions } from '@x/broker-core'
 import type { ListenerAddress } from '@x/contract'
 import {
   AddressList,
@@ -39,8 +39,8 @@ export interface ListenerHost {
   mayConnect(address: string): boolean
   /** A `decodeProtocol` hook reads what stands before the MQTT bytes itself. */
   readonly decodesProtocol: boolean
-  handle(stream: Duplex, request: unknown, entrance: Entrance): Client
-  entrance(options: EntranceOptions): Entrance
+  handle(stream: Duplex, request: unknown, profile: ListenerProfile): Client
+  listenerProfile(options: ListenerProfileOptions): ListenerProfile
   reportRefusal(error: Error, origin: ConnectionOrigin): void
   /** Told what goes wrong once the address is had: a connection the operating system could not hand over. */
   reportError(error: Error): void
@@ -62,7 +62,7 @@ export class Listener {
   readonly #trusted: AddressList | undefined
   readonly #tls: TlsLayer | undefined
   readonly #http: HttpLayer | undefined
-  readonly #entrance: Entrance
+  readonly #profile: ListenerProfile
   readonly #isPlain: boolean
   /** In a TLS handshake, for which the TLS layer has a deadline. */
   readonly #securing = new Set<Duplex>()
@@ -86,7 +86,7 @@ export class Listener {
     this.#tls = tls && made(() => this.#makeTls(tls, connectTimeout))
     this.#http = speaks(protocols, 'ws', 'wss') ? made(() => this.#makeHttp()) : undefined
     this.#handshakes = new Handshakes(connectTimeout, socket => this.#expire(socket))
-    this.#entrance = host.entrance({
+    this.#profile = host.listenerProfile({
       name,
       connectTimeout,
       ...(options.authenticate !== undefined && { authenticate: options.authenticate }),
@@ -181,7 +181,7 @@ export class Listener {
     return new HttpLayer(
       {
         arrived: (socket, request) => this.#upgraded(socket, request),
-        accept: (stream, request) => this.#host.handle(stream, request, this.#entrance),
+        accept: (stream, request) => this.#host.handle(stream, request, this.#profile),
         refused: (error, socket) => this.#refuse(socket, error),
         about: `An MQTT broker listens here: ${protocols.join(', ')}${path === undefined ? '' : ` at ${[path].flat().join(', ')}`}.\n`,
       },
@@ -314,7 +314,7 @@ export class Listener {
       }
     }
     socket.off('error', ignore)
-    this.#host.handle(socket, connDetails && { connDetails }, this.#entrance)
+    this.#host.handle(socket, connDetails && { connDetails }, this.#profile)
   }
 
   #identityOf(client: Client): string | undefined {
@@ -323,7 +323,7 @@ export class Listener {
   }
 
   #expire(socket: Duplex): void {
-    const { connectTimeout } = this.#entrance
+    const { connectTimeout } = this.#profile
     const message = `no client within connectTimeout of ${connectTimeout} ms`
     this.#refuse(socket, new ConnectionRefused('HANDSHAKE_TIMEOUT', message))
   }

@@ -1,0 +1,119 @@
+import type { MaybePromise } from '@x/contract'
+import { Decoder, decodeControl, willProperties } from '@x/packet'
+import type { ConnectPacket, FrameReader, Packet, ProtocolVersion } from '@x/packet'
+import { negotiate } from './negotiated.ts'
+import { beginAuthentication } from './authentication.ts'
+import { BrokerError, toError } from '../ground/broker-error.ts'
+import type { ClientConnection } from './client-connection.ts'
+import { openSession } from './open-session.ts'
+import { logIn } from './log-in.ts'
+import { isPromise } from '../ground/maybe-promise.ts'
+import { peerAddress } from './peer-address.ts'
+import { ReasonCode } from '../ground/reason-code.ts'
+import { refuseConnect } from './refuse-connect.ts'
+import { makeWill } from './will.ts'
+
+const connectType = 1
+
+/** The first packet of a connection. MQTT 5.0 §3.1 */
+export function receiveConnect(connection: ClientConnection, reader: FrameReader): MaybePromise<void> {
+  if (reader.header >> 4 !== connectType) {
+    // [MQTT5-3.1.0-1]
+    throw new BrokerError('FIRST_PACKET_NOT_CONNECT', {
+      message: 'Invalid protocol',
+      detail: `the first packet has type ${reader.header >> 4}, it must be CONNECT`,
+      reasonCode: ReasonCode.protocolError,
+      ...packetIn(reader),
+    })
+  }
+  const frame = reader.frame()
+  connection.phase = 'connecting'
+  connection.version = claimedVersion(frame, reader.bodyStart - reader.frameStart)
+  const packet = decodeControl(frame, connection.version, connection.engine.frameSettings) as ConnectPacket
+  connection.version = packet.protocolVersion as ProtocolVersion
+  const { openFailure } = connection.engine
+  if (openFailure !== undefined) return refuseConnect(connection, notOpen(openFailure))
+  const tooOften = connection.engine.connectProblem(peerAddress(connection))
+  if (tooOften !== undefined) return refuseConnect(connection, tooOften)
+  const wire = packet.will === undefined ? undefined : willProperties(frame)
+  const { preConnect } = connection.engine.hooks
+  if (preConnect === undefined) return checked(connection, packet, wire)
+  let answer: MaybePromise<boolean | undefined>
+  try {
+    answer = preConnect(connection.client, packet)
+  } catch (error) {
+    return turnAway(connection, toError(error))
+  }
+  if (!isPromise(answer)) return answer === true ? checked(connection, packet, wire) : turnAway(connection)
+  return answer.then(
+    ok => (ok === true ? checked(connection, packet, wire) : turnAway(connection)),
+    (error: unknown) => turnAway(connection, toError(error)),
+  )
+}
+
+/** The packet as it is, for whoever looks into the error; a broken one can't be shown. */
+function packetIn(reader: FrameReader): { info?: Packet } {
+  try {
+    const [info] = new Decoder().push(Buffer.from(reader.frame()))
+    return info === undefined ? {} : { info }
+  } catch {
+    return {}
+  }
+}
+
+/** The protocol level byte, so that a CONNECT that can't be read is refused in its own language. A level that is yet to come is told
+ * so in the form of MQTT 5, unless the name is that of MQTT 3.1. The high bit is a bridge's. */
+function claimedVersion(frame: Buffer, bodyStart: number): ProtocolVersion {
+  const nameLength = frame.length >= bodyStart + 2 ? frame.readUInt16BE(bodyStart) : 0
+  const level = frame[bodyStart + 2 + nameLength]
+  const plain = (level ?? 4) & 0x7f
+  if (plain === 3) return 3
+  return plain >= 5 && nameLength !== 'MQIsdp'.length ? 5 : 4
+}
+
+/** Closed by `preConnect`: no CONNACK. */
+function turnAway(connection: ClientConnection, error?: Error): void {
+  connection.end({ reason: 'refusal', ...(error && { error }) })
+}
+
+/** Well-formed, and let pass by `preConnect`: who is it? */
+function checked(
+  connection: ClientConnection,
+  packet: ConnectPacket,
+  wire: Uint8Array | undefined,
+): MaybePromise<void> {
+  if (connection.phase !== 'connecting') return undefined
+  const { engine, client } = connection
+  const negotiated = negotiate(connection, packet)
+  client.accept(packet, negotiated.clientId)
+  connection.maximumPacketSize = negotiated.maximumPacketSize
+  const { profile } = connection
+  if (profile?.username !== undefined) {
+    const username = profile.username(client)
+    if (typeof username !== 'string') return refuseConnect(connection, notIdentified(profile.name))
+    client.identity = username
+    packet.username = username
+  }
+  const attempt = { packet, negotiated, will: packet.will && makeWill(connection, packet.will, wire) }
+  if (packet.properties?.authenticationMethod !== undefined) return beginAuthentication(connection, attempt)
+  const authenticate = profile?.authenticate === undefined ? engine.hooks.authenticate : profile.authenticate
+  if (authenticate === undefined || authenticate === null) return openSession(connection, attempt)
+  return logIn(connection, attempt, authenticate)
+}
+
+/** The cause is for the program; the peer is told nothing of the parts. */
+function notOpen(cause: Error): BrokerError {
+  return new BrokerError('NOT_OPEN', {
+    message: 'the broker could not be opened',
+    reasonCode: ReasonCode.serverUnavailable,
+    cause,
+  })
+}
+
+function notIdentified(listener: string): BrokerError {
+  return new BrokerError('NOT_AUTHENTICATED', {
+    message: 'not authorized',
+    detail: `listener ${listener} takes the user name from the client's certificate, and there is none`,
+    reasonCode: ReasonCode.notAuthorized,
+  })
+}

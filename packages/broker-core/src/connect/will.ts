@@ -1,0 +1,125 @@
+import type { MaybePromise, Will } from '@x/contract'
+import type { Will as PacketWill } from '@x/packet'
+import { parseTopicName } from '@x/topic-trie'
+import { BrokerError } from '../ground/broker-error.ts'
+import type { Client } from '../hooks/client.ts'
+import type { ClientConnection, Host } from './client-connection.ts'
+import { after, recover } from '../ground/maybe-promise.ts'
+import { packetOf, republish } from '../message/broker-packet.ts'
+import { Publication } from '../message/publication.ts'
+import { ReasonCode } from '../ground/reason-code.ts'
+import { topicRefusal } from '../hooks/topic-access.ts'
+
+/** The will of a CONNECT. `wire`: its properties as `willProperties` cuts them out, which keeps the order of user properties
+ * ([MQTT5-3.1.3-10]).
+ * @throws BrokerError `QOS_NOT_SUPPORTED`, `RETAIN_NOT_SUPPORTED`; TopicError */
+export function makeWill(connection: ClientConnection, will: PacketWill, wire: Uint8Array | undefined): Will {
+  const { engine } = connection
+  const clientId = connection.client.id
+  const { maximumQoS, retainAvailable } = engine.options
+  if ((will.qos ?? 0) > maximumQoS) {
+    // [MQTT5-3.2.2-12]
+    throw new BrokerError('QOS_NOT_SUPPORTED', {
+      message: `will with QoS ${will.qos} exceeds maximumQoS of ${maximumQoS}`,
+      reasonCode: ReasonCode.qosNotSupported,
+    })
+  }
+  if (will.retain === true && !retainAvailable) {
+    // [MQTT5-3.2.2-13]
+    throw new BrokerError('RETAIN_NOT_SUPPORTED', {
+      message: 'will with RETAIN, but retainAvailable is false',
+      reasonCode: ReasonCode.retainNotSupported,
+    })
+  }
+  parseTopicName(will.topic, { maximumLevels: engine.options.maxTopicLevels })
+  const message = new Publication(
+    will.topic,
+    { publisher: clientId, brokerId: engine.brokerId, brokerCounter: 0, now: 0 },
+    {
+      payload: Buffer.from(will.payload),
+      qos: will.qos ?? 0,
+      retain: will.retain === true,
+      properties: wire,
+      expiresAt: undefined,
+    },
+  )
+  return {
+    clientId,
+    message,
+    messageExpiryInterval: will.properties?.messageExpiryInterval,
+    delayInterval: will.properties?.willDelayInterval ?? 0,
+  }
+}
+
+/** The will, unless its topic is one that the client may not publish to: then it is let in without. It is looked at before the store has
+ * it, since one that outlives its connection is published when nobody knows any more whose rights count. */
+export function permittedWill({ engine, client }: ClientConnection, will: Will | undefined): Will | undefined {
+  const refusal = will && topicRefusal(engine, client, will.message.topic)
+  if (refusal === undefined) return will
+  engine.broker.reportClientError(client, refusal)
+  return undefined
+}
+
+/** Publishes a will, if `authorizePublish` lets it ([MQTT5-3.1.2-8]). `connection`: whose will it is, if it is known here.
+ *
+ * Nobody waits for it, so nothing is thrown or rejected: what keeps it from being published is reported for that client, or as
+ * the broker's `error` where the client is not known. */
+export function publishWill(
+  engine: Host,
+  will: Will,
+  connection: ClientConnection | undefined = engine.clients.get(will.clientId),
+): MaybePromise<void> {
+  const now = engine.clock.now()
+  const { message, messageExpiryInterval } = will
+  const publication = new Publication(
+    message.topic,
+    { publisher: will.clientId, brokerId: engine.brokerId, brokerCounter: engine.nextCounter(), now },
+    {
+      payload: message.payload,
+      qos: message.qos,
+      retain: message.retain,
+      properties: message.properties,
+      expiresAt: messageExpiryInterval === undefined ? undefined : now + messageExpiryInterval * 1000,
+    },
+  )
+  const client = connection?.client
+  const allowed = recover(
+    () => authorizedWill(engine, { publication, now }, client),
+    error => {
+      if (client === undefined) engine.fail(error, 'WILL_NOT_PUBLISHED')
+      else engine.refused(client, error)
+      confirm(engine, will)
+      return undefined
+    },
+  )
+  return after(allowed, wanted => {
+    if (wanted === undefined) return undefined
+    return recover(
+      () => after(engine.publish(wanted, connection), () => confirm(engine, will)),
+      error => engine.fail(error, 'WILL_NOT_PUBLISHED', client),
+    )
+  })
+}
+
+/** The will as the rights of its client, where it is known, and `authorizePublish` let it pass. */
+function authorizedWill(
+  engine: Host,
+  { publication, now }: { readonly publication: Publication; readonly now: number },
+  client: Client | undefined,
+): MaybePromise<Publication | undefined> {
+  const refusal = client && topicRefusal(engine, client, publication.topic)
+  if (refusal !== undefined) throw refusal
+  const { authorizePublish } = engine.hooks
+  if (authorizePublish === undefined) return publication
+  const packet = packetOf(publication, false, now)
+  return after(authorizePublish(client ?? null, packet), () => {
+    const allowed = republish(publication, packet, now)
+    if (allowed !== publication) parseTopicName(allowed.topic, { maximumLevels: engine.options.maxTopicLevels })
+    return allowed
+  })
+}
+
+/** The store need not keep it any longer. */
+function confirm(engine: Host, will: Will): void {
+  if (!engine.closed) engine.own('WILL_CONFIRM_FAILED', () => engine.persistence.confirmWill?.(will))
+}

@@ -1,0 +1,95 @@
+import type { MaybePromise, Will } from '@x/contract'
+import type { DisconnectPacket } from '@x/packet'
+import { BrokerError, hasCode } from '../ground/broker-error.ts'
+import type { ClientConnection } from '../connect/client-connection.ts'
+import type { Phase } from '../connection/connection.ts'
+import type { Ending } from '../connection/ending.ts'
+import { after, recover } from '../ground/maybe-promise.ts'
+import { ReasonCode } from '../ground/reason-code.ts'
+import type { Session } from '../session/session.ts'
+import { publishWill } from '../connect/will.ts'
+
+/** DISCONNECT from a client: the connection ends as it wishes. MQTT 5.0 §3.14 */
+export function receiveDisconnect(connection: ClientConnection, packet: DisconnectPacket): void {
+  const interval = packet.properties?.sessionExpiryInterval
+  if (interval !== undefined && interval > 0 && connection.sessionExpiryInterval === 0) {
+    throw new BrokerError('SESSION_EXPIRY_INVALID', {
+      message: `session expiry interval of ${interval} s in DISCONNECT, but CONNECT had 0`,
+      reasonCode: ReasonCode.protocolError,
+    })
+  }
+  if (interval !== undefined) {
+    connection.sessionExpiryInterval = Math.min(interval, connection.engine.options.maximumSessionExpiryInterval)
+  }
+  connection.end({ reason: 'disconnect', discardWill: (packet.reasonCode ?? 0) === ReasonCode.success })
+}
+
+/** How a connection has left. */
+export interface Departure {
+  readonly ending: Ending
+  /** The phase it left. */
+  readonly before: Phase
+  /** The will that the store wants to have published. */
+  readonly will: MaybePromise<Will | undefined>
+}
+
+/** Takes the client out of everything it was in, and tells the store. `before`: the phase it leaves. Nothing of the program is called
+ * here: it is told by `announceDeparture`, when the connection has left completely. */
+export function endSession(connection: ClientConnection, before: Phase, ending: Ending): Departure {
+  const { engine, client, session } = connection
+  if (connection.clientId !== undefined && engine.clients.get(connection.clientId) === connection) {
+    engine.clients.delete(connection.clientId)
+    // Of a session that was taken over, whoever has it now says how long it lasts.
+    if (!connection.takenOver) engine.userSessions.closed(connection.clientId, connection.sessionExpiryInterval)
+  }
+  client.left()
+  if (before === 'connected') engine.counters.clientsConnected -= 1
+  const wantsWill = before === 'connected' && ending.discardWill !== true
+  const will = session === undefined ? undefined : closeSession(connection, session, wantsWill)
+  return { ending, before, will }
+}
+
+/** Tells the program who has left, and why, and publishes the will. */
+export function announceDeparture(connection: ClientConnection, { ending, before, will }: Departure): void {
+  const { engine, client, session } = connection
+  const { broker } = engine
+  if (ending.error !== undefined) {
+    if (hasCode(ending.error, 'KEEP_ALIVE_TIMEOUT')) broker.emit('keepaliveTimeout', client)
+    broker.reportConnectionError(client, ending.error)
+  }
+  void after(will, due => (due === undefined ? undefined : publishWill(engine, due, connection)))
+  if (before !== 'connected') return
+  if (session !== undefined && connection.sessionExpiryInterval === 0 && session.subscriptions.size > 0) {
+    const filters = (): string[] => [...session.subscriptions.keys()]
+    if (broker.listenerCount('unsubscribe') > 0) broker.emit('unsubscribe', filters(), client)
+    engine.presence.unsubscribed(session.clientId, filters)
+  }
+  broker.emit('clientDisconnect', client, ending.reason)
+  engine.presence.clientDisconnected(client.id)
+}
+
+function closeSession(
+  connection: ClientConnection,
+  session: Session,
+  wantsWill: boolean,
+): MaybePromise<Will | undefined> {
+  const { engine, client, sessionExpiryInterval } = connection
+  session.close()
+  if (session.stored && connection.pending !== undefined) {
+    engine.unfinished.add(session.clientId, connection.pending.ended)
+  }
+  engine.subscriptions.retire(session)
+  if (session.isFenced) return undefined
+  const closing = {
+    sessionExpiryInterval,
+    will: wantsWill ? 'publish' : 'discard',
+    sentThrough: session.sentThrough,
+  } as const
+  return recover(
+    () => engine.persistence.closeSession(session.handle, closing),
+    error => {
+      engine.fail(error, 'SESSION_CLOSE_FAILED', client)
+      return undefined
+    },
+  )
+}

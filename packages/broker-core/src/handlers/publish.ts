@@ -1,0 +1,308 @@
+import type { MaybePromise } from '@x/contract'
+import type { FrameReader, PublishFrame } from '@x/packet'
+import { parseTopicName } from '@x/topic-trie'
+import { sendAck } from './acknowledge.ts'
+import { BrokerError, hasCode, reasonCodeFrom, reasonStringOf, toError } from '../ground/broker-error.ts'
+import type { Begun, ClientConnection, Host } from '../connect/client-connection.ts'
+import { after, isPromise } from '../ground/maybe-promise.ts'
+import { incomingPacketOf, republish } from '../message/broker-packet.ts'
+import type { IncomingPacket } from '../message/broker-packet.ts'
+import { PendingPublishes } from '../session/pending-publishes.ts'
+import type { Ending } from '../session/pending-publishes.ts'
+import { Publication } from '../message/publication.ts'
+import { ReasonCode, codeFor } from '../ground/reason-code.ts'
+import type { Session } from '../session/session.ts'
+import { topicRefusal } from '../hooks/topic-access.ts'
+import { TopicAliases } from '../session/topic-aliases.ts'
+
+/** PUBLISH from a client. MQTT 5.0 §3.3 */
+export function receivePublish(connection: ClientConnection, reader: FrameReader): MaybePromise<void> {
+  const { engine } = connection
+  const frame = engine.publishFrame
+  frame.read(
+    reader.source,
+    reader.header,
+    reader.frameStart,
+    reader.bodyStart,
+    reader.frameEnd,
+    connection.version,
+    'client',
+  )
+  engine.counters.publishesReceived += 1
+  const passable = frame.qos === 0 && !frame.retain && frame.forwardable && engine.passThrough
+  if (passable && engine.run.extend(frame)) return undefined
+  engine.run.flush()
+  checkAvailable(engine, frame)
+  const topic = topicOf(connection, frame)
+  const refusal = topicRefusal(engine, connection.client, topic)
+  if (refusal !== undefined) return refuseTopic(connection, frame, refusal)
+  // While others wait, one of this topic may be among them: plans change, and with them the way.
+  if (passable && connection.pending === undefined) {
+    const plan = engine.router.plan(topic)
+    if (plan.verbatim && engine.emitter?.reaches(topic) !== true) {
+      engine.run.begin(connection, { plan, topic }, frame)
+      return undefined
+    }
+  }
+  return accept(connection, engine, frame, topic)
+}
+
+/** [MQTT5-3.2.2-11], [MQTT5-3.2.2-14] */
+function checkAvailable({ options }: Host, frame: PublishFrame): void {
+  if (frame.qos > options.maximumQoS) {
+    throw new BrokerError('QOS_NOT_SUPPORTED', {
+      message: `PUBLISH with QoS ${frame.qos} exceeds maximumQoS of ${options.maximumQoS}`,
+      reasonCode: ReasonCode.qosNotSupported,
+    })
+  }
+  if (frame.retain && !options.retainAvailable) {
+    throw new BrokerError('RETAIN_NOT_SUPPORTED', {
+      message: 'PUBLISH with RETAIN, but retainAvailable is false',
+      reasonCode: ReasonCode.retainNotSupported,
+    })
+  }
+}
+
+function topicOf(connection: ClientConnection, frame: PublishFrame): string {
+  const { interner, options } = connection.engine
+  if (frame.topicAlias === 0) return interner.intern(frame.source, frame.topicStart, frame.topicEnd)
+  connection.aliases ??= new TopicAliases(options)
+  if (frame.topicStart === frame.topicEnd) return connection.aliases.get(frame.topicAlias)
+  const topic = interner.intern(frame.source, frame.topicStart, frame.topicEnd)
+  connection.aliases.set(frame.topicAlias, topic)
+  return topic
+}
+
+/** Of a message that was accepted before, only the acknowledgement was lost: its exchange goes on, whatever is forbidden meanwhile. */
+function refuseTopic(connection: ClientConnection, { messageId, qos }: PublishFrame, refusal: BrokerError): void {
+  const session = connection.session as Session
+  if (qos === 2 && session.received.has(messageId)) acknowledgeAgain({ connection, session, messageId, qos })
+  else drop({ connection, messageId, qos }, refusal)
+}
+
+/** A message on its own: what is not passed on in a run. */
+function accept(connection: ClientConnection, engine: Host, frame: PublishFrame, topic: string): MaybePromise<void> {
+  const session = connection.session as Session
+  const { messageId, qos, dup } = frame
+  if (qos === 2 && session.received.has(messageId)) return acknowledgeAgain({ connection, session, messageId, qos })
+  const publication = new Publication(
+    topic,
+    {
+      publisher: session.clientId,
+      brokerId: engine.brokerId,
+      brokerCounter: engine.nextCounter(),
+      now: frame.messageExpiryInterval < 0 ? 0 : engine.clock.now(),
+    },
+    frame,
+    connection.version,
+  )
+  const request: Request = { connection, session, publication, messageId, qos }
+  const { authorizePublish } = engine.hooks
+  if (authorizePublish === undefined) return authorized(request)
+  const now = engine.clock.now()
+  const packet = incomingPacketOf(publication, { dup, messageId, length: frame.frameEnd - frame.topicStart + 2 }, now)
+  let answer: MaybePromise<unknown>
+  try {
+    answer = authorizePublish(connection.client, packet)
+  } catch (error) {
+    return refuse(request, toError(error))
+  }
+  if (!isPromise(answer)) return allowed(request, packet, now)
+  return answer.then(
+    () => allowed(request, packet, now),
+    (error: unknown) => refuse(request, toError(error)),
+  )
+}
+
+/** A PUBLISH on its way through the steps below. `qos` and `messageId` are the packet's, whatever a hook makes of the
+ * message: the acknowledgement follows them. */
+interface Request {
+  readonly connection: ClientConnection
+  readonly session: Session
+  readonly publication: Publication
+  readonly messageId: number
+  readonly qos: number
+}
+
+/** `authorizePublish` lets the message pass as it is in `packet` now. One that can't be published is refused. */
+function allowed(request: Request, packet: IncomingPacket, now: number): MaybePromise<void> {
+  let publication: Publication
+  try {
+    publication = republish(request.publication, packet, now)
+    const { maxTopicLevels } = request.connection.engine.options
+    if (publication !== request.publication) parseTopicName(publication.topic, { maximumLevels: maxTopicLevels })
+  } catch (error) {
+    return refuse(request, toError(error))
+  }
+  return authorized({ ...request, publication })
+}
+
+/** 5.0 clients are told with the acknowledgement and stay; for 3.x there is no way to say it but to close. */
+function refuse(request: Request, error: Error): void {
+  if (request.connection.version !== 5) request.connection.fail(error)
+  else drop(request, error)
+}
+
+/** The client stays; of 5.0 it is told, of 3.x its message is acknowledged all the same. MQTT 3.1.1 §3.3.5 */
+function drop({ connection, messageId, qos }: Omit<Request, 'session' | 'publication'>, error: Error): void {
+  refuseWith(connection, { messageId, qos }, error, reasonCodeFrom(error, ReasonCode.notAuthorized))
+}
+
+/** The acknowledgement, of 5.0 with the reason in code and words. Of a QoS 0 message there is nothing to say. */
+function refuseWith(
+  connection: ClientConnection,
+  { messageId, qos }: Pick<Request, 'messageId' | 'qos'>,
+  error: Error,
+  reasonCode: number,
+): void {
+  connection.engine.broker.reportClientError(connection.client, error)
+  if (qos === 0) return
+  const properties = connection.requestProblemInformation
+    ? { properties: { reasonString: reasonStringOf(error) } }
+    : undefined
+  connection.sendPacket({
+    cmd: qos === 1 ? 'puback' : 'pubrec',
+    messageId,
+    reasonCode: codeFor('puback', reasonCode),
+    ...properties,
+  })
+}
+
+function authorized(request: Request): MaybePromise<void> {
+  const { connection, session, publication, messageId, qos } = request
+  const { engine } = connection
+  if (connection.phase !== 'connected') return undefined
+  if (qos > 0) checkReceiveMaximum(connection, session, qos)
+  if (qos === 2) session.addReceived(messageId)
+  const receipt = qos === 2 && session.stored ? { session: session.handle, packetId: messageId } : undefined
+  let stored: MaybePromise<number>
+  try {
+    stored = engine.store(publication, receipt)
+  } catch (error) {
+    notStored(request, error)
+    return undefined
+  }
+  if (!isPromise(stored) && connection.pending === undefined) return complete(request, stored)
+  connection.pending ??= new PendingPublishes(connection)
+  connection.pending.add(qos, settle(stored), outcome => {
+    // What the client has published elsewhere since then would come before it ([MQTT5-4.6.0-6]).
+    if (qos === 0 && connection.takenOver) return undefined
+    return typeof outcome === 'number' ? begin(request, outcome) : notStored(request, outcome?.error)
+  })
+  return undefined
+}
+
+/** The message is ours already; only the acknowledgement was lost ([MQTT5-4.3.3-10]). While it is still on its way to the store or
+ * to other brokers, so is its acknowledgement. */
+function acknowledgeAgain(request: Omit<Request, 'publication'>): void {
+  const { connection, session, messageId } = request
+  const unfinished = connection.engine.unfinished.of(session.clientId)
+  if (connection.pending === undefined && unfinished === undefined) acknowledge(request, true)
+  else {
+    const answer = (): void => {
+      if (session.received.has(messageId)) acknowledge(request, true)
+    }
+    connection.pending ??= new PendingPublishes(connection)
+    connection.pending.add(2, undefined, () => ({ emitted: unfinished, answer }))
+  }
+}
+
+/** An answer that does not reject. */
+async function settle(stored: MaybePromise<number>): Promise<number | { readonly error: unknown }> {
+  try {
+    return await stored
+  } catch (error) {
+    return { error }
+  }
+}
+
+/** [MQTT5-3.3.4-7]; also keeps QoS 2 ids that are never released from growing without end. */
+function checkReceiveMaximum(connection: ClientConnection, session: Session, qos: number): void {
+  const limit = connection.engine.receiveMaximum
+  const open = session.received.size + (connection.version === 5 ? (connection.pending?.atLeastOnce ?? 0) : 0)
+  if (open < limit) return
+  const what = qos === 2 ? 'inbound QoS 2 messages already awaiting PUBREL' : 'inbound messages already unacknowledged'
+  throw new BrokerError('RECEIVE_MAXIMUM_EXCEEDED', {
+    message: `maxInflightInbound exceeded: ${open} ${what}`,
+    reasonCode: ReasonCode.receiveMaximumExceeded,
+  })
+}
+
+/** Stored: routed, reported, acknowledged; at once when nobody has to be waited for. */
+function complete(request: Request, stored: number): void {
+  const { connection, publication, messageId } = request
+  const begun = connection.engine.begin(publication, connection, stored)
+  if (typeof begun !== 'boolean') {
+    wait(request, endingOf(request, begun))
+    return
+  }
+  const routed = connection.engine.report(publication, connection, messageId)
+  if (isPromise(routed)) {
+    const answer = (): void => acknowledge(request, begun)
+    wait(request, { routed, answer })
+  } else acknowledge(request, begun)
+}
+
+/** What comes next is not acted on, or not acknowledged, before this. */
+function wait({ connection, qos }: Request, ending: Ending): void {
+  // It may be taken up in a later turn; until then a failure must not look as if nobody waited for it.
+  for (const step of [ending.routed, ending.emitted]) if (isPromise(step)) step.catch(() => undefined)
+  connection.pending = new PendingPublishes(connection)
+  connection.pending.add(qos, undefined, () => ending)
+}
+
+/** The same as `complete` for one that was waiting. */
+function begin(request: Request, stored: number): Ending {
+  const { connection, publication } = request
+  const begun = connection.engine.begin(publication, connection, stored)
+  return endingOf(request, typeof begun === 'boolean' ? { reached: begun } : begun)
+}
+
+function endingOf(request: Request, { routed, emitted, reached }: Begun): Ending {
+  const { connection, publication, messageId } = request
+  const answer = (): MaybePromise<void> =>
+    after(connection.engine.report(publication, connection, messageId), () => acknowledge(request, reached))
+  return { routed, emitted, answer, unsent: error => notSent(request, error) }
+}
+
+/** Another broker could not get it: not acknowledged, so that the client sends it again, and it is published again. */
+function notSent({ connection, session, messageId, qos }: Request, error: unknown): void {
+  const { engine, version } = connection
+  // Where the client has come back meanwhile, it waits for the acknowledgement there.
+  const current = engine.clients.get(session.clientId)?.session
+  if (qos === 2 && current?.removeReceived(messageId) === true) {
+    if (current.stored) {
+      const { client } = current.connection
+      engine.own('COMPLETE_FAILED', () => engine.persistence.complete(current.handle, messageId), client)
+    }
+    if (current !== session) current.connection.fail(error)
+  }
+  if (!isQuotaExceeded(error) || version !== 5 || qos === 0) throw error
+  refuseWith(connection, { messageId, qos }, toError(error), ReasonCode.quotaExceeded)
+}
+
+function acknowledge({ connection, messageId, qos }: Omit<Request, 'publication'>, reached: boolean): void {
+  if (qos === 0) return
+  const reasonCode = reached ? ReasonCode.success : ReasonCode.noMatchingSubscribers
+  sendAck(connection, qos === 1 ? 'puback' : 'pubrec', messageId, reasonCode)
+}
+
+/** Not stored, so not acknowledged: the client keeps the message. A full store is something 5.0 clients can be told. */
+function notStored({ connection, session, messageId, qos }: Request, error: unknown): 'failed' | undefined {
+  session.removeReceived(messageId)
+  if (isQuotaExceeded(error)) connection.engine.counters.refusedPublishes += 1
+  if (isFenced(error)) connection.sessionTakenOver()
+  else if (isQuotaExceeded(error) && connection.version === 5 && qos > 0) {
+    refuseWith(connection, { messageId, qos }, toError(error), ReasonCode.quotaExceeded)
+    return undefined
+  } else connection.fail(error)
+  return 'failed'
+}
+
+function isQuotaExceeded(error: unknown): boolean {
+  return hasCode(error, 'QUOTA_EXCEEDED')
+}
+
+function isFenced(error: unknown): boolean {
+  return hasCode(error, 'FENCED')
+}

@@ -1,0 +1,101 @@
+import type { MaybePromise } from '@x/contract'
+import type { FilterList, UnsubscribePacket } from '@x/packet'
+import { TopicError, parseTopicFilter } from '@x/topic-trie'
+import { joinReasons } from '../ground/broker-error.ts'
+import type { ClientConnection } from '../connect/client-connection.ts'
+import { inBatches } from '../session/filter-batches.ts'
+import { after } from '../ground/maybe-promise.ts'
+import { isShared } from '../session/new-subscriptions.ts'
+import { ReasonCode } from '../ground/reason-code.ts'
+import type { Session } from '../session/session.ts'
+
+/** What became of the filters of an UNSUBSCRIBE. */
+interface Unsubscribed {
+  /** One for each filter, in order ([MQTT5-3.11.3-1]). */
+  readonly codes: number[]
+  /** Of the filters that were refused, for people. */
+  readonly reasons: readonly string[]
+}
+
+/** UNSUBSCRIBE from a client. MQTT 5.0 §3.10 */
+export function receiveUnsubscribe(connection: ClientConnection, list: FilterList): MaybePromise<void> {
+  const packet = list.packet as UnsubscribePacket
+  return after(
+    connection.engine.slices.run(() => list.next()),
+    () =>
+      after(unsubscribe(connection.session as Session, packet.unsubscriptions), unsubscribed =>
+        acknowledgeUnsubscribe(connection, packet, unsubscribed),
+      ),
+  )
+}
+
+/** Tells the program, and who listens to `$SYS`, what the client no longer subscribes to. */
+export function reportUnsubscribed(connection: ClientConnection, filters: string[]): void {
+  if (connection.phase !== 'connected') return
+  const { broker, presence } = connection.engine
+  if (broker.listenerCount('unsubscribe') > 0) broker.emit('unsubscribe', filters, connection.client)
+  presence.unsubscribed(connection.client.id, () => filters)
+}
+
+/** Unsubscribes: checks, takes the filters out of the store and of routing. Filters that are wrong are named in the result (5.0), or thrown. */
+export function unsubscribe(session: Session, filters: readonly string[]): MaybePromise<Unsubscribed> {
+  const { engine } = session
+  const codes: number[] = []
+  return after(checkFilters(session, filters), refusals => {
+    const batch = (some: readonly string[]): MaybePromise<void> => {
+      const known = some.filter(filter => !refusals.has(filter) && session.subscriptions.has(filter))
+      const kept = session.stored ? known : known.filter(isShared)
+      const removed = kept.length === 0 ? undefined : engine.persistence.unsubscribe(session.handle, kept)
+      return after(removed, () => {
+        for (const filter of some) {
+          codes.push(refusals.has(filter) ? ReasonCode.topicFilterInvalid : remove(session, filter))
+        }
+      })
+    }
+    return after(inBatches(engine.slices, filters, batch), () => ({ codes, reasons: [...refusals.values()] }))
+  })
+}
+
+function remove(session: Session, filter: string): number {
+  // Of a session that has ended, all subscriptions are taken out already.
+  if (!session.isOpen || !session.subscriptions.has(filter)) return ReasonCode.noSubscriptionExisted
+  session.engine.subscriptions.remove(session, filter)
+  return ReasonCode.success
+}
+
+function acknowledgeUnsubscribe(
+  connection: ClientConnection,
+  { messageId, unsubscriptions }: UnsubscribePacket,
+  { codes, reasons }: Unsubscribed,
+): void {
+  if (connection.phase !== 'connected') return
+  const reasonString = connection.requestProblemInformation ? joinReasons(reasons, reason => reason) : undefined
+  connection.sendPacket({
+    cmd: 'unsuback',
+    messageId,
+    granted: codes,
+    ...(reasonString !== undefined && { properties: { reasonString } }),
+  })
+  reportUnsubscribed(connection, unsubscriptions)
+}
+
+/** What is wrong with filters; 3.x clients can't be told, so for them it is thrown. All are looked at before the first one takes
+ * effect. */
+function checkFilters(session: Session, filters: readonly string[]): MaybePromise<ReadonlyMap<string, string>> {
+  const { options, slices } = session.engine
+  const refusals = new Map<string, string>()
+  let next = 0
+  const checked = slices.run(() => {
+    const filter = filters[next]
+    if (filter === undefined) return false
+    try {
+      parseTopicFilter(filter, { maximumLevels: options.maxTopicLevels, packet: 'UNSUBSCRIBE' })
+    } catch (error) {
+      if (session.version !== 5 || !(error instanceof TopicError)) throw error
+      refusals.set(filter, error.message)
+    }
+    next += 1
+    return next < filters.length
+  })
+  return after(checked, () => refusals)
+}

@@ -1,0 +1,35 @@
+import type { Clock } from '@x/contract'
+import { parseTopicName } from '@x/topic-trie'
+import type { Client } from './client.ts'
+import type { CheckedOptions } from '../ground/limits.ts'
+import { packetOf, republish } from '../message/broker-packet.ts'
+import type { Publication } from '../message/publication.ts'
+import { mayReceive } from './topic-access.ts'
+import type { TopicAccessHost } from './topic-access.ts'
+
+/** What deciding about a delivery needs of the engine. */
+export interface ForwardHost extends TopicAccessHost {
+  readonly clock: Clock
+  readonly options: CheckedOptions
+}
+
+/** What `topicAccess` and `authorizeForward` make of a message for this client; undefined: it does not get it. What the hook throws or answers
+ * wrongly costs this delivery alone. */
+export function forwarded(engine: ForwardHost, client: Client, publication: Publication): Publication | undefined {
+  if (!mayReceive(engine, client, publication.topic)) return undefined
+  const { authorizeForward } = engine.hooks
+  if (authorizeForward === undefined) return publication
+  const now = engine.clock.now()
+  try {
+    const packet = authorizeForward(client, packetOf(publication, false, now))
+    if (!packet) return undefined
+    const changed = republish(publication, packet, now)
+    if (changed.topic !== publication.topic) {
+      parseTopicName(changed.topic, { maximumLevels: engine.options.maxTopicLevels })
+    }
+    return changed
+  } catch (error) {
+    engine.refused(client, error)
+    return undefined
+  }
+}

@@ -1,0 +1,206 @@
+import { reasonCodeTable } from '@x/packet'
+import { BrokerError, toError } from '../ground/broker-error.ts'
+import type { HookOptions, SubscriptionDenial } from './hooks.ts'
+import { isPromise } from '../ground/maybe-promise.ts'
+import { ReasonCode } from '../ground/reason-code.ts'
+
+/** How a hook is written: its return value counts, or what that promise is settled with, or what it calls back with. */
+export type HookStyle = 'value' | 'promise' | 'callback'
+
+/** One kind of answer. */
+interface AnswerKind {
+  /** For people, in the README and in error sentences. */
+  readonly text: string
+  readonly is: (answer: unknown, parameters: readonly unknown[], style: HookStyle) => boolean
+}
+
+/** A callback that is given null for its answer has given none: Aedes's programs do so. */
+const nothing: AnswerKind = {
+  text: 'nothing',
+  is: (answer, _parameters, style) => answer === undefined || (style === 'callback' && answer === null),
+}
+const noValue: AnswerKind = { text: '`undefined`', is: answer => answer === undefined }
+const nullValue: AnswerKind = { text: '`null`', is: answer => answer === null }
+const yes: AnswerKind = { text: '`true`', is: answer => answer === true }
+const no: AnswerKind = { text: '`false`', is: answer => answer === false }
+/** Aedes lets in whoever gets a truthy answer, a user object for instance. An Error that was returned is a forgotten throw. */
+const truthy: AnswerKind = {
+  text: 'a truthy value (`true`, a user object) that is no Error, function or promise',
+  is: answer => Boolean(answer) && !(answer instanceof Error) && typeof answer !== 'function' && !isPromise(answer),
+}
+const falsy: AnswerKind = { text: 'a falsy value', is: answer => !answer }
+const samePacket: AnswerKind = { text: 'the packet it was given', is: (answer, [, packet]) => answer === packet }
+const packet: AnswerKind = {
+  text: 'a packet',
+  is: answer => isRecord(answer) && !isPromise(answer) && typeof answer['topic'] === 'string',
+}
+const subscription: AnswerKind = {
+  text: 'a subscription (`topic`, `qos` 0 to 2)',
+  is: answer =>
+    isRecord(answer) &&
+    typeof answer['topic'] === 'string' &&
+    answer['reasonCode'] === undefined &&
+    isIn(answer['qos'], [0, 1, 2]) &&
+    isIn(answer['rh'] ?? 0, [0, 1, 2]) &&
+    isFlag(answer['nl']) &&
+    isFlag(answer['rap']),
+}
+const denial: AnswerKind = { text: '`{ reasonCode }` (0x80 or more, of SUBACK)', is: isDenial }
+const step: AnswerKind = {
+  text: '`{ done, data? }` (boolean, Buffer)',
+  is: answer => isRecord(answer) && typeof answer['done'] === 'boolean' && isBytes(answer['data']),
+}
+const details: AnswerKind = {
+  text: 'details, with `data` (Buffer) or without',
+  is: answer => isRecord(answer) && !Array.isArray(answer) && !isPromise(answer) && isBytes(answer['data']),
+}
+const anything: AnswerKind = { text: 'anything', is: () => true }
+
+const denialCodes = reasonCodeTable.suback.filter(code => code >= 0x80)
+
+interface AnswerRow {
+  /** It waits for no promise and has no callback. */
+  readonly synchronous?: true
+  readonly permits: readonly AnswerKind[]
+  /** What the program means as a no. */
+  readonly refuses: readonly AnswerKind[]
+  /** What a permission does. */
+  readonly permission: string
+  /** What a no does. */
+  readonly refusal: string
+}
+
+/** What each hook may answer. Whatever is in neither list, and whatever is thrown, rejected or called back with as an error, is never
+ * a permission. */
+export const hookAnswers: Readonly<Record<keyof HookOptions, AnswerRow>> = {
+  decodeProtocol: {
+    synchronous: true,
+    permits: [noValue, nullValue, details],
+    refuses: [],
+    permission: 'details become `client.connDetails`, `data` takes the place of the bytes',
+    refusal: '',
+  },
+  preConnect: {
+    permits: [yes],
+    refuses: [no, noValue, nullValue],
+    permission: 'CONNECT is dealt with',
+    refusal: 'closed without CONNACK and without event',
+  },
+  authenticate: {
+    permits: [truthy],
+    refuses: [falsy],
+    permission: 'the client is let in',
+    refusal: 'CONNACK 5, or 0x87',
+  },
+  authenticateEnhanced: {
+    permits: [step],
+    refuses: [],
+    permission: '`done: true` lets in; `false` sends `data` as the next challenge',
+    refusal: '',
+  },
+  authorizePublish: {
+    permits: [nothing, yes, samePacket],
+    refuses: [no],
+    permission: 'the message passes, as the hook has left it',
+    refusal: 'PUBACK or PUBREC 0x87; MQTT 3 clients are disconnected; a will is not published',
+  },
+  authorizeSubscribe: {
+    permits: [subscription],
+    refuses: [noValue, nullValue, no, denial],
+    permission: 'it is granted',
+    refusal: 'this filter is denied: `reasonCode` or 0x87; 3.1.1: 0x80',
+  },
+  authorizeForward: {
+    synchronous: true,
+    permits: [packet],
+    refuses: [falsy],
+    permission: 'this client gets it',
+    refusal: 'this client gets nothing',
+  },
+  published: {
+    permits: [anything],
+    refuses: [],
+    permission: 'the publisher is acknowledged',
+    refusal: '',
+  },
+}
+
+/** What tells the client why a filter is denied. MQTT 5.0 §3.9.3 */
+export function isDenial(answer: unknown): answer is SubscriptionDenial {
+  return isRecord(answer) && isIn(answer['reasonCode'], denialCodes)
+}
+
+/** Whether the answer is a permission.
+ * @throws BrokerError `HOOK_ANSWER_INVALID` when it is neither that nor a no */
+export function isPermission(
+  name: keyof HookOptions,
+  answer: unknown,
+  given: { readonly parameters: readonly unknown[]; readonly style: HookStyle },
+): boolean {
+  const { permits, refuses } = hookAnswers[name]
+  if (permits.some(kind => kind.is(answer, given.parameters, given.style))) return true
+  if (refuses.some(kind => kind.is(answer, given.parameters, given.style))) return false
+  const known = [...permits, ...refuses].map(kind => kind.text.replaceAll('`', ''))
+  throw hookAnswerInvalid(`hook ${name} answered ${shown(answer)}, it may answer ${known.join(', or ')}`)
+}
+
+/** What a hook threw, rejected with or called back with as its error, as an Error. Programs written for Aedes may use an object
+ * with `returnCode`; what says nothing at all is a fault of the hook, and no permission. */
+export function hookFailure(
+  name: string,
+  verb: 'threw' | 'rejected with' | 'called back with',
+  thrown: unknown,
+): Error {
+  if (typeof thrown === 'string' && thrown !== '') return new Error(thrown)
+  if (isRecord(thrown)) return isError(thrown) ? toError(thrown) : asError(thrown, `hook ${name} ${verb} an object`)
+  return hookAnswerInvalid(`hook ${name} ${verb} ${shown(thrown)}, which is no Error`)
+}
+
+/** The object's own properties on an Error. */
+function asError(thrown: Readonly<Record<string, unknown>>, otherwise: string): Error {
+  try {
+    const { message } = thrown
+    return toError(Object.assign(new Error(typeof message === 'string' ? message : otherwise), thrown))
+  } catch {
+    return new Error(otherwise)
+  }
+}
+
+/** A proxy may not even tell that. */
+function isError(thrown: object): boolean {
+  try {
+    return thrown instanceof Error
+  } catch {
+    return true
+  }
+}
+
+export function hookAnswerInvalid(message: string): BrokerError {
+  return new BrokerError('HOOK_ANSWER_INVALID', { message, reasonCode: ReasonCode.implementationSpecificError })
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}
+
+function isIn(value: unknown, allowed: readonly unknown[]): boolean {
+  return allowed.includes(value)
+}
+
+function isFlag(value: unknown): boolean {
+  return value === undefined || value === null || typeof value === 'boolean'
+}
+
+function isBytes(value: unknown): boolean {
+  return value === undefined || value === null || Buffer.isBuffer(value)
+}
+
+/** By its kind where its text could be long, or run code of the program's. */
+function shown(value: unknown): string {
+  if (value instanceof Error) return 'an Error, which must be thrown,'
+  if (isPromise(value)) return 'a promise'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object' && value !== null) return 'an object'
+  if (typeof value === 'function') return 'a function'
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, 100)) : String(value)
+}

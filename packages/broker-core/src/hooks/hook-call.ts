@@ -1,0 +1,109 @@
+import type { Clock } from '@x/contract'
+import { BrokerError } from '../ground/broker-error.ts'
+import { moreIsDue, shareOfDue } from '../ground/deadline-wheel.ts'
+import type { Deadlined, DeadlineWheel } from '../ground/deadline-wheel.ts'
+import { ReasonCode } from '../ground/reason-code.ts'
+
+/** What may take `hookTimeout`, and not longer. */
+export interface TimedCall {
+  /** ms of the clock after which `expire` is called; set by {@link HookCalls.watch}. */
+  deadline: number
+  expire(timeout: number): void
+}
+
+/** A hook that did not answer at once. Its first answer counts; what comes later is of no interest. */
+export class HookCall implements TimedCall {
+  readonly name: string
+  deadline = 0
+  readonly answer: Promise<unknown>
+  #settle: { readonly resolve: (answer: unknown) => void; readonly reject: (error: Error) => void } | undefined
+
+  constructor(name: string) {
+    this.name = name
+    this.answer = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject }
+    })
+  }
+
+  answered(answer: unknown): void {
+    this.#settle?.resolve(answer)
+    this.#settle = undefined
+  }
+
+  failed(error: Error): void {
+    this.#settle?.reject(error)
+    this.#settle = undefined
+  }
+
+  expire(timeout: number): void {
+    this.failed(
+      new BrokerError('HOOK_TIMEOUT', {
+        message: `hook ${this.name} did not answer within hookTimeout of ${timeout} ms`,
+        reasonCode: ReasonCode.implementationSpecificError,
+      }),
+    )
+  }
+}
+
+/** The calls of the program's hooks and subscribers that have not ended yet, and how long they may take: `hookTimeout` ms, 0 for
+ * ever. */
+export class HookCalls implements Deadlined {
+  wheelTick = 0
+  readonly #wheel: DeadlineWheel
+  readonly #clock: Clock
+  readonly #timeout: number
+  /** Oldest first. All have the same time, so the first one is due first, and one appointment serves all. */
+  readonly #open = new Set<TimedCall>()
+
+  constructor(wheel: DeadlineWheel, clock: Clock, timeout: number) {
+    this.#wheel = wheel
+    this.#clock = clock
+    this.#timeout = timeout
+  }
+
+  get size(): number {
+    return this.#open.size
+  }
+
+  begin(name: string): HookCall {
+    const call = new HookCall(name)
+    this.watch(call)
+    return call
+  }
+
+  watch(call: TimedCall): void {
+    if (this.#timeout === 0) return
+    call.deadline = this.#clock.now() + this.#timeout
+    this.#open.add(call)
+    if (this.#open.size === 1) this.#wheel.schedule(this, call.deadline)
+  }
+
+  /** The call has ended. */
+  forget(call: TimedCall): void {
+    this.#open.delete(call)
+  }
+
+  /** The call is answered, if it wasn't. */
+  end(call: HookCall, answer: unknown): void {
+    this.#open.delete(call)
+    call.answered(answer)
+  }
+
+  /** The call has failed, if it wasn't answered. */
+  fail(call: HookCall, error: Error): void {
+    this.#open.delete(call)
+    call.failed(error)
+  }
+
+  checkDeadlines(now: number): number {
+    let left = shareOfDue
+    for (const call of this.#open) {
+      if (call.deadline > now) return call.deadline
+      if (left === 0) return moreIsDue
+      left -= 1
+      this.#open.delete(call)
+      call.expire(this.#timeout)
+    }
+    return 0
+  }
+}

@@ -1,0 +1,133 @@
+import type { MaybePromise } from '@x/contract'
+import { BrokerError } from '../ground/broker-error.ts'
+import type { ProgramBroker } from './client.ts'
+import { hookAnswers, hookFailure, isDenial, isPermission } from './hook-answers.ts'
+import type { HookStyle } from './hook-answers.ts'
+import type { HookCall, HookCalls } from './hook-call.ts'
+import type { HookOptions } from './hooks.ts'
+import { isPromise } from '../ground/maybe-promise.ts'
+import type { BrokerPacket } from '../message/broker-packet.ts'
+import { ReasonCode } from '../ground/reason-code.ts'
+
+/** A hook before it is brought into the engine's form. */
+export interface RawHook {
+  readonly name: keyof HookOptions
+  readonly call: (...values: never[]) => unknown
+  /** How many parameters it has without the callback. */
+  readonly parameters: number
+}
+
+/** Reads what a hook has answered; throws what it may not. */
+type ReadAnswer = (answer: unknown, parameters: readonly unknown[], style: HookStyle) => unknown
+
+/** Turns a hook of either style into a function that returns its answer, or a promise of it that settles in time. Its answer is one
+ * that `hookAnswers` has; anything else is thrown, as is whatever the hook threw. */
+export function normaliseHook(
+  { name, call, parameters }: RawHook,
+  broker: ProgramBroker,
+  calls: HookCalls,
+): (...values: unknown[]) => MaybePromise<unknown> {
+  const hook = call as UnknownHook
+  const read = readerOf(name)
+  if (hook.length > parameters && hookAnswers[name].synchronous !== true) {
+    return (...values) => callWithCallback({ name, calls, read, hook: hook.bind(broker) }, values)
+  }
+  return (...values) => {
+    let answer: unknown
+    try {
+      answer = hook.apply(broker, values)
+    } catch (error) {
+      throw hookFailure(name, 'threw', error)
+    }
+    if (!isPromise(answer)) return read(answer, values, 'value')
+    if (hookAnswers[name].synchronous === true) return readPromise(answer, values, read)
+    return inTime(name, calls, answer).then(value => read(value, values, 'promise'))
+  }
+}
+
+type UnknownHook = (...values: unknown[]) => unknown
+
+/** In the form in which the engine takes permission and refusal of this hook. */
+function readerOf(name: keyof HookOptions): ReadAnswer {
+  const isAllowed: ReadAnswer = (answer, parameters, style) => isPermission(name, answer, { parameters, style })
+  switch (name) {
+    case 'preConnect':
+    case 'authenticate':
+      return isAllowed
+    case 'authorizePublish':
+      return (answer, parameters, style) => {
+        if (answer !== undefined && !isAllowed(answer, parameters, style)) throw refusedPublish(parameters)
+      }
+    case 'authorizeSubscribe':
+      return (answer, parameters, style) => (isAllowed(answer, parameters, style) || isDenial(answer) ? answer : null)
+    default:
+      return (answer, parameters, style) => (isAllowed(answer, parameters, style) ? answer : null)
+  }
+}
+
+function refusedPublish([, packet]: readonly unknown[]): BrokerError {
+  return new BrokerError('NOT_AUTHORIZED', {
+    message: `authorizePublish refused a message to '${(packet as BrokerPacket).topic}'`,
+    reasonCode: ReasonCode.notAuthorized,
+  })
+}
+
+/** A promise where none is waited for is no answer, and its rejection is nobody else's to listen to. */
+function readPromise(answer: Promise<unknown>, values: readonly unknown[], read: ReadAnswer): unknown {
+  answer.then(ignore, ignore)
+  return read(answer, values, 'value')
+}
+
+function ignore(): void {
+  // It was reported that there is a promise at all.
+}
+
+function inTime(name: string, calls: HookCalls, answer: Promise<unknown>): Promise<unknown> {
+  const call = calls.begin(name)
+  // What only looks like a promise may throw in its `then`.
+  Promise.resolve(answer).then(
+    value => calls.end(call, value),
+    (error: unknown) => calls.fail(call, hookFailure(name, 'rejected with', error)),
+  )
+  return call.answer
+}
+
+interface CallbackHook {
+  readonly name: string
+  readonly calls: HookCalls
+  readonly read: ReadAnswer
+  readonly hook: UnknownHook
+}
+
+/** A callback that is called before the hook returns needs no promise. Only the first answer counts; a hook that throws or
+ * rejects has answered with an error. */
+function callWithCallback({ name, calls, read, hook }: CallbackHook, values: unknown[]): MaybePromise<unknown> {
+  const outcome: { answered: boolean; error?: Error | undefined; value?: unknown; call?: HookCall } = {
+    answered: false,
+  }
+  const answer = (error: Error | undefined, value: unknown): void => {
+    if (outcome.call === undefined) {
+      if (!outcome.answered) Object.assign(outcome, { answered: true, error, value })
+    } else if (error === undefined) calls.end(outcome.call, value)
+    else calls.fail(outcome.call, error)
+  }
+  const done = (error?: unknown, value?: unknown): void =>
+    answer(error === undefined || error === null ? undefined : hookFailure(name, 'called back with', error), value)
+  let returned: unknown
+  try {
+    returned = hook(...values, done)
+  } catch (error) {
+    throw hookFailure(name, 'threw', error)
+  }
+  if (isPromise(returned)) {
+    Promise.resolve(returned).catch((error: unknown) => answer(hookFailure(name, 'rejected with', error), undefined))
+  }
+  if (!outcome.answered) {
+    outcome.call = calls.begin(name)
+    return outcome.call.answer.then(value => read(value, values, 'callback'))
+  }
+  if (outcome.error !== undefined) throw outcome.error
+  return isPromise(outcome.value)
+    ? inTime(name, calls, outcome.value).then(value => read(value, values, 'callback'))
+    : read(outcome.value, values, 'callback')
+}

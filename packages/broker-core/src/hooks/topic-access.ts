@@ -1,0 +1,55 @@
+import { BrokerError } from '../ground/broker-error.ts'
+import type { Client } from './client.ts'
+import type { NormalisedHooks } from './hooks.ts'
+import { ReasonCode } from '../ground/reason-code.ts'
+import { isReserved, topicReserved } from '../message/reserved-topic.ts'
+
+/** What clients may publish and receive, as far as the topic alone decides it. Asked once for messages of one client that arrive
+ * together on one topic, so it costs a fraction of `authorizePublish` and `authorizeForward`, and it is asked before them.
+ *
+ * Both methods are synchronous and return `true` for a permission; anything else refuses, as does a throw. A refused message is
+ * dropped and its publisher stays connected: MQTT 5 clients are told with 0x87, MQTT 3 clients get the plain acknowledgement. */
+export interface TopicAccess {
+  /** Asked for every PUBLISH, and for a will when its client connects and when it is sent. It takes the place of the engine's own rule
+   * about `$SYS/`. */
+  mayPublish(client: Client, topic: string): boolean
+  /** Asked for every delivery: live, retained, and from the queue of a session. */
+  mayReceive(client: Client, topic: string): boolean
+}
+
+/** What asking `topicAccess` needs of the engine. */
+export interface TopicAccessHost {
+  readonly hooks: NormalisedHooks
+  readonly topicAccess: TopicAccess | undefined
+  /** Reports that a hook has refused what the engine did for a client. */
+  refused(client: Client, error: unknown): void
+}
+
+/** Why a client may not publish on a topic, as far as no hook decides about its messages. */
+export function topicRefusal(engine: TopicAccessHost, client: Client, topic: string): BrokerError | undefined {
+  const { topicAccess, hooks } = engine
+  if (topicAccess !== undefined) return isPermitted(engine, 'mayPublish', client, topic) ? undefined : denied(topic)
+  return hooks.authorizePublish === undefined && isReserved(topic, client) ? topicReserved(topic) : undefined
+}
+
+/** Whether a client may have messages of this topic. */
+export function mayReceive(engine: TopicAccessHost, client: Client, topic: string): boolean {
+  return engine.topicAccess === undefined || isPermitted(engine, 'mayReceive', client, topic)
+}
+
+function isPermitted(engine: TopicAccessHost, what: keyof TopicAccess, client: Client, topic: string): boolean {
+  try {
+    return engine.topicAccess?.[what](client, topic) === true
+  } catch (error) {
+    engine.refused(client, error)
+    return false
+  }
+}
+
+function denied(topic: string): BrokerError {
+  return new BrokerError('NOT_AUTHORIZED', {
+    message: 'not authorized',
+    detail: `topicAccess does not let the client publish on '${topic}'`,
+    reasonCode: ReasonCode.notAuthorized,
+  })
+}

@@ -1,0 +1,209 @@
+import type { Message } from '@x/contract'
+import { decodeProperties, encodePublishProperties } from '@x/packet'
+import type { PublishPacket, PublishProperties, QoS } from '@x/packet'
+import { BrokerError } from '../ground/broker-error.ts'
+import { Publication } from './publication.ts'
+import { ReasonCode } from '../ground/reason-code.ts'
+
+/** In seconds. MQTT 5.0 §3.3.2.3.3 */
+const longestInterval = 0xffffffff
+
+/** A PUBLISH as hooks, events and in-process subscribers see it. */
+export interface BrokerPacket extends Omit<PublishPacket, 'messageId'> {
+  /** There, and undefined, at QoS 1 and 2; a number only where a client's packet is looked at. */
+  messageId?: number | undefined
+  payload: Buffer
+  brokerId: string
+  brokerCounter: number
+  /** Client identifier of the publisher. */
+  clientId?: string
+}
+
+/** A PUBLISH of a client, or a will, on its way in: what `authorizePublish` may change. */
+export interface IncomingPacket extends Omit<BrokerPacket, 'brokerId' | 'brokerCounter'> {
+  /** Bytes behind the fixed header, as they came. */
+  length?: number
+  brokerId?: string
+  brokerCounter?: number
+}
+
+/** What a program may publish: only the topic is required. */
+export interface PublishRequest {
+  cmd?: 'publish'
+  topic: string
+  payload?: string | Buffer
+  qos?: QoS
+  retain?: boolean
+  dup?: boolean
+  properties?: PublishProperties
+  messageId?: number | undefined
+  brokerId?: string
+  brokerCounter?: number
+  clientId?: string
+}
+
+/** The packet object of a message; new each time, so that a hook may change it. `dup` is the flag it came with, `now` (ms since
+ * the epoch) what its Message Expiry Interval is counted from. */
+export function packetOf(message: Message, dup: boolean, now: number): BrokerPacket {
+  const packet: BrokerPacket = {
+    cmd: 'publish',
+    brokerId: message.brokerId,
+    brokerCounter: message.brokerCounter,
+    topic: message.topic,
+    payload: message.payload,
+    qos: message.qos,
+    retain: message.retain,
+    dup,
+  }
+  if (message.qos > 0) packet.messageId = undefined
+  if (message.publisher !== undefined) packet.clientId = message.publisher
+  const properties = propertiesOf(message, now)
+  if (properties !== undefined) packet.properties = properties
+  return packet
+}
+
+/** The packet object of a message that a client sends, as decoders of mqtt-packet make it. */
+export function incomingPacketOf(
+  message: Message,
+  wire: { dup: boolean; messageId: number; length: number },
+  now: number,
+): IncomingPacket {
+  const packet: IncomingPacket = {
+    cmd: 'publish',
+    retain: message.retain,
+    qos: message.qos,
+    dup: wire.dup,
+    length: wire.length,
+    topic: message.topic,
+    payload: message.payload,
+  }
+  if (message.qos > 0) packet.messageId = wire.messageId
+  const properties = propertiesOf(message, now)
+  if (properties !== undefined) packet.properties = properties
+  return packet
+}
+
+function propertiesOf(message: Message, now: number): PublishProperties | undefined {
+  const wire = message.properties
+  if (wire === undefined && message.expiresAt === undefined) return undefined
+  const properties: PublishProperties =
+    wire === undefined ? {} : decodeProperties(Buffer.from(wire), 0, wire.length, 'publish')
+  if (message.expiresAt !== undefined) {
+    properties.messageExpiryInterval = Math.max(0, Math.ceil((message.expiresAt - now) / 1000))
+  }
+  return properties
+}
+
+/** The message a packet object stands for.
+ * @throws BrokerError `PACKET_INVALID` when the packet can't be published; the characters of topics are checked by the caller */
+export function publicationOf(
+  packet: PublishRequest,
+  origin: { publisher: string | undefined; brokerId: string; brokerCounter: number; now: number },
+): Publication {
+  checkTopicType(packet.topic)
+  const qos = qosIn(packet)
+  const interval = packet.properties?.messageExpiryInterval
+  if (interval !== undefined && !(Number.isInteger(interval) && interval >= 0 && interval <= longestInterval)) {
+    throw packetInvalid(
+      `messageExpiryInterval of a packet to publish is ${String(interval)}, it must be an integer from 0 to ${longestInterval}`,
+    )
+  }
+  return new Publication(packet.topic, origin, {
+    payload: payloadIn(packet),
+    qos,
+    retain: Boolean(packet.retain),
+    properties: packet.properties ? encodePublishProperties(packet.properties) : undefined,
+    expiresAt: interval === undefined ? undefined : origin.now + interval * 1000,
+  })
+}
+
+/** For programs without types. A topic that is missing is the fault that `parseTopicName` names.
+ * @throws BrokerError `PACKET_INVALID` unless it is an object, whose topic, if any, is a text */
+export function checkPublishRequest(packet: PublishRequest): void {
+  const given: unknown = packet
+  if (typeof given !== 'object' || given === null) {
+    throw packetInvalid(
+      `a packet to publish is ${given === null ? 'null' : typeof given}, it must be an object with a topic`,
+    )
+  }
+  if ((packet.topic ?? undefined) !== undefined) checkTopicType(packet.topic)
+}
+
+function checkTopicType(topic: unknown): void {
+  if (typeof topic !== 'string') {
+    throw packetInvalid(`topic of a packet to publish is ${kindOf(topic)}, it must be a text`)
+  }
+}
+
+function qosIn(packet: PublishRequest): QoS {
+  const qos: unknown = packet.qos ?? 0
+  if (qos === 0 || qos === 1 || qos === 2) return qos
+  const shown = typeof qos === 'number' ? `${qos}` : kindOf(qos)
+  throw new BrokerError('PACKET_INVALID', {
+    reasonCode: ReasonCode.qosNotSupported,
+    message: `qos of a packet to publish is ${shown}, it must be 0, 1 or 2`,
+  })
+}
+
+/** An absent payload is an empty one. */
+function payloadIn(packet: PublishRequest): Buffer {
+  const payload: unknown = packet.payload ?? ''
+  if (Buffer.isBuffer(payload)) return payload
+  if (typeof payload === 'string') return Buffer.from(payload)
+  if (payload instanceof Uint8Array) return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
+  throw packetInvalid(`payload of a packet to publish is ${kindOf(payload)}, it must be a text or a Buffer`)
+}
+
+/** For error sentences. */
+export function kindOf(value: unknown): string {
+  return value === null ? 'null' : Array.isArray(value) ? 'a list' : `of the type ${typeof value}`
+}
+
+function packetInvalid(message: string): BrokerError {
+  return new BrokerError('PACKET_INVALID', { reasonCode: ReasonCode.implementationSpecificError, message })
+}
+
+/** The message after a hook has had its packet: the very same when the hook has changed nothing, so that the order of
+ * user properties, which a packet object can't hold, survives hooks that only look. `now`: what `packetOf` was given. */
+export function republish(publication: Publication, packet: IncomingPacket, now: number): Publication {
+  const sameProperties = hasSameProperties(publication, packet, now)
+  const same =
+    packet.topic === publication.topic &&
+    packet.payload === publication.payload &&
+    packet.qos === publication.qos &&
+    packet.retain === publication.retain
+  if (same && sameProperties) return publication
+  const changed = publicationOf(packet, {
+    publisher: publication.publisher,
+    brokerId: publication.brokerId,
+    brokerCounter: publication.brokerCounter,
+    now,
+  })
+  if (!sameProperties) return changed
+  return new Publication(
+    packet.topic,
+    { ...originOf(publication), now },
+    {
+      payload: changed.payload,
+      qos: changed.qos,
+      retain: changed.retain,
+      properties: publication.properties,
+      expiresAt: publication.expiresAt,
+    },
+  )
+}
+
+/** Whether the packet still has the properties that `packetOf` gave it. */
+function hasSameProperties(publication: Publication, { properties }: IncomingPacket, now: number): boolean {
+  const before = propertiesOf(publication, now)
+  if (before === undefined || properties === undefined) return before === properties
+  if (before.messageExpiryInterval !== properties.messageExpiryInterval) return false
+  const [wireBefore, wireAfter] = [encodePublishProperties(before), encodePublishProperties(properties)]
+  return Buffer.compare(wireBefore ?? noBytes, wireAfter ?? noBytes) === 0
+}
+
+const noBytes: Buffer = Buffer.alloc(0)
+
+function originOf(message: Message): Pick<Message, 'publisher' | 'brokerId' | 'brokerCounter'> {
+  return { publisher: message.publisher, brokerId: message.brokerId, brokerCounter: message.brokerCounter }
+}

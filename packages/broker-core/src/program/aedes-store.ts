@@ -1,0 +1,97 @@
+import { Readable } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
+import type { Persistence } from '@x/contract'
+import { keepMessage } from '@x/contract'
+import type { PubrelPacket, Subscription } from '@x/packet'
+import { parseTopicFilter, parseTopicName } from '@x/topic-trie'
+import type { Host } from '../connect/client-connection.ts'
+import { checkPublishRequest, packetOf, publicationOf } from '../message/broker-packet.ts'
+import type { BrokerPacket, PublishRequest } from '../message/broker-packet.ts'
+
+/** The part of Aedes's stores that programs use themselves, over a store of ours. */
+export interface AedesStoreMethods {
+  /** Packets of the retained messages whose topics match, as an object stream. */
+  createRetainedStream(pattern: string): Readable
+  /** The same for several filters; each topic once. */
+  createRetainedStreamCombi(patterns: readonly string[]): Readable
+  /** Retains the message, with QoS 0, or removes the topic's with an empty payload. Nobody is sent it.
+   * @throws BrokerError `PACKET_INVALID`; TopicError */
+  storeRetained(packet: PublishRequest): Promise<void>
+  /** Of a client that is connected here; an empty list for others. */
+  subscriptionsByClient(client: { readonly id: string }): Promise<Subscription[]>
+  /** Packets of a lasting session that were sent to a client that is connected here and are not acknowledged, with their
+   * `messageId`; a PUBREL for those that wait for PUBCOMP. Nothing for other clients, nor what is yet to be sent. */
+  outgoingStream(client: { readonly id: string }): Readable
+}
+
+/** Puts Aedes's methods on the store itself, so that it stays the very object that was given. They can't be enumerated. */
+export function withAedesMethods(engine: Host): Persistence & AedesStoreMethods {
+  const { persistence } = engine
+  const methods: AedesStoreMethods = {
+    createRetainedStream: pattern => Readable.from(retainedPackets(engine, [pattern])),
+    createRetainedStreamCombi: patterns => Readable.from(retainedPackets(engine, patterns)),
+    storeRetained: packet => storeRetained(engine, packet),
+    subscriptionsByClient: client => Promise.resolve(subscriptionsOf(engine, client.id)),
+    outgoingStream: client => Readable.from(outgoingPackets(engine, client.id)),
+  }
+  for (const [name, value] of Object.entries(methods)) {
+    Reflect.defineProperty(persistence, name, { value, configurable: true, enumerable: false, writable: true })
+  }
+  return persistence as Persistence & AedesStoreMethods
+}
+
+async function* retainedPackets(engine: Host, patterns: readonly string[]): AsyncGenerator<BrokerPacket> {
+  await engine.broker.ready
+  const topics = patterns.length > 1 ? new Set<string>() : undefined
+  for (const pattern of patterns) {
+    parseTopicFilter(pattern, { maximumLevels: engine.options.maxTopicLevels })
+    let ask: ReturnType<typeof firstPage> | undefined = firstPage(engine, pattern)
+    while (ask !== undefined) {
+      const page = await ask()
+      for (const message of page) {
+        if (message === undefined) await setImmediate()
+        else if (topics?.has(message.topic) !== true) {
+          topics?.add(message.topic)
+          yield packetOf(keepMessage(message), false, engine.clock.now())
+        }
+      }
+      ask = page.more
+    }
+  }
+}
+
+function firstPage({ persistence }: Host, pattern: string): () => ReturnType<Persistence['retained']> {
+  return () => persistence.retained(pattern)
+}
+
+async function storeRetained(engine: Host, packet: PublishRequest): Promise<void> {
+  checkPublishRequest(packet)
+  parseTopicName(packet.topic, { maximumLevels: engine.options.maxTopicLevels })
+  const origin = {
+    publisher: packet.clientId,
+    brokerId: engine.brokerId,
+    brokerCounter: engine.nextCounter(),
+    now: engine.clock.now(),
+  }
+  // With a higher QoS the store would queue it for sessions as well.
+  const message = keepMessage(publicationOf({ ...packet, qos: 0, retain: true }, origin))
+  await engine.broker.ready
+  await engine.persistence.publish(message)
+}
+
+function subscriptionsOf(engine: Host, clientId: string): Subscription[] {
+  return Object.values(engine.broker.client(clientId)?.subscriptions ?? {})
+}
+
+/** Only what was taken: reading on would take what the client has not been sent. */
+async function* outgoingPackets(engine: Host, clientId: string): AsyncGenerator<BrokerPacket | PubrelPacket> {
+  const session = engine.clients.get(clientId)?.session
+  for (const messageId of session?.inflightIds() ?? []) {
+    const entry = session?.isOpen === true ? await session.storedEntry(messageId) : undefined
+    if (entry?.released === true) yield { cmd: 'pubrel', messageId }
+    else if (entry !== undefined) {
+      const { message, qos, retain } = entry
+      yield { ...packetOf({ ...keepMessage(message), qos, retain }, false, engine.clock.now()), messageId }
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import type { Reception } from '@x/contract'
+import type { Connection } from '../connection/connection.ts'
+import type { Publication } from '../message/publication.ts'
+import type { Receiver } from './receiver.ts'
+import type { Plan, Target } from './router.ts'
+
+/** Sends a message to every connected session of the plan, except what the store delivers: QoS 1 and 2 to sessions with
+ * a stored queue. `from` is the publisher's connection; it is paused for receivers that can't keep up. */
+export function fanOut(plan: Plan, publication: Publication, from: Connection | undefined): void {
+  const { publisher } = publication
+  for (const target of plan.targets) {
+    const { session } = target
+    const reception = target.session.clientId === publisher ? target.own : target
+    if (reception === undefined) continue
+    if (from !== undefined && session.isBackedUp && isTurnedAway(from, session, publication, reception)) continue
+    try {
+      deliverTo(target, reception, publication)
+    } catch (error) {
+      // Neither the publisher nor the other receivers pay for what can't be written to this one.
+      session.connection.fail(error)
+    }
+  }
+}
+
+/** Pauses the publisher; or, where it has waited enough for receivers like this one, drops what nobody promised to deliver. */
+function isTurnedAway(from: Connection, session: Receiver, { qos }: Publication, reception: Reception): boolean {
+  if (from.slowDownFor(session.connection) || !session.outbox.full || (qos > 0 && reception.qos > 0)) return false
+  session.connection.engine.counters.droppedOutboxFull += 1
+  return true
+}
+
+function deliverTo(target: Target, reception: Reception, publication: Publication): void {
+  const { session } = target
+  const qos = publication.qos < reception.qos ? publication.qos : reception.qos
+  if (qos > 0 && session.stored) return
+  const retain = reception.retainAsPublished && publication.retain
+  session.send(publication, qos, retain, reception.subscriptionIdentifiers)
+}

@@ -1,0 +1,173 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Clock, MaybePromise } from '@x/contract'
+import fastq from 'fastq'
+import type { queue } from 'fastq'
+import { BrokerError, toError } from '../ground/broker-error.ts'
+import type { ProgramBroker } from '../hooks/client.ts'
+import type { HookCalls } from '../hooks/hook-call.ts'
+import type { FaultReport } from '../hooks/program-faults.ts'
+import { isPromise } from '../ground/maybe-promise.ts'
+import { optionInvalid } from '../ground/option-invalid.ts'
+import { packetOf } from '../message/broker-packet.ts'
+import type { Publication } from '../message/publication.ts'
+import { ReasonCode } from '../ground/reason-code.ts'
+import { SubscriberRun } from './subscriber-run.ts'
+import type { ProgramSubscriber } from './subscriber-run.ts'
+
+/** @throws BrokerError `OPTION_INVALID` unless it is a function, whatever a program without types passes on */
+export function assertDeliver(deliver: unknown): void {
+  if (typeof deliver !== 'function') throw optionInvalid('deliver', deliver, 'a function that takes messages')
+}
+
+/** How many functions the program's own messages may run beyond `concurrency`, for each slot. */
+const nestedForEachSlot = 100
+
+/** Runs that begin in one turn of the event loop. */
+const runsPerTurn = 5000
+
+/** Runs the program's own subscribers, `concurrency` messages at a time; further ones wait, and their publishers with them.
+ *
+ * A message that such a function publishes while it runs does not wait: the function may be waiting for it, and holds the slot that
+ * it would wait for. That the one comes from the other is known by the asynchronous context, which is followed only while functions
+ * run. So that a circle of functions ends, it goes `maximumNesting` deep, and when very many run already, also such messages wait.
+ *
+ * Functions that publish without waiting can go round in a circle as well: in one turn of the event loop only so many begin, and
+ * others are served in between.
+ *
+ * Each is over within `hookTimeout`, its waiting included; its slot goes to the next one, its publisher goes on. */
+export class ProgramSubscribers {
+  readonly #queue: queue<SubscriberRun, void>
+  readonly #broker: ProgramBroker
+  readonly #clock: Clock
+  readonly #calls: HookCalls
+  readonly #maximumNesting: number
+  /** The run in which something happens, if it does in one. */
+  readonly #context = new AsyncLocalStorage<SubscriberRun>()
+  /** Runs without a slot. */
+  #nested = 0
+  /** Pushed in this turn. */
+  #pushed = 0
+  /** For the next turn, in their order. */
+  #later: SubscriberRun[] = []
+
+  constructor(
+    broker: ProgramBroker,
+    limits: { readonly concurrency: number; readonly maximumNesting: number },
+    { clock, calls }: { readonly clock: Clock; readonly calls: HookCalls },
+  ) {
+    this.#broker = broker
+    this.#clock = clock
+    this.#calls = calls
+    this.#maximumNesting = limits.maximumNesting
+    this.#queue = fastq<unknown, SubscriberRun, void>((run, leave) => {
+      run.leave = () => leave(null)
+      if (run.phase === 'waiting') this.#begin(run)
+      else run.leave()
+    }, limits.concurrency)
+  }
+
+  get concurrency(): number {
+    return this.#queue.concurrency
+  }
+
+  get running(): number {
+    return this.#queue.running() + this.#nested
+  }
+
+  get waiting(): number {
+    return this.#queue.length() + this.#later.length
+  }
+
+  /** Delivers to all of them; a promise when one is not done yet. It does not reject: `failed` gets what they throw or reject. */
+  deliver(
+    subscribers: readonly ProgramSubscriber[],
+    publication: Publication,
+    failed: FaultReport,
+  ): MaybePromise<void> {
+    const parent = this.#context.getStore()
+    const depth = parent?.phase === 'running' ? parent.depth + 1 : 0
+    let open = subscribers.length
+    let settle: (() => void) | undefined
+    const settled = (run: SubscriberRun, error: Error | undefined): void => {
+      this.#calls.forget(run)
+      if (error) failed('SUBSCRIBER_FAILED', `a function subscribed to '${run.subscriber.filter}'`, error)
+      open -= 1
+      if (open === 0) settle?.()
+    }
+    for (const subscriber of subscribers) {
+      const packet = packetOf(publication, false, this.#clock.now())
+      const run = new SubscriberRun({ subscriber, packet, depth }, settled)
+      this.#push(run)
+      if (run.phase !== 'over') this.#calls.watch(run)
+    }
+    if (open === 0) return undefined
+    return new Promise(resolve => {
+      settle = resolve
+    })
+  }
+
+  /** The asynchronous context is followed no more: until then each promise of the process costs a little for it. */
+  close(): void {
+    this.#context.disable()
+  }
+
+  #push(run: SubscriberRun): void {
+    if (this.#pushed === 0) setImmediate(() => this.#nextTurn())
+    this.#pushed += 1
+    if (this.#pushed > runsPerTurn) this.#later.push(run)
+    else if (run.depth > this.#maximumNesting) run.end(nestedTooDeep(run, this.#maximumNesting))
+    else if (run.depth === 0 || this.#nested >= nestedForEachSlot * this.concurrency) this.#queue.push(run)
+    else {
+      this.#nested += 1
+      run.leave = () => {
+        this.#nested -= 1
+      }
+      this.#begin(run)
+    }
+  }
+
+  #nextTurn(): void {
+    const runs = this.#later
+    this.#later = []
+    this.#pushed = 0
+    for (const run of runs) if (run.phase === 'waiting') this.#push(run)
+  }
+
+  #begin(run: SubscriberRun): void {
+    run.phase = 'running'
+    this.#context.run(run, call, run, this.#broker)
+  }
+}
+
+function call(run: SubscriberRun, broker: ProgramBroker): void {
+  const { deliver } = run.subscriber
+  try {
+    if (deliver.length >= 2) {
+      const returned = deliver.call(broker, run.packet, () => run.end())
+      // It is done when it calls back, but a rejection is all that it will say.
+      if (isPromise(returned)) Promise.resolve(returned).catch((error: unknown) => run.end(toError(error)))
+      return
+    }
+    const result = deliver.call(broker, run.packet, ignore)
+    if (!isPromise(result)) run.end()
+    else {
+      Promise.resolve(result).then(
+        () => run.end(),
+        (error: unknown) => run.end(toError(error)),
+      )
+    }
+  } catch (error) {
+    run.end(toError(error))
+  }
+}
+
+function nestedTooDeep({ subscriber }: SubscriberRun, limit: number): BrokerError {
+  return new BrokerError('NESTED_TOO_DEEP', {
+    message: `a message for the function subscribed to '${subscriber.filter}' is published ${limit + 1} functions deep, the limit is maximumNesting of ${limit}`,
+    reasonCode: ReasonCode.implementationSpecificError,
+  })
+}
+
+function ignore(): void {
+  // For functions that don't declare the parameter.
+}

@@ -1,0 +1,232 @@
+import type { Clock, Counters, MaybePromise, Persistence, QueueEntry, Subscription } from '@x/contract'
+import type { Connection } from '../connection/connection.ts'
+import { isPromise } from '../ground/maybe-promise.ts'
+import type { CheckedOptions } from '../ground/limits.ts'
+import type { Publication } from '../message/publication.ts'
+import type { Group, GroupMember } from './receiver.ts'
+import { sharedStrategies } from './shared-strategy.ts'
+
+/** Beyond this backlog `sticky` no longer knows whose messages wait. */
+const rememberedPublishers = 1024
+/** Milliseconds after a claim that has failed. */
+const claimRetryDelay = 1000
+
+/** What shared groups need of the engine. */
+export interface SharedGroupHost {
+  readonly options: CheckedOptions
+  readonly persistence: Persistence
+  readonly clock: Clock
+  readonly counters: Counters
+  /** Reports a step that has failed and that nobody waits for. */
+  fail(error: unknown, code: 'CLAIM_FAILED'): void
+}
+
+interface Member {
+  subscription: Subscription
+  /** Index in the order of turns. */
+  place: number
+}
+
+/** The members of one shared subscription that are connected here. MQTT 5.0 §4.8.2
+ *
+ * QoS 0 messages are dealt out as they come. QoS 1 and 2 messages wait in the store's queue of the group, and a member
+ * with room in its window claims them, so no session starves while another is full. */
+export class SharedGroup implements Group {
+  /** `$share/{ShareName}/{filter}`. */
+  readonly name: string
+  readonly filter: string
+  /** Settles when other brokers know of it. */
+  routed: MaybePromise<void> = undefined
+  readonly #engine: SharedGroupHost
+  readonly #members = new Map<GroupMember, Member>()
+  /** The members; each knows its place here, so that joining and leaving cost the same in a large group. */
+  readonly #order: GroupMember[] = []
+  /** Whose turn is next. It moves on when a member was given something. */
+  #cursor = 0
+  /** Who was chosen last. */
+  #picked = 0
+  /** The store may hold messages that nobody has claimed. */
+  #backlog = false
+  /** No member has had room for them: each member knows, and looks here when it has. Until then nobody is looked for. */
+  #starved = false
+  /** Publishers of the messages that wait, in their order, for strategies that ask. A guess: other brokers claim as well. */
+  #publishers: (string | undefined)[] = []
+  /** A claim on an asynchronous store is on its way. */
+  #claiming = false
+  /** Messages have come since that claim was made: that it found nothing says nothing of them. */
+  #readySinceClaim = false
+
+  constructor(name: string, filter: string, engine: SharedGroupHost) {
+    this.name = name
+    this.filter = filter
+    this.#engine = engine
+  }
+
+  get size(): number {
+    return this.#members.size
+  }
+
+  add(session: GroupMember, subscription: Subscription): void {
+    const member = this.#members.get(session)
+    if (member === undefined) {
+      this.#members.set(session, { subscription, place: this.#order.length })
+      this.#order.push(session)
+      session.groups ??= new Set()
+      session.groups.add(this)
+    } else member.subscription = subscription
+    this.#backlog = true
+    if (!this.#starved) this.#claim()
+    else if (this.roomFor(session)) session.starvesGroup(this)
+  }
+
+  remove(session: GroupMember): void {
+    const member = this.#members.get(session)
+    if (member === undefined) return
+    this.#members.delete(session)
+    const last = this.#order.pop() as GroupMember
+    if (last !== session) {
+      this.#order[member.place] = last
+      const moved = this.#members.get(last)
+      if (moved !== undefined) moved.place = member.place
+    }
+    session.groups?.delete(this)
+    // What it was to claim may wait for the others, and a claim of its own on its way finds nothing.
+    this.#backlog = true
+    this.#readySinceClaim = true
+    if (!this.#starved) this.#claim()
+  }
+
+  /** Deals a QoS 0 message to one member, if possible one that takes its bytes. `from`: the publisher's connection; it is paused
+   * when there is none. */
+  send(publication: Publication, from: Connection | undefined): void {
+    const { publisher } = publication
+    const member = this.#next(publisher, isTaking) ?? this.#next(publisher, isOpen)
+    const subscription = member && this.#members.get(member)?.subscription
+    if (member === undefined || subscription === undefined) return
+    const retain = subscription.retainAsPublished && publication.retain
+    const identifier = subscription.subscriptionIdentifier
+    this.#cursor = this.#picked + 1
+    if (from !== undefined && member.outbox.full && !from.slowDownFor(member.connection)) {
+      this.#engine.counters.droppedOutboxFull += 1
+      return
+    }
+    member.send(publication, 0, retain, identifier === undefined ? undefined : [identifier])
+  }
+
+  /** A message waits in the store; of which publisher, as far as it is known. */
+  ready(publisher: string | undefined): void {
+    this.#backlog = true
+    this.#readySinceClaim = true
+    const { sharedSubscriptionStrategy } = this.#engine.options
+    if (sharedSubscriptionStrategy === 'sticky' && this.#publishers.length < rememberedPublishers) {
+      this.#publishers.push(publisher)
+    }
+    if (!this.#starved) this.#claim()
+  }
+
+  /** A member has room again. False: nothing waits for it here. */
+  roomFor(session: GroupMember): boolean {
+    if (!this.#members.has(session)) return false
+    while (this.#backlog && !this.#claiming && session.hasRoom) this.#claimFor(session)
+    if (this.#backlog) return true
+    this.#starved = false
+    return false
+  }
+
+  /** One message at a time to the next member with room, until there is no more of either. */
+  #claim(): void {
+    while (this.#backlog && !this.#claiming) {
+      const member = this.#next(this.#publishers[0], session => session.hasRoom)
+      if (member === undefined) {
+        this.#starve()
+        return
+      }
+      this.#claimFor(member)
+    }
+  }
+
+  /** Looking for a member with room takes a look at each: once, not for each message that comes. */
+  #starve(): void {
+    if (this.#members.size === 0) return
+    this.#starved = true
+    for (const member of this.#members.keys()) member.starvesGroup(this)
+  }
+
+  #claimFor(member: GroupMember): void {
+    this.#readySinceClaim = false
+    const claimed = this.#ask(member)
+    if (claimed === undefined) return
+    if (isPromise(claimed)) {
+      this.#claiming = true
+      member.claimBegins()
+      void this.#finishClaim(member, claimed)
+    } else this.#deal(member, claimed)
+  }
+
+  #ask(member: GroupMember): MaybePromise<readonly QueueEntry[]> | undefined {
+    try {
+      return this.#engine.persistence.claim(member.handle, this.name, 1)
+    } catch (error) {
+      this.#claimFailed(error)
+      return undefined
+    }
+  }
+
+  /** A store that can't be reached now may be later, and nothing else need ever ask again. */
+  #claimFailed(error: unknown): void {
+    this.#claiming = true
+    this.#engine.fail(error, 'CLAIM_FAILED')
+    this.#engine.clock.setTimeout(() => {
+      this.#claiming = false
+      this.#claim()
+    }, claimRetryDelay)
+  }
+
+  #deal(member: GroupMember, claimed: readonly QueueEntry[]): void {
+    if (claimed.length > 0) this.#cursor = this.#picked + 1
+    if (claimed.length === 0) {
+      this.#backlog = this.#readySinceClaim
+      if (!this.#backlog) this.#publishers = []
+    } else this.#publishers.splice(0, claimed.length)
+    for (const entry of claimed) member.sendClaimed(entry)
+  }
+
+  async #finishClaim(member: GroupMember, claim: Promise<readonly QueueEntry[]>): Promise<void> {
+    let claimed: readonly QueueEntry[]
+    try {
+      claimed = await claim
+    } catch (error) {
+      this.#claimFailed(error)
+      member.claimEnds()
+      return
+    }
+    this.#claiming = false
+    this.#deal(member, claimed)
+    member.claimEnds()
+    this.#claim()
+  }
+
+  /** The next member, by the strategy, that is suitable. */
+  #next(publisher: string | undefined, isSuitable: (session: GroupMember) => boolean): GroupMember | undefined {
+    const members = this.#order
+    if (members.length === 0) return undefined
+    const strategy = sharedStrategies[this.#engine.options.sharedSubscriptionStrategy]
+    const first = strategy({ members, cursor: this.#cursor % members.length, publisher })
+    for (let step = 0; step < members.length; step += 1) {
+      const index = (first + step) % members.length
+      const session = members[index] as GroupMember
+      if (!isSuitable(session)) continue
+      this.#picked = index
+      return session
+    }
+    return undefined
+  }
+}
+
+function isOpen(session: GroupMember): boolean {
+  return session.isOpen
+}
+
+function isTaking(session: GroupMember): boolean {
+  return session.isOpen && !session.outbox.full
+}

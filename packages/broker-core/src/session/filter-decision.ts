@@ -1,0 +1,138 @@
+import type { MaybePromise, Subscription } from '@x/contract'
+import type { QoS, Subscription as PacketSubscription } from '@x/packet'
+import { TopicError, isWildcardFilter, parseSharedFilter, parseTopicFilter } from '@x/topic-trie'
+import type { TopicFilter } from '@x/topic-trie'
+import { BrokerError, toError } from '../ground/broker-error.ts'
+import { hookAnswerInvalid, isDenial } from '../hooks/hook-answers.ts'
+import type { SubscriptionDenial } from '../hooks/hooks.ts'
+import { isPromise } from '../ground/maybe-promise.ts'
+import { ReasonCode } from '../ground/reason-code.ts'
+import type { Session } from './session.ts'
+import type { Refusal } from '../routing/subscription-quota.ts'
+
+/** What becomes of one filter of a SUBSCRIBE. */
+export type Outcome = Granted | Denied
+
+export interface Granted {
+  readonly kind: 'granted'
+  readonly subscription: Subscription
+  readonly packet: PacketSubscription
+  /** The session had a subscription with this filter. */
+  readonly existed: boolean
+}
+
+export interface Denied extends Refusal {
+  readonly kind: 'denied'
+  readonly packet: PacketSubscription
+}
+
+/** Why a filter can't be granted; what breaks the protocol, or is wrong and can't be said with a 3.x SUBACK, is thrown. */
+export function checkFilter(session: Session, wish: PacketSubscription): Refusal | undefined {
+  const { options, persistence } = session.engine
+  let filter: TopicFilter
+  try {
+    filter = parseTopicFilter(wish.topic, { maximumLevels: options.maxTopicLevels })
+  } catch (error) {
+    if (session.version === 5 && error instanceof TopicError) {
+      return { reasonCode: ReasonCode.topicFilterInvalid, reason: error.message }
+    }
+    throw error
+  }
+  const unshared = parseSharedFilter(filter)
+  if (!options.wildcardSubscriptionAvailable && isWildcardFilter(unshared?.filter ?? filter)) {
+    const reason = `'${wish.topic}' has wildcards, but wildcardSubscriptionAvailable is false`
+    return { reasonCode: ReasonCode.wildcardSubscriptionsNotSupported, reason }
+  }
+  if (unshared === undefined) return undefined
+  if (wish.nl === true) {
+    throw new BrokerError('PACKET_INVALID', {
+      // [MQTT5-3.8.3-4]
+      message: `no local on the shared subscription '${wish.topic}'`,
+      reasonCode: ReasonCode.protocolError,
+    })
+  }
+  const available = options.sharedSubscriptionAvailable && persistence.supports.sharedSubscriptions
+  if (available) return undefined
+  const reason = `'${wish.topic}' is shared, but shared subscriptions are not available`
+  return { reasonCode: ReasonCode.sharedSubscriptionsNotSupported, reason }
+}
+
+/** Asks `authorizeSubscribe` about a filter that is valid. */
+export function decide(
+  session: Session,
+  wish: PacketSubscription,
+  identifier: number | undefined,
+): MaybePromise<Outcome> {
+  const { authorizeSubscribe } = session.engine.hooks
+  if (authorizeSubscribe === undefined) return grant(session, wish, identifier)
+  const given = { session, wish, identifier }
+  try {
+    const answer = authorizeSubscribe(session.connection.client, { ...wish })
+    if (!isPromise(answer)) return authorized(given, answer)
+    return answer.then(later => authorized(given, later)).catch((error: unknown) => wronglyAnswered(given, error))
+  } catch (error) {
+    return wronglyAnswered(given, error)
+  }
+}
+
+interface Wish {
+  readonly session: Session
+  readonly wish: PacketSubscription
+  readonly identifier: number | undefined
+}
+
+/** `authorizeSubscribe` may have changed the subscription, which must still be one. */
+function authorized(
+  { session, wish, identifier }: Wish,
+  answer: PacketSubscription | SubscriptionDenial | null | undefined,
+): Outcome {
+  if (answer === null || answer === undefined || isDenial(answer)) {
+    const reason = `'${wish.topic}' is not authorized`
+    return { kind: 'denied', reasonCode: answer?.reasonCode ?? ReasonCode.notAuthorized, packet: wish, reason }
+  }
+  if (answer.topic !== wish.topic || answer.nl === true) checkChanged(session, wish, answer)
+  return grant(session, answer, identifier)
+}
+
+/** What the client could not have subscribed to, a hook can't either, and it is not the client's fault. */
+function checkChanged(session: Session, wish: PacketSubscription, answer: PacketSubscription): void {
+  let refused: Refusal | undefined
+  try {
+    refused = checkFilter(session, answer)
+  } catch (error) {
+    refused = { reasonCode: ReasonCode.topicFilterInvalid, reason: toError(error).message }
+  }
+  if (refused === undefined) return
+  throw hookAnswerInvalid(
+    `hook authorizeSubscribe changed '${wish.topic}' to what can't be subscribed to: ${refused.reason}`,
+  )
+}
+
+/** An answer that is none denies this filter, whose client has done nothing wrong; the hook's own error ends the connection. */
+function wronglyAnswered({ session, wish }: Wish, error: unknown): Outcome {
+  if (!(error instanceof BrokerError) || error.code !== 'HOOK_ANSWER_INVALID') throw error
+  session.engine.broker.reportClientError(session.connection.client, error)
+  const reason = `'${wish.topic}' is not authorized`
+  return { kind: 'denied', reasonCode: error.reasonCode, packet: wish, reason }
+}
+
+function grant(session: Session, packet: PacketSubscription, identifier: number | undefined): Granted {
+  const { qos } = packet
+  if (qos !== 0 && qos !== 1 && qos !== 2) {
+    throw new BrokerError('PACKET_INVALID', {
+      message: `authorizeSubscribe answered qos ${String(qos)} for '${packet.topic}', it must be 0, 1 or 2`,
+      reasonCode: ReasonCode.implementationSpecificError,
+    })
+  }
+  const { bridge } = session.connection.client
+  const { maximumQoS } = session.engine.options
+  const subscription: Subscription = {
+    filter: packet.topic,
+    qos: Math.min(qos, maximumQoS) as QoS,
+    noLocal: bridge || packet.nl === true,
+    retainAsPublished: bridge || packet.rap === true,
+    retainHandling: (packet.rh ?? 0) as 0 | 1 | 2,
+    subscriptionIdentifier: identifier,
+  }
+  return { kind: 'granted', subscription, packet, existed: false }
+}

@@ -1,0 +1,33 @@
+import type { Clock, Counters, Drop, Message, Persistence, Slices, StoreLimits } from '@x/contract'
+import type { Client } from '../hooks/client.ts'
+import type { EventReporter } from '../hooks/events.ts'
+import type { ForwardHost } from '../hooks/authorize-forward.ts'
+import type { CheckedOptions } from '../ground/limits.ts'
+import type { Publication } from '../message/publication.ts'
+import type { StepCode } from '../ground/steps.ts'
+import type { Subscriptions } from '../routing/subscriptions.ts'
+import type { WaitingBytes } from './waiting-queue.ts'
+
+/** What sessions need of the engine. */
+export interface SessionHost extends ForwardHost {
+  readonly broker: EventReporter
+  readonly options: CheckedOptions
+  readonly persistence: Persistence
+  readonly clock: Clock
+  readonly counters: Counters
+  readonly slices: Slices
+  readonly subscriptions: Subscriptions
+  readonly queueLimits: StoreLimits
+  /** Bytes that wait for all sessions whose queue is in no store. */
+  readonly waitingBytes: WaitingBytes
+  /** A message as a publication; the same one for consecutive receivers, so that it is encoded once. */
+  publicationOf(message: Message): Publication
+  /** The same for a message that was read from a queue. */
+  recall(message: Message): Publication
+  /** Counts messages that were dropped, and tells the program. */
+  dropped(drop: Drop): void
+  /** Reports a step that has failed and that nobody waits for. */
+  fail(error: unknown, code: StepCode, client: Client): void
+  /** Reports what a step that was begun rejects with. */
+  watch(answer: unknown, code: StepCode, client: Client): void
+}

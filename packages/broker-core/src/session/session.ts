@@ -1,0 +1,557 @@
+import { isExpired } from '@x/contract'
+import type {
+  Delivery,
+  MaybePromise,
+  Message,
+  OpenedSession,
+  QueueEntry,
+  SessionHandle,
+  SessionOwner,
+  Subscription,
+} from '@x/contract'
+import type { ProtocolVersion, QoS } from '@x/packet'
+import { writeAtMostOnce, writeDelivery, writePubrel } from './delivery-writer.ts'
+import type { DeliveryManner } from './delivery-writer.ts'
+import { forwarded } from '../hooks/authorize-forward.ts'
+import { Inflight, InflightWindow, acknowledgementWrong } from './inflight-window.ts'
+import type { Acknowledgement } from './inflight-window.ts'
+import { after, isPromise } from '../ground/maybe-promise.ts'
+import { OutgoingAliases } from './outgoing-aliases.ts'
+import type { Outbox } from '../connection/outbox.ts'
+import { Publication } from '../message/publication.ts'
+import type { Recipient } from '../message/publication.ts'
+import { ReasonCode } from '../ground/reason-code.ts'
+import type { Group, GroupMember, ReceiverConnection } from '../routing/receiver.ts'
+import { RetainedFeeds } from './retained-feed.ts'
+import type { SessionHost } from './session-host.ts'
+import { WaitingQueue } from './waiting-queue.ts'
+
+/** Entries asked of the store at a time. */
+const pageSize = 256
+/** Milliseconds after a read that has failed. */
+const readRetryDelay = 1000
+
+/** The session of a connected client: what it subscribes to, and its outgoing QoS 1 and 2 flows. It lives as long as the
+ * connection; what outlives that is in the store. MQTT 5.0 §4.1
+ *
+ * A *stored* session (expiry above 0) has its queue in the store: entries come in by `deliver`, or by `read` after there
+ * was no room. For the others messages beyond the window wait in `#waiting`. */
+export class Session implements SessionOwner, Recipient, GroupMember {
+  readonly clientId: string
+  readonly connection: ReceiverConnection
+  readonly outbox: Outbox
+  readonly version: ProtocolVersion
+  readonly maximumPacketSize: number
+  /** min(client's Receive Maximum, maximumInflight). MQTT 5.0 §4.9 */
+  readonly #inflightLimit: number
+  readonly engine: SessionHost
+  readonly stored: boolean
+  /** Which frames may be passed on to this client untouched: 3 (3.x), 5 (5.0), or 0 when each has to be looked at (or the
+   * session is closed). */
+  lane: 0 | 3 | 5
+  /** Filter to subscription; what `router` and store know as well. Undefined until the first. */
+  #subscriptions: Map<string, Subscription> | undefined
+  /** Packet ids of QoS 2 messages from the client that await PUBREL. Undefined until the first. */
+  #received: Set<number> | undefined
+  /** The last PUBREL that waits for a store which answers later: they go out in the order of their PUBRECs (MQTT 5.0 §4.6). */
+  #releasing: Promise<void> | undefined
+  #handle: SessionHandle | undefined
+  /** Undefined until the first QoS 1 or 2 message is sent. */
+  #window: InflightWindow | undefined
+  #waiting: WaitingQueue | undefined
+  /** Stored sessions: entries up to here have been taken. */
+  #takenThrough = 0
+  /** Stored sessions: the store has entries that were not taken. */
+  #behind = false
+  #reading = false
+  /** An entry was refused that the page on its way may not have. */
+  #refusedWhileReading = false
+  /** Entries up to here may have been sent on an earlier connection. */
+  #sentBefore = 0
+  /** Shared messages claimed by a session without a stored queue: sequence here to sequence in the store. */
+  #claimed: Map<number, number> | undefined
+  #claimedThrough = 0
+  /** Claims on their way: what they bring has its place in the window. */
+  #claims = 0
+  /** Undefined until there are retained messages to send. */
+  #retained: RetainedFeeds | undefined
+  /** Topic aliases towards the client; undefined when it takes none. */
+  readonly aliases: OutgoingAliases | undefined
+  /** The store has said that another connection has the session: there is nothing to close. */
+  isFenced = false
+  /** Shared groups this session is a member of. */
+  groups: Set<Group> | undefined
+  /** Those of them in which messages waited when no member had room; whoever has been served goes to the end. */
+  #starvedGroups: Set<Group> | undefined
+  // What the limits of subscriptions count; the quota's to change.
+  heldSubscriptions = 0
+  heldSubscriptionBytes = 0
+  heldSharedSubscriptions = 0
+  #phase: 'opening' | 'open' | 'closed' = 'opening'
+
+  constructor(
+    connection: ReceiverConnection,
+    engine: SessionHost,
+    traits: {
+      clientId: string
+      stored: boolean
+      receiveMaximum: number
+      maximumPacketSize: number
+      topicAliasMaximum: number
+    },
+  ) {
+    this.clientId = traits.clientId
+    this.connection = connection
+    this.outbox = connection.outbox
+    this.version = connection.version
+    this.maximumPacketSize = traits.maximumPacketSize
+    this.#inflightLimit = Math.min(traits.receiveMaximum, engine.options.maximumInflight)
+    this.engine = engine
+    this.stored = traits.stored
+    const aliases = Math.min(traits.topicAliasMaximum, engine.options.maximumOutgoingTopicAliases)
+    this.aliases = aliases > 0 ? new OutgoingAliases(aliases, engine.options.maximumTopicAliasBytes) : undefined
+    this.lane = 0
+  }
+
+  /** The store's name for the open session. */
+  get handle(): SessionHandle {
+    return this.#handle as SessionHandle
+  }
+
+  get subscriptions(): ReadonlyMap<string, Subscription> {
+    return this.#subscriptions ?? noSubscriptions
+  }
+
+  get received(): ReadonlySet<number> {
+    return this.#received ?? noneReceived
+  }
+
+  /** Highest sequence of the store's that was ever sent to this client. */
+  get sentThrough(): number {
+    return this.stored ? Math.max(this.#sentBefore, this.#takenThrough, this.#claimedThrough) : this.#claimedThrough
+  }
+
+  /** Nothing older waits, so another message can be sent at once. Bytes for a client that does not take them are counted, and
+   * bounded, in its queue; in its outbox they would not be. */
+  get hasRoom(): boolean {
+    if (this.#phase !== 'open' || this.#behind || this.#reading || this.outbox.full) return false
+    if (this.#waiting !== undefined && this.#waiting.length > 0) return false
+    return this.#windowHasRoom()
+  }
+
+  get inflight(): number {
+    return this.#window?.open ?? 0
+  }
+
+  /** Packet ids of what was sent and is not acknowledged, in the order of sending. */
+  inflightIds(): readonly number[] {
+    return this.#window?.packetIds() ?? []
+  }
+
+  /** More waits for this client than it should: publishers that feed it are slowed down. */
+  get isBackedUp(): boolean {
+    return this.outbox.full || (this.#waiting?.isBackedUp ?? false)
+  }
+
+  /** Takes over what the store has of this session. Subscriptions and routes are the caller's. */
+  restore(opened: OpenedSession): void {
+    this.#handle = opened.handle
+    this.#sentBefore = opened.sentThrough
+    if (opened.received.length > 0) this.#received = new Set(opened.received)
+    this.#behind = this.stored && opened.present && opened.lastSequence > 0
+    this.#takenThrough = this.#behind ? 0 : opened.lastSequence
+  }
+
+  /** The CONNACK is out: deliveries may begin ([MQTT5-3.2.0-1]). What waits already is sent by `pump`. */
+  open(): void {
+    if (this.#phase !== 'opening') return
+    this.#phase = 'open'
+    const untouched = this.aliases === undefined && this.maximumPacketSize > this.engine.options.maximumPacketSize
+    this.lane = untouched ? (this.version === 5 ? 5 : 3) : 0
+  }
+
+  get isOpen(): boolean {
+    return this.#phase === 'open'
+  }
+
+  close(): void {
+    this.#phase = 'closed'
+    this.#waiting?.clear()
+    this.lane = 0
+  }
+
+  addSubscription(subscription: Subscription): void {
+    this.#subscriptions ??= new Map()
+    this.#subscriptions.set(subscription.filter, subscription)
+  }
+
+  removeSubscription(filter: string): void {
+    this.#subscriptions?.delete(filter)
+  }
+
+  addReceived(packetId: number): void {
+    this.#received ??= new Set()
+    this.#received.add(packetId)
+  }
+
+  removeReceived(packetId: number): boolean {
+    return this.#received?.delete(packetId) ?? false
+  }
+
+  /** Delivers a message that no store keeps for this session: at QoS 0 now, at QoS 1 and 2 when the window has room. */
+  send(
+    publication: Publication,
+    qos: QoS,
+    retain: boolean,
+    subscriptionIdentifiers: readonly number[] | undefined,
+  ): void {
+    if (this.#phase === 'closed') return
+    if (this.#retained !== undefined && publication.retain) this.#retained.overtaken(publication.topic)
+    if (qos === 0) {
+      if (this.#phase !== 'open') return
+      const allowed = forwarded(this.engine, this.connection.client, publication)
+      if (allowed !== undefined) writeAtMostOnce(this, allowed, retain, subscriptionIdentifiers)
+      return
+    }
+    if (this.hasRoom) {
+      const allowed = forwarded(this.engine, this.connection.client, publication)
+      if (allowed === undefined) return
+      const sequence = this.#window?.nextSequence ?? this.#takenThrough
+      this.#sendInflight(allowed, { qos, retain, dup: false, subscriptionIdentifiers }, sequence)
+      return
+    }
+    this.#wait({ message: publication.kept(), qos, retain, subscriptionIdentifiers })
+  }
+
+  /** Delivers the retained messages of a subscription, as fast as the client takes them. */
+  sendRetained(filter: string): MaybePromise<void> {
+    this.#retained ??= new RetainedFeeds(this, this.engine)
+    return this.#retained.add(filter)
+  }
+
+  /** An entry of the stored queue ({@link SessionOwner.deliver}). */
+  deliver(entry: QueueEntry): boolean {
+    if (this.#retained !== undefined && entry.message.retain) this.#retained.overtaken(entry.message.topic)
+    if (!this.hasRoom || this.#window?.reaches(entry.sequence) === false) {
+      this.#behind = true
+      if (this.#reading) this.#refusedWhileReading = true
+      return false
+    }
+    this.#takenThrough = entry.sequence
+    try {
+      this.#takeEntry(entry)
+    } catch (error) {
+      // Neither the store nor the publisher, in whose call this may be, pays for what can't be sent here.
+      queueMicrotask(() => this.connection.fail(error))
+    }
+    return true
+  }
+
+  /** The store may be in the middle of opening the session for another connection, which ends this one itself when it is done. */
+  fenced(): void {
+    this.isFenced = true
+    this.close()
+    queueMicrotask(() => this.connection.sessionTakenOver())
+  }
+
+  /** A shared message is being claimed for this session. */
+  claimBegins(): void {
+    this.#claims += 1
+  }
+
+  /** What it has brought is sent. Others may have waited for its place. */
+  claimEnds(): void {
+    this.#claims -= 1
+    this.pump()
+  }
+
+  /** A message of a shared group that this session has claimed. Entries before it may not be taken yet. */
+  sendClaimed(entry: QueueEntry): void {
+    // It has gone back to its group.
+    if (this.#phase === 'closed') return
+    if (entry.qos === 0) {
+      this.send(Publication.of(entry.message), 0, entry.retain, entry.subscriptionIdentifiers)
+      return
+    }
+    this.#claimedThrough = Math.max(this.#claimedThrough, entry.sequence)
+    if (this.stored) {
+      // It is in the queue, and is read from there.
+      if (this.#window?.reaches(entry.sequence) === false) this.#behind = true
+      else this.#takeEntry(entry)
+      return
+    }
+    const publication = forwarded(this.engine, this.connection.client, this.engine.publicationOf(entry.message))
+    if (publication === undefined) {
+      this.#settleLater(entry.sequence)
+      return
+    }
+    const sequence = this.#window?.nextSequence ?? this.#takenThrough
+    this.#claimed ??= new Map()
+    this.#claimed.set(sequence, entry.sequence)
+    const { qos, retain, subscriptionIdentifiers } = entry
+    this.#sendInflight(publication, { qos, retain, dup: false, subscriptionIdentifiers }, sequence)
+  }
+
+  /** What the store has of a message in flight; undefined: nothing. */
+  storedEntry(messageId: number): MaybePromise<QueueEntry | undefined> {
+    const sequence = this.#window?.find(messageId) ?? -1
+    if (!this.stored || sequence < 0) return undefined
+    return after(this.engine.persistence.read(this.handle, sequence - 1, 1), ([entry]) =>
+      entry?.sequence === sequence ? entry : undefined,
+    )
+  }
+
+  /** PUBACK: the QoS 1 flow is over, whatever the reason code ([MQTT5-4.4.0-2]). */
+  puback(messageId: number): void {
+    this.#finish(messageId, 'puback')
+  }
+
+  /** PUBREC: answered by PUBREL, or the end of the flow when the client refused the message ([MQTT5-4.3.3-4]). */
+  pubrec(messageId: number, reasonCode: number): void {
+    const window = this.#window
+    const sequence = window === undefined ? -1 : window.find(messageId)
+    if (reasonCode >= 0x80 || window?.state(sequence) === Inflight.puback) {
+      this.#finish(messageId, 'pubrec')
+      return
+    }
+    if (window === undefined || sequence < 0) {
+      writePubrel(this, messageId, this.version === 5 ? ReasonCode.packetIdentifierNotFound : 0)
+      return
+    }
+    window.release(sequence)
+    const stored = this.#storedSequence(sequence)
+    // PUBREL ends the client's memory of the id: if the store could still forget the PUBREC, the message would come twice.
+    const released = stored === undefined ? undefined : this.engine.persistence.release(this.handle, stored)
+    if (!isPromise(released) && this.#releasing === undefined) {
+      writePubrel(this, messageId, 0)
+      return
+    }
+    const releasing = this.#pubrelAfter(Promise.all([this.#releasing, released]), messageId).then(() => {
+      if (this.#releasing === releasing) this.#releasing = undefined
+    })
+    this.#releasing = releasing
+  }
+
+  async #pubrelAfter(stored: Promise<unknown>, messageId: number): Promise<void> {
+    try {
+      await stored
+    } catch (error) {
+      this.connection.fail(error)
+    }
+    if (this.#phase !== 'closed') writePubrel(this, messageId, 0)
+  }
+
+  /** PUBCOMP: the QoS 2 flow is over. */
+  pubcomp(messageId: number): void {
+    this.#finish(messageId, 'pubcomp')
+  }
+
+  /** Forgets what waits for room and is in no store. */
+  dropWaiting(): void {
+    this.#waiting = undefined
+    this.#retained = undefined
+  }
+
+  /** Sends what waits, as far as there is room. */
+  pump(): void {
+    if (this.#phase !== 'open') return
+    if (this.#waiting !== undefined) this.#sendWaiting()
+    if (this.#behind) this.#readOn()
+    if (this.#retained !== undefined) this.#pumpRetained(this.#retained)
+    if (this.#starvedGroups !== undefined) this.#feedGroups(this.#starvedGroups)
+  }
+
+  /** In this group messages wait for the first member that has room. */
+  starvesGroup(group: Group): void {
+    this.#starvedGroups ??= new Set()
+    this.#starvedGroups.add(group)
+  }
+
+  #feedGroups(starved: Set<Group>): void {
+    // As many as there are now: what is put to its end is not looked at again.
+    let left = starved.size
+    for (const group of starved) {
+      if (left === 0 || !this.hasRoom) return
+      left -= 1
+      starved.delete(group)
+      if (group.roomFor(this)) starved.add(group)
+    }
+    if (starved.size === 0 && this.#starvedGroups === starved) this.#starvedGroups = undefined
+  }
+
+  /** @throws BrokerError `ACKNOWLEDGEMENT_WRONG` when something else is due for the message that has this packet id */
+  assertAwaited(messageId: number, acknowledgement: Acknowledgement): void {
+    const state = this.#window?.state(this.#window.find(messageId)) ?? Inflight.none
+    if (state !== Inflight.none && state !== Inflight[acknowledgement]) {
+      throw acknowledgementWrong(messageId, acknowledgement, state)
+    }
+  }
+
+  #finish(messageId: number, acknowledgement: Acknowledgement): void {
+    const window = this.#window
+    if (window === undefined) return
+    const sequence = window.find(messageId)
+    if (sequence < 0) return
+    const state = window.state(sequence)
+    if (state !== Inflight[acknowledgement]) throw acknowledgementWrong(messageId, acknowledgement, state)
+    window.finish(sequence)
+    this.#settle(sequence)
+    if (this.#waiting || this.#behind || this.#retained || this.#starvedGroups) this.pump()
+  }
+
+  /** The store need not keep the message any longer. */
+  #settle(sequence: number): void {
+    const stored = this.#storedSequence(sequence)
+    if (stored === undefined) return
+    this.#claimed?.delete(sequence)
+    this.#acknowledge(stored)
+  }
+
+  #acknowledge(stored: number): void {
+    try {
+      const acknowledged = this.engine.persistence.acknowledge(this.handle, stored)
+      this.engine.watch(acknowledged, 'ACKNOWLEDGE_FAILED', this.connection.client)
+    } catch (error) {
+      this.engine.fail(error, 'ACKNOWLEDGE_FAILED', this.connection.client)
+    }
+  }
+
+  /** Settles what is found out while the store is offering it: then the store must not be called. */
+  #settleLater(stored: number): void {
+    queueMicrotask(() => {
+      if (this.#phase !== 'closed') this.#acknowledge(stored)
+    })
+  }
+
+  #storedSequence(sequence: number): number | undefined {
+    return this.stored ? sequence : this.#claimed?.get(sequence)
+  }
+
+  #sendInflight(publication: Publication, how: DeliveryManner, sequence: number): void {
+    if (!writeDelivery(this, publication, how, InflightWindow.packetId(sequence))) {
+      // Counts as delivered ([MQTT5-3.1.2-25]).
+      const stored = this.#storedSequence(sequence)
+      this.#claimed?.delete(sequence)
+      if (stored !== undefined) this.#settleLater(stored)
+      return
+    }
+    this.#window ??= new InflightWindow(sequence)
+    this.#window.add(sequence, how.qos === 1 ? Inflight.puback : Inflight.pubrec)
+  }
+
+  #wait(delivery: Delivery): void {
+    this.#waiting ??= new WaitingQueue(this.engine.queueLimits, this.engine.waitingBytes)
+    const count = this.#waiting.push(delivery)
+    if (count > 0) this.engine.dropped({ queue: this.clientId, reason: 'queueFull', count })
+  }
+
+  #windowHasRoom(sequence = this.#window?.nextSequence ?? 0): boolean {
+    const limit = this.#inflightLimit - this.#claims
+    return this.#window === undefined ? limit > 0 : this.#window.hasRoom(limit, sequence)
+  }
+
+  #sendWaiting(): void {
+    const waiting = this.#waiting as WaitingQueue
+    const wasCongested = waiting.isBackedUp
+    while (waiting.length > 0 && !this.outbox.full) {
+      if (!this.#windowHasRoom()) break
+      const { message, ...how } = waiting.shift() as Delivery
+      if (this.#isExpired(message)) continue
+      const publication = forwarded(this.engine, this.connection.client, this.engine.publicationOf(message))
+      if (publication === undefined) continue
+      const sequence = this.#window?.nextSequence ?? this.#takenThrough
+      this.#sendInflight(publication, { ...how, dup: false }, sequence)
+    }
+    if (wasCongested && !waiting.isBackedUp) this.connection.relieved()
+  }
+
+  #pumpRetained(retained: RetainedFeeds): void {
+    retained.pump()
+    if (retained.isEmpty) this.#retained = undefined
+  }
+
+  #readOn(): void {
+    while (this.#behind && !this.#reading && this.#phase === 'open') {
+      const asked = Math.min(pageSize, this.#inflightLimit - this.inflight - this.#claims)
+      if (asked <= 0 || this.outbox.full) return
+      const page = this.#page(asked)
+      if (page === undefined) return
+      if (!isPromise(page)) {
+        if (!this.#takePage(page, asked)) return
+        continue
+      }
+      this.#reading = true
+      const taken = page.then(entries => {
+        this.#reading = false
+        const hadRoom = this.#takePage(entries, asked)
+        if (this.#refusedWhileReading) this.#behind = true
+        this.#refusedWhileReading = false
+        // Without room the next acknowledgement reads on.
+        if (hadRoom) this.pump()
+      })
+      void taken.catch((error: unknown) => {
+        this.#reading = false
+        this.#readFailed(error)
+      })
+    }
+  }
+
+  #page(limit: number): MaybePromise<readonly QueueEntry[]> | undefined {
+    try {
+      return this.engine.persistence.read(this.handle, this.#takenThrough, limit)
+    } catch (error) {
+      this.#readFailed(error)
+      return undefined
+    }
+  }
+
+  /** A store that can't be reached now may be later, and nothing else need ever ask again. */
+  #readFailed(error: unknown): void {
+    this.engine.fail(error, 'QUEUE_READ_FAILED', this.connection.client)
+    this.engine.clock.setTimeout(() => this.#readOn(), readRetryDelay)
+  }
+
+  /** False: there was no room for all of them. */
+  #takePage(entries: readonly QueueEntry[], asked: number): boolean {
+    for (const entry of entries) {
+      if (this.#phase !== 'open') return false
+      const { sequence } = entry
+      // A message that was claimed: it is on its way already.
+      const isTaken = this.#window !== undefined && this.#window.state(sequence) !== Inflight.none
+      if (!isTaken && !this.#windowHasRoom(sequence)) return false
+      this.#takenThrough = sequence
+      if (!isTaken) this.#takeEntry(entry, true)
+    }
+    if (entries.length < asked) this.#behind = false
+    return true
+  }
+
+  #takeEntry(entry: QueueEntry, wasRead = false): void {
+    const { sequence, qos, retain, subscriptionIdentifiers } = entry
+    if (entry.released) {
+      this.#window ??= new InflightWindow(sequence)
+      this.#window.add(sequence, Inflight.pubcomp)
+      writePubrel(this, InflightWindow.packetId(sequence), 0)
+      return
+    }
+    const dup = sequence <= this.#sentBefore
+    // What was begun is completed although it has expired ([MQTT5-4.3.3-7]).
+    if (!dup && this.#isExpired(entry.message)) {
+      this.#settleLater(sequence)
+      return
+    }
+    const stored = wasRead ? this.engine.recall(entry.message) : this.engine.publicationOf(entry.message)
+    const publication = forwarded(this.engine, this.connection.client, stored)
+    if (publication === undefined) this.#settleLater(sequence)
+    else this.#sendInflight(publication, { qos, retain, dup, subscriptionIdentifiers }, sequence)
+  }
+
+  #isExpired(message: Message): boolean {
+    if (message.expiresAt === undefined || !isExpired(message, this.engine.clock.now())) return false
+    this.engine.dropped({ queue: this.clientId, reason: 'expired', count: 1 })
+    return true
+  }
+}
+
+const noSubscriptions: ReadonlyMap<string, Subscription> = new Map()
+const noneReceived: ReadonlySet<number> = new Set()

@@ -1,0 +1,92 @@
+import { messageBytes } from '@x/contract'
+import type { Delivery, StoreLimits } from '@x/contract'
+
+/** Head slots that are dead before the array is cut. */
+const compactAt = 1024
+
+/** Bytes that wait in all queues of a broker's process together. */
+export interface WaitingBytes {
+  bytes: number
+}
+
+/** QoS 1 and 2 messages that wait for room in the window of a session without a stored queue; first in, first out, within
+ * the limits of {@link StoreLimits}. */
+export class WaitingQueue {
+  readonly #limits: StoreLimits
+  readonly #total: WaitingBytes
+  #items: (Delivery | undefined)[] = []
+  #head = 0
+  #bytes = 0
+
+  /** @param total - of all queues, this one included */
+  constructor(limits: StoreLimits, total: WaitingBytes = { bytes: 0 }) {
+    this.#limits = limits
+    this.#total = total
+  }
+
+  get length(): number {
+    return this.#items.length - this.#head
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Beyond half of a limit: whoever fills it had better slow down. */
+  get isBackedUp(): boolean {
+    const { maximumQueuedMessages, maximumQueuedBytes } = this.#limits
+    return this.length * 2 > maximumQueuedMessages || this.#bytes * 2 > maximumQueuedBytes
+  }
+
+  /** Appends; answers how many messages the limits cost, this one included when it is the one that goes. */
+  push(delivery: Delivery): number {
+    const size = messageBytes(delivery.message)
+    // Nothing would be won by making room for what does not fit even alone.
+    if (size > this.#limits.maximumQueuedBytes) return 1
+    let dropped = 0
+    while (this.#isOver(size)) {
+      if (this.#limits.overflow === 'dropNewest' || this.shift() === undefined) return dropped + 1
+      dropped += 1
+    }
+    this.#items.push(delivery)
+    this.#count(size)
+    return dropped
+  }
+
+  shift(): Delivery | undefined {
+    if (this.length === 0) return undefined
+    const delivery = this.#items[this.#head] as Delivery
+    this.#items[this.#head] = undefined
+    this.#head += 1
+    this.#count(-messageBytes(delivery.message))
+    if (this.#head === this.#items.length) {
+      this.#items = []
+      this.#head = 0
+    } else if (this.#head >= compactAt && this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head)
+      this.#head = 0
+    }
+    return delivery
+  }
+
+  /** Nobody waits for it any more. */
+  clear(): void {
+    this.#count(-this.#bytes)
+    this.#items = []
+    this.#head = 0
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes
+    this.#total.bytes += bytes
+  }
+
+  #isOver(size: number): boolean {
+    const { maximumQueuedMessages, maximumQueuedBytes, maximumTotalQueuedBytes = Infinity } = this.#limits
+    return (
+      this.length >= maximumQueuedMessages ||
+      this.#bytes + size > maximumQueuedBytes ||
+      this.#total.bytes + size > maximumTotalQueuedBytes
+    )
+  }
+}
