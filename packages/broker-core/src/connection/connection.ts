@@ -56,6 +56,12 @@ export interface ConnectionProfile {
   readonly connectTimeout: number
 }
 
+/** What became of a stream. `ended`: the peer's side of it. */
+interface StreamEnd {
+  readonly kind: 'ended' | 'closed'
+  readonly error?: Error | undefined
+}
+
 /** What the end of a connection takes of a turn, in units of `Turn.credit`. */
 const endUnits = 24
 
@@ -102,8 +108,8 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost>
   #pauses: PauseAllowance | undefined
   /** Undefined without such limits. */
   #rate: RateLimit | undefined
-  /** It has ended its side, which takes effect in a later turn. */
-  #peerHasEnded = false
+  /** What has become of the stream, as far as it takes effect in a later turn. */
+  #over: StreamEnd | undefined
   /** A packet of which not all bytes have come. */
   #hasUnfinished = false
   /** Another connection, here or elsewhere, has the client id. */
@@ -289,12 +295,12 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost>
   }
 
   goOn(): boolean {
-    if (this.#peerHasEnded) {
-      this.#endedByPeer()
-      return false
-    }
     this.release(ReadHold.turn)
-    return (this.#holds & ReadHold.turn) !== 0
+    if ((this.#holds & ReadHold.turn) !== 0) return true
+    const over = this.#over
+    this.#over = undefined
+    if (over !== undefined) this.#finish(over)
+    return false
   }
 
   #waitFor(step: Promise<void>): void {
@@ -406,7 +412,7 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost>
   /** The stream has thrown. */
   outboxFailed(thrown: unknown): void {
     this.stream.destroy()
-    this.streamClosed(toError(thrown))
+    this.#close(toError(thrown))
   }
 
   outboxDrained(): void {
@@ -454,7 +460,7 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost>
     if (this.phase === 'closing') {
       this.stream.destroy()
       // A stream without 'close' events says no more.
-      this.streamClosed()
+      this.#close()
       return 0
     }
     const connectTimeout = this.#connectTimeout
@@ -544,14 +550,36 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost>
 
   /** The peer has ended its side of the stream. */
   streamEnded(): void {
+    this.#takeEnd({ kind: 'ended' })
+  }
+
+  /** The stream is gone, or given up. */
+  streamClosed(error?: Error): void {
+    if (this.phase === 'closed') return
+    // What ends before it has begun, or a second time, is no work.
+    if (this.phase === 'connected') this.#takeEnd({ kind: 'closed', error })
+    else if (this.#over === undefined) this.#close(error)
+    else this.#over = { kind: 'closed', error: this.#over.error }
+  }
+
+  /** Thousands may end in the same turn. And what came before the end, DISCONNECT perhaps, takes effect before it does. */
+  #takeEnd(end: StreamEnd): void {
     const { turn } = this.engine
-    if (turn.enter()) {
-      turn.credit -= endUnits
-      this.#endedByPeer()
+    const before = this.#over
+    this.#over = { kind: before?.kind === 'closed' ? 'closed' : end.kind, error: before?.error ?? end.error }
+    if (before !== undefined || (this.#holds & ReadHold.turn) !== 0) return
+    if (!turn.enter()) {
+      turn.giveWay(this)
       return
     }
-    this.#peerHasEnded = true
-    turn.giveWay(this)
+    turn.credit -= endUnits
+    this.#over = undefined
+    this.#finish(end)
+  }
+
+  #finish({ kind, error }: StreamEnd): void {
+    if (kind === 'ended') this.#endedByPeer()
+    else this.#close(error)
   }
 
   #endedByPeer(): void {
@@ -563,8 +591,7 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost>
     announce?.()
   }
 
-  /** The stream is gone, or given up. */
-  streamClosed(error?: Error): void {
+  #close(error?: Error): void {
     if (this.phase === 'closed') return
     const announce = this.#isOpen() ? this.#leave({ reason: 'cut', ...(error && { error }) }) : undefined
     this.outbox.close()
