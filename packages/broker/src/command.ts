@@ -7,6 +7,7 @@ import { sysTopics } from '@x/sys-topics'
 import { parseCommandLine, usage } from './command/command-line.ts'
 import type { Command, LogLevel } from './command/command-line.ts'
 import { LogOutput } from './command/log-output.ts'
+import { passwd } from './command/passwd.ts'
 import { print } from './command/print.ts'
 import { startProblem } from './command/start-problem.ts'
 import { StartingLogger } from './command/starting-logger.ts'
@@ -18,8 +19,12 @@ import { speaksTls } from './listener/protocols.ts'
 
 const standardOutput = 1
 
-const command = parseCommandLine(process.argv.slice(2))
+const [word, ...further] = process.argv.slice(2)
+const command = word === 'passwd' ? ({ kind: 'passwd' } as const) : parseCommandLine(process.argv.slice(2))
 switch (command.kind) {
+  case 'passwd':
+    process.exitCode = await passwd(further)
+    break
   case 'help':
     print(process.stdout, usage)
     break

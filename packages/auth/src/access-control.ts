@@ -1,0 +1,173 @@
+import type { MaybePromise } from '@x/contract'
+import type { AccessRules } from './access-rules.ts'
+import { Identity } from './identity.ts'
+import type { LoginCheck, LoginVerdict } from './login-check.ts'
+
+/** Who may come in, and what they may do then. */
+export interface AccessPolicy {
+  /** Asked in this order until one decides. */
+  readonly logins?: readonly LoginCheck[]
+  /** All of them must permit a message. Without one, every topic is free but those of the broker (`$SYS/…`). */
+  readonly rules?: readonly AccessRules[]
+  /** Whether clients come in about whom no check has decided: those without user name, and all of them where there is no check.
+   * False by default. */
+  readonly allowAnonymous?: boolean
+}
+
+export interface AccessOptions extends AccessPolicy {
+  /** In place of the above for the clients of a listener, by its name. */
+  readonly listeners?: Readonly<Record<string, AccessPolicy>>
+}
+
+/** What is needed of a client; the broker's fits. */
+export interface AccessClient {
+  readonly id: string
+  readonly listener?: string | undefined
+  /** Whom the transport has proved it to be, by a certificate for instance: no password is asked for then. */
+  readonly identity?: string | undefined
+}
+
+/** A client that came in, and under which policies. */
+interface Admitted {
+  identity: Identity
+  /** Policies that `identity` was made for. */
+  policies: Policies
+}
+
+/** Users and rules of one broker: give it `hooks`. Policies can be replaced while it runs.
+ *
+ * ```ts
+ * const access = new AccessControl({ logins: [readPasswordFile('users')], rules: [readAclFile('acl')] })
+ * const broker = createBroker({ ...access.hooks })
+ * ``` */
+export class AccessControl {
+  #policies: Policies
+  /** A client that is not in here did not come in by `authenticate`. */
+  readonly #admitted = new WeakMap<object, Admitted>()
+
+  constructor(options: AccessOptions) {
+    this.#policies = new Policies(options)
+  }
+
+  /** Options for a broker. Bound: they may be handed on one by one. */
+  get hooks(): {
+    readonly authenticate: AccessControl['authenticate']
+    readonly topicAccess: Pick<AccessControl, 'mayPublish' | 'mayReceive'>
+  } {
+    return { authenticate: this.authenticate, topicAccess: this }
+  }
+
+  /** The hook `authenticate`. A client that the transport has identified is whom it has proved to be, whatever its CONNECT says. */
+  readonly authenticate = (
+    client: AccessClient,
+    username: string | undefined,
+    password: Buffer | undefined,
+  ): MaybePromise<boolean> => {
+    const policies = this.#policies
+    const policy = policies.for(client)
+    const admit = (evidence: unknown): boolean => {
+      const identity = new Identity({ username, clientId: client.id, evidence }, policy.rules)
+      this.#admitted.set(client, { identity, policies })
+      return true
+    }
+    if (client.identity !== undefined) return admit(undefined)
+    const verdict = checked(policy.logins, { clientId: client.id, username, password })
+    const decide = ({ verdict: found, by }: Decision): boolean => {
+      if (found === 'unknown' ? !policy.allowAnonymous : found === 'refuse') return false
+      return admit(by?.evidence(username))
+    }
+    return verdict instanceof Promise ? verdict.then(decide) : decide(verdict)
+  }
+
+  /** Whether the client may publish on the topic. */
+  mayPublish(client: AccessClient, topic: string): boolean {
+    return this.#identityOf(client).mayPublish(topic)
+  }
+
+  /** Whether the client may have messages of the topic. */
+  mayReceive(client: AccessClient, topic: string): boolean {
+    return this.#identityOf(client).mayReceive(topic)
+  }
+
+  /** Other users and rules from now on; what clients may do changes with the next message. Those who may not even be connected any more
+   * are returned, and may do nothing: the caller ends them. */
+  replace<Client extends AccessClient>(options: AccessOptions, connected: Iterable<Client>): Client[] {
+    const policies = new Policies(options)
+    this.#policies = policies
+    return [...connected].filter(client => !this.#renew(client, policies))
+  }
+
+  /** False: it may not be connected any more. */
+  #renew(client: AccessClient, policies: Policies): boolean {
+    const admitted = this.#admitted.get(client)
+    // Not connected yet, or by other means: not this one's to end.
+    if (admitted === undefined) return true
+    const { username, clientId, evidence } = admitted.identity
+    const policy = policies.for(client)
+    const isIn = client.identity !== undefined || stillIn(policy, admitted.identity)
+    const rules = isIn ? policy.rules : [nothingAtAll]
+    this.#admitted.set(client, { identity: new Identity({ username, clientId, evidence }, rules), policies })
+    return isIn
+  }
+
+  #identityOf(client: AccessClient): Identity {
+    const admitted = this.#admitted.get(client)
+    if (admitted === undefined) return this.#admitUnknown(client).identity
+    if (admitted.policies !== this.#policies) this.#renew(client, this.#policies)
+    return this.#admitted.get(client)?.identity ?? admitted.identity
+  }
+
+  /** Let in by another hook: it has the rights of somebody without name. */
+  #admitUnknown(client: AccessClient): Admitted {
+    const policies = this.#policies
+    const { rules } = policies.for(client)
+    const identity = new Identity({ username: client.identity, clientId: client.id, evidence: undefined }, rules)
+    const admitted = { identity, policies }
+    this.#admitted.set(client, admitted)
+    return admitted
+  }
+}
+
+const nothingAtAll: AccessRules = { rightsOf: () => ({ may: () => false }) }
+
+class Policies {
+  readonly #general: Required<AccessPolicy>
+  readonly #listeners = new Map<string, Required<AccessPolicy>>()
+
+  constructor({ listeners = {}, ...general }: AccessOptions) {
+    this.#general = complete(general)
+    for (const [name, policy] of Object.entries(listeners)) this.#listeners.set(name, complete(policy))
+  }
+
+  for({ listener }: AccessClient): Required<AccessPolicy> {
+    return (listener === undefined ? undefined : this.#listeners.get(listener)) ?? this.#general
+  }
+}
+
+function complete({ logins = [], rules = [], allowAnonymous = false }: AccessPolicy): Required<AccessPolicy> {
+  return { logins, rules, allowAnonymous }
+}
+
+interface Decision {
+  readonly verdict: LoginVerdict
+  /** Who has decided; undefined: nobody. */
+  readonly by: LoginCheck | undefined
+}
+
+/** What the first of the checks says that has an opinion; synchronous as long as they are. */
+function checked(logins: readonly LoginCheck[], login: Parameters<LoginCheck['check']>[0]): MaybePromise<Decision> {
+  const [by, ...others] = logins
+  if (by === undefined) return { verdict: 'unknown', by }
+  const next = (verdict: LoginVerdict): MaybePromise<Decision> =>
+    verdict === 'unknown' ? checked(others, login) : { verdict, by }
+  const verdict = by.check(login)
+  return typeof verdict === 'string' ? next(verdict) : verdict.then(next)
+}
+
+function stillIn({ logins, allowAnonymous }: Required<AccessPolicy>, { username, evidence }: Identity): boolean {
+  for (const login of logins) {
+    const verdict = login.recheck({ username, evidence })
+    if (verdict !== 'unknown') return verdict === 'accept'
+  }
+  return allowAnonymous
+}

@@ -1,0 +1,102 @@
+import { filterMatches, isWildcardFilter } from '@x/topic-trie'
+import type { Access, AccessRules, Rights } from './access-rules.ts'
+
+/** What a line of an ACL file grants. */
+export type AclAccess = 'read' | 'write' | 'readwrite' | 'deny'
+
+/** A line of an ACL file. */
+export interface AclLine {
+  readonly access: AclAccess
+  readonly topic: string
+}
+
+/** An ACL file, read. */
+export interface AclContent {
+  /** For clients without user name. */
+  readonly anonymous: readonly AclLine[]
+  readonly users: ReadonlyMap<string, readonly AclLine[]>
+  /** For everybody; `%c` and `%u` stand for the client's identifier and user name where they are a whole level. */
+  readonly patterns: readonly AclLine[]
+}
+
+/** Filters of one kind; of those without wildcards there may be thousands, and one look finds them. */
+class FilterSet {
+  readonly #plain = new Set<string>()
+  readonly #wild: string[] = []
+
+  constructor(filters: Iterable<string>) {
+    for (const filter of filters) {
+      if (isWildcardFilter(filter)) this.#wild.push(filter)
+      else this.#plain.add(filter)
+    }
+  }
+
+  matches(topic: string): boolean {
+    return this.#plain.has(topic) || this.#wild.some(filter => filterMatches(filter, topic))
+  }
+}
+
+/** Lines of one section: a line that denies outweighs all that grant, wherever it stands. So their order means nothing. */
+class Section {
+  readonly #denied: FilterSet
+  readonly #granted: Readonly<Record<Access, FilterSet>>
+
+  constructor(lines: readonly AclLine[]) {
+    const filters = (...kinds: readonly AclAccess[]): FilterSet =>
+      new FilterSet(lines.filter(({ access }) => kinds.includes(access)).map(({ topic }) => topic))
+    this.#denied = filters('deny')
+    this.#granted = { publish: filters('write', 'readwrite'), receive: filters('read', 'readwrite') }
+  }
+
+  /** Undefined: no line says anything. */
+  decide(access: Access, topic: string): boolean | undefined {
+    if (this.#denied.matches(topic)) return false
+    return this.#granted[access].matches(topic) ? true : undefined
+  }
+}
+
+const nothing = new Section([])
+
+/** The rules of an ACL file, in Mosquitto's order: the client's own section (its user's, or that of the anonymous), then the patterns;
+ * what nothing grants is refused, so a file without a line allows nothing. */
+export class AclRules implements AccessRules {
+  readonly #anonymous: Section
+  readonly #users = new Map<string, Section>()
+  readonly #patterns: readonly AclLine[]
+  /** Those in which no name stands: the same for everybody. */
+  readonly #sharedPatterns: Section | undefined
+
+  constructor({ anonymous, users, patterns }: AclContent) {
+    this.#anonymous = new Section(anonymous)
+    for (const [username, lines] of users) this.#users.set(username, new Section(lines))
+    this.#patterns = patterns
+    this.#sharedPatterns = patterns.some(({ topic }) => hasName(topic)) ? undefined : new Section(patterns)
+  }
+
+  rightsOf(username: string | undefined, clientId: string): Rights {
+    const own = username === undefined ? this.#anonymous : (this.#users.get(username) ?? nothing)
+    const patterns = this.#patternsFor(username, clientId)
+    return { may: (access, topic) => own.decide(access, topic) ?? patterns.decide(access, topic) ?? false }
+  }
+
+  /** A name with a wildcard would widen the rule that it is put into. */
+  #patternsFor(username: string | undefined, clientId: string): Section {
+    if (isWildcardFilter(clientId) || (username !== undefined && isWildcardFilter(username))) return nothing
+    if (this.#sharedPatterns !== undefined) return this.#sharedPatterns
+    return new Section(this.#patterns.flatMap(line => withNames(line, username, clientId)))
+  }
+}
+
+const names: ReadonlySet<string> = new Set(['%c', '%u'])
+
+function hasName(topic: string): boolean {
+  return topic.split('/').some(level => names.has(level))
+}
+
+/** The line for one client; none where a name is missing, can't be a level, or would lead into the topics that begin with `$`. */
+function withNames({ access, topic }: AclLine, username: string | undefined, clientId: string): readonly AclLine[] {
+  const levels = topic.split('/').map(level => (level === '%c' ? clientId : level === '%u' ? username : level))
+  if (levels.some(level => level === undefined || level.includes('/'))) return []
+  if (levels[0]?.startsWith('$') === true && !topic.startsWith('$')) return []
+  return [{ access, topic: levels.join('/') }]
+}

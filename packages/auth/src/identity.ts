@@ -1,0 +1,83 @@
+import type { Access, AccessRules, Rights } from './access-rules.ts'
+
+/** Topics that one client's decisions are kept for; then they are forgotten, all at once. */
+const mostTopics = 256
+
+const connections = '$SYS/broker/connection/'
+const state = '/state'
+
+/** Publishing below `$SYS` is the broker's, but for what bridges say of themselves; `$share` is no topic. Whatever the rules say. */
+function isReserved(topic: string): boolean {
+  if (topic.charCodeAt(0) !== 0x24) return false
+  if (topic.startsWith('$share')) return true
+  if (!topic.startsWith('$SYS')) return false
+  const name = topic.slice(connections.length, -state.length)
+  return !(topic.startsWith(connections) && topic.endsWith(state) && name !== '' && !name.includes('/'))
+}
+
+/** Who a connected client is, with what it may do. A decision is made once for each topic; the one that was asked for last is found
+ * without a look-up, since it is asked for most. */
+export class Identity {
+  readonly username: string | undefined
+  readonly clientId: string
+  /** What the check knew that has accepted it. */
+  readonly evidence: unknown
+  readonly #publish: Decisions
+  readonly #receive: Decisions
+
+  constructor(
+    { username, clientId, evidence }: Pick<Identity, 'username' | 'clientId' | 'evidence'>,
+    rules: readonly AccessRules[],
+  ) {
+    this.username = username
+    this.clientId = clientId
+    this.evidence = evidence
+    const rights = rules.map(one => one.rightsOf(username, clientId))
+    this.#publish = new Decisions('publish', rights)
+    this.#receive = new Decisions('receive', rights)
+  }
+
+  mayPublish(topic: string): boolean {
+    return this.#publish.of(topic)
+  }
+
+  mayReceive(topic: string): boolean {
+    return this.#receive.of(topic)
+  }
+}
+
+class Decisions {
+  readonly #access: Access
+  readonly #rights: readonly Rights[]
+  #topics: Map<string, boolean> | undefined
+  #lastTopic: string | undefined
+  #last = false
+
+  constructor(access: Access, rights: readonly Rights[]) {
+    this.#access = access
+    this.#rights = rights
+  }
+
+  of(topic: string): boolean {
+    if (topic === this.#lastTopic) return this.#last
+    this.#last = this.#find(topic)
+    this.#lastTopic = topic
+    return this.#last
+  }
+
+  #find(topic: string): boolean {
+    const known = this.#topics?.get(topic)
+    if (known !== undefined) return known
+    const decision = this.#decide(topic)
+    this.#topics ??= new Map()
+    if (this.#topics.size >= mostTopics) this.#topics.clear()
+    this.#topics.set(topic, decision)
+    return decision
+  }
+
+  /** All rules must permit it. */
+  #decide(topic: string): boolean {
+    if (this.#access === 'publish' && isReserved(topic)) return false
+    return this.#rights.every(rights => rights.may(this.#access, topic))
+  }
+}

@@ -1,0 +1,30 @@
+import type { MaybePromise } from '@x/contract'
+
+/** Who wants to connect. */
+export interface Login {
+  readonly clientId: string
+  /** Undefined: none was given. */
+  readonly username: string | undefined
+  readonly password: Buffer | undefined
+}
+
+/** - `accept`, `refuse`: decided
+ * - `unknown`: this check has no opinion, the next one is asked */
+export type LoginVerdict = 'accept' | 'refuse' | 'unknown'
+
+/** What an accepted client proved, for the question whether that still holds after a reload. */
+export interface Proof {
+  readonly username: string | undefined
+  /** Made by the check that has accepted it; undefined: none has. */
+  readonly evidence: unknown
+}
+
+/** One way to say who somebody is. Several are asked in their order, until one decides. */
+export interface LoginCheck {
+  /** Refuses for any fault: what is thrown or rejected lets nobody in. */
+  check(login: Login): MaybePromise<LoginVerdict>
+  /** What an accepted login stands on. */
+  evidence(username: string | undefined): unknown
+  /** Whether a client that was accepted earlier, by this check or another one, would be so now, without its password. */
+  recheck(proof: Proof): LoginVerdict
+}
