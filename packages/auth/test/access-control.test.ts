@@ -117,7 +117,8 @@ test('rules hold where a message is published, delivered, retained, queued and a
   const logins = [parsePasswordFile(await usersOf({ ann: 'a' }), 'users')]
   const server = await start({ logins, rules: [parseAclFile(acl, 'acl')], allowAnonymous: true })
   const { broker } = server
-  for (const topic of ['house/lamp', 'house/secret', 'public/x']) await broker.publish({ topic, payload: 'x', retain: true })
+  for (const topic of ['house/lamp', 'house/secret', 'public/x'])
+    await broker.publish({ topic, payload: 'x', retain: true })
   const session = { clientId: 'ann', clean: false, properties: { sessionExpiryInterval: 60 } }
   const ann = await server.connect({ ...session, username: 'ann', password: 'a' })
   expect(await ann.subscribeAsync(['house/#', 'public/#'], { qos: 1 })).toMatchObject([{ qos: 1 }, { qos: 1 }])
