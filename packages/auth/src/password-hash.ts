@@ -71,7 +71,7 @@ export function formatPasswordHash(hash: PasswordHash): string {
       return `$6$${standard}`
     case 'sha512-pbkdf2':
       return `$7$${hash.iterations}$${standard}`
-    case 'argon2id': {
+    default: {
       const { memoryCost, timeCost, parallelism } = hash
       return `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$${standard.replaceAll('=', '')}`
     }
@@ -106,7 +106,7 @@ async function compute(hash: PasswordHash, password: Buffer): Promise<Buffer> {
       return createHash(digest).update(password).update(hash.salt).digest()
     case 'sha512-pbkdf2':
       return derive(password, hash.salt, hash.iterations, hashBytes, digest)
-    case 'argon2id': {
+    default: {
       // Loaded when it is needed: few files have it, and it is a megabyte.
       const { hashRaw } = await import('@node-rs/argon2')
       const { memoryCost, timeCost, parallelism, salt } = hash

@@ -20,7 +20,7 @@ function naiveMatch(filter: readonly string[], topic: readonly string[]): boolea
 }
 
 function matches(filter: readonly string[], topic: readonly string[]): boolean {
-  const isHidden = topic[0]?.startsWith('$') === true && (filter[0] === '+' || filter[0] === '#')
+  const isHidden = (topic[0] ?? '').startsWith('$') && (filter[0] === '+' || filter[0] === '#')
   return !isHidden && naiveMatch(filter, topic)
 }
 
@@ -43,7 +43,7 @@ function naiveMay(
       const named = levels.map(name)
       const [first] = named
       if (named.some(level => level === undefined)) return false
-      if (first?.startsWith('$') === true && levels[0]?.startsWith('$') === false) return false
+      if ((first ?? '').startsWith('$') && !(levels[0] ?? '').startsWith('$')) return false
       return matches(named as string[], topic)
     })
     if (fitting.some(line => line.access === 'deny')) return false
