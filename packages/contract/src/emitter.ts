@@ -1,5 +1,5 @@
 import type { Message } from './message.ts'
-import type { MaybePromise } from './persistence.ts'
+import type { MaybePromise } from './maybe-promise.ts'
 
 /** Carries messages between brokers. A broker alone has none.
  *

@@ -7,12 +7,12 @@ export type { Listener, ListenerAddress } from './listener.ts'
 export type { Logger } from './logger.ts'
 export type { Message } from './message.ts'
 export { isExpired, isSameMessage, keepMessage, messageBytes, messageOverhead } from './message.ts'
+export type { MaybePromise } from './maybe-promise.ts'
 export type {
   Delivery,
   Drop,
   Due,
   DueBatch,
-  MaybePromise,
   OpenedSession,
   OpenSessionRequest,
   Persistence,

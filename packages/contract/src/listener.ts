@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { MaybePromise } from './persistence.ts'
+import type { MaybePromise } from './maybe-promise.ts'
 
 /** A way in: something that yields byte streams, one for each client. */
 export interface Listener {

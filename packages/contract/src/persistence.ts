@@ -1,12 +1,9 @@
 import type { QoS } from '@x/packet'
 import type { Clock } from './clock.ts'
+import type { MaybePromise } from './maybe-promise.ts'
 import type { Message } from './message.ts'
 import type { Slices } from './slices.ts'
 import type { Subscription } from './subscription.ts'
-
-/** An answer that is there at once (a store in memory) or later (a store on a disk or in a network). The broker looks
- * before it awaits, so a synchronous answer costs no promise. */
-export type MaybePromise<T> = T | Promise<T>
 
 /** A Session Expiry Interval that never ends. MQTT 5.0 §3.1.2.11.2 */
 export const SESSION_NEVER_EXPIRES = 0xffffffff

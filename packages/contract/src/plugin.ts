@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
-import type { MaybePromise, PersistenceCounts } from './persistence.ts'
+import type { MaybePromise } from './maybe-promise.ts'
+import type { PersistenceCounts } from './persistence.ts'
 
 /** What can be attached to a broker from outside, with nothing but what every program may use. */
 export interface Plugin {

@@ -1,4 +1,4 @@
-import type { MaybePromise } from './persistence.ts'
+import type { MaybePromise } from './maybe-promise.ts'
 
 /** One piece of long work: short (a tenth of a millisecond at most), and true while more is to be done. */
 export type Step = () => boolean

@@ -3,7 +3,6 @@ import { isExpired, messageBytes } from '@x/contract'
 import { QueueExpiry } from './queue-expiry.ts'
 import type { ExpiringQueue } from './queue-expiry.ts'
 import { SequenceRing } from './sequence-ring.ts'
-import type { Session } from './session.ts'
 import { countWaiting, makeRoomInStore } from './queue-context.ts'
 import type { QueueContext, RoomyQueue } from './queue-context.ts'
 
@@ -14,12 +13,12 @@ export interface WaitingMessage {
 }
 
 /** One shared subscription: its members and the messages that wait for one of them. MQTT 5.0 §4.8.2 */
-export class SharedGroup implements RoomyQueue, ExpiringQueue {
+export class SharedGroup<Member = unknown> implements RoomyQueue, ExpiringQueue {
   /** The shared filter, `$share/{ShareName}/{filter}`. */
   readonly name: string
   /** The filter that topics are matched with. */
   readonly filter: string
-  readonly members: Map<Session, Subscription> = new Map()
+  readonly members: Map<Member, Subscription> = new Map()
 
   readonly #context: QueueContext
   /** Never claimed so far. */

@@ -9,7 +9,7 @@ import { SharedGroup } from './shared-group.ts'
 /** Who stores a message of one topic: made once per topic, used for every message of it until a subscription changes. */
 export interface StoragePlan {
   readonly sessions: readonly SessionRoute[]
-  readonly groups: readonly SharedGroup[]
+  readonly groups: readonly SharedGroup<Session>[]
 }
 
 export interface SessionRoute {
@@ -19,7 +19,7 @@ export interface SessionRoute {
   readonly ownReception: Reception | undefined
 }
 
-type Route = SubscriptionRecord | SharedGroup
+type Route = SubscriptionRecord | SharedGroup<Session>
 
 /** Bounds of the subscriptions that are kept for sessions. */
 export interface SubscriptionLimits {
@@ -39,7 +39,7 @@ export class SubscriptionIndex {
   readonly #limits: SubscriptionLimits
   readonly #slices: Slices
   readonly #routes = new FilterTrie<Route, StoragePlan>({ derive: planStorage, weigh: weightOf })
-  readonly #groups = new Map<string, SharedGroup>()
+  readonly #groups = new Map<string, SharedGroup<Session>>()
   #ordinal = 0
   #size = 0
   /** What the limits count: also those of ended sessions that are not taken out yet. */
@@ -84,7 +84,7 @@ export class SubscriptionIndex {
     return this.#routes.match(topic)
   }
 
-  group(name: string): SharedGroup | undefined {
+  group(name: string): SharedGroup<Session> | undefined {
     return this.#groups.get(name)
   }
 
@@ -174,10 +174,10 @@ export class SubscriptionIndex {
     }
   }
 
-  #groupOf(name: string, filter: TopicFilter): SharedGroup {
+  #groupOf(name: string, filter: TopicFilter): SharedGroup<Session> {
     let group = this.#groups.get(name)
     if (group === undefined) {
-      group = new SharedGroup(this.#context, name, filter)
+      group = new SharedGroup<Session>(this.#context, name, filter)
       this.#groups.set(name, group)
       this.#routes.add(filter, group, group)
     }
@@ -197,7 +197,7 @@ const nobody: StoragePlan = { sessions: [], groups: [] }
 
 function planStorage(routes: readonly Route[]): StoragePlan {
   if (routes.length === 0) return nobody
-  const groups: SharedGroup[] = []
+  const groups: SharedGroup<Session>[] = []
   const records = new Map<Session, SubscriptionRecord[]>()
   for (const route of routes) {
     if (route instanceof SharedGroup) {

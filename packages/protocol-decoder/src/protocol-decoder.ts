@@ -2,7 +2,7 @@ import { AddressList } from './address-list.ts'
 import { assertTrusted, detailsOfHeader, detailsOfRequest, detailsOfSocket } from './connection-details.ts'
 import type { ConnectionDetails, SocketAddresses } from './connection-details.ts'
 import type { RequestHeaders } from './forwarded.ts'
-import { parseProxyHeader } from './proxy-header.ts'
+import { parseProxyHeader } from './parse-proxy-header.ts'
 
 /** What a client is to this decoder: any client of the broker's, or of Aedes's. */
 export interface DecodedClient {

@@ -1,4 +1,4 @@
-import { shareBounds } from './shared-filter.ts'
+import { shareBounds } from './share-bounds.ts'
 import { TopicError, type TopicErrorCode } from './topic-error.ts'
 
 declare const brand: unique symbol

@@ -1,4 +1,4 @@
-import type { Direction } from './link.ts'
+import type { Direction } from './direction.ts'
 import { points } from './points.ts'
 import type { Random } from './random.ts'
 import type { StoreName } from './store-service.ts'

@@ -1,9 +1,7 @@
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
+import type { Direction } from './direction.ts'
 import type { Point } from './points.ts'
-
-/** `up`: from who connected to what it connected to. */
-export type Direction = 'up' | 'down'
 
 /** One direction of one connection. */
 class Lane {

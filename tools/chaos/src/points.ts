@@ -1,4 +1,4 @@
-import type { Direction } from './link.ts'
+import type { Direction } from './direction.ts'
 
 /** A look at what passes on one connection: where in the chunk the wanted thing begins, or -1. */
 type Look = (chunk: Buffer) => number

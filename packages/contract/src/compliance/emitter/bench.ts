@@ -1,6 +1,6 @@
 import type { Emitter, EmitterHost } from '../../emitter.ts'
 import type { Message } from '../../message.ts'
-import type { MaybePromise } from '../../persistence.ts'
+import type { MaybePromise } from '../../maybe-promise.ts'
 
 /** Brokers that reach each other, and nobody else. */
 export interface EmitterNetwork {

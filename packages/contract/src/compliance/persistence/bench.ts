@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import type { PersistenceErrorCode } from '../../errors.ts'
 import { PersistenceError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
+import type { MaybePromise } from '../../maybe-promise.ts'
 import type {
   Drop,
   Due,
-  MaybePromise,
   OpenedSession,
   Persistence,
   PersistenceHost,

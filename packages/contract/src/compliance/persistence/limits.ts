@@ -1,22 +1,16 @@
 import assert from 'node:assert/strict'
 import { messageOverhead } from '../../message.ts'
-import type { PersistenceSupports, StoreLimits } from '../../persistence.ts'
+import type { PersistenceSupports } from '../../persistence.ts'
 import type { Bench, DefineStoreTest } from './bench.ts'
 import { texts } from './bench.ts'
 import { storeLimitTests } from './store-limits.ts'
+import type { DefineLimitTest } from './store-limits.ts'
 
 /** How many were dropped from the queue for want of room; asserts that nothing else was. */
 function dropped(bench: Bench, queue: string): number {
   assert.ok(bench.drops.every(drop => drop.queue === queue && drop.reason === 'queueFull'))
   return bench.drops.reduce((sum, { count }) => sum + count, 0)
 }
-
-/** Defines a test with limits of its own. */
-export type DefineLimitTest = (
-  title: string,
-  limits: Partial<StoreLimits>,
-  run: (bench: Bench) => Promise<void>,
-) => void
 
 /** Tests of `QueueLimits`. They get a store that isn't open, to choose its limits. */
 export function limitTests(defineUnopened: DefineStoreTest, supports: PersistenceSupports): void {

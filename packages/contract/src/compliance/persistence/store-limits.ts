@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { messageOverhead } from '../../message.ts'
+import type { StoreLimits } from '../../persistence.ts'
 import type { Bench } from './bench.ts'
 import { refused, texts } from './bench.ts'
-import type { DefineLimitTest } from './limits.ts'
 
 /** What a message takes whose topic is `a` and whose payload has nine bytes. */
 const size = messageOverhead + 10
@@ -11,6 +11,13 @@ async function connectWithWill(bench: Bench, clientId: string, delayInterval = 0
   const message = bench.message({ topic: 'w', text: '123456789' })
   await bench.connect(clientId, { will: bench.will({ clientId, message, delayInterval }) })
 }
+
+/** Defines a test with limits of its own. */
+export type DefineLimitTest = (
+  title: string,
+  limits: Partial<StoreLimits>,
+  run: (bench: Bench) => Promise<void>,
+) => void
 
 /** Tests of what `StoreLimits` has beside the limits of each queue. */
 export function storeLimitTests(define: DefineLimitTest): void {

@@ -1,0 +1,2 @@
+/** `up`: from who connected to what it connected to. */
+export type Direction = 'up' | 'down'
