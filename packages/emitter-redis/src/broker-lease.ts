@@ -1,9 +1,14 @@
-import { followInterval, Following } from '@x/redis-connection'
+import { Following } from '@x/redis-connection'
 import type { EmitterCounters } from './emitter-counters.ts'
 import { EmitterError } from './emitter-error.ts'
 
 /** Milliseconds after which a broker that did not renew is taken for dead. */
 export const leaseDuration = 10_000
+
+/** Milliseconds between two looks into the inbox, and after one that has found something which may be lost. */
+const [lookInterval, secondLook] = [600, 400]
+/** Milliseconds after which the lease is renewed, by the next look. */
+const renewInterval = 1700
 
 export interface LeaseHost {
   readonly brokerId: string
@@ -13,14 +18,22 @@ export interface LeaseHost {
   join(): Promise<void>
   /** Says that it lives. */
   renew(): Promise<Renewal>
+  /** Looks into the inbox. */
+  tend(): Promise<InboxLook>
+}
+
+export interface InboxLook {
+  /** It had ended. */
+  readonly lost: boolean
+  /** What is there has not arrived yet: the next look says whether it is lost. */
+  readonly mayMiss: boolean
 }
 
 /** What Redis says to a broker that renews. */
 export interface Renewal {
   /** The others have forgotten this broker. */
   readonly lost: boolean
-  /** Its inbox had ended. */
-  readonly inboxLost: boolean
+  readonly inbox: InboxLook
   /** Answers whether all routes of the others are known here. */
   readonly known: () => Promise<boolean>
 }
@@ -34,6 +47,8 @@ export class BrokerLease {
   /** Redis may not have all own routes. */
   #outdated = false
   #renewedAt = performance.now()
+  #renewAt = 0
+  #mayMiss = false
   /** It was reported, and not all is well since then. */
   #lost = false
   #ended = false
@@ -46,6 +61,24 @@ export class BrokerLease {
   /** Whether what is known of the others' routes is all of it. */
   get isReliable(): boolean {
     return this.#following.isReliable
+  }
+
+  /** Whether the others have all own routes: its lease can't have ended, and nothing has failed to be told. */
+  get stands(): boolean {
+    return !this.#outdated && this.#joining === undefined && performance.now() - this.#renewedAt < leaseDuration
+  }
+
+  /** Answers once it {@link stands}, and the others know. */
+  async confirm(): Promise<void> {
+    // What was asked before this process stood still may be answered first.
+    for (let attempt = 1; !this.stands; attempt += 1) {
+      if (this.#ended || attempt > 3) {
+        const message = `the lease of broker ${this.#host.brokerId} could not be confirmed`
+        throw new EmitterError('UNAVAILABLE', { message })
+      }
+      await this.#joining
+      await this.#following.renew()
+    }
   }
 
   async begin(): Promise<void> {
@@ -67,12 +100,14 @@ export class BrokerLease {
   /** News may have been lost. */
   resumed(): void {
     this.#following.restart()
+    this.#renewAt = 0
     void this.#tick()
   }
 
   /** Redis may not have all own routes: they are told again when the lease is renewed. */
   outdated(): void {
     this.#outdated = true
+    this.#renewAt = 0
   }
 
   /** The others have forgotten this broker: they are told again. */
@@ -91,6 +126,7 @@ export class BrokerLease {
 
   async #join(): Promise<void> {
     this.#outdated = false
+    this.#renewAt = 0
     try {
       await this.#host.join()
     } catch (error) {
@@ -101,13 +137,15 @@ export class BrokerLease {
 
   #schedule(): void {
     if (this.#ended) return
-    this.#timer = setTimeout(() => void this.#tick().then(() => this.#schedule()), followInterval)
+    const wait = this.#mayMiss ? secondLook : lookInterval
+    this.#timer = setTimeout(() => void this.#tick().then(() => this.#schedule()), wait)
     this.#timer.unref()
   }
 
   async #tick(): Promise<void> {
     try {
-      await this.#following.renew()
+      if (performance.now() >= this.#renewAt) await this.#following.renew()
+      else this.#looked(await this.#host.tend())
     } catch {
       // The connection has reported it.
       if (performance.now() - this.#renewedAt >= leaseDuration) this.#reportLost()
@@ -117,14 +155,21 @@ export class BrokerLease {
   async #renew(): Promise<boolean> {
     if (this.#ended) return false
     const sentAt = performance.now()
-    const { lost, inboxLost, known } = await this.#host.renew()
+    const { lost, inbox, known } = await this.#host.renew()
     if (this.#ended) return false
     this.#renewedAt = sentAt
-    if (lost || inboxLost) this.#reportLost()
-    else this.#lost = false
+    this.#renewAt = sentAt + renewInterval
+    this.#looked(inbox)
+    if (lost) this.#reportLost()
+    else if (!inbox.lost) this.#lost = false
     if (!lost && !this.#outdated) return known()
     await this.join()
     return false
+  }
+
+  #looked({ lost, mayMiss }: InboxLook): void {
+    this.#mayMiss = mayMiss
+    if (lost) this.#reportLost()
   }
 
   #reportLost(): void {

@@ -7,6 +7,9 @@ const pageSize = 16
 /** Milliseconds after a read that has failed. */
 const readRetryDelay = 250
 
+/** Milliseconds after which an idle inbox is kept for another while. */
+const tendInterval = 4500
+
 /** Fields of an entry of the stream. */
 export type StreamEntry = readonly [id: Buffer, fields: readonly Buffer[]]
 
@@ -23,6 +26,8 @@ export interface InboxHost {
   read(after: number, limit: number): Promise<readonly StreamEntry[]>
   /** Keeps the inbox for another while, and takes out what is delivered: up to `done`, with which it had got `bytes`. */
   tend(seen: number, done: number, bytes: number): Promise<{ readonly lost: boolean; readonly last: number }>
+  /** The number of the last frame. */
+  last(): Promise<number>
 }
 
 /** What other brokers have for this one: frames that come by the channel, in their order, and those that the channel has lost
@@ -42,6 +47,8 @@ export class Inbox {
   readonly #undelivered = new Map<number, number>()
   #waitingBytes = 0
   #untendedBytes = 0
+  /** The last frame that was done when the inbox was tended, and when that was. */
+  #tended = { done: NaN, at: 0 }
   #reading = false
   #closed = false
 
@@ -110,6 +117,7 @@ export class Inbox {
     const [first] = this.#undelivered
     const [done, doneBytes] = first === undefined ? [this.#taken, this.#takenBytes] : [first[0] - 1, first[1]]
     this.#untendedBytes = 0
+    this.#tended = { done, at: performance.now() }
     const { lost, last } = await this.#host.tend(this.#taken, done, doneBytes)
     if (lost) {
       // It counts from the beginning.
@@ -121,6 +129,18 @@ export class Inbox {
     }
     this.#last = last
     return lost
+  }
+
+  /** The same in one command, as long as nothing has come. */
+  async glance(): Promise<boolean> {
+    const { done, at } = this.#tended
+    const isIdle = done === this.#taken && this.#last === done && performance.now() - at < tendInterval
+    return isIdle && (await this.#host.last()) === done ? false : this.tend()
+  }
+
+  /** A frame may have been lost on its way. */
+  get isBehind(): boolean {
+    return this.#last > this.#taken
   }
 
   get #hasRoom(): boolean {

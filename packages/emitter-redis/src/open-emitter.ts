@@ -4,7 +4,7 @@ import { OwnRoutes, routeName, RouteTable } from '@x/emitter-parts'
 import type { RedisArgument, RedisConnection } from '@x/redis-connection'
 import { followDuration } from '@x/redis-connection'
 import { BrokerLease, leaseDuration } from './broker-lease.ts'
-import type { Renewal } from './broker-lease.ts'
+import type { InboxLook, Renewal } from './broker-lease.ts'
 import { BrokerNews } from './broker-news.ts'
 import type { EmitterCounters } from './emitter-counters.ts'
 import { emitterErrorOf } from './emitter-error.ts'
@@ -51,6 +51,8 @@ export class OpenEmitter {
   readonly #outgoing: OutgoingMessages
   readonly #held: HeldMessages
   readonly #time = new RedisTime()
+  /** When what all brokers share is to be kept for another while. */
+  #keepAt = 0
   #isThere = false
   #closed = false
 
@@ -80,6 +82,7 @@ export class OpenEmitter {
       brokerId: host.brokerId,
       join: async () => this.#join(),
       renew: async () => this.#renew(),
+      tend: async () => this.#look(),
     })
     this.#held = new HeldMessages({
       ...parts,
@@ -108,6 +111,7 @@ export class OpenEmitter {
       tendBytes: maximumInboxBytes / 8,
       read: async (after, limit) => this.#readInbox(after, limit),
       tend: async (seen, done, bytes) => this.#tendInbox(seen, done, bytes),
+      last: async () => this.#lastInInbox(),
     })
     this.#news = new BrokerNews({
       ...parts,
@@ -179,6 +183,10 @@ export class OpenEmitter {
     return told?.catch(ignore)
   }
 
+  routesStand(): Promise<void> | undefined {
+    return this.#lease.stands ? undefined : this.#confirmRoutes()
+  }
+
   reaches(topic: string): boolean {
     const { all, turns } = this.#table.plan(topic)
     return all.length > 0 || turns.length > 0
@@ -215,8 +223,20 @@ export class OpenEmitter {
     const { instance, host } = this.#parts
     const names = JSON.stringify(this.#own.names)
     try {
-      const answer = await this.#call('join', this.#routesBase, instance, host.brokerId, leaseDuration, names)
-      if (!this.#closed) await this.#log.joined(answer as LogAnswer)
+      await this.#news.change(async () => {
+        const answer = await this.#call('join', this.#routesBase, instance, host.brokerId, leaseDuration, names)
+        const [all, number, brokers] = answer as [LogAnswer, number, Buffer[]]
+        if (!this.#closed) await this.#log.joined(all)
+        return { number, brokers: brokers.map(String) }
+      })
+    } catch (error) {
+      throw emitterErrorOf(error)
+    }
+  }
+
+  async #confirmRoutes(): Promise<void> {
+    try {
+      await this.#lease.confirm()
     } catch (error) {
       throw emitterErrorOf(error)
     }
@@ -225,17 +245,20 @@ export class OpenEmitter {
   async #renew(): Promise<Renewal> {
     const appliedBefore = this.#log.applied
     const calledAt = performance.now()
-    const [answer, inboxLost] = await Promise.all([
-      this.#call('renew', this.#routesBase, this.#parts.instance, leaseDuration, followDuration).then(renewed => {
+    const isKept = calledAt < this.#keepAt
+    if (!isKept) this.#keepAt = calledAt + leaseDuration
+    const leased = [leaseDuration, followDuration, isKept ? 0 : 1]
+    const [answer, inbox] = await Promise.all([
+      this.#call('renew', this.#routesBase, this.#parts.instance, ...leased).then(renewed => {
         this.#time.compared(Number((renewed as readonly Buffer[])[2]), calledAt)
         return renewed
       }),
-      this.#inbox.tend(),
+      this.#look(),
     ])
     const [lost, position] = answer as [number, Buffer, Buffer]
     return {
       lost: lost === 1,
-      inboxLost,
+      inbox,
       known: async () => this.#log.check(position.toString(), appliedBefore),
     }
   }
@@ -269,6 +292,16 @@ export class OpenEmitter {
     const [lost, last] = answer as [number, number]
     // The first time there was none.
     return { lost: lost === 1 && this.#isThere, last }
+  }
+
+  async #look(): Promise<InboxLook> {
+    const lost = await this.#inbox.glance()
+    return { lost, mayMiss: this.#inbox.isBehind }
+  }
+
+  async #lastInInbox(): Promise<number> {
+    const key = `${this.#inboxBase}n`
+    return Number((await this.#parts.connection.command(key, 'HGET', key, 'last')) ?? NaN)
   }
 
   #call(name: string, base: string, ...parameters: RedisArgument[]): Promise<unknown> {

@@ -136,6 +136,10 @@ export class RedisEmitter implements Emitter {
     return this.#state instanceof OpenEmitter ? this.#state.removeRoute(filter, maximumQoS) : undefined
   }
 
+  routesStand(): MaybePromise<void> {
+    return this.#state instanceof OpenEmitter ? this.#state.routesStand() : notOpen()
+  }
+
   reaches(topic: string): boolean {
     return this.#state instanceof OpenEmitter && this.#state.reaches(topic)
   }

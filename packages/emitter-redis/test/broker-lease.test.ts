@@ -14,7 +14,12 @@ test('a lost lease is told once, until all is well again', async () => {
       if (!redis.joins) throw new Error('cut')
       redis.lost = false
     },
-    renew: async () => ({ ...redis, known: async () => true }),
+    renew: async () => ({
+      lost: redis.lost,
+      inbox: { lost: redis.inboxLost, mayMiss: false },
+      known: async () => true,
+    }),
+    tend: async () => ({ lost: redis.inboxLost, mayMiss: false }),
   })
   expect(await lease.renew()).toBe(true)
   Object.assign(redis, { lost: true, joins: false })

@@ -24,8 +24,7 @@ async function copyOf(client: Redis): Promise<() => Promise<void>> {
   const values = await Promise.all(keys.map(async key => client.dumpBuffer(key)))
   return async () => {
     const transaction = client.multi()
-    for (const [index, key] of keys.entries())
-      transaction.restore(key, key.includes(':l:') ? 10_000 : 0, values[index] ?? '', 'REPLACE')
+    for (const [index, key] of keys.entries()) transaction.restore(key, 0, values[index] ?? '', 'REPLACE')
     await transaction.exec()
   }
 }
@@ -37,7 +36,7 @@ describe.skipIf(!hasRedisServer())('routes that Redis has lost (apt-get install 
     await Promise.all(Array.from({ length: many }, async (_, index) => other.emitter.addRoute(`devices/${index}`)))
     await expect.poll(() => one.emitter.reaches(`devices/${many - 1}`), { timeout: 10_000 }).toBe(true)
     const client = clientOf(redis)
-    await client.del(`${base}l:${await instanceOf('other', client)}`)
+    await client.zrem(`${base}leases`, await instanceOf('other', client))
     await expect.poll(() => other.errors, { timeout: 5000 }).toEqual(['LEASE_LOST'])
     await expect.poll(() => one.emitter.reaches(`devices/${many - 1}`), { timeout: 10_000 }).toBe(true)
     expect(one.emitter.reaches('devices/0')).toBe(true)

@@ -208,7 +208,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     await here.publish(messageOf('one'))
     const holder = String(await admin.command('', 'HGET', key('s:client'), 'owner'))
     // As if it had been silent for as long as a lease lasts.
-    await admin.command('', 'DEL', key(`l:${holder}`))
+    await admin.command('', 'ZADD', key('leases'), 1, holder)
     const there = await opened()
     await there.publish(messageOf('two'))
     await expect.poll(() => owner.fencedCount, { timeout: 4000 }).toBe(1)

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 /** Milliseconds for which a broker goes by what it has heard, counted from when it asked whether that is all. */
 export const followDuration = 1000
 /** Milliseconds after which it asks again. */
-export const followInterval = 400
+const followInterval = 400
 
 /** Whether a broker may go by the changes that it has heard on a channel, without asking Redis.
  *

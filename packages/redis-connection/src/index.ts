@@ -1,6 +1,6 @@
 export type { NumberedChange } from './confirmations.ts'
 export { Confirmations } from './confirmations.ts'
-export { followDuration, followInterval, Following } from './following.ts'
+export { followDuration, Following } from './following.ts'
 export { FunctionLibrary } from './function-library.ts'
 export type { ChannelListener, RedisConnectionOptions } from './redis-connection.ts'
 export { RedisConnection } from './redis-connection.ts'

@@ -11,7 +11,8 @@ local afterlife = 6
 local function milliseconds() return whole(math.floor(microseconds() / 1000)) end
 
 local function isHere(base, instance)
-  return redis.call('EXISTS', base .. 'l:' .. instance) == 1 and redis.call('HEXISTS', base .. 'brokers', instance) == 1
+  local deadline = redis.call('ZSCORE', base .. 'leases', instance)
+  return deadline ~= false and tonumber(deadline) > tonumber(milliseconds())
 end
 
 local function tell(base, entry)
@@ -27,21 +28,22 @@ end
 
 local function forget(base, instance)
   redis.call('ZREM', base .. 'fo', instance)
-  redis.call('DEL', base .. 'l:' .. instance, base .. 'r:' .. instance)
+  redis.call('ZREM', base .. 'leases', instance)
+  redis.call('DEL', base .. 'r:' .. instance)
   if redis.call('HDEL', base .. 'brokers', instance) == 1 then tell(base, { 'g', instance }) end
 end
 
-local function sweep(base)
-  for _, instance in ipairs(redis.call('HKEYS', base .. 'brokers')) do
-    if redis.call('EXISTS', base .. 'l:' .. instance) == 0 then forget(base, instance) end
-  end
+local function sweep(base, now)
+  for _, instance in ipairs(redis.call('ZRANGEBYSCORE', base .. 'leases', '-inf', whole(now))) do forget(base, instance) end
 end
 
 local function position(base) return redis.call('HGET', base .. 'v', 'p') or '' end
 
 -- Nothing stays when all brokers have died.
-local function keep(base, lease)
-  for _, name in ipairs({ 'brokers', 'log', 'v', 'fo' }) do redis.call('PEXPIRE', base .. name, lease * afterlife) end
+local function keep(base, instance, lease)
+  for _, name in ipairs({ 'brokers', 'leases', 'log', 'v', 'fo', 'r:' .. instance }) do
+    redis.call('PEXPIRE', base .. name, lease * afterlife)
+  end
 end
 
 -- The last position, and for each broker: instance, id, filters.
@@ -53,11 +55,19 @@ local function everything(base)
   return { position(base), 'all', found }
 end
 
--- instance, id, milliseconds of its lease, JSON of its filters
+local function followersOf(base)
+  return redis.call('ZRANGEBYSCORE', base .. 'fo', '(' .. milliseconds(), '+inf')
+end
+
+-- instance, id, milliseconds of its lease, JSON of its filters. Answers everything, the entry's number and who has to know it.
 F.join = function(keys, args)
   local base, instance, lease = keys[1], args[1], tonumber(args[3])
-  sweep(base)
-  redis.call('SET', base .. 'l:' .. instance, '1', 'PX', lease)
+  sweep(base, tonumber(milliseconds()))
+  -- What has lost its lease by other means.
+  for _, other in ipairs(redis.call('HKEYS', base .. 'brokers')) do
+    if not redis.call('ZSCORE', base .. 'leases', other) then forget(base, other) end
+  end
+  redis.call('ZADD', base .. 'leases', whole(milliseconds() + lease), instance)
   redis.call('HSET', base .. 'brokers', instance, args[2])
   redis.call('DEL', base .. 'r:' .. instance)
   local entry = { 'j', instance, args[2] }
@@ -65,27 +75,25 @@ F.join = function(keys, args)
     redis.call('SADD', base .. 'r:' .. instance, filter)
     entry[index + 3] = filter
   end
-  redis.call('PEXPIRE', base .. 'r:' .. instance, lease * afterlife)
-  tell(base, entry)
-  keep(base, lease)
-  return everything(base)
+  local number = tell(base, entry)
+  keep(base, instance, lease)
+  return { everything(base), number, followersOf(base) }
 end
 
--- instance, milliseconds of its lease, milliseconds for which it goes by what it has heard. Answers whether it was lost, the last
--- position, and the time in milliseconds.
+-- instance, milliseconds of its lease, milliseconds for which it goes by what it has heard, 1: keeps what all brokers share for another
+-- while. Answers whether it was lost, the last position, and the time in milliseconds.
 F.renew = function(keys, args)
-  local base, instance, lease = keys[1], args[1], tonumber(args[2])
-  local lost = not isHere(base, instance)
-  if not lost then
-    redis.call('PEXPIRE', base .. 'l:' .. instance, lease)
-    redis.call('PEXPIRE', base .. 'r:' .. instance, lease * afterlife)
-    local now = milliseconds()
-    redis.call('ZREMRANGEBYSCORE', base .. 'fo', '-inf', now)
-    redis.call('ZADD', base .. 'fo', now + args[3], instance)
+  local base, instance, lease, now = keys[1], args[1], tonumber(args[2]), microseconds() / 1000
+  sweep(base, now)
+  -- Never the deadline that it has: whether it is there shows in that it changes.
+  local deadline = string.format('%.3f', now + lease)
+  local lost = redis.call('ZADD', base .. 'leases', 'XX', 'CH', deadline, instance) == 0
+  if not lost then redis.call('ZADD', base .. 'fo', whole(now + args[3]), instance) end
+  if args[4] == '1' then
+    redis.call('ZREMRANGEBYSCORE', base .. 'fo', '-inf', whole(now))
+    keep(base, instance, lease)
   end
-  sweep(base)
-  keep(base, lease)
-  return { lost and 1 or 0, position(base), milliseconds() }
+  return { lost and 1 or 0, position(base), whole(math.floor(now)) }
 end
 
 -- instance, milliseconds of its lease, JSON of + or - with a filter each. Answers the entry's number and who has to know it.
@@ -98,7 +106,7 @@ F.route = function(keys, args)
     entry[index + 2] = change
   end
   redis.call('PEXPIRE', base .. 'r:' .. instance, tonumber(args[2]) * afterlife)
-  return { tell(base, entry), redis.call('ZRANGEBYSCORE', base .. 'fo', '(' .. milliseconds(), '+inf') }
+  return { tell(base, entry), followersOf(base) }
 end
 -- Without new filters: allowed when memory is full.
 F.unroute = F.route

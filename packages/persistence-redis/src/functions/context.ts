@@ -128,6 +128,14 @@ local function tellRoutes(c)
   return number, followers
 end
 
+-- Milliseconds of Redis' own time, whatever the brokers' clock says.
+local function machineTime() return math.floor(microseconds() / 1000) end
+
+-- Those that are there have a deadline in 'leases', those that are being swept 0.
+local function isThere(c, broker)
+  return tonumber(call('ZSCORE', c.base .. 'leases', broker) or 0) > 0
+end
+
 -- To be called last.
 local function finish(c)
   count(c, 'queued', c.queued)
@@ -140,7 +148,7 @@ local function finish(c)
   for owner, fields in pairs(c.news) do tell(c, owner, fields) end
   for _, group in ipairs(c.ready) do announce(c, group, '') end
   if next(c.announced) then
-    for _, other in ipairs(call('SMEMBERS', c.base .. 'brokers')) do
+    for _, other in ipairs(call('ZRANGEBYSCORE', c.base .. 'leases', '(0', '+inf')) do
       if other ~= c.instance then
         for publisher, groups in pairs(c.announced) do
           local fields = { 'g', publisher }

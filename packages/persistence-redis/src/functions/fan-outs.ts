@@ -200,7 +200,7 @@ F.spread = function(keys, args)
     end
     for owner, done in pairs(c.done) do
       table.insert(done, 1, 's')
-      if owner ~= c.instance and call('SISMEMBER', c.base .. 'brokers', owner) == 1 then tell(c, owner, done) end
+      if owner ~= c.instance and isThere(c, owner) then tell(c, owner, done) end
     end
   end
   local offered = c.news[c.instance] or { 'd' }

@@ -81,7 +81,7 @@ end
 F.open = function(keys, args)
   local c = begin(keys, args[1], args[2])
   -- Nobody would sweep it.
-  if call('SISMEMBER', c.base .. 'brokers', c.instance) == 0 then
+  if not isThere(c, c.instance) then
     return redis.error_reply('LEASE of broker ' .. c.instance .. ' has ended')
   end
   local client, epoch, cleanStart, interval = args[3], args[4], args[5] == '1', args[6]
@@ -197,41 +197,45 @@ local function sweep(c, broker, limit)
   end
   local left = call('SCARD', key)
   if left == 0 then
-    call('SREM', c.base .. 'gone', broker)
+    call('ZREM', c.base .. 'leases', broker)
     call('HDEL', c.base .. 'told', broker)
     call('ZREM', c.base .. 'fo', broker)
   end
   return left
 end
 
-local function goes(c, broker)
-  call('SMOVE', c.base .. 'brokers', c.base .. 'gone', broker)
-end
-
 -- now, instance, milliseconds, whether there was a lease: renews it and takes care of brokers that did not. One whose sweep has begun
 -- begins anew after its end.
--- Answers whether the lease was lost meanwhile, how much is left to sweep, and how often this broker was told something.
+-- Answers whether the lease was lost meanwhile, how much is left to sweep, how often this broker was told something, groups that are ready,
+-- and whether nobody goes on with the fan-outs.
 F.lease = function(keys, args)
   local c = begin(keys, args[1], args[2])
-  local lost = args[4] == '1' and call('SISMEMBER', c.base .. 'brokers', c.instance) == 0
-  for _, broker in ipairs(call('SMEMBERS', c.base .. 'brokers')) do
-    if broker ~= c.instance and call('EXISTS', c.base .. 'l:' .. broker) == 0 then goes(c, broker) end
+  local now, left, lost, isSwept = machineTime(), 0, false, false
+  local late = call('ZRANGEBYSCORE', c.base .. 'leases', '-inf', now, 'WITHSCORES')
+  for index = 1, #late, 2 do
+    local broker, deadline = late[index], late[index + 1]
+    -- Nobody else has noticed yet.
+    local mayGoOn = broker == c.instance and deadline ~= '0'
+    if not mayGoOn then
+      if deadline ~= '0' then call('ZADD', c.base .. 'leases', 0, broker) end
+      local remains = sweep(c, broker, 500)
+      left = left + remains
+      if broker == c.instance then
+        lost = true
+        isSwept = remains > 0
+      end
+    end
   end
-  local left = 0
-  for _, broker in ipairs(call('SMEMBERS', c.base .. 'gone')) do left = left + sweep(c, broker, 500) end
-  if call('SISMEMBER', c.base .. 'gone', c.instance) == 0 then
-    call('SADD', c.base .. 'brokers', c.instance)
-    call('SET', c.base .. 'l:' .. c.instance, 1, 'PX', args[3])
-  end
+  if not isSwept and call('ZADD', c.base .. 'leases', now + args[3], c.instance) == 1 then lost = true end
   finish(c)
-  return { lost and 1 or 0, left, tonumber(call('HGET', c.base .. 'told', c.instance) or 0), c.ready, hasStopped(c) and 1 or 0 }
+  return { lost and args[4] == '1' and 1 or 0, left, tonumber(call('HGET', c.base .. 'told', c.instance) or 0), c.ready,
+    hasStopped(c) and 1 or 0 }
 end
 
 -- now, instance: the broker goes
 F.leave = function(keys, args)
   local c = begin(keys, args[1], args[2])
-  call('DEL', c.base .. 'l:' .. c.instance)
-  goes(c, c.instance)
+  call('ZADD', c.base .. 'leases', 0, c.instance)
   giveUpFanOuts(c)
   local left = sweep(c, c.instance, 500)
   finish(c)

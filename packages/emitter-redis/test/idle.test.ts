@@ -1,0 +1,33 @@
+import { Redis } from 'ioredis'
+import { hasRedisServer } from '@x/redis-connection/testing'
+import { expect, test } from 'vitest'
+import { closing, opened, redisServer } from './brokers-on-redis.ts'
+
+const seconds = 4
+
+test.skipIf(!hasRedisServer())(
+  'brokers that have nothing to do cost Redis 8 commands a second each, however many',
+  async () => {
+    const redis = await redisServer()
+    const client = new Redis(redis.url)
+    closing.push(() => client.disconnect())
+    const commands = async (): Promise<number> =>
+      [...(await client.info('commandstats')).matchAll(/calls=(\d+)/g)].reduce(
+        (sum, [, calls]) => sum + Number(calls),
+        0,
+      )
+    async function perSecondOfEach(brokers: number): Promise<number> {
+      await new Promise(resolve => void setTimeout(resolve, 500))
+      const before = await commands()
+      await new Promise(resolve => void setTimeout(resolve, seconds * 1000))
+      return ((await commands()) - before) / seconds / brokers
+    }
+    for (const index of [1, 2, 3]) await opened(`${index}`, { redis: redis.url })
+    const few = await perSecondOfEach(3)
+    for (let index = 4; index <= 12; index += 1) await opened(`${index}`, { redis: redis.url })
+    const many = await perSecondOfEach(12)
+    expect(few).toBeLessThan(9)
+    expect(many).toBeLessThan(9)
+  },
+  20_000,
+)
