@@ -16,6 +16,7 @@ class TestEmitter implements Emitter {
   takesTurns = true
   reached = true
   adding: () => void | Promise<void> = () => undefined
+  standing: () => void | Promise<void> = () => undefined
   publishing: (message: Message) => void | Promise<void> = () => undefined
 
   open(host: EmitterHost): void {
@@ -29,6 +30,9 @@ class TestEmitter implements Emitter {
   }
   removeRoute(filter: string, maximumQoS: 0 | 2 = 2): void {
     this.calls.push(`-${maximumQoS} ${filter}`)
+  }
+  routesStand(): void | Promise<void> {
+    return this.standing()
   }
   takesTurn(): boolean {
     return this.takesTurns
@@ -123,6 +127,27 @@ test('SUBACK waits until the other brokers know the filter; so does one that ask
   expect([known.length, answers]).toEqual([1, 0])
   for (const know of known) know()
   await Promise.all(granted)
+  expect(emitter.routes).toEqual(['+2 a'])
+})
+
+test('SUBACK for a filter that is there waits while the others may have forgotten it, and is refused when they can’t be asked', async () => {
+  const { emitter, connect, gone } = await start()
+  const clients = await Promise.all(['x', 'y', 'z'].map(async clientId => connect({ clientId })))
+  const [first, second, third] = clients
+  await first?.subscribe(['a', 1])
+  const standing: (() => void)[] = []
+  emitter.standing = () => new Promise<void>(resolve => void standing.push(resolve))
+  let answers = 0
+  const granted = second?.subscribe(['a', 1]).then(() => (answers += 1))
+  while (standing.length === 0) await new Promise(setImmediate)
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate)
+  expect(answers).toBe(0)
+  for (const stands of standing) stands()
+  await granted
+  emitter.standing = async () => Promise.reject(new Error('no'))
+  const left = gone('z')
+  await expect(third?.subscribe(['a', 1])).rejects.toThrow()
+  await left
   expect(emitter.routes).toEqual(['+2 a'])
 })
 

@@ -79,8 +79,10 @@ export class AdvertisedFilters {
       this.#routes.set(name, route)
     }
     route.count += 1
-    if (route.added || !this.#opened) return undefined
-    return route.adding ?? this.#tell(name, route)
+    if (!this.#opened) return undefined
+    if (!route.added) return route.adding ?? this.#tell(name, route)
+    // The others may have forgotten a broker that was away.
+    return this.#host.emitter.routesStand?.()
   }
 
   #tell(name: string, route: Route): MaybePromise<void> {
