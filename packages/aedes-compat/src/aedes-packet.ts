@@ -65,20 +65,34 @@ export function packetOf(message: Message, how: { qos: QoS; retain: boolean } = 
   }
 }
 
-/** Stores hand payloads out as bytes, as text, or as what JSON makes of a Buffer. */
 export function messageOf(packet: AedesPacket): Message {
   const { payload = '', properties } = packet
   return {
     topic: packet.topic ?? '',
-    payload: typeof payload === 'string' ? Buffer.from(payload) : Buffer.from(payload as Uint8Array),
+    payload: bytesOf(payload),
     qos: packet.qos ?? 0,
     retain: packet.retain,
-    properties: properties === undefined ? undefined : encodePublishProperties(properties),
+    properties: properties === undefined ? undefined : encodePublishProperties(withBytes(properties)),
     expiresAt: packet.expiresAt,
     publisher: packet.clientId,
     brokerId: packet.brokerId ?? '',
     brokerCounter: Number(packet.brokerCounter ?? 0),
   }
+}
+
+/** Stores hand bytes out as they are, as text, as what JSON makes of a Buffer, as BSON's `Binary`, or as an object that has each byte
+ * under its index. */
+function bytesOf(value: unknown): Buffer {
+  if (typeof value !== 'object' || value === null) return Buffer.from(value as string)
+  if ('_bsontype' in value && 'value' in value) return Buffer.from((value as { value(): Uint8Array }).value())
+  if ('length' in value || 'type' in value) return Buffer.from(value as Uint8Array)
+  return Buffer.from(Object.values(value) as number[])
+}
+
+/** Correlation data is the only property that is bytes. MQTT 5.0 §3.3.2.3.6 */
+function withBytes(properties: PublishProperties): PublishProperties {
+  const { correlationData } = properties
+  return correlationData === undefined ? properties : { ...properties, correlationData: bytesOf(correlationData) }
 }
 
 /** Names a message in every broker and store. */

@@ -4,6 +4,7 @@ import mqemitterMongodb from 'mqemitter-mongodb'
 import mqemitterRedis from 'mqemitter-redis'
 import { afterAll, describe, expect, test } from 'vitest'
 import { fromMqemitter } from '../src/index.ts'
+import { startMongodb, tailableMissing } from './mongodb-server.ts'
 import { redisMissing, startRedis } from './redis-server.ts'
 
 type Make = (options?: unknown) => object
@@ -45,6 +46,22 @@ describe.skipIf(redisMissing !== undefined)('mqemitter-redis', async () => {
       emitter: () =>
         fromMqemitter((mqemitterRedis as Make)({ port: server.port, host: '127.0.0.1', enableReadyCheck: false })),
     }),
+  })
+})
+
+describe.skipIf(tailableMissing !== undefined)('mqemitter-mongodb', async () => {
+  if (tailableMissing !== undefined) return
+  const server = await startMongodb()
+  afterAll(() => server.stop())
+  emitterCompliance({
+    test,
+    reportsPresence: false,
+    takesTurns: false,
+    settleMilliseconds: 50,
+    factory: () => {
+      const url = server.newDatabase()
+      return { emitter: () => fromMqemitter((mqemitterMongodb as Make)({ url })) }
+    },
   })
 })
 

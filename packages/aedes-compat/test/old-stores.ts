@@ -1,6 +1,3 @@
-import { spawn, spawnSync } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +8,9 @@ import aedesNedb from 'aedes-persistence-nedb'
 import aedesRedis from 'aedes-persistence-redis'
 import { Redis } from 'ioredis'
 import { Level } from 'level'
-import { freePort, redisMissing, startRedis } from './redis-server.ts'
+import { mongodbMissing, startMongodb } from './mongodb-server.ts'
+import type { MongodbServer } from './mongodb-server.ts'
+import { redisMissing, startRedis } from './redis-server.ts'
 import type { RedisServer } from './redis-server.ts'
 
 /** One package of npm that stores for Aedes. */
@@ -119,30 +118,21 @@ export function redis(): OldStore {
 }
 
 export function mongodb(): OldStore {
-  const missing = spawnSync('mongod', ['--version']).error === undefined ? undefined : 'mongod is missing'
-  let directory = ''
-  let server: ChildProcess | undefined
-  let port = 0
+  let server: MongodbServer | undefined
+  let url = ''
   return {
     name: 'aedes-persistence-mongodb',
-    missing,
-    make: () => (aedesMongodb as Make)({ url: `mongodb://127.0.0.1:${port}/compat`, dropExistingIndexes: true }),
-    destroy,
+    missing: mongodbMissing,
+    make: () => (aedesMongodb as Make)({ url, dropExistingIndexes: true }),
+    // Its callback comes only after a set-up by property, and its promise is rejected when there was no set-up at all.
+    destroy: async store => (store as { destroy(): Promise<void> }).destroy().catch(() => undefined),
     async clear() {
-      await this.end()
-      directory = mkdtempSync(join(tmpdir(), 'compat-mongodb-'))
-      port = await freePort()
-      server = spawn('mongod', ['--dbpath', directory, '--port', `${port}`, '--bind_ip', '127.0.0.1'], {
-        stdio: 'ignore',
-      })
+      server ??= await startMongodb()
+      url = server.newDatabase()
     },
     async end() {
-      if (server === undefined) return
-      const ended = once(server, 'exit')
-      server.kill('SIGKILL')
-      await ended
+      await server?.stop()
       server = undefined
-      rmSync(directory, { recursive: true })
     },
   }
 }
