@@ -1,10 +1,13 @@
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ClientProxyFactory, Transport } from '@nestjs/microservices'
 import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'
 import { connectAsync } from 'mqtt'
 import type { IClientOptions, MqttClient } from 'mqtt'
+import { firstValueFrom } from 'rxjs'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { Authority } from './certificates.ts'
 import { StartedProcess, freePort, packageFolder } from './started-command.ts'
@@ -43,6 +46,25 @@ test('fastify.ts serves its pages, and MQTT to those with a session', async () =
   await exchange(url, { wsOptions: { headers: { Cookie: 'session=1' } } })
   await expect(exchange(url)).rejects.toMatchObject({ code: 5 })
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).json()).toEqual({ clients: 1 })
+})
+
+test('nestjs/main.ts hears devices, tells them of alarms, and answers other services', async () => {
+  const { port, program } = await start('nestjs/main', { TSX_TSCONFIG_PATH: 'examples/nestjs/tsconfig.json' })
+  const url = `mqtt://127.0.0.1:${port}`
+  const device = await exchange(url)
+  await device.subscribeAsync('alarms/+')
+  const alarm = once(device, 'message')
+  await device.publishAsync('sensors/kitchen/temperature', '20')
+  await device.publishAsync('sensors/kitchen/temperature', '31.5')
+  const [topic, payload] = (await alarm) as [string, Buffer]
+  expect(topic).toBe('alarms/kitchen')
+  expect(JSON.parse(payload.toString())).toEqual({ pattern: 'alarms/kitchen', data: 31.5 })
+
+  const service = ClientProxyFactory.create({ transport: Transport.MQTT, options: { url } })
+  onTestFinished(() => service.close())
+  expect(await firstValueFrom(service.send('fahrenheit', 20))).toBe(68)
+  program.signal('SIGTERM')
+  expect(await program.exited).toMatchObject({ signal: 'SIGTERM' })
 })
 
 /** HAProxy with an example's configuration, its ports replaced; answers where clients connect. */
