@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from './redis-server.ts'
 
-const { error, stdout } = spawnSync('mongod', ['--version'], { encoding: 'utf8' })
+const version = spawnSync('mongod', ['--version'], { encoding: 'utf8' })
 
 /** Why there is no MongoDB to test with; undefined: there is one. Debian has none, so CI does without. */
-export const mongodbMissing: string | undefined = error === undefined ? undefined : 'mongod is missing'
+export const mongodbMissing: string | undefined = version.error === undefined ? undefined : 'mongod is missing'
 
 /** Why there is none whose cursors wait for what is inserted later. FerretDB ends them with the first batch that is not full. */
 export const tailableMissing: string | undefined =
-  mongodbMissing ?? (stdout.includes('FerretDB') ? 'FerretDB is not enough' : undefined)
+  mongodbMissing ?? (version.stdout.includes('FerretDB') ? 'FerretDB is not enough' : undefined)
 
 /** ms within which a server that starts has to listen. */
 const startLimit = 20_000

@@ -1,5 +1,8 @@
+import { once } from 'node:events'
 import type { Message, Receipt, Will } from '@x/contract'
 import { expect, test } from 'vitest'
+import { sentenceOf } from '../src/index.ts'
+import { DelayedPersistence } from './support/delayed-persistence.ts'
 import { MemoryPersistence } from './support/memory-persistence.ts'
 import { startBroker } from './support/start-broker.ts'
 
@@ -19,6 +22,30 @@ class SharedPersistence extends MemoryPersistence {
 }
 
 const will = { topic: 'w', qos: 1, payload: 'gone' } as const
+
+test.each([
+  ['answers at once', new MemoryPersistence()],
+  ['answers later', new DelayedPersistence(new MemoryPersistence(), 7)],
+])('authorizePublish, and subscribers, have a will before clientDisconnect, with a store that %s', async (_, store) => {
+  const seen: string[] = []
+  const server = await startBroker({
+    persistence: store,
+    authorizePublish: async () => void seen.push('authorizePublish'),
+  })
+  await server.broker.subscribe('w', () => void seen.push('will'))
+  const gone = once(server.broker, 'clientDisconnect').then(() => seen.push('clientDisconnect'))
+  await server.drop(await server.connect({ clientId: 'mortal', will: { ...will, qos: 0 } }))
+  await gone
+  await expect.poll(() => seen.toSorted()).toEqual(['authorizePublish', 'clientDisconnect', 'will'])
+  expect(seen[0]).toBe('authorizePublish')
+
+  server.broker.authorizePublish = () => undefined
+  seen.length = 0
+  const goneToo = once(server.broker, 'clientDisconnect').then(() => seen.push('clientDisconnect'))
+  await server.drop(await server.connect({ clientId: 'mortal', will: { ...will, qos: 0 } }))
+  await goneToo
+  expect(seen).toEqual(['will', 'clientDisconnect'])
+})
 
 test('a will is confirmed to the store once it is published', async () => {
   const store = new SharedPersistence()
@@ -41,12 +68,12 @@ test('a will that a hook refuses is confirmed, one that could not be stored is n
   }
   const server = await startBroker({ persistence: store, authorizePublish })
   const errors: unknown[] = []
-  server.broker.on('clientError', (client, error) => errors.push([client.id, error.message]))
+  server.broker.on('clientError', (client, error) => errors.push([client.id, error.message, sentenceOf(error)]))
   await server.drop(await server.connect({ clientId: 'refused', will }))
   await expect.poll(() => store.confirmed).toEqual(['refused'])
   store.full = true
   await server.drop(await server.connect({ clientId: 'kept', will }))
-  await expect.poll(() => errors).toContainEqual(['kept', 'a will could not be published: disk full'])
-  expect(errors).toContainEqual(['refused', 'not allowed'])
+  await expect.poll(() => errors).toContainEqual(['kept', 'disk full', 'disk full: a will could not be published'])
+  expect(errors).toContainEqual(['refused', 'not allowed', 'not allowed'])
   expect(store.confirmed).toEqual(['refused'])
 })

@@ -50,14 +50,26 @@ export function endSession(connection: ClientConnection, before: Phase, ending: 
 }
 
 /** Tells the program who has left, and why, and publishes the will. */
-export function announceDeparture(connection: ClientConnection, { ending, before, will }: Departure): void {
-  const { engine, client, session } = connection
+export function announceDeparture(connection: ClientConnection, departure: Departure): void {
+  const { ending, will } = departure
+  const { engine, client } = connection
   const { broker } = engine
   if (ending.error !== undefined) {
     if (hasCode(ending.error, 'KEEP_ALIVE_TIMEOUT')) broker.emit('keepaliveTimeout', client)
     broker.reportConnectionError(client, ending.error)
   }
-  void after(will, due => (due === undefined ? undefined : publishWill(engine, due, connection)))
+  const mayHaveWill = client.will !== undefined && ending.discardWill !== true
+  // Programs expect the will before `clientDisconnect`, whether or not the store answers at once.
+  void after(will, due => {
+    if (due !== undefined) void publishWill(engine, due, connection)
+    if (mayHaveWill) tellGone(connection, departure)
+  })
+  if (!mayHaveWill) tellGone(connection, departure)
+}
+
+function tellGone(connection: ClientConnection, { ending, before }: Departure): void {
+  const { engine, client, session } = connection
+  const { broker } = engine
   if (before !== 'connected') return
   if (session !== undefined && connection.sessionExpiryInterval === 0 && session.subscriptions.size > 0) {
     const filters = (): string[] => [...session.subscriptions.keys()]
