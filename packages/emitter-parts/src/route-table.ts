@@ -141,6 +141,14 @@ export class RouteTable<Link extends RouteLink> {
     if (route.turn !== undefined) this.#leaveTurn(route.turn, instance)
   }
 
+  /** Adds (`+` and the route) and removes (`-`) routes in that order. */
+  change(instance: string, changes: readonly string[]): void {
+    for (const change of changes) {
+      if (change.startsWith('+')) this.add(instance, change.slice(1))
+      else this.remove(instance, change.slice(1))
+    }
+  }
+
   /** This broker has members of a shared group. */
   addOwn(group: string): void {
     this.#joinTurn(group, this.#host.instance)

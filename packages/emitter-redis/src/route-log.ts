@@ -134,10 +134,7 @@ export class RouteLog {
         table.join(instance, entry[2], entry.slice(3))
         break
       case 'r':
-        for (const change of entry.slice(2)) {
-          if (change.startsWith('+')) table.add(instance, change.slice(1))
-          else table.remove(instance, change.slice(1))
-        }
+        table.change(instance, entry.slice(2))
         break
       case 'g':
         table.leave(instance)

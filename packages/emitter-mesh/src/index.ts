@@ -1,0 +1,6 @@
+export type { MeshCounters } from './mesh-counters.ts'
+export { MeshEmitter } from './mesh-emitter.ts'
+export type { MeshErrorCode } from './mesh-error.ts'
+export { MeshError } from './mesh-error.ts'
+export type { MeshEmitterOptions, MeshTls } from './mesh-options.ts'
+export { meshEmitterOptions } from './mesh-options.ts'
