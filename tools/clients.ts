@@ -55,7 +55,7 @@ function startBroker(): ChildProcess {
     ...server.flatMap(extension => ['-addext', extension]),
   )
   const listeners = transports.flatMap(transport => ['--listen', `${transport}://127.0.0.1:0`])
-  const parameters = [command, '--log-level', 'info', ...listeners, '--tls-cert', cert, '--tls-key', key]
+  const parameters = [command, '--memory', '--log-level', 'info', ...listeners, '--tls-cert', cert, '--tls-key', key]
   return spawn(process.execPath, parameters, { stdio: ['ignore', 'pipe', 'inherit'] })
 }
 

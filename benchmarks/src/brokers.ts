@@ -10,7 +10,10 @@ import type { Scenario, ScenarioName } from './scenarios.ts'
 export type BrokerName = 'x' | 'aedes' | 'mosquitto'
 
 /** What a scenario asks of the broker beside MQTT on TCP. */
-export type Served = Pick<Scenario, 'hook' | 'transport' | 'packetsPerFrame'>
+export interface Served extends Pick<Scenario, 'hook' | 'transport' | 'packetsPerFrame'> {
+  /** Our command's parameters that say where it keeps its state; by default in memory. */
+  readonly store?: readonly string[]
+}
 
 /** How to run one broker. */
 export interface Broker {
@@ -66,9 +69,9 @@ export const brokers: Readonly<Record<BrokerName, Broker>> = {
   x: {
     version: () => (existsSync(ourCommand) ? manifestVersion(join(ourPackage, 'package.json')) : undefined),
     whenMissing: 'build it with `npx tsc -b`',
-    command: (port, directory, { hook, transport, packetsPerFrame = 'one' }) => {
+    command: (port, directory, { hook, transport, packetsPerFrame = 'one', store = ['--memory'] }) => {
       if (hook !== undefined) return [process.execPath, join(here, 'brokers/hooked-server.js'), 'x', hook, `${port}`]
-      const command = [process.execPath, ourCommand, ...ourOptions] as const
+      const command = [process.execPath, ourCommand, ...ourOptions, ...store] as const
       if (transport === undefined) return [...command, '--listen', `mqtt://127.0.0.1:${port}`]
       if (transport === 'ws')
         return [...command, '--listen', `ws://127.0.0.1:${port}?packets-per-frame=${packetsPerFrame}`]

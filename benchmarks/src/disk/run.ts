@@ -20,10 +20,10 @@ function ours(...parameters: readonly string[]): Broker {
   const { command } = brokers.x
   return {
     ...brokers.x,
-    command: (port, directory, served) => [
-      ...command(port, directory, served),
-      ...parameters.map(parameter => (parameter === 'DIR' ? join(directory, 'data') : parameter)),
-    ],
+    command: (port, directory, served) => {
+      const store = parameters.map(parameter => (parameter === 'DIR' ? join(directory, 'data') : parameter))
+      return command(port, directory, { ...served, store })
+    },
   }
 }
 
@@ -46,7 +46,7 @@ function mosquitto(...lines: readonly string[]): Broker {
 const variants: Readonly<Record<string, Broker>> = {
   'x, disk': ours('--data', 'DIR'),
   'x, process': ours('--data', 'DIR', '--data-durability', 'process'),
-  'x, memory': ours(),
+  'x, memory': ours('--memory'),
   'Aedes, Level': {
     ...brokers.aedes,
     command: (port, directory) => [process.execPath, aedesServer, `${port}`, directory],

@@ -30,7 +30,7 @@ function brokerOf(name: Name, redis: SpawnedRedis): Broker {
     ...brokers[name],
     command: (port, directory, served) =>
       name === 'x'
-        ? [...command(port, directory, served), '--redis', redis.url]
+        ? command(port, directory, { ...served, store: ['--redis', redis.url] })
         : [process.execPath, aedesServer, `${port}`, `${redis.port}`],
   }
 }

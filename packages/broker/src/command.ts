@@ -1,16 +1,21 @@
 #!/usr/bin/env node
 import { readFileSync, writeSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { pino } from 'pino'
 import type { Logger } from 'pino'
 import { prettyFactory } from 'pino-pretty'
+import type { LmdbPersistenceOptions } from '@x/persistence-lmdb'
 import { sysTopics } from '@x/sys-topics'
 import { parseCommandLine, usage } from './command/command-line.ts'
 import type { Command, LogLevel } from './command/command-line.ts'
+import { dataUsage } from './command/data-command-line.ts'
+import { runDataTask } from './command/data-command.ts'
 import { LogOutput } from './command/log-output.ts'
 import { passwd } from './command/passwd.ts'
 import { print } from './command/print.ts'
 import { startProblem } from './command/start-problem.ts'
 import { StartingLogger } from './command/starting-logger.ts'
+import { stateDirectory } from './command/state-directory.ts'
 import { readTlsFiles } from './command/tls-files.ts'
 import type { TlsFiles } from './command/tls-files.ts'
 import { createBroker } from './create-broker.ts'
@@ -18,6 +23,8 @@ import type { Broker, BrokerOptions, Listening } from './create-broker.ts'
 import { speaksTls } from './listener/protocols.ts'
 
 const standardOutput = 1
+
+type RunCommand = Extract<Command, { kind: 'run' }>
 
 const [word, ...further] = process.argv.slice(2)
 const command = word === 'passwd' ? ({ kind: 'passwd' } as const) : parseCommandLine(process.argv.slice(2))
@@ -35,31 +42,27 @@ switch (command.kind) {
     print(process.stderr, `x-broker: ${command.message}\nTry x-broker --help.\n`)
     process.exitCode = 2
     break
+  case 'dataHelp':
+    print(process.stdout, dataUsage)
+    break
+  case 'data':
+    process.exitCode = await runDataTask(command.task)
+    break
   case 'run':
     void run(command)
     break
 }
 
-async function run(wanted: Extract<Command, { kind: 'run' }>): Promise<void> {
-  const {
-    listeners,
-    tls,
-    trustedProxies,
-    data,
-    dataDurability,
-    redis,
-    redisDurability,
-    logLevel,
-    logBuffer,
-    sysInterval,
-  } = wanted
+async function run(wanted: RunCommand): Promise<void> {
+  const { listeners, tls, trustedProxies, redis, redisDurability, logLevel, logBuffer, sysInterval } = wanted
   const logger = createLogger(logLevel, logBuffer)
   const startingLogger = new StartingLogger(logger)
   const plugins = sysInterval === 0 ? [] : [sysTopics({ interval: sysInterval * 1000 })]
+  const data = dataOf(wanted)
   const made = brokerOf({
     logger: startingLogger,
     plugins,
-    ...(data !== undefined && { data: { directory: data, durability: dataDurability } }),
+    ...(data !== undefined && { data }),
     ...(redis !== undefined && { redis: { redis, durability: redisDurability } }),
     ...(trustedProxies !== undefined && { trustProxy: true, trustedProxies }),
   })
@@ -73,6 +76,7 @@ async function run(wanted: Extract<Command, { kind: 'run' }>): Promise<void> {
     const secrets = tls && readTlsFiles(tls)
     await broker.ready
     startingLogger.started()
+    if (data !== undefined) logger.info({}, `sessions and retained messages are kept in ${data.directory}`)
     for (const listener of listeners) {
       const isSecured = secrets !== undefined && speaksTls(listener.protocols ?? [])
       const listening = await broker.listen({ ...listener, ...(isSecured && { tls: secrets }) })
@@ -113,6 +117,14 @@ async function run(wanted: Extract<Command, { kind: 'run' }>): Promise<void> {
     logger.info({}, 'closed')
     process.exit()
   }
+}
+
+/** Brokers share a directory when each of them is told its name; nobody shares the platform's by accident. */
+function dataOf({ data, memory, redis, dataDurability }: RunCommand): LmdbPersistenceOptions | undefined {
+  if (data !== undefined) return { directory: data, durability: dataDurability }
+  if (memory || redis !== undefined) return undefined
+  const directory = stateDirectory({ platform: process.platform, environment: process.env, home: homedir() })
+  return { directory, durability: dataDurability, exclusive: true }
 }
 
 /** A terminal that was closed takes nothing, not even nothing. */

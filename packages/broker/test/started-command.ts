@@ -109,9 +109,17 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-/** The command of this package, as a user starts it. */
+const stores: ReadonlySet<string> = new Set(['--data', '--memory', '--redis', 'data'])
+
+/** The command of this package. It keeps nothing unless its parameters say where: tests share no directory. */
 export function startCommand(parameters: readonly string[] = anyPort): StartedProcess {
-  return new StartedProcess(process.execPath, [commandFile, ...parameters])
+  const isPlaced = parameters.some(parameter => stores.has(parameter))
+  return new StartedProcess(process.execPath, [commandFile, ...parameters, ...(isPlaced ? [] : ['--memory'])])
+}
+
+/** The command without a word on where it keeps its state, for a user who has this directory for that. */
+export function startCommandOf(stateHome: string, parameters: readonly string[] = anyPort): StartedProcess {
+  return new StartedProcess(process.execPath, [commandFile, ...parameters], { XDG_STATE_HOME: stateHome })
 }
 
 /** Where the command listens, from its log in JSON. */

@@ -1,62 +1,25 @@
 import { PersistenceError } from '@x/contract'
 import type { Clock, MaybePromise, Slices } from '@x/contract'
+import { Batch, blame, isSteps, noRoom, unwritable } from './batch.ts'
+import type { Ending, Steps, Task, TransactionFrame, Work } from './batch.ts'
 import type { Environment } from './environment.ts'
 
 /** ms that what nobody waits for may wait. */
 const lazyDelay = 1000
 /** ms of one transaction's work; what is left goes into the next one. */
 const transactionBudget = 5
+/** Calls of a transaction that is held open: with more it is committed early, since all may have to be carried out again. */
+const maximumHeld = 20_000
 /** ms for which a full disk is not tried again with something new. */
 const fullDelay = 100
-
-/** Long work of a transaction, which yields after each short piece of it so that the event loop can be left to others. */
-export type Steps<T> = Generator<undefined, T, undefined>
-type Work<T> = () => T | Steps<T>
-
-interface Task {
-  readonly work: Work<unknown>
-  /** What it adds takes room on the disk: it is refused when there is none, while everything else goes on. */
-  readonly adds: boolean
-  /** Undefined: nobody waits for it. */
-  readonly answer: { readonly resolve: (value: unknown) => void; readonly reject: (error: unknown) => void } | undefined
-  outcome?: { readonly value: unknown } | { readonly error: unknown }
-}
-
-/** What a transaction leaves behind. */
-export interface Ending {
-  /** Whom to tell when it is as durable as promised, in order. */
-  readonly told: readonly (() => void)[]
-  /** It could not be committed: nothing that it left in memory holds. */
-  undone(): void
-}
-
-/** What has to happen around the work of a transaction. */
-export interface TransactionFrame {
-  /** Before the first work. */
-  begin(): void
-  /** After the last one: writes what is still in memory alone. */
-  end(): Steps<Ending>
-  /** The work failed halfway: nothing of it holds. */
-  discard(): void
-}
 
 export interface CommitsParts {
   readonly environment: Environment
   readonly frame: TransactionFrame
   readonly clock: Clock
   readonly slices: Slices
-}
-
-/** The calls of one transaction. */
-interface Batch {
-  readonly tasks: Task[]
-  /** `performance.now()` at which it takes no further one. */
-  until: number
-  ending: Ending | undefined
-  /** Its work has left the event loop to others. */
-  isCut: boolean
-  /** The one whose work threw. */
-  culprit: Task | undefined
+  /** ms for which a transaction stays open, while callers are answered at once; 0: they are answered when it is committed. */
+  readonly interval: number
 }
 
 /** Collects calls and carries them out in one transaction after another: all that came while the last one was committed belongs to
@@ -73,6 +36,12 @@ export class Commits {
   #timer: unknown
   /** `performance.now()` until which the disk counts as full. */
   #fullUntil = 0
+  /** The last transaction failed: callers are answered when the next one is committed. */
+  #isTroubled = false
+  /** The store closes, so no transaction is held open any more. */
+  #isClosing = false
+  /** Ends the pause of a transaction that is held open. */
+  #wake: (() => void) | undefined
   /** The commit of the last transaction that began. */
   #last: Promise<void> = Promise.resolve()
 
@@ -97,6 +66,7 @@ export class Commits {
   soon(work: Work<void>): void {
     this.#tasks.push({ work, adds: false, answer: undefined })
     this.#schedule()
+    this.#wake?.()
   }
 
   /** A transaction is to begin within a second, for what its frame has to write. */
@@ -113,11 +83,18 @@ export class Commits {
     else await this.run(() => undefined).catch(() => undefined)
   }
 
+  /** Holds no transaction open from now on, so that whoever calls is answered when everything before is on the disk. */
+  endHolding(): void {
+    this.#isClosing = true
+    this.#wake?.()
+  }
+
   #call<T>(work: Work<T>, adds: boolean): Promise<T> {
     const answer = new Promise<T>((resolve, reject) => {
       this.#tasks.push({ work, adds, answer: { resolve: resolve as (value: unknown) => void, reject } })
     })
     this.#schedule()
+    this.#wake?.()
     return answer
   }
 
@@ -131,22 +108,25 @@ export class Commits {
 
   /** `previous`: the commit before, whose calls get their answers first. */
   async #commit(previous: Promise<void>): Promise<void> {
-    const batch: Batch = { tasks: [], until: 0, ending: undefined, isCut: false, culprit: undefined }
+    const batch = new Batch()
     try {
-      await this.#parts.environment.transaction(() => this.#carryOut(batch))
+      await this.#parts.environment.transaction(() => this.#carryOut(batch, previous))
     } catch (error) {
-      if (batch.ending === undefined) this.#scheduled = false
+      if (batch.ending === undefined) {
+        this.#tasks = this.#tasks.slice(batch.tasks.length)
+        this.#scheduled = false
+      }
       await previous
+      if (batch.isHeld) this.#scheduled = false
       this.#undo(batch, error)
       return
     }
     await previous
-    await this.#tell(batch.ending?.told ?? [])
-    for (const { answer, outcome } of batch.tasks) {
-      if (answer === undefined || outcome === undefined) continue
-      if ('error' in outcome) answer.reject(outcome.error)
-      else answer.resolve(outcome.value)
-    }
+    this.#isTroubled = false
+    await this.#tell([...batch.told, ...(batch.ending?.told ?? [])])
+    batch.answer()
+    // The next one would not know what to go on from if this one failed after its calls were answered.
+    if (batch.isHeld) setImmediate(() => this.#next())
   }
 
   /** In order, and all before what the next transaction has to tell. */
@@ -159,32 +139,72 @@ export class Commits {
     })
   }
 
-  #carryOut(batch: Batch): MaybePromise<void> {
+  #carryOut(batch: Batch, previous: Promise<void>): MaybePromise<void> {
+    const { environment, frame, interval } = this.#parts
     this.#tasks = [...this.#again, ...this.#tasks]
     this.#again = []
     this.#isWanted = false
-    this.#parts.frame.begin()
+    frame.begin()
+    const due = frame.due()
+    if (due !== undefined) this.#tasks.push({ work: due, adds: true, answer: undefined })
     batch.until = performance.now() + transactionBudget
-    return this.#goOn(batch)
+    batch.isHeld = interval > 0 && !this.#isTroubled && !this.#isClosing && !environment.isFull()
+    if (batch.isHeld) return this.#hold(batch, previous)
+    return this.#goOn(batch)?.then(() => this.#finish(batch)) ?? this.#finish(batch)
   }
 
-  /** Carries out one call after the other, in order. What is left begins another transaction. */
-  #goOn(batch: Batch): MaybePromise<void> {
+  /** Carries out one call after the other, in order, as long as the budget lasts. What is left begins another transaction. */
+  #goOn(batch: Batch): Promise<void> | undefined {
     for (;;) {
       const task = this.#tasks[batch.tasks.length]
-      if (task === undefined || (batch.tasks.length > 0 && performance.now() > batch.until)) break
+      if (task === undefined || (batch.tasks.length > 0 && performance.now() > batch.until)) return undefined
       batch.tasks.push(task)
       const working = this.#perform(task, batch)
       // The transaction stays open meanwhile, and the event loop is free.
       if (working !== undefined) return working.then(() => this.#goOn(batch))
     }
-    return this.#finish(batch)
+  }
+
+  /** Carries out all calls that come within the interval, and answers them before they are on the disk. */
+  async #hold(batch: Batch, previous: Promise<void>): Promise<void> {
+    const { clock, interval } = this.#parts
+    const until = clock.monotonic() + interval
+    let promised = 0
+    for (;;) {
+      await this.#goOn(batch)
+      await previous
+      await this.#tell(this.#parts.frame.takeTold())
+      promised = batch.promise(promised)
+      const left = until - clock.monotonic()
+      if (left <= 0 || this.#isClosing || promised >= maximumHeld) break
+      await this.#pause(batch, left)
+      batch.until = performance.now() + transactionBudget
+      this.#parts.frame.resume()
+    }
+    batch.isCut = true
+    await this.#finish(batch)
+  }
+
+  /** Resolves when there is a call to carry out and others were served, or after so many milliseconds. */
+  async #pause(batch: Batch, milliseconds: number): Promise<void> {
+    if (this.#tasks.length === batch.tasks.length) {
+      const { clock } = this.#parts
+      let timer: unknown
+      await new Promise<void>(resolve => {
+        this.#wake = resolve
+        timer = clock.setTimeout(resolve, milliseconds)
+      })
+      clock.clearTimeout(timer)
+      this.#wake = undefined
+    }
+    await new Promise(resolve => setImmediate(resolve))
   }
 
   #finish(batch: Batch): MaybePromise<void> {
     const finished = (ending: Ending): void => {
       batch.ending = ending
       this.#tasks = this.#tasks.slice(batch.tasks.length)
+      if (batch.isHeld) return
       // One that was cut is still open in this turn, and lmdb would take the next one to be a part of it.
       if (batch.isCut) setImmediate(() => this.#next())
       else this.#next()
@@ -193,21 +213,24 @@ export class Commits {
   }
 
   #perform(task: Task, batch: Batch): Promise<void> | undefined {
+    const { frame } = this.#parts
+    // Those who are told of it were told when it was carried out for the first time.
+    if (task.isPromised === true) batch.told.push(...frame.takeTold())
+    const done = (outcome: NonNullable<Task['outcome']>): void => {
+      task.outcome = outcome
+      if (task.isPromised === true) frame.takeTold()
+    }
     const failed = (error: unknown): void => {
       if (!(error instanceof PersistenceError)) {
         batch.culprit = task
         throw error
       }
-      task.outcome = { error }
+      done({ error })
     }
     try {
       const value = task.work()
-      if (!isSteps(value)) task.outcome = { value }
-      else {
-        return this.#walk(batch, value, result => {
-          task.outcome = { value: result }
-        })?.catch(failed)
-      }
+      if (isSteps(value)) return this.#walk(batch, value, result => done({ value: result }))?.catch(failed)
+      done({ value })
     } catch (error) {
       failed(error)
     }
@@ -239,39 +262,13 @@ export class Commits {
     const failed = tasks.length > 0 ? tasks : this.#tasks.splice(0)
     const isFull = culprit === undefined && this.#parts.environment.isFull()
     if (isFull) this.#fullUntil = performance.now() + fullDelay
+    if (culprit === undefined) this.#isTroubled = true
     const refusal = isFull ? noRoom(error) : unwritable(error)
     const isToBlame = blame(failed, { culprit, isFull })
     this.#again = [...this.#again, ...failed.filter(task => !isToBlame(task))]
     for (const task of failed) if (isToBlame(task)) task.answer?.reject(refusal)
-    if (this.#again.length > 0) this.#schedule()
+    // What was promised is tried again at its leisure: there may be no room for a while.
+    if (this.#again.some(({ isPromised }) => isPromised !== true)) this.#schedule()
     else this.later()
   }
-}
-
-/** Says which calls of a transaction are refused because it was undone; the others get another one. */
-function blame(
-  failed: readonly Task[],
-  { culprit, isFull }: { readonly culprit: Task | undefined; readonly isFull: boolean },
-): (task: Task) => boolean {
-  if (culprit !== undefined) return task => task === culprit
-  return isFull && failed.some(({ adds }) => adds) ? ({ adds }) => adds : () => true
-}
-
-function isSteps(value: unknown): value is Steps<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    Symbol.toStringTag in value &&
-    value[Symbol.toStringTag] === 'Generator'
-  )
-}
-
-/** Something the peer can be told. */
-function noRoom(cause?: unknown): PersistenceError {
-  return new PersistenceError('QUOTA_EXCEEDED', { message: 'the disk is full, nothing can be stored', cause })
-}
-
-function unwritable(cause: unknown): PersistenceError {
-  const text = cause instanceof Error ? cause.message : String(cause)
-  return new PersistenceError('UNAVAILABLE', { message: `the directory can't be written: ${text}`, cause })
 }

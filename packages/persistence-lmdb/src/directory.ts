@@ -13,10 +13,14 @@ const networkFileSystems: Readonly<Record<number, string>> = {
   0x517b: 'SMB',
 }
 
-/** Where the fields of lmdb's two meta pages stand, which are the first two of the file. */
+/** Where the fields of lmdb's meta records stand: in the first two pages of the file, and of what was flushed last in the middle of the
+ * first one. */
 const magicField = 24
 const magic = 0xbeefc0de
 const pageSizeField = 48
+const flagsField = 52
+/** Of a transaction that was not on the disk yet when this was written. */
+const unflushedFlag = 0x1000
 const lastPageField = 144
 const transactionField = 152
 const metaLength = transactionField + 8
@@ -64,12 +68,19 @@ function checkData(path: string, file: number): void {
       'is not a file of this store, or its beginning is damaged; move it away, or name another directory',
     )
   }
-  const newest = second.readBigUInt64LE(transactionField) > first.readBigUInt64LE(transactionField) ? second : first
-  const needed = (Number(newest.readBigUInt64LE(lastPageField)) + 1) * pageSize
+  const newest = transactionOf(second) > transactionOf(first) ? second : first
+  const flushed = metaAt(file, pageSize / 2)
+  // After a power failure the file may be shorter than what was written last and not flushed, which nobody was told of.
+  const isRestored = (newest.readUInt16LE(flagsField) & unflushedFlag) !== 0 && transactionOf(flushed) > 0n
+  const needed = (Number((isRestored ? flushed : newest).readBigUInt64LE(lastPageField)) + 1) * pageSize
   if (size < needed) {
     const found = `has ${size} bytes, but ${needed} belong to it: it was cut off`
     throw unusable(path, `${found}; restore it from a backup, or name another directory`)
   }
+}
+
+function transactionOf(meta: Buffer): bigint {
+  return meta.readBigUInt64LE(transactionField)
 }
 
 function metaAt(file: number, position: number): Buffer {

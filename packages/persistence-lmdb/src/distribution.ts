@@ -1,5 +1,5 @@
 import type { Delivery, Message, PersistenceHost, QueueEntry } from '@x/contract'
-import type { Steps } from './commits.ts'
+import type { Steps } from './batch.ts'
 import type { Instances } from './instances.ts'
 import type { MachineTime } from './machine-time.ts'
 import type { Neighbours } from './neighbours.ts'

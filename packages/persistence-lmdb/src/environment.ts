@@ -1,4 +1,5 @@
 import { statfsSync } from 'node:fs'
+import { relative } from 'node:path'
 import type { MaybePromise } from '@x/contract'
 import { open } from 'lmdb'
 import type { RootDatabase } from 'lmdb'
@@ -16,6 +17,13 @@ export interface Range {
   readonly limit?: number
 }
 
+/** An environment as it was at one moment. */
+export interface View {
+  get(key: Buffer): Buffer | undefined
+  rows(range: Range): Iterable<Row>
+  release(): void
+}
+
 export interface EnvironmentOptions {
   readonly directory: string
   /** False: the operating system writes when it likes. */
@@ -28,23 +36,43 @@ const partSize = 32
 /** One lmdb environment with binary keys and values in a single tree. Reads see the transaction that runs, or what was committed
  * last; writes belong into a transaction. */
 export class Environment {
+  /** Of this process: lmdb has one handle for each file. */
+  static readonly #open = new Set<Environment>()
+
   readonly #database: RootDatabase<Buffer, Buffer>
   readonly #directory: string
   /** lmdb's own work does not keep the event loop waiting for it, so without another handle a transaction would never begin. */
   readonly #keepAlive: NodeJS.Timeout
   #transactions = 0
+  /** Those who wait until no transaction is open. */
+  #idle: (() => void)[] = []
+
+  /** Resolves when this process has no transaction of the directory open. Opening it waits for the end of each one, and blocks the process
+   * meanwhile: of its own, for ever. */
+  static async whenIdle(directory: string): Promise<void> {
+    for (;;) {
+      const busy = [...Environment.#open].find(one => one.#transactions > 0 && isSamePath(one.#directory, directory))
+      if (busy === undefined) return
+      await new Promise<void>(done => busy.#idle.push(done))
+    }
+  }
 
   constructor({ directory, sync }: EnvironmentOptions) {
-    this.#database = open<Buffer, Buffer>({
+    // lmdb's types lack `safeRestore`.
+    const options = {
       path: directory,
       encoding: 'binary',
       keyEncoding: 'binary',
       noSubdir: false,
       noSync: !sync,
+      // By itself lmdb trusts what was not flushed unless the system has been started since, which says nothing about a copied disk.
+      safeRestore: sync,
       // Otherwise lmdb makes a promise of its own for each turn, whose rejection nobody could handle.
       eventTurnBatching: false,
-    })
+    } as const
+    this.#database = open<Buffer, Buffer>(options)
     this.#directory = directory
+    Environment.#open.add(this)
     this.#keepAlive = setInterval(() => {}, 0x7fff_ffff)
     this.#keepAlive.unref()
   }
@@ -118,6 +146,30 @@ export class Environment {
       throw await commitErrorOf(error)
     } finally {
       this.#transactions -= 1
+      if (this.#transactions === 0) {
+        this.#keepAlive.unref()
+        for (const done of this.#idle.splice(0)) done()
+      }
+    }
+  }
+
+  /** What was committed last at this moment, until it is released: old pages stay that long. */
+  view(): View {
+    const transaction = this.#database.useReadTransaction()
+    return {
+      get: key => this.#database.get(key, { transaction }),
+      rows: range => this.#database.getRange({ ...range, transaction }),
+      release: () => transaction.done(),
+    }
+  }
+
+  /** Writes what was committed last as `data.mdb` into a directory, which must be empty; free pages are left out. Writing goes on
+   * meanwhile. */
+  async copyTo(directory: string): Promise<void> {
+    this.#keepAlive.ref()
+    try {
+      await this.#database.backup(directory, true)
+    } finally {
       if (this.#transactions === 0) this.#keepAlive.unref()
     }
   }
@@ -130,8 +182,13 @@ export class Environment {
 
   async close(): Promise<void> {
     clearInterval(this.#keepAlive)
+    Environment.#open.delete(this)
     await this.#database.close()
   }
+}
+
+function isSamePath(one: string, other: string): boolean {
+  return relative(one, other) === ''
 }
 
 /** Bytes that are left of a disk that counts as full when writing has failed: one large transaction. */

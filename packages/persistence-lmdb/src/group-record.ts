@@ -12,11 +12,13 @@ export interface GroupRecord {
   lastSequence: number
   waitingMessages: number
   waitingBytes: number
+  /** When what waits is to be looked through for what has expired; undefined: nothing expires. */
+  lookAt: number | undefined
 }
 
 export function writeGroup(writer: RecordWriter, group: GroupRecord): void {
   writer.text(group.name).text(group.filter).u48(group.number).u48(group.members)
-  writer.u48(group.lastSequence).u48(group.waitingMessages).u48(group.waitingBytes)
+  writer.u48(group.lastSequence).u48(group.waitingMessages).u48(group.waitingBytes).optional(group.lookAt)
 }
 
 export function readGroup(reader: RecordReader): GroupRecord {
@@ -28,5 +30,6 @@ export function readGroup(reader: RecordReader): GroupRecord {
     lastSequence: reader.u48(),
     waitingMessages: reader.u48(),
     waitingBytes: reader.u48(),
+    lookAt: reader.isAtEnd ? undefined : reader.optional(),
   }
 }

@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs'
-import type { Environment } from './environment.ts'
+import type { Environment, Row } from './environment.ts'
 import { kind, numberAt, numberKey } from './keys.ts'
 import { RecordReader } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
@@ -12,6 +12,8 @@ export interface Instance {
   readonly pid: number
   /** Tells the process from a later one with the same pid; empty where the system does not say. */
   readonly started: string
+  /** All that have the directory open have the same. Empty: an older version has it open, or had it. */
+  readonly durability: string
   /** Where it hears news. */
   readonly address: string
   /** Where its pid means something: this start of the system, and the processes that see each other. */
@@ -49,7 +51,12 @@ export class Instances {
     if (this.#own !== undefined) this.#put({ ...this.#own, state: 'closed' })
   }
 
-  #put({ number, state, brokerId, pid, started, address, machine }: Instance): void {
+  /** Leaves what an instance had open to be swept, whatever its process does. */
+  bury(instance: Instance): void {
+    this.#put({ ...instance, machine: { boot: 'none', processes: '' } })
+  }
+
+  #put({ number, state, brokerId, pid, started, address, machine, durability }: Instance): void {
     const record = new RecordWriter()
       .u8(state === 'open' ? 1 : 0)
       .text(brokerId)
@@ -58,6 +65,7 @@ export class Instances {
       .text(address)
       .text(machine.boot)
       .text(machine.processes)
+      .text(durability)
     this.#environment.put(numberKey(kind.instance, number), record.take())
   }
 
@@ -67,24 +75,28 @@ export class Instances {
 
   *all(): Generator<Instance> {
     const range = { start: Buffer.of(kind.instance), end: Buffer.of(kind.instance + 1) }
-    for (const { key, value } of this.#environment.collect(range)) {
-      const reader = new RecordReader(value)
-      yield {
-        number: numberAt(key, 0),
-        state: reader.u8() === 1 ? 'open' : 'closed',
-        brokerId: reader.text(),
-        pid: reader.u48(),
-        started: reader.text(),
-        address: reader.text(),
-        machine: { boot: reader.text(), processes: reader.text() },
-      }
-    }
+    for (const row of this.#environment.collect(range)) yield readInstance(row)
   }
 
   /** Clients whose sessions an instance had open, at most `limit`. */
   owned(number: number, limit: number): readonly string[] {
     const range = { start: numberKey(kind.owned, number), end: numberKey(kind.owned, number + 1), limit }
     return Array.from(this.#environment.rows(range), ({ value }) => value.toString())
+  }
+}
+
+/** An instance as it was stored. */
+export function readInstance({ key, value }: Row): Instance {
+  const reader = new RecordReader(value)
+  return {
+    number: numberAt(key, 0),
+    state: reader.u8() === 1 ? 'open' : 'closed',
+    brokerId: reader.text(),
+    pid: reader.u48(),
+    started: reader.text(),
+    address: reader.text(),
+    machine: { boot: reader.text(), processes: reader.text() },
+    durability: reader.isAtEnd ? '' : reader.text(),
   }
 }
 

@@ -23,9 +23,11 @@ export const kind = {
   retained: 0x72,
   /** topic too long for a key by its levels: retained message. */
   longRetained: 0x52,
+  /** client identifier: how much of what is retained it has published. */
+  retainedShare: 0x53,
   /** time, retained number: topic. */
   retainedExpiry: 0x65,
-  /** time, what is due, session or will number: client identifier. */
+  /** time, what is due, session, will or group number: client identifier, or shared filter. */
   deadline: 0x64,
   /** shared filter: group record. */
   group: 0x67,

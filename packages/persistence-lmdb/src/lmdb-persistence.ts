@@ -2,6 +2,7 @@ import { PersistenceError } from '@x/contract'
 import type {
   Delivery,
   DueBatch,
+  MaybePromise,
   Message,
   OpenedSession,
   OpenSessionRequest,
@@ -25,7 +26,12 @@ import type { CheckedOptions, LmdbPersistenceOptions } from './options.ts'
  * processes of one machine may open the same directory. All calls of a turn of the event loop are one transaction, committed
  * while the event loop goes on. */
 export class LmdbPersistence implements Persistence {
-  readonly supports: PersistenceSupports = { durable: true, shared: true, sharedSubscriptions: true }
+  readonly supports: PersistenceSupports = {
+    durable: true,
+    shared: true,
+    sharedSubscriptions: true,
+    storeLimits: true,
+  }
 
   readonly #options: CheckedOptions
   #state: 'closed' | 'opening' | OpenStore = 'closed'
@@ -40,17 +46,27 @@ export class LmdbPersistence implements Persistence {
       throw new PersistenceError('ALREADY_OPEN', { message: 'the store is open already' })
     }
     this.#state = 'opening'
-    let store: OpenStore | undefined
     try {
-      // Loaded by whoever opens a store: the native module can't be part of a bundle.
-      const loaded = await import('./open-store.ts')
-      store = new loaded.OpenStore(this.#options, host)
-      await store.begin()
-      this.#state = store
+      this.#state = await this.#begin(host, this.#options)
     } catch (error) {
       this.#state = 'closed'
-      await store?.close()
       throw error
+    }
+  }
+
+  async #begin(host: PersistenceHost, options: CheckedOptions): Promise<OpenStore> {
+    // Loaded by whoever opens a store: the native module can't be part of a bundle.
+    const { Environment, OpenStore: Store, OtherDurability } = await import('./open-store.ts')
+    await Environment.whenIdle(options.directory)
+    const store = new Store(options, host)
+    try {
+      await store.begin()
+      return store
+    } catch (error) {
+      await store.close()
+      const { adoptsDurability } = options
+      if (!adoptsDurability || !(error instanceof OtherDurability) || error.theirs !== 'process') throw error
+      return this.#begin(host, { ...options, durability: error.theirs, adoptsDurability: false })
     }
   }
 
@@ -77,7 +93,7 @@ export class LmdbPersistence implements Persistence {
     return this.#opened().unsubscribe(session, filters)
   }
 
-  publish(message: Message, receipt?: Receipt): Promise<number> {
+  publish(message: Message, receipt?: Receipt): MaybePromise<number> {
     return this.#opened().publish(message, receipt)
   }
 

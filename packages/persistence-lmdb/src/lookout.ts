@@ -1,12 +1,14 @@
 import { PersistenceError } from '@x/contract'
 import type { Clock, Due, SessionHandle } from '@x/contract'
-import type { Commits, Steps } from './commits.ts'
+import type { Steps } from './batch.ts'
+import type { Commits } from './commits.ts'
 import type { Distribution } from './distribution.ts'
 import type { Instances } from './instances.ts'
 import { isGone, isOutOfSight, ownMachine, startOf } from './instances.ts'
 import { answers } from './news.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { Hint } from './news.ts'
+import type { Durability } from './options.ts'
 import type { OwnedSessions } from './owned-sessions.ts'
 import type { SessionQueues } from './session-queue.ts'
 import type { SessionStore } from './session-store.ts'
@@ -15,6 +17,9 @@ import type { WorkingSet } from './working-set.ts'
 
 export interface LookoutParts {
   readonly directory: string
+  /** No other broker may have the directory open when this one begins. */
+  readonly exclusive: boolean
+  readonly durability: Durability
   readonly brokerId: string
   readonly clock: Clock
   readonly commits: Commits
@@ -36,6 +41,18 @@ const looksAtOnce = 5000
 /** Entries that are offered at a time to an owner that has to catch up. */
 const catchUpSize = 256
 
+/** A broker that has the directory open has another durability than this one. */
+export class OtherDurability extends PersistenceError {
+  readonly theirs: string
+
+  constructor(where: string, own: string, theirs: string) {
+    super('UNAVAILABLE', {
+      message: `${where}, with durability '${theirs}', this one has '${own}': give both the same`,
+    })
+    this.theirs = theirs
+  }
+}
+
 /** Looks after what other brokers do in the same directory: what they queue, whom they take over, and what those leave behind that
  * have died. */
 export class Lookout {
@@ -50,15 +67,17 @@ export class Lookout {
   }
 
   /** Registers this broker in the directory.
-   * @throws PersistenceError `UNAVAILABLE` when a broker has it open whose locks can't be seen from here */
+   * @throws PersistenceError `UNAVAILABLE` when a broker has it open whose locks can't be seen from here, one with another
+   * durability, or any with `exclusive` */
   async begin(): Promise<void> {
-    const { directory, brokerId, commits, set, instances, neighbours } = this.#parts
+    const { directory, durability, brokerId, commits, set, instances, neighbours } = this.#parts
     await this.#checkOthers()
     const address = await neighbours.open(directory)
     await commits.run(() => {
+      this.#checkNeighbours()
       const { pid } = process
       const own = { number: set.nextNumber(), state: 'open', brokerId, pid, started: startOf(pid), address } as const
-      instances.register({ ...own, machine: ownMachine() })
+      instances.register({ ...own, durability, machine: ownMachine() })
     })
     neighbours.refresh()
     this.#lookAgain()
@@ -134,6 +153,19 @@ export class Lookout {
       throw new PersistenceError('UNAVAILABLE', {
         message: `${this.#parts.directory} is open in another container, as broker '${other.brokerId}' with process ${other.pid}: give each container a directory of its own, or let them share their processes (pid namespace)`,
       })
+    }
+  }
+
+  /** Whether others may have the directory open, too, is for each of them to say. */
+  #checkNeighbours(): void {
+    const { directory, exclusive, durability, instances } = this.#parts
+    for (const other of instances.all()) {
+      if (other.state === 'closed' || isGone(other)) continue
+      const where = `${directory} is open in another broker, process ${other.pid}`
+      if (exclusive)
+        throw new PersistenceError('UNAVAILABLE', { message: `${where}: give each a directory of its own` })
+      if (other.durability === durability) continue
+      throw new OtherDurability(where, durability, other.durability)
     }
   }
 

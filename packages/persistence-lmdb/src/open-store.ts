@@ -1,7 +1,8 @@
-import { keepMessage, PersistenceError } from '@x/contract'
+import { keepMessage } from '@x/contract'
 import type {
   Delivery,
   DueBatch,
+  MaybePromise,
   Message,
   OpenedSession,
   OpenSessionRequest,
@@ -15,36 +16,33 @@ import type {
   Subscription,
   Will,
 } from '@x/contract'
-import { Commits } from './commits.ts'
-import type { Steps } from './commits.ts'
-import { Deadlines } from './deadlines.ts'
-import { prepareDirectory } from './directory.ts'
-import { Distribution } from './distribution.ts'
-import { Environment } from './environment.ts'
-import { Instances } from './instances.ts'
-import { kind, metaKey, numberKey } from './keys.ts'
-import { Lookout } from './lookout.ts'
-import { MachineTime } from './machine-time.ts'
-import { Neighbours } from './neighbours.ts'
+import type { Steps } from './batch.ts'
+import type { Commits } from './commits.ts'
+import type { Distribution } from './distribution.ts'
+import type { Environment } from './environment.ts'
+import type { Instances } from './instances.ts'
+import { kind, numberKey } from './keys.ts'
+import type { Lookout } from './lookout.ts'
+import type { MachineTime } from './machine-time.ts'
 import type { CheckedOptions } from './options.ts'
-import { OwnedSessions } from './owned-sessions.ts'
-import { RetainedStore } from './retained-store.ts'
-import { SessionQueues } from './session-queue.ts'
-import { SessionStore } from './session-store.ts'
-import { Settlements } from './settlements.ts'
-import { SharedGroups } from './shared-groups.ts'
-import { SharedMessages } from './shared-messages.ts'
-import { StoredWills } from './stored-wills.ts'
-import { Subscriptions } from './subscriptions.ts'
-import { WorkingSet } from './working-set.ts'
+import type { OwnedSessions } from './owned-sessions.ts'
+import type { RetainedStore } from './retained-store.ts'
+import { checkSchema } from './schema.ts'
+import type { SessionQueues } from './session-queue.ts'
+import type { SessionStore } from './session-store.ts'
+import type { Settlements } from './settlements.ts'
+import type { SharedGroups } from './shared-groups.ts'
+import { storeParts } from './store-parts.ts'
+import type { StoredWills } from './stored-wills.ts'
+import type { Subscriptions } from './subscriptions.ts'
+import type { UnwrittenRetained } from './unwritten-retained.ts'
+import type { WorkingSet } from './working-set.ts'
 
-/** Names what stands in the directory, and how. */
-const schema = '1'
-const schemaKey: Buffer = metaKey('schema')
+export { Environment } from './environment.ts'
+export { OtherDurability } from './lookout.ts'
 
 /** What exists between `open` and `close`: the directory, and the parts that read and write it. */
 export class OpenStore {
-  readonly #options: CheckedOptions
   readonly #environment: Environment
   readonly #set: WorkingSet
   readonly #commits: Commits
@@ -57,85 +55,48 @@ export class OpenStore {
   readonly #groups: SharedGroups
   readonly #wills: StoredWills
   readonly #retained: RetainedStore
+  readonly #unwritten: UnwrittenRetained
   readonly #sessions: SessionStore
   readonly #settlements: Settlements
   readonly #distribution: Distribution
+  readonly #checkSchema: () => Steps<void>
   #closed = false
 
   constructor(options: CheckedOptions, host: PersistenceHost) {
-    const { directory, durability, maximumSessions } = options
-    prepareDirectory(directory)
-    const environment = new Environment({ directory, sync: durability === 'disk' })
-    const { brokerId, limits, slices } = host
-    const clock = new MachineTime(host.clock)
-    const dropped = host.dropped.bind(host)
-    const groupReady = host.groupReady.bind(host)
-    const set = new WorkingSet(environment, `${process.pid} ${performance.timeOrigin} ${performance.now()}`)
-    const instances = new Instances(environment)
-    const owned = new OwnedSessions({
-      report: () => this.#commits.later(),
-      catchUp: handle => this.#lookout.look(handle),
-    })
-    const neighbours = new Neighbours(instances, hint => this.#lookout.hear(hint))
-    const deadlines = new Deadlines(environment)
-    const messages = new SharedMessages(environment, set)
-    const subscriptions = new Subscriptions(environment, set)
-    const queues = new SessionQueues({ environment, set, messages, limits, clock, dropped })
-    const groups = new SharedGroups({ environment, set, subscriptions, queues, messages, limits, clock, dropped })
-    const wills = new StoredWills({ environment, set, deadlines, clock })
-    const stored = { host, set, subscriptions, messages, queues, groups, owned, instances, neighbours, time: clock }
-    const distribution = new Distribution(stored)
-    const frame = new Settlements({ set, owned, queues, groups, instances, report: () => this.#commits.later() })
-    const commits = new Commits({ environment, frame, clock, slices })
-    const records = { environment, wills, deadlines, clock, maximumSessions }
-    const sessions = new SessionStore({
-      ...stored,
-      ...records,
-      fence: (owner, handle) => this.#lookout.fence(owner, handle),
-      groupsReady: names => distribution.announce(names, undefined),
-    })
-    const watched = { directory, brokerId, clock, commits, distribution, sessions, groupReady }
-    this.#lookout = new Lookout({ ...stored, ...watched })
-    this.#options = options
-    this.#environment = environment
-    this.#set = set
-    this.#commits = commits
-    this.#owned = owned
-    this.#time = clock
-    this.#instances = instances
-    this.#subscriptions = subscriptions
-    this.#queues = queues
-    this.#groups = groups
-    this.#wills = wills
-    this.#retained = new RetainedStore({ environment, set, clock, limits: options })
-    this.#sessions = sessions
-    this.#settlements = frame
-    this.#distribution = distribution
+    const parts = storeParts(options, host)
+    this.#environment = parts.environment
+    this.#set = parts.set
+    this.#commits = parts.commits
+    this.#owned = parts.owned
+    this.#time = parts.time
+    this.#instances = parts.instances
+    this.#lookout = parts.lookout
+    this.#subscriptions = parts.subscriptions
+    this.#queues = parts.queues
+    this.#groups = parts.groups
+    this.#wills = parts.wills
+    this.#retained = parts.retained
+    this.#unwritten = parts.unwritten
+    this.#sessions = parts.sessions
+    this.#settlements = parts.settlements
+    this.#distribution = parts.distribution
+    this.#checkSchema = () => checkSchema({ ...parts, directory: options.directory })
   }
 
   /** Registers this broker in the directory. */
   async begin(): Promise<void> {
-    await this.#commits.run(() => this.#checkSchema())
+    await this.#commits.run(this.#checkSchema)
     await this.#lookout.begin()
-  }
-
-  /** @throws PersistenceError `UNAVAILABLE` when another version of this package has written the directory */
-  #checkSchema(): void {
-    const found = this.#environment.get(schemaKey)?.toString()
-    if (found === undefined) this.#environment.put(schemaKey, Buffer.from(schema))
-    else if (found !== schema) {
-      throw new PersistenceError('UNAVAILABLE', {
-        message: `${this.#options.directory} has schema ${found}, this version reads schema ${schema}: use the version that wrote it`,
-      })
-    }
   }
 
   async close(): Promise<void> {
     this.#closed = true
     this.#set.silence()
     await this.#lookout.close()
+    this.#commits.endHolding()
     try {
-      await this.#commits.settled()
+      if (this.#unwritten.isEmpty) await this.#commits.settled()
+      else await this.#writeRetained()
       await this.#commits.run(() => this.#instances.leave())
     } finally {
       this.#owned.clear()
@@ -165,9 +126,22 @@ export class OpenStore {
     return this.#commits.run(() => this.#unsubscribe(handle, filters))
   }
 
-  publish(message: Message, receipt?: Receipt): Promise<number> {
+  publish(message: Message, receipt?: Receipt): MaybePromise<number> {
     const kept = keepMessage(this.#time.inward(message))
-    return this.#commits.add(() => this.#publish(kept, receipt))
+    if (!kept.retain) return this.#commits.add(() => this.#publish(kept, receipt))
+    if (kept.qos === 0 && receipt === undefined && this.#unwritten.take(kept)) return 0
+    return this.#publishRetained(kept, receipt)
+  }
+
+  async #publishRetained(message: Message, receipt: Receipt | undefined): Promise<number> {
+    if (this.#unwritten.crowds(message)) this.#commits.soon(() => this.#unwritten.write())
+    const before = this.#unwritten.precede(message.topic)
+    if (before !== undefined) this.#commits.soon(() => this.#retained.set(before))
+    try {
+      return await this.#commits.add(() => this.#publish(message, receipt))
+    } finally {
+      this.#unwritten.passed(message.topic)
+    }
   }
 
   enqueue(handle: SessionHandle, deliveries: readonly Delivery[]): Promise<void> {
@@ -221,13 +195,20 @@ export class OpenStore {
   }
 
   async retained(filter: string): Promise<RetainedPage> {
-    await this.#commits.settled()
+    if (this.#unwritten.isEmpty) await this.#commits.settled()
+    else await this.#writeRetained()
     return this.#retainedPage(filter)
+  }
+
+  /** What can't be written now waits on; who asks gets what was written before. */
+  async #writeRetained(): Promise<void> {
+    await this.#commits.run(() => this.#unwritten.write()).catch(() => undefined)
   }
 
   /** Queues a retained message that `retained` has given, unless another one has taken its place. */
   enqueueRetained(handle: SessionHandle, delivery: Delivery): Promise<void> {
     const kept = { ...delivery, message: keepMessage(this.#time.inward(delivery.message)) }
+    if (!this.#unwritten.isEmpty) this.#commits.soon(() => this.#unwritten.write())
     return this.#commits.add(() => {
       const session = this.#sessions.resolve(handle)
       if (this.#retained.isCurrent(kept.message)) this.#distribution.enqueue(session, kept)
@@ -242,10 +223,12 @@ export class OpenStore {
     await this.#commits.run(() => this.#wills.confirm(will))
   }
 
-  counts(): Promise<PersistenceCounts> {
+  async counts(): Promise<PersistenceCounts> {
+    if (!this.#unwritten.isEmpty) await this.#writeRetained()
     return this.#commits.run(() => {
       const { sessions, subscriptions, queuedMessages, retainedMessages } = this.#set.totals
-      return { sessions, subscriptions, queuedMessages, retainedMessages }
+      const { waitingBytes: queuedBytes, retainedBytes, willBytes } = this.#set.totals
+      return { sessions, subscriptions, queuedMessages, retainedMessages, queuedBytes, retainedBytes, willBytes }
     })
   }
 
@@ -291,8 +274,8 @@ export class OpenStore {
   *#claimDue(limit: number): Steps<DueBatch> {
     const freed = this.#retained.dropExpired(limit)
     const swept = yield* this.#lookout.sweep(limit)
-    const due = [...swept, ...(yield* this.#sessions.claimDue(limit - swept.length))]
-    return freed === limit ? Object.assign(due, { more: true }) : due
+    const { due, looked } = yield* this.#sessions.claimDue(limit - swept.length)
+    return freed + looked >= limit ? Object.assign([...swept, ...due], { more: true }) : [...swept, ...due]
   }
 
   #retainedPage(filter: string, after?: Buffer): RetainedPage {

@@ -7,6 +7,11 @@ export class RecordReader {
     this.#bytes = bytes
   }
 
+  /** Nothing follows: an older version wrote the record, and knew of no more. */
+  get isAtEnd(): boolean {
+    return this.#place >= this.#bytes.length
+  }
+
   u8(): number {
     return this.#bytes.readUInt8(this.#advance(1))
   }

@@ -1,11 +1,12 @@
 import { isExpired, isSameMessage, messageBytes, PersistenceError } from '@x/contract'
 import type { Clock, Message } from '@x/contract'
 import { filterMatches } from '@x/topic-trie'
-import type { Environment } from './environment.ts'
+import type { Environment, Row } from './environment.ts'
 import { fitsKey, kind, levelBytes, numberKey, textKey } from './keys.ts'
 import { readMessage, writeMessage } from './message-record.ts'
 import { RecordReader } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
+import type { RetainedShares } from './retained-shares.ts'
 import type { WorkingSet } from './working-set.ts'
 
 /** Bounds of all retained messages together. */
@@ -20,10 +21,14 @@ export interface RetainedParts {
   readonly set: WorkingSet
   readonly clock: Clock
   readonly limits: RetainedLimits
+  readonly shares: RetainedShares
 }
 
 /** Messages and branches looked at in one step. */
 const stepSize = 256
+
+/** Expired messages freed at a time to make room for another one. */
+const freedAtOnce = 100
 
 /** What a step of a look-up has found. */
 export interface RetainedStep {
@@ -48,39 +53,57 @@ export class RetainedStore {
     this.#parts = parts
   }
 
-  /** Refuses what `set` with this message would exceed, changing nothing.
+  /** Refuses what `set` with this message would exceed. What has expired counts against no limit, and is freed for that.
    * @throws PersistenceError `QUOTA_EXCEEDED` */
   checkRoom(message: Message): void {
     if (message.payload.length === 0) return
+    let excess = this.#excess(message)
+    while (excess !== undefined && this.dropExpired(freedAtOnce) > 0) excess = this.#excess(message)
+    if (excess !== undefined) throw excess
+  }
+
+  /** Whether there is room for the message, and for so much more beside it, whatever is replaced. */
+  fits(message: Message, more: { readonly topics: number; readonly bytes: number }): boolean {
+    if (message.payload.length === 0) return true
     const { maximumRetainedMessages, maximumRetainedBytes } = this.#parts.limits
     const { retainedMessages, retainedBytes } = this.#parts.set.totals
-    const previous = this.#find(message.topic)
+    return (
+      retainedMessages + more.topics <= maximumRetainedMessages &&
+      retainedBytes + more.bytes <= maximumRetainedBytes &&
+      this.#parts.shares.hasRoomFor(message, more)
+    )
+  }
+
+  #excess(message: Message): PersistenceError | undefined {
+    const { maximumRetainedMessages, maximumRetainedBytes } = this.#parts.limits
+    const { retainedMessages, retainedBytes } = this.#parts.set.totals
+    const previous = this.#find(message.topic)?.message
     if (previous === undefined && retainedMessages >= maximumRetainedMessages) {
-      throw new PersistenceError('QUOTA_EXCEEDED', {
+      return new PersistenceError('QUOTA_EXCEEDED', {
         message: `${retainedMessages} messages are retained, the limit is maximumRetainedMessages of ${maximumRetainedMessages}`,
       })
     }
-    const replaced = previous === undefined ? 0 : messageBytes(previous.message)
-    const bytes = retainedBytes - replaced + messageBytes(message)
+    const bytes = retainedBytes - (previous === undefined ? 0 : messageBytes(previous)) + messageBytes(message)
     if (bytes > maximumRetainedBytes) {
-      throw new PersistenceError('QUOTA_EXCEEDED', {
+      return new PersistenceError('QUOTA_EXCEEDED', {
         message: `retaining would take ${bytes} bytes, the limit is maximumRetainedBytes of ${maximumRetainedBytes}`,
       })
     }
+    return this.#parts.shares.excess(message, previous)
   }
 
   /** Retains the message; one without payload removes what is retained. */
   set(message: Message): void {
     const { environment, set } = this.#parts
-    this.#delete(message.topic)
-    if (message.payload.length === 0) return
+    const isRemoval = message.payload.length === 0
+    this.#replace(message.topic, isRemoval ? undefined : message)
+    if (isRemoval) return
     const number = set.nextNumber()
     writeMessage(this.#writer.begin().u48(number), message)
     environment.put(retainedKey(message.topic), this.#writer.take())
-    if (message.expiresAt !== undefined)
+    if (message.expiresAt !== undefined) {
       environment.put(expiryKey(message.expiresAt, number), Buffer.from(message.topic))
-    set.count('retainedMessages', 1)
-    set.count('retainedBytes', messageBytes(message))
+    }
   }
 
   /** What matches and has not expired, as far as a small step finds it, in the order of keys. `after`: the key behind which to go on. No
@@ -108,7 +131,7 @@ export class RetainedStore {
   dropExpired(limit: number): number {
     const range = { start: numberKey(kind.retainedExpiry, 0), end: expiryKey(this.#parts.clock.now() + 1, 0), limit }
     const due = this.#parts.environment.collect(range)
-    for (const { value } of due) this.#delete(value.toString())
+    for (const { value } of due) this.#replace(value.toString(), undefined)
     return due.length
   }
 
@@ -117,15 +140,20 @@ export class RetainedStore {
     return value === undefined ? undefined : decode(value)
   }
 
-  #delete(topic: string): void {
-    const { environment, set } = this.#parts
+  /** Removes what is retained of a topic and counts what takes its place, if anything does. */
+  #replace(topic: string, next: Message | undefined): void {
+    const { environment, set, shares } = this.#parts
     const found = this.#find(topic)
-    if (found === undefined) return
-    environment.remove(retainedKey(topic))
-    const { expiresAt } = found.message
-    if (expiresAt !== undefined) environment.remove(expiryKey(expiresAt, found.number))
-    set.count('retainedMessages', -1)
-    set.count('retainedBytes', -messageBytes(found.message))
+    if (found === undefined && next === undefined) return
+    const previous = found?.message
+    if (previous?.expiresAt !== undefined && found !== undefined) {
+      environment.remove(expiryKey(previous.expiresAt, found.number))
+    }
+    if (next === undefined) environment.remove(retainedKey(topic))
+    set.count('retainedMessages', (next === undefined ? 0 : 1) - (previous === undefined ? 0 : 1))
+    const freed = previous === undefined ? 0 : messageBytes(previous)
+    set.count('retainedBytes', (next === undefined ? 0 : messageBytes(next)) - freed)
+    shares.change(previous, next)
   }
 
   *#visits(levels: readonly string[], after: Buffer | undefined): Generator<Visit> {
@@ -235,4 +263,9 @@ function expiryKey(at: number, number: number): Buffer {
 function decode(value: Buffer): { readonly number: number; readonly message: Message } {
   const reader = new RecordReader(value)
   return { number: reader.u48(), message: readMessage(reader) }
+}
+
+/** The message that a row of this store holds. */
+export function messageOfRow({ value }: Row): Message {
+  return decode(value).message
 }

@@ -1,42 +1,33 @@
 import { messageBytes } from '@x/contract'
-import type { Clock, Delivery, Drop, QueueEntry, QueueLimits } from '@x/contract'
-import type { Steps } from './commits.ts'
+import type { Delivery, QueueEntry } from '@x/contract'
+import type { Steps } from './batch.ts'
 import { withFlags } from './entry-record.ts'
-import type { Environment, Range, Row } from './environment.ts'
-import { kind, numberAt, numberKey } from './keys.ts'
-import { asQueueEntry, decodeEntry, encodeEntry, entryKey, isLost, isWaiting } from './queue-entry.ts'
+import { asQueueEntry, entryKey, isLost, isWaiting } from './queue-entry.ts'
 import type { FoundEntry, StoredDelivery } from './queue-entry.ts'
-import { RecordWriter } from './record-writer.ts'
+import { QueueOverflow } from './queue-overflow.ts'
+import { QueueRows } from './queue-rows.ts'
+import type { QueueParts } from './queue-rows.ts'
 import type { SessionRecord } from './session-record.ts'
-import type { SharedMessages } from './shared-messages.ts'
-import type { WorkingSet } from './working-set.ts'
-
-export interface QueueParts {
-  readonly environment: Environment
-  readonly set: WorkingSet
-  readonly messages: SharedMessages
-  readonly limits: QueueLimits
-  readonly clock: Clock
-  dropped(drop: Drop): void
-}
 
 /** The queues of all sessions: entries from being queued to being acknowledged, in sequence order. */
 export class SessionQueues {
   readonly #parts: QueueParts
-  readonly #writer = new RecordWriter()
+  readonly #rows: QueueRows
+  readonly #overflow: QueueOverflow
 
   constructor(parts: QueueParts) {
     this.#parts = parts
+    this.#rows = new QueueRows(parts)
+    this.#overflow = new QueueOverflow({ ...parts, rows: this.#rows })
   }
 
   /** Queues a delivery. `offered`: its owner has seen everything before it, so it may take this one before the limits matter. Undefined:
    * dropped by the limits. */
   append(session: SessionRecord, delivery: StoredDelivery, offered: boolean): QueueEntry | undefined {
-    if (!offered && !this.#makeRoom(session, messageBytes(delivery.message))) return undefined
-    const sequence = this.#put(session, delivery, false)
+    if (!offered && !this.#overflow.makeRoom(session, messageBytes(delivery.message))) return undefined
+    const sequence = this.#rows.put(session, delivery, false)
     if (offered) session.offeredThrough = sequence
-    session.waitingMessages += 1
-    session.waitingBytes += messageBytes(delivery.message)
+    this.#rows.count(session, delivery.message)
     return toEntry(sequence, delivery)
   }
 
@@ -47,7 +38,7 @@ export class SessionQueues {
       session.lastSequence += 1
       sequence = session.lastSequence
       this.#parts.set.changed(session)
-    } else sequence = this.#put(session, delivery, true)
+    } else sequence = this.#rows.put(session, delivery, true)
     session.claimedThrough = sequence
     return toEntry(sequence, delivery)
   }
@@ -58,19 +49,18 @@ export class SessionQueues {
     const entries: FoundEntry[] = []
     const expired: FoundEntry[] = []
     let complete = true
-    for (const row of this.#rows(session, after + 1)) {
+    for (const entry of this.#rows.from(session, after + 1)) {
       if (entries.length >= limit) {
         complete = false
         break
       }
-      const entry = this.#decode(row)
       if (isLost(session, entry, now)) expired.push(entry)
       else entries.push(entry)
     }
     for (const { sequence, record } of entries) {
-      if (isWaiting(session, sequence, record)) this.#uncount(session, record.bytes)
+      if (isWaiting(session, sequence, record)) this.#rows.uncount(session, record.bytes)
     }
-    this.#dropExpired(session, expired)
+    this.#overflow.dropExpired(session, expired)
     const last = entries.at(-1)?.sequence ?? 0
     if (last > session.readThrough) session.readThrough = last
     if (entries.length > 0) this.#parts.set.changed(session)
@@ -83,14 +73,13 @@ export class SessionQueues {
     const now = this.#parts.clock.now()
     const entries: QueueEntry[] = []
     const expired: FoundEntry[] = []
-    for (const row of this.#rows(session, sequence + 1)) {
+    for (const entry of this.#rows.from(session, sequence + 1)) {
       if (entries.length >= limit) break
-      const entry = this.#decode(row)
       if (!isWaiting(session, entry.sequence, entry.record)) continue
       if (isLost(session, entry, now)) expired.push(entry)
       else entries.push(asQueueEntry(entry))
     }
-    this.#dropExpired(session, expired)
+    this.#overflow.dropExpired(session, expired)
     const last = entries.at(-1)
     if (last !== undefined) {
       session.offeredThrough = last.sequence
@@ -103,7 +92,7 @@ export class SessionQueues {
   taken(session: SessionRecord, { sequence, message }: QueueEntry): void {
     if (sequence <= session.readThrough) return
     session.readThrough = sequence
-    this.#uncount(session, messageBytes(message))
+    this.#rows.uncount(session, messageBytes(message))
   }
 
   /** The owner had no room for what it was offered: now the limits matter. */
@@ -111,23 +100,41 @@ export class SessionQueues {
     session.offeredThrough = session.readThrough
     const { maximumQueuedMessages, maximumQueuedBytes } = this.#parts.limits
     if (session.waitingMessages <= maximumQueuedMessages && session.waitingBytes <= maximumQueuedBytes) return
-    this.#shed(session)
+    this.#overflow.shed(session)
+  }
+
+  /** Counts an entry that was put into the queue from a dump. */
+  adopt(session: SessionRecord, sequence: number, entry: Pick<QueueEntry, 'message' | 'released'>): void {
+    session.entries += 1
+    session.lastSequence = Math.max(session.lastSequence, sequence)
+    this.#parts.set.count('queuedMessages', 1)
+    if (sequence > session.readThrough && !entry.released) this.#rows.count(session, entry.message)
+    this.#parts.set.changed(session)
   }
 
   find(session: SessionRecord, sequence: number): FoundEntry | undefined {
-    const value = this.#parts.environment.get(entryKey(session, sequence))
-    return value === undefined ? undefined : decodeEntry(sequence, value, this.#parts.messages)
+    return this.#rows.find(session, sequence)
+  }
+
+  /** Drops what has expired of what waits. */
+  lookThrough(session: SessionRecord): Steps<void> {
+    return this.#overflow.lookThrough(session)
+  }
+
+  /** Drops the oldest message that waits, for another queue; false: none does. */
+  giveWay(session: SessionRecord): boolean {
+    return this.#overflow.giveWay(session)
   }
 
   acknowledge(session: SessionRecord, sequence: number): void {
-    const entry = this.find(session, sequence)
-    if (entry !== undefined) this.#remove(session, entry)
+    const entry = this.#rows.find(session, sequence)
+    if (entry !== undefined) this.#rows.remove(session, entry)
   }
 
   release(session: SessionRecord, sequence: number): void {
-    const entry = this.find(session, sequence)
+    const entry = this.#rows.find(session, sequence)
     if (entry === undefined || entry.record.released) return
-    if (isWaiting(session, sequence, entry.record)) this.#uncount(session, entry.record.bytes)
+    if (isWaiting(session, sequence, entry.record)) this.#rows.uncount(session, entry.record.bytes)
     this.#parts.environment.put(entryKey(session, sequence), withFlags(entry.value, { released: true }))
   }
 
@@ -135,7 +142,7 @@ export class SessionQueues {
   keepClaimed(session: SessionRecord, entry: FoundEntry): void {
     this.#parts.environment.put(entryKey(session, entry.sequence), withFlags(entry.value, { claimed: false }))
     const record = { ...entry.record, claimed: false }
-    if (isWaiting(session, entry.sequence, record)) this.#count(session, record.bytes)
+    if (isWaiting(session, entry.sequence, record)) this.#rows.count(session, entry.message)
   }
 
   /** The owner is gone. What it had taken but not sent waits again. */
@@ -143,12 +150,11 @@ export class SessionQueues {
     const before = session.readThrough
     session.sentThrough = Math.max(session.sentThrough, sentThrough)
     const [from, through] = [Math.min(before, session.sentThrough), Math.max(before, session.sentThrough)]
-    for (const rows of this.#parts.environment.parts(rangeOf(session, from + 1, through))) {
-      for (const row of rows) {
-        const { record } = this.#decode(row)
+    for (const part of this.#rows.parts(session, from + 1, through)) {
+      for (const { record, message } of part) {
         if (record.claimed || record.released) continue
-        if (before > session.sentThrough) this.#count(session, record.bytes)
-        else this.#uncount(session, record.bytes)
+        if (before > session.sentThrough) this.#rows.count(session, message)
+        else this.#rows.uncount(session, record.bytes)
       }
       yield
     }
@@ -160,133 +166,17 @@ export class SessionQueues {
 
   /** The session has ended. */
   *clear(session: SessionRecord): Steps<void> {
+    this.#parts.expiry.end(session)
     if (session.entries === 0) return
-    for (const rows of this.#parts.environment.parts(rangeOf(session, 0))) {
-      for (const row of rows) this.#remove(session, this.#decode(row))
+    for (const part of this.#rows.parts(session, 0)) {
+      for (const entry of part) this.#rows.remove(session, entry)
       yield
     }
-    session.waitingMessages = 0
-    session.waitingBytes = 0
-  }
-
-  #put(session: SessionRecord, delivery: StoredDelivery, claimed: boolean): number {
-    session.lastSequence += 1
-    session.entries += 1
-    this.#parts.set.changed(session)
-    this.#parts.set.count('queuedMessages', 1)
-    const value = encodeEntry(this.#writer, delivery, claimed)
-    this.#parts.environment.put(entryKey(session, session.lastSequence), value)
-    return session.lastSequence
-  }
-
-  #remove(session: SessionRecord, { sequence, record }: FoundEntry): void {
-    this.#parts.environment.remove(entryKey(session, sequence))
-    if (record.message !== undefined) this.#parts.messages.release(record.message)
-    session.entries -= 1
-    this.#parts.set.count('queuedMessages', -1)
-    if (isWaiting(session, sequence, record)) this.#uncount(session, record.bytes)
-    this.#parts.set.changed(session)
-  }
-
-  /** Whether one more message of this size may wait, after dropping what the limits ask for. */
-  #makeRoom(session: SessionRecord, bytes: number): boolean {
-    const { maximumQueuedMessages, maximumQueuedBytes, overflow } = this.#parts.limits
-    const fits = (): boolean =>
-      session.waitingMessages < maximumQueuedMessages && session.waitingBytes + bytes <= maximumQueuedBytes
-    if (fits()) return true
-    // What could not wait even alone must not push out everybody else.
-    const possible = overflow === 'dropOldest' && maximumQueuedMessages > 0 && bytes <= maximumQueuedBytes
-    const dropped = possible ? this.#dropOldest(session, fits) : 0
-    const isRoom = fits()
-    if (dropped > 0 || !isRoom) this.#drop(session, 'queueFull', dropped + (isRoom ? 0 : 1))
-    return isRoom
-  }
-
-  /** Drops what is too much of what was queued beyond the limits. */
-  #shed(session: SessionRecord): void {
-    const { maximumQueuedMessages, maximumQueuedBytes, overflow } = this.#parts.limits
-    const fits = (): boolean =>
-      session.waitingMessages <= maximumQueuedMessages && session.waitingBytes <= maximumQueuedBytes
-    const dropped = overflow === 'dropOldest' ? this.#dropOldest(session, fits) : this.#dropNewest(session, fits)
-    if (dropped > 0) this.#drop(session, 'queueFull', dropped)
-  }
-
-  #dropOldest(session: SessionRecord, enough: () => boolean): number {
-    const dropped: FoundEntry[] = []
-    let messages = session.waitingMessages
-    for (const row of this.#rows(session, session.readThrough + 1)) {
-      if (messages === 0 || enough()) break
-      const entry = this.#decode(row)
-      if (!isWaiting(session, entry.sequence, entry.record)) continue
-      dropped.push(entry)
-      messages -= 1
-      this.#uncount(session, entry.record.bytes)
-    }
-    return this.#discard(session, dropped)
-  }
-
-  #dropNewest(session: SessionRecord, enough: () => boolean): number {
-    const dropped: FoundEntry[] = []
-    for (const row of Array.from(this.#rows(session, session.readThrough + 1)).toReversed()) {
-      if (enough()) break
-      const entry = this.#decode(row)
-      if (!isWaiting(session, entry.sequence, entry.record)) continue
-      dropped.push(entry)
-      this.#uncount(session, entry.record.bytes)
-    }
-    return this.#discard(session, dropped)
-  }
-
-  /** Removes entries that no longer count as waiting. */
-  #discard(session: SessionRecord, entries: readonly FoundEntry[]): number {
-    for (const entry of entries) {
-      this.#count(session, entry.record.bytes)
-      this.#remove(session, entry)
-    }
-    return entries.length
-  }
-
-  #dropExpired(session: SessionRecord, entries: readonly FoundEntry[]): void {
-    if (entries.length === 0) return
-    for (const entry of entries) this.#remove(session, entry)
-    this.#drop(session, 'expired', entries.length)
-  }
-
-  #rows(session: SessionRecord, from: number): Iterable<Row> {
-    if (session.entries === 0) return []
-    return this.#parts.environment.rows(rangeOf(session, from))
-  }
-
-  #decode({ key, value }: Row): FoundEntry {
-    return decodeEntry(numberAt(key, 1), value, this.#parts.messages)
-  }
-
-  #count(session: SessionRecord, bytes: number): void {
-    session.waitingMessages += 1
-    session.waitingBytes += bytes
-  }
-
-  #uncount(session: SessionRecord, bytes: number): void {
-    session.waitingMessages -= 1
-    session.waitingBytes -= bytes
-  }
-
-  #drop(session: SessionRecord, reason: Drop['reason'], count: number): void {
-    const { clientId } = session
-    this.#parts.set.afterwards(() => this.#parts.dropped({ queue: clientId, reason, count }))
+    this.#parts.room.count(session, -session.waitingMessages, -session.waitingBytes)
   }
 }
 
 function toEntry(sequence: number, delivery: Delivery): QueueEntry {
   const { message, qos, retain, subscriptionIdentifiers } = delivery
   return { sequence, message, qos, retain, subscriptionIdentifiers, released: false }
-}
-
-/** Entries from one sequence to another one, both inclusive. */
-function rangeOf(session: SessionRecord, from: number, through = Number.POSITIVE_INFINITY): Range {
-  const isAll = through === Number.POSITIVE_INFINITY
-  return {
-    start: entryKey(session, from),
-    end: isAll ? numberKey(kind.entry, session.number + 1) : entryKey(session, through + 1),
-  }
 }

@@ -37,6 +37,8 @@ export interface SessionRecord {
   nextOrdinal: number
   /** Members of shared groups keep claims; a session without any needs no look at them. */
   claims: number
+  /** When its queue is to be looked through for what has expired; undefined: nothing expires. */
+  lookAt: number | undefined
 }
 
 export function newSession(clientId: string, number: number): SessionRecord {
@@ -59,6 +61,7 @@ export function newSession(clientId: string, number: number): SessionRecord {
     subscriptions: 0,
     nextOrdinal: 1,
     claims: 0,
+    lookAt: undefined,
   }
 }
 
@@ -68,7 +71,7 @@ export function writeSession(writer: RecordWriter, record: SessionRecord): void 
   writer.u48(record.lastSequence).u48(record.sentThrough).u48(record.readThrough)
   writer.u48(record.offeredThrough).u48(record.claimedThrough)
   writer.u48(record.entries).u48(record.waitingMessages).u48(record.waitingBytes)
-  writer.u48(record.subscriptions).u48(record.nextOrdinal).u48(record.claims)
+  writer.u48(record.subscriptions).u48(record.nextOrdinal).u48(record.claims).optional(record.lookAt)
 }
 
 export function readSession(reader: RecordReader): SessionRecord {
@@ -91,5 +94,11 @@ export function readSession(reader: RecordReader): SessionRecord {
     subscriptions: reader.u48(),
     nextOrdinal: reader.u48(),
     claims: reader.u48(),
+    lookAt: reader.isAtEnd ? undefined : reader.optional(),
   }
+}
+
+/** The sequence up to which entries may have been sent, if its owner was cut off now. */
+export function takenThrough({ sentThrough, readThrough, offeredThrough, claimedThrough }: SessionRecord): number {
+  return Math.max(sentThrough, readThrough, offeredThrough, claimedThrough)
 }

@@ -1,27 +1,23 @@
 import { PersistenceError, SESSION_NEVER_EXPIRES } from '@x/contract'
-import type { Clock, Due, OpenedSession, OpenSessionRequest, SessionClosing, SessionHandle, Will } from '@x/contract'
-import type { Steps } from './commits.ts'
-import type { Deadlines } from './deadlines.ts'
+import type { Due, OpenedSession, OpenSessionRequest, SessionClosing, SessionHandle, Will } from '@x/contract'
+import type { Steps } from './batch.ts'
+import type { Deadline } from './deadlines.ts'
 import type { Environment } from './environment.ts'
 import type { Instances } from './instances.ts'
 import { kind, numberAt, numberKey } from './keys.ts'
 import type { SessionQueues } from './session-queue.ts'
+import { SessionQuotas } from './session-quotas.ts'
+import type { SessionQuotaParts } from './session-quotas.ts'
+import { takenThrough } from './session-record.ts'
 import type { SessionRecord } from './session-record.ts'
 import type { SharedGroups } from './shared-groups.ts'
-import type { StoredWills } from './stored-wills.ts'
 import type { Subscriptions } from './subscriptions.ts'
-import type { WorkingSet } from './working-set.ts'
 
-export interface SessionStoreParts {
+export interface SessionStoreParts extends SessionQuotaParts {
   readonly environment: Environment
-  readonly set: WorkingSet
   readonly subscriptions: Subscriptions
   readonly queues: SessionQueues
   readonly groups: SharedGroups
-  readonly wills: StoredWills
-  readonly deadlines: Deadlines
-  readonly clock: Clock
-  readonly maximumSessions: number
   readonly instances: Instances
   /** Tells an owner, wherever it is, that its handle is stale. */
   readonly fence: (instance: number, handle: SessionHandle) => void
@@ -32,9 +28,11 @@ export interface SessionStoreParts {
 /** Sessions by client: who owns them, when they end, and what ends with them. Called within a transaction. */
 export class SessionStore {
   readonly #parts: SessionStoreParts
+  readonly #quotas: SessionQuotas
 
   constructor(parts: SessionStoreParts) {
     this.#parts = parts
+    this.#quotas = new SessionQuotas(parts)
   }
 
   /** The open session that the handle names.
@@ -56,7 +54,7 @@ export class SessionStore {
   *open(request: OpenSessionRequest): Steps<OpenedSession> {
     const { set } = this.#parts
     const previous = set.session(request.clientId)
-    this.#checkQuota(request, previous)
+    this.#quotas.check(request, previous)
     const goesOn = previous !== undefined && !request.cleanStart && this.#lives(previous)
     const dueWill = previous === undefined ? undefined : this.#takeDueWill(previous, goesOn)
     if (previous !== undefined) this.#fence(previous)
@@ -86,33 +84,51 @@ export class SessionStore {
     return yield* this.#leave(session, closing, this.#parts.wills.take(session))
   }
 
-  /** Carries out the deadlines that have passed. */
-  *claimDue(limit: number): Steps<readonly Due[]> {
-    const { set, wills, deadlines, clock } = this.#parts
+  /** Carries out the deadlines that have passed, at most `limit`; `looked`: how many of these were looks through queues. */
+  *claimDue(limit: number): Steps<{ readonly due: readonly Due[]; readonly looked: number }> {
+    const { deadlines, clock } = this.#parts
     const now = clock.now()
     const due: Due[] = []
-    while (due.length < limit) {
+    let looked = 0
+    while (due.length + looked < limit) {
       const deadline = deadlines.take(now)
       if (deadline === undefined) break
-      const { what, number, clientId } = deadline
-      if (what === 'unconfirmedWill') {
-        const will = wills.handOutAgain(number)
-        if (will !== undefined) due.push({ kind: 'will', will })
-        continue
-      }
-      const session = set.session(clientId)
-      if (session?.number !== number) continue
-      if (what === 'sessionExpired') {
-        yield* this.#end(session, takenThrough(session))
-        due.push({ kind: 'sessionExpired', clientId })
-        continue
-      }
-      session.willAt = undefined
-      set.changed(session)
-      const will = wills.take(session)
-      if (will !== undefined) due.push({ kind: 'will', will: wills.handOut(will) })
+      const { what } = deadline
+      if (what === 'queueExpiry' || what === 'groupExpiry') {
+        yield* this.#lookThrough(deadline)
+        looked += 1
+      } else due.push(...(yield* this.#carryOut(deadline)))
     }
-    return due
+    return { due, looked }
+  }
+
+  *#carryOut({ what, number, name: clientId }: Deadline): Steps<readonly Due[]> {
+    const { set, wills } = this.#parts
+    if (what === 'unconfirmedWill') {
+      const will = wills.handOutAgain(number)
+      return will === undefined ? [] : [{ kind: 'will', will }]
+    }
+    const session = set.session(clientId)
+    if (session?.number !== number) return []
+    if (what === 'sessionExpired') {
+      yield* this.#end(session, takenThrough(session))
+      return [{ kind: 'sessionExpired', clientId }]
+    }
+    session.willAt = undefined
+    set.changed(session)
+    const will = wills.take(session)
+    return will === undefined ? [] : [{ kind: 'will', will: wills.handOut(will) }]
+  }
+
+  *#lookThrough({ what, number, name }: Deadline): Steps<void> {
+    const { set, queues, groups } = this.#parts
+    if (what === 'queueExpiry') {
+      const session = set.session(name)
+      if (session?.number === number) yield* queues.lookThrough(session)
+    } else {
+      const group = set.group(name)
+      if (group?.number === number) yield* groups.lookThrough(group)
+    }
   }
 
   *#leave(
@@ -135,15 +151,6 @@ export class SessionStore {
     this.#setDeadlines(session, waits ? will : undefined)
     groupsReady(returned)
     return waits || will === undefined ? undefined : wills.handOut(will)
-  }
-
-  #checkQuota(request: OpenSessionRequest, previous: SessionRecord | undefined): void {
-    const { maximumSessions, set } = this.#parts
-    const isStored = previous !== undefined && previous.sessionExpiryInterval > 0
-    if (request.sessionExpiryInterval === 0 || isStored || set.totals.sessions < maximumSessions) return
-    throw new PersistenceError('QUOTA_EXCEEDED', {
-      message: `${set.totals.sessions} sessions are stored, the limit is maximumSessions of ${maximumSessions}`,
-    })
   }
 
   /** Whether a session is still there: with interval 0 it ended with its connection, which ends now at the latest. */
@@ -265,8 +272,4 @@ export class SessionStore {
       dueWill,
     }
   }
-}
-
-function takenThrough({ sentThrough, readThrough, offeredThrough, claimedThrough }: SessionRecord): number {
-  return Math.max(sentThrough, readThrough, offeredThrough, claimedThrough)
 }

@@ -1,10 +1,11 @@
 import type { SessionHandle } from '@x/contract'
-import type { Ending, Steps, TransactionFrame } from './commits.ts'
+import type { Ending, Steps, TransactionFrame, Work } from './batch.ts'
 import type { Instances } from './instances.ts'
 import type { Offered, OwnedSessions } from './owned-sessions.ts'
 import type { SessionQueues } from './session-queue.ts'
 import type { SessionRecord } from './session-record.ts'
 import type { SharedGroups } from './shared-groups.ts'
+import type { UnwrittenRetained, Written } from './unwritten-retained.ts'
 import type { WorkingSet } from './working-set.ts'
 
 export interface SettlementsParts {
@@ -13,6 +14,7 @@ export interface SettlementsParts {
   readonly queues: SessionQueues
   readonly groups: SharedGroups
   readonly instances: Instances
+  readonly unwritten: UnwrittenRetained
   /** Something waits to be written, and nobody waits for that. */
   report(): void
 }
@@ -24,11 +26,13 @@ interface Acknowledgement {
 
 /** What a transaction has stored of it, which is stored again when that is undone. */
 interface Settled {
-  readonly offered: readonly Offered[]
-  readonly acknowledged: readonly Acknowledgement[]
+  readonly offered: Offered[]
+  readonly acknowledged: Acknowledgement[]
 }
 
-const none: Settled = { offered: [], acknowledged: [] }
+function nothing(): Settled {
+  return { offered: [], acknowledged: [] }
+}
 
 /** What owners did with their entries and nobody waits for: what they took or refused of what they were offered, and what their clients
  * have acknowledged. Each transaction stores it before anything else, in this order: what is acknowledged was taken before. */
@@ -39,7 +43,7 @@ export class Settlements implements TransactionFrame {
   /** What transactions that were undone had stored. */
   #again: Settled[] = []
   /** By the transaction that goes on. */
-  #settled: Settled = none
+  #settled: Settled = nothing()
 
   constructor(parts: SettlementsParts) {
     this.#parts = parts
@@ -53,44 +57,64 @@ export class Settlements implements TransactionFrame {
   begin(): void {
     this.#parts.set.begin()
     const again = this.#again
-    this.#settled = {
-      offered: [...again.flatMap(({ offered }) => offered), ...this.#parts.owned.outcomes()],
-      acknowledged: [...again.flatMap(({ acknowledged }) => acknowledged), ...this.#acknowledged],
-    }
     this.#again = []
+    this.#settle({
+      offered: again.flatMap(({ offered }) => offered),
+      acknowledged: again.flatMap(({ acknowledged }) => acknowledged),
+    })
+    this.resume()
+  }
+
+  resume(): void {
+    const acknowledged = this.#acknowledged
     this.#acknowledged = []
-    this.#store()
+    this.#settle({ offered: [...this.#parts.owned.outcomes()], acknowledged })
+  }
+
+  due(): Work<void> | undefined {
+    return this.#parts.unwritten.due()
+  }
+
+  takeTold(): readonly (() => void)[] {
+    return this.#parts.set.takeTold()
   }
 
   *end(): Steps<Ending> {
-    const told = yield* this.#parts.set.end()
+    const { set, unwritten } = this.#parts
+    const told = yield* set.end()
     const settled = this.#settled
-    this.#settled = none
+    this.#settled = nothing()
+    const retained = unwritten.takeWritten()
     // The working set finds out itself, and the next transaction may be under way.
-    return { told, undone: () => this.#putBack(settled) }
+    return { told, undone: () => this.#putBack(settled, retained) }
   }
 
   discard(): void {
+    const { set, unwritten } = this.#parts
     const settled = this.#settled
-    this.#settled = none
-    this.#parts.set.discard()
-    this.#putBack(settled)
+    this.#settled = nothing()
+    set.discard()
+    this.#putBack(settled, unwritten.takeWritten())
   }
 
-  #putBack(settled: Settled): void {
+  #putBack(settled: Settled, retained: Written): void {
+    this.#parts.unwritten.putBack(retained)
     if (settled.offered.length > 0 || settled.acknowledged.length > 0) this.#again.push(settled)
   }
 
-  #store(): void {
+  #settle({ offered, acknowledged }: Settled): void {
+    if (offered.length === 0 && acknowledged.length === 0) return
     const { queues, groups, set } = this.#parts
-    for (const { handle, taken, refused } of this.#settled.offered) {
+    for (const outcome of offered) this.#settled.offered.push(outcome)
+    for (const acknowledgement of acknowledged) this.#settled.acknowledged.push(acknowledgement)
+    for (const { handle, taken, refused } of offered) {
       const session = this.#openHere(handle)
       if (session === undefined) continue
       for (const entry of taken) queues.taken(session, entry)
       if (refused) queues.refused(session)
       set.changed(session)
     }
-    for (const { session: handle, sequence } of this.#settled.acknowledged) {
+    for (const { session: handle, sequence } of acknowledged) {
       // Its client is connected elsewhere by now, and will be asked for it again.
       const session = this.#openHere(handle)
       if (session === undefined) continue

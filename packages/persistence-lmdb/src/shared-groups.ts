@@ -1,13 +1,14 @@
 import { isExpired, messageBytes } from '@x/contract'
-import type { Clock, Delivery, Drop, Message, QueueEntry, QueueLimits, Subscription } from '@x/contract'
+import type { Clock, Drop, Message, QueueEntry, QueueLimits, Subscription } from '@x/contract'
 import { parseSharedFilter } from '@x/topic-trie'
 import type { TopicFilter } from '@x/topic-trie'
-import type { Steps } from './commits.ts'
+import { finish } from './batch.ts'
+import type { Steps } from './batch.ts'
 import type { Environment, Range, Row } from './environment.ts'
 import { readGroup } from './group-record.ts'
 import type { GroupRecord } from './group-record.ts'
 import { kind, numberAt, numberKey } from './keys.ts'
-import { readMessage, writeMessage } from './message-record.ts'
+import type { QueueExpiry } from './queue-expiry.ts'
 import { RecordReader } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
 import type { SessionQueues } from './session-queue.ts'
@@ -15,6 +16,9 @@ import type { SessionRecord } from './session-record.ts'
 import type { SharedMessages } from './shared-messages.ts'
 import { readSubscription, writeSubscription } from './subscription-record.ts'
 import type { Subscriptions } from './subscriptions.ts'
+import type { TotalRoom } from './total-room.ts'
+import { decodeWaiting, deliveryOf, encodeWaiting } from './waiting-message.ts'
+import type { WaitingMessage } from './waiting-message.ts'
 import type { WorkingSet } from './working-set.ts'
 
 export interface GroupParts {
@@ -23,18 +27,11 @@ export interface GroupParts {
   readonly subscriptions: Subscriptions
   readonly queues: SessionQueues
   readonly messages: SharedMessages
+  readonly room: TotalRoom
+  readonly expiry: QueueExpiry
   readonly limits: QueueLimits
   readonly clock: Clock
   dropped(drop: Drop): void
-}
-
-interface Waiting {
-  readonly sequence: number
-  readonly message: Message
-  /** Number of the message when it is shared. */
-  readonly shared: number | undefined
-  /** It came back from a member, so it may have been sent before, and is never dropped. */
-  readonly returned: boolean
 }
 
 /** Shared subscriptions: their members, the messages that wait for one of them, and who has claimed which. MQTT 5.0 §4.8.2 */
@@ -77,9 +74,10 @@ export class SharedGroups {
     set.groupChanged(group)
     if (group.members > 0) return
     for (const rows of environment.parts(rangeOf(group))) {
-      for (const row of rows) this.#remove(group, this.#decode(row), 'gone')
+      for (const row of rows) this.#remove(group, decodeWaiting(row, this.#parts.messages), 'gone')
       yield
     }
+    this.#parts.expiry.end(group)
     subscriptions.removeGroupRoute(group.filter, group.number)
     set.removeGroup(group)
   }
@@ -166,6 +164,34 @@ export class SharedGroups {
     return group.name
   }
 
+  /** Drops what has expired of what waits. */
+  *lookThrough(group: GroupRecord): Steps<void> {
+    const now = this.#parts.clock.now()
+    let earliest = Infinity
+    let expired = 0
+    const entries = group.waitingMessages
+    for (const rows of this.#parts.environment.parts(rangeOf(group))) {
+      for (const row of rows) {
+        const waiting = decodeWaiting(row, this.#parts.messages)
+        if (isExpired(waiting.message, now)) {
+          this.#remove(group, waiting, 'gone')
+          expired += 1
+        } else earliest = Math.min(earliest, waiting.message.expiresAt ?? Infinity)
+      }
+      yield
+    }
+    if (expired > 0) this.#drop(group, 'expired', expired)
+    this.#parts.expiry.looked(group, earliest, entries)
+  }
+
+  /** Drops the oldest message that waits, for another queue; false: there is none that may be dropped. */
+  giveWay(group: GroupRecord): boolean {
+    const bytes = group.waitingBytes
+    const dropped = this.#dropOldest(group, () => group.waitingBytes < bytes)
+    if (dropped > 0) this.#drop(group, 'queueFull', dropped)
+    return dropped > 0
+  }
+
   /** Groups in which messages wait. */
   *waiting(): Steps<readonly string[]> {
     const names: string[] = []
@@ -180,10 +206,10 @@ export class SharedGroups {
   }
 
   /** Takes the oldest messages; expired ones are dropped on the way. */
-  #take(group: GroupRecord, limit: number): readonly Waiting[] {
+  #take(group: GroupRecord, limit: number): readonly WaitingMessage[] {
     const now = this.#parts.clock.now()
-    const taken: Waiting[] = []
-    const expired: Waiting[] = []
+    const taken: WaitingMessage[] = []
+    const expired: WaitingMessage[] = []
     for (const waiting of this.#waiting(group)) {
       if (taken.length >= limit) break
       ;(isExpired(waiting.message, now) ? expired : taken).push(waiting)
@@ -194,38 +220,26 @@ export class SharedGroups {
     return taken
   }
 
-  *#waiting(group: GroupRecord): Generator<Waiting> {
+  *#waiting(group: GroupRecord): Generator<WaitingMessage> {
     if (group.waitingMessages === 0) return
-    for (const row of this.#parts.environment.rows(rangeOf(group))) yield this.#decode(row)
+    for (const row of this.#parts.environment.rows(rangeOf(group))) yield decodeWaiting(row, this.#parts.messages)
   }
 
-  #decode({ key, value }: Row): Waiting {
-    const reader = new RecordReader(value)
-    const returned = reader.u8() === 1
-    const shared = reader.optional()
-    const message = shared === undefined ? readMessage(reader) : this.#parts.messages.get(shared)
-    return { sequence: numberAt(key, 1), message, shared, returned }
-  }
-
-  #put(group: GroupRecord, { sequence, message, shared, returned }: Waiting): void {
-    this.#writer
-      .begin()
-      .u8(returned ? 1 : 0)
-      .optional(shared)
-    if (shared === undefined) writeMessage(this.#writer, message)
-    this.#parts.environment.put(numberKey(kind.waiting, group.number, sequence), this.#writer.take())
-    group.waitingMessages += 1
-    group.waitingBytes += messageBytes(message)
+  #put(group: GroupRecord, waiting: WaitingMessage): void {
+    const { sequence, message } = waiting
+    const value = encodeWaiting(this.#writer, waiting)
+    this.#parts.environment.put(numberKey(kind.waiting, group.number, sequence), value)
+    this.#parts.room.count(group, 1, messageBytes(message))
+    this.#parts.expiry.waits(group, message)
     this.#parts.set.groupChanged(group)
     this.#parts.set.count('queuedMessages', 1)
   }
 
   /** `claimed`: the message goes on to a session's queue, and is not released. */
-  #remove(group: GroupRecord, { sequence, message, shared }: Waiting, why: 'claimed' | 'gone'): void {
+  #remove(group: GroupRecord, { sequence, message, shared }: WaitingMessage, why: 'claimed' | 'gone'): void {
     this.#parts.environment.remove(numberKey(kind.waiting, group.number, sequence))
     if (why === 'gone' && shared !== undefined) this.#parts.messages.release(shared)
-    group.waitingMessages -= 1
-    group.waitingBytes -= messageBytes(message)
+    this.#parts.room.count(group, -1, -messageBytes(message))
     this.#parts.set.groupChanged(group)
     this.#parts.set.count('queuedMessages', -1)
   }
@@ -235,11 +249,18 @@ export class SharedGroups {
     const { maximumQueuedMessages, maximumQueuedBytes, overflow } = this.#parts.limits
     const fits = (): boolean =>
       group.waitingMessages < maximumQueuedMessages && group.waitingBytes + bytes <= maximumQueuedBytes
-    if (fits()) return true
+    if (!fits() && this.#parts.expiry.isDue(group)) finish(this.lookThrough(group))
+    if (fits()) return this.#makeTotalRoom(group, bytes)
     const possible = overflow === 'dropOldest' && maximumQueuedMessages > 0 && bytes <= maximumQueuedBytes
     const dropped = possible ? this.#dropOldest(group, fits) : 0
     const isRoom = fits()
     this.#drop(group, 'queueFull', dropped + (isRoom ? 0 : 1))
+    return isRoom && this.#makeTotalRoom(group, bytes)
+  }
+
+  #makeTotalRoom(group: GroupRecord, bytes: number): boolean {
+    const isRoom = this.#parts.room.make(group, bytes)
+    if (!isRoom) this.#drop(group, 'queueFull', 1)
     return isRoom
   }
 
@@ -248,7 +269,7 @@ export class SharedGroups {
     for (const rows of this.#parts.environment.parts(rangeOf(group))) {
       for (const row of rows) {
         if (enough()) return dropped
-        const waiting = this.#decode(row)
+        const waiting = decodeWaiting(row, this.#parts.messages)
         if (waiting.returned) continue
         this.#remove(group, waiting, 'gone')
         dropped += 1
@@ -266,13 +287,4 @@ const afterGroups: Buffer = Buffer.of(kind.group + 1)
 
 function rangeOf({ number }: GroupRecord): Range {
   return { start: numberKey(kind.waiting, number), end: numberKey(kind.waiting, number + 1) }
-}
-
-function deliveryOf(message: Message, { qos, retainAsPublished, subscriptionIdentifier }: Subscription): Delivery {
-  return {
-    message,
-    qos: qos < message.qos ? qos : message.qos,
-    retain: message.retain && retainAsPublished,
-    subscriptionIdentifiers: subscriptionIdentifier === undefined ? undefined : [subscriptionIdentifier],
-  }
 }

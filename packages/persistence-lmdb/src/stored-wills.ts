@@ -1,3 +1,4 @@
+import { messageBytes } from '@x/contract'
 import type { Clock, Will } from '@x/contract'
 import type { Deadlines } from './deadlines.ts'
 import type { Environment } from './environment.ts'
@@ -31,6 +32,13 @@ export class StoredWills {
 
   put(session: SessionRecord, will: Will): void {
     this.#parts.environment.put(numberKey(kind.will, session.number), this.#encode(will))
+    this.#parts.set.count('willBytes', messageBytes(will.message))
+  }
+
+  /** Bytes of the will of a session, by its number. */
+  bytesOf(session: number): number {
+    const value = this.#parts.environment.get(numberKey(kind.will, session))
+    return value === undefined ? 0 : messageBytes(decodeWill(value).message)
   }
 
   /** The will of a session, which has none from now on. */
@@ -39,7 +47,9 @@ export class StoredWills {
     const value = this.#parts.environment.get(key)
     if (value === undefined) return undefined
     this.#parts.environment.remove(key)
-    return decode(value)
+    const will = decodeWill(value)
+    this.#parts.set.count('willBytes', -messageBytes(will.message))
+    return will
   }
 
   /** Keeps a will that is returned to a broker until that has confirmed it. */
@@ -57,7 +67,7 @@ export class StoredWills {
     const value = this.#parts.environment.get(numberKey(kind.handedOut, number))
     if (value === undefined) return undefined
     this.#setDeadline(number)
-    const will = decode(value)
+    const will = decodeWill(value)
     this.#numbers.set(will, number)
     return will
   }
@@ -79,7 +89,8 @@ export class StoredWills {
   }
 }
 
-function decode(value: Buffer): Will {
+/** A will as it was stored. */
+export function decodeWill(value: Buffer): Will {
   const reader = new RecordReader(value)
   return {
     clientId: reader.text(),

@@ -15,6 +15,10 @@ export interface Totals {
   longRoutes: number
   /** Another one with each change of a route, so that what was found out about a topic is known to be old. */
   routesVersion: number
+  /** Bytes that wait in the queues of sessions and groups. */
+  waitingBytes: number
+  /** Bytes of wills of open sessions, and of those that wait for their delay. */
+  willBytes: number
 }
 
 export function newTotals(): Totals {
@@ -27,6 +31,8 @@ export function newTotals(): Totals {
     retainedBytes: 0,
     longRoutes: 0,
     routesVersion: 0,
+    waitingBytes: 0,
+    willBytes: 0,
   }
 }
 
@@ -40,6 +46,8 @@ export function encodeTotals(totals: Totals): Buffer {
     .u48(totals.retainedBytes)
     .u48(totals.longRoutes)
     .u48(totals.routesVersion)
+    .u48(totals.waitingBytes)
+    .u48(totals.willBytes)
     .take()
 }
 
@@ -54,5 +62,7 @@ export function decodeTotals(value: Buffer): Totals {
     retainedBytes: reader.u48(),
     longRoutes: reader.u48(),
     routesVersion: reader.u48(),
+    waitingBytes: reader.isAtEnd ? 0 : reader.u48(),
+    willBytes: reader.isAtEnd ? 0 : reader.u48(),
   }
 }

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import type { Steps } from './commits.ts'
+import type { Steps } from './batch.ts'
 import type { Environment } from './environment.ts'
 import { readGroup, writeGroup } from './group-record.ts'
 import type { GroupRecord } from './group-record.ts'
@@ -59,6 +59,11 @@ export class WorkingSet {
   /** Writes what was changed. Returns whom to tell when that is durable. */
   *end(): Steps<readonly (() => void)[]> {
     yield* this.#write()
+    return this.takeTold()
+  }
+
+  /** Those who have to be told of what has been done since the last call. */
+  takeTold(): readonly (() => void)[] {
     const told = this.#told
     this.#told = []
     return this.#silent ? [] : told
@@ -171,7 +176,16 @@ export class WorkingSet {
 
   addGroup(name: string, filter: string): GroupRecord {
     const number = this.nextNumber()
-    const record = { name, filter, number, members: 0, lastSequence: 0, waitingMessages: 0, waitingBytes: 0 }
+    const record = {
+      name,
+      filter,
+      number,
+      members: 0,
+      lastSequence: 0,
+      waitingMessages: 0,
+      waitingBytes: 0,
+      lookAt: undefined,
+    }
     this.#groups.set(name, { record })
     this.#changedGroups.add(name)
     return record

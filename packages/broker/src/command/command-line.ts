@@ -1,5 +1,8 @@
 import { parseArgs } from 'node:util'
+import type { Durability } from '@x/persistence-lmdb'
 import type { ListenOptions } from '../listener/listen-options.ts'
+import { parseDataCommandLine } from './data-command-line.ts'
+import type { DataCommand } from './data-command-line.ts'
 import { ListenUrlError, parseListenUrl } from './listen-url.ts'
 import type { TlsFiles } from './tls-files.ts'
 
@@ -9,12 +12,12 @@ export type LogLevel = (typeof logLevels)[number]
 const redisDurabilities = ['redis', 'replicated'] as const
 export type RedisDurability = (typeof redisDurabilities)[number]
 
-const dataDurabilities = ['disk', 'process'] as const
-export type DataDurability = (typeof dataDurabilities)[number]
-
 const greatestPort = 65_535
 /** Seconds: an hour. */
 const greatestSysInterval = 3600
+
+/** ms. */
+const greatestInterval = 60_000
 
 /** Bytes. */
 const defaultLogBuffer = 1_048_576
@@ -29,11 +32,13 @@ export type Command =
       readonly tls: TlsFiles | undefined
       /** Undefined: no proxy is trusted; empty: all are. */
       readonly trustedProxies: readonly string[] | undefined
-      /** The directory of the store; undefined: none. */
+      /** The directory of the store; undefined: the platform's state directory, unless `memory` or `redis` is set. */
       readonly data: string | undefined
+      /** Nothing is kept over a restart. */
+      readonly memory: boolean
       /** When what is stored in the directory counts as stored. */
-      readonly dataDurability: DataDurability
-      /** Where the store is; undefined: in the directory, or in memory. */
+      readonly dataDurability: Durability
+      /** The Redis that has the store; undefined: a directory or the memory has it. */
       readonly redis: string | undefined
       /** What Redis must have done before an answer counts. */
       readonly redisDurability: RedisDurability
@@ -43,13 +48,14 @@ export type Command =
       /** Seconds; 0: no statistics. */
       readonly sysInterval: number
     }
+  | DataCommand
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
-  | { readonly kind: 'refuse'; readonly message: string }
 
 export const usage: string = `x-broker: an MQTT broker (3.1, 3.1.1, 5.0)
 
   x-broker [options]
+  x-broker data …        looks at a directory that it keeps, exports, imports, backs up: see x-broker data --help
 
   -p, --port NUMBER      port for MQTT; 0: any free one (default 1883, with TLS 8883)
   -H, --host ADDRESS     address to bind (default: all)
@@ -67,10 +73,11 @@ export const usage: string = `x-broker: an MQTT broker (3.1, 3.1.1, 5.0)
       --tls-identity-as-username           the certificate's Common Name, or the PSK identity, is the user name
       --tls-psk FILE                       pre-shared keys, lines identity:hexadecimal
       --trust-proxy LIST                   believe PROXY headers and X-Forwarded-For of these addresses, or 'all'
-  -d, --data DIR         keeps sessions, retained messages and wills in this directory (default: in memory, so that a restart
-                         forgets them)
+  -d, --data DIR         keeps sessions, retained messages and wills in this directory (default: x-broker in the platform's
+                         state directory: $XDG_STATE_HOME or ~/.local/state, ~/Library/Application Support, %LOCALAPPDATA%)
       --data-durability WHEN               disk: acknowledged when it is on the disk (default); process: when it survives
-                                           the end of the process
+                                           the end of the process; interval:MS: at once, on the disk MS ms later
+  -m, --memory           keeps them in memory: a restart forgets them
   -r, --redis URL        one broker of many: sessions, retained messages and messages shared by all that name it:
                          redis://user:password@host:6379/0, redis-sentinel://host,host/master, redis-cluster://host,host
       --redis-durability WHEN              redis: acknowledged when Redis has it (default); replicated: when a replica has
@@ -99,6 +106,7 @@ const options = {
   'trust-proxy': { type: 'string' },
   data: { type: 'string', short: 'd' },
   'data-durability': { type: 'string' },
+  memory: { type: 'boolean', short: 'm' },
   redis: { type: 'string', short: 'r' },
   'redis-durability': { type: 'string' },
   'log-level': { type: 'string', short: 'l' },
@@ -115,6 +123,7 @@ class Refusal extends Error {}
 
 /** Understands a command line; never throws. */
 export function parseCommandLine(parameters: readonly string[]): Command {
+  if (parameters[0] === 'data') return parseDataCommandLine(parameters.slice(1))
   try {
     const { values } = parseArgs({ args: joinNegative(parameters), strict: true, allowPositionals: false, options })
     if (values.help === true) return { kind: 'help' }
@@ -155,7 +164,8 @@ function commandOf(values: Values): Command {
     tls,
     trustedProxies: trustedOf(values['trust-proxy']),
     data: dataOf(values),
-    dataDurability: oneOf('data-durability', dataDurabilities, values['data-durability'] ?? 'disk'),
+    memory: values.memory === true,
+    dataDurability: dataDurabilityOf(values['data-durability'] ?? 'disk'),
     redis: values.redis,
     redisDurability: durabilityOf(values),
     logLevel: oneOf('log-level', logLevels, values['log-level'] ?? 'info'),
@@ -218,11 +228,25 @@ function trustedOf(text: string | undefined): readonly string[] | undefined {
   return text === 'all' ? [] : text.split(',')
 }
 
-function dataOf({ data, redis, 'data-durability': durability }: Values): string | undefined {
+function dataOf({ data, memory, redis, 'data-durability': durability }: Values): string | undefined {
   if (data === '') throw new Refusal("--data is '', it must be the path of a directory")
-  if (data !== undefined && redis !== undefined) throw new Refusal('--data and --redis are two places for one store')
-  if (data === undefined && durability !== undefined) throw new Refusal('--data-durability needs --data')
+  const given = Object.entries({ data, memory, redis }).flatMap(([name, value]) => (value === undefined ? [] : [name]))
+  const [place = '', other] = given
+  if (other !== undefined) throw new Refusal(`--${place} and --${other} are two places for one store`)
+  if (durability !== undefined && given.length > 0 && data === undefined) {
+    throw new Refusal(`--data-durability needs a directory, but --${place} is given`)
+  }
   return data
+}
+
+function dataDurabilityOf(text: string): Durability {
+  if (text === 'disk' || text === 'process') return text
+  const [, interval = '0'] = /^interval:(\d{1,5})$/.exec(text) ?? []
+  const milliseconds = Number(interval)
+  if (milliseconds > 0 && milliseconds <= greatestInterval) return `interval:${milliseconds}`
+  throw new Refusal(
+    `--data-durability is '${text}', it must be one of disk, process, interval:MS (1 to ${greatestInterval} ms)`,
+  )
 }
 
 function durabilityOf({ redis, 'redis-durability': text }: Values): RedisDurability {

@@ -36,7 +36,12 @@ interface Waiting {
 
 /** A store in a process of its own: another broker on the same directory, which can be killed. */
 export class RemotePersistence implements Persistence {
-  readonly supports: PersistenceSupports = { durable: true, shared: true, sharedSubscriptions: true }
+  readonly supports: PersistenceSupports = {
+    durable: true,
+    shared: true,
+    sharedSubscriptions: true,
+    storeLimits: true,
+  }
 
   readonly #process: ChildProcess
   readonly #waiting = new Map<number, Waiting>()
@@ -44,8 +49,8 @@ export class RemotePersistence implements Persistence {
   #host: PersistenceHost | undefined
   #calls = 0
 
-  constructor(directory: string) {
-    this.#process = fork(fileURLToPath(new URL('store-process.ts', import.meta.url)), [directory], {
+  constructor(directory: string, durability = '') {
+    this.#process = fork(fileURLToPath(new URL('store-process.ts', import.meta.url)), [directory, durability], {
       execArgv: ['--import', 'tsx', '--conditions=@x/source'],
       serialization: 'advanced',
     })

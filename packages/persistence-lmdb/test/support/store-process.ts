@@ -1,6 +1,7 @@
 import { Slices } from '@x/contract'
 import type { Clock, OpenSessionRequest, Persistence, PersistenceHost, SessionOwner, Will } from '@x/contract'
 import { LmdbPersistence } from '../../src/index.ts'
+import type { Durability } from '../../src/index.ts'
 import type { Call, Reply } from './remote-persistence.ts'
 
 /** The process of a `RemotePersistence`: a store that is called by messages. */
@@ -12,7 +13,9 @@ const clock: Clock = {
   clearTimeout: timer => clearTimeout(timer as NodeJS.Timeout),
 }
 const reply = (message: Reply): void => void process.send?.(message)
-const store: Persistence = new LmdbPersistence({ directory: process.argv[2] ?? '' })
+const [, , directory = '', durability = ''] = process.argv
+const chosen = durability === '' ? {} : { durability: durability as Durability }
+const store: Persistence = new LmdbPersistence({ directory, ...chosen })
 /** Wills that were returned, by their place, so that the same one is confirmed. */
 const wills: Will[] = []
 

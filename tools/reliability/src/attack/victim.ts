@@ -46,7 +46,15 @@ export class Victim {
   }
 
   static async #startCommand(): Promise<Victim> {
-    const parameters = ['--listen', 'mqtt://127.0.0.1:0', '--listen', 'ws://127.0.0.1:0/', '--sys-interval', '0']
+    const parameters = [
+      '--listen',
+      'mqtt://127.0.0.1:0',
+      '--listen',
+      'ws://127.0.0.1:0/',
+      '--sys-interval',
+      '0',
+      '--memory',
+    ]
     const child = fork(command, parameters, { execArgv, silent: true })
     const ports: number[] = []
     let text = ''
