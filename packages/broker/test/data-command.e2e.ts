@@ -206,11 +206,15 @@ describe.skipIf(spawnSync('mosquitto', ['-h']).error !== undefined)(
       // It gets its messages, and acknowledges none.
       const properties = { sessionExpiryInterval: 3600 }
       const silent = await connect(url, 'silent', { protocolVersion: 5, properties, customHandleAcks: () => {} })
+      const sent: (number | undefined)[] = []
+      silent.client.on('packetreceive', packet => {
+        if (packet.cmd === 'publish') sent.push(packet.messageId)
+      })
       await silent.client.subscribeAsync('light/#', { qos: 1 })
       const { client: publisher } = await connect(url, 'switch', { clean: true })
       for (const text of ['first', 'second']) await publisher.publishAsync('light/hall', text, { qos: 1 })
-      await until(() => expect(silent.received).toHaveLength(2))
-      const sent = silent.received.map(({ messageId }) => messageId)
+      // The client library reads on when it has acknowledged.
+      await until(() => expect(sent).toHaveLength(1))
       silent.client.stream.destroy()
       publisher.end(true)
       await stop(mosquitto)
@@ -219,7 +223,7 @@ describe.skipIf(spawnSync('mosquitto', ['-h']).error !== undefined)(
       await run('import', directory, '--mosquitto', join(root, 'mosquitto.db'))
       const again = await connect(await serve(directory), 'silent', { protocolVersion: 5, properties })
       await until(() => expect(again.received).toHaveLength(2))
-      expect(again.received.map(({ messageId }) => messageId)).toEqual(sent)
+      expect(again.received[0]?.messageId).toBe(sent[0])
       expect(again.received.map(({ dup }) => dup)).toEqual([true, true])
     })
 
