@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { BrokerProcess } from './broker-process.ts'
-import type { Fault } from './fault-plan.ts'
+import type { Disk, Fault } from './fault-plan.ts'
 import type { History } from './history.ts'
 import type { Link } from './link.ts'
 import { points } from './points.ts'
@@ -17,6 +17,7 @@ export interface ClusterOptions {
   readonly store: StoreName
   /** A primary and a replica; brokers wait for the replica. */
   readonly replicated: boolean
+  readonly disk?: Disk
   readonly directory: string
 }
 
@@ -25,6 +26,7 @@ export class Cluster {
   readonly brokers: readonly BrokerProcess[]
   readonly store: StoreService
   readonly #redis: RedisService | undefined
+  readonly #files: DirectoryService | undefined
   readonly #history: History
   readonly #running = new Set<Promise<void>>()
   /** Faults that end by themselves; ended early when the run does. */
@@ -34,6 +36,7 @@ export class Cluster {
     this.brokers = brokers
     this.store = store
     this.#redis = store instanceof RedisService ? store : undefined
+    this.#files = store instanceof DirectoryService ? store : undefined
     this.#history = history
   }
 
@@ -41,7 +44,7 @@ export class Cluster {
     const { brokers, directory } = options
     const store =
       options.store === 'lmdb'
-        ? new DirectoryService(directory, brokers)
+        ? new DirectoryService(directory, brokers, options.disk)
         : await RedisService.start(directory, options.replicated)
     const made = Array.from({ length: brokers }, (_, index) => {
       const name = `broker-${index}`
@@ -61,7 +64,7 @@ export class Cluster {
   /** Does it, unless its target is busy with another fault. */
   strike(fault: Fault): void {
     const broker = 'broker' in fault ? this.brokers[fault.broker] : undefined
-    const target = broker?.name ?? 'redis'
+    const target = broker?.name ?? this.store.name
     switch (fault.kind) {
       case 'killRedis':
         if (this.#redis !== undefined) this.#restartRedis(this.#redis, fault.downFor)
@@ -69,6 +72,10 @@ export class Cluster {
       case 'freezeRedis':
         this.#redis?.freeze()
         this.#later(fault.duration, () => this.#redis?.thaw())
+        break
+      case 'fillDisk':
+        this.#files?.fill()
+        this.#later(fault.duration, () => this.#files?.empty())
         break
       case 'storm':
         break

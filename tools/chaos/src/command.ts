@@ -10,6 +10,7 @@ const { values } = parseArgs({
     brokers: { type: 'string', default: '3' },
     store: { type: 'string', default: 'redis' },
     replicated: { type: 'boolean', default: false },
+    'small-disk': { type: 'boolean', default: false },
   },
 })
 
@@ -18,19 +19,29 @@ const store = stores.find(name => name === values.store)
 const [minutes, seed, brokers] = [Number(values.minutes), Number(values.seed), Number(values.brokers)]
 const areNumbers =
   minutes > 0 && minutes <= 1440 && Number.isInteger(seed) && seed >= 0 && brokers >= 1 && brokers <= 16
-if (store === undefined || !areNumbers || (store === 'lmdb' && values.replicated)) {
+const isOdd = (store === 'lmdb' && values.replicated) || (store === 'redis' && values['small-disk'])
+if (store === undefined || !areNumbers || isOdd) {
   process.stderr.write(
-    'chaos: --minutes NUMBER (to 1440) --seed WHOLE_NUMBER --brokers 1..16 --store redis|lmdb --replicated (redis)\n',
+    'chaos: --minutes NUMBER (to 1440) --seed WHOLE_NUMBER --brokers 1..16 --store redis|lmdb --replicated (redis) --small-disk (lmdb)\n',
   )
   process.exit(2)
 }
 process.stdout.write(
-  `seed ${seed}, ${minutes} minutes of faults, ${brokers} brokers, ${store}${values.replicated ? ', primary and replica' : ''}\n`,
+  `seed ${seed}, ${minutes} minutes of faults, ${brokers} brokers, ${store}${values.replicated ? ', primary and replica' : ''}${values['small-disk'] ? ', small disk' : ''}\n`,
 )
 const ending = new AbortController()
 process.once('SIGINT', () => ending.abort())
 const milliseconds = minutes * 60_000
-const result = await run({ seed, milliseconds, brokers, store, replicated: values.replicated, signal: ending.signal })
+const disk = values['small-disk'] ? 'small' : 'large'
+const result = await run({
+  seed,
+  milliseconds,
+  brokers,
+  store,
+  replicated: values.replicated,
+  disk,
+  signal: ending.signal,
+})
 for (const [name, value] of reportOf(result)) process.stdout.write(`${name.padEnd(56)} ${value}\n`)
 for (const { check, message } of result.violations.slice(0, 50))
   process.stdout.write(`VIOLATION ${check}: ${message}\n`)

@@ -28,6 +28,8 @@ export type Fault =
     }
   | { readonly kind: 'killRedis'; readonly downFor: number }
   | { readonly kind: 'freezeRedis'; readonly duration: number }
+  /** The disk of the directory has no room left. */
+  | { readonly kind: 'fillDisk'; readonly duration: number }
   /** One client identifier connects to all brokers, again and again. */
   | { readonly kind: 'storm'; readonly rounds: number }
 
@@ -39,7 +41,7 @@ export interface PlannedFault {
   readonly fault: Fault
 }
 
-const weights: readonly (readonly [Fault['kind'], number])[] = [
+const weights: readonly (readonly [Exclude<Fault['kind'], 'fillDisk'>, number])[] = [
   ['kill', 26],
   ['killAtPoint', 20],
   ['cutAtPoint', 10],
@@ -52,23 +54,37 @@ const weights: readonly (readonly [Fault['kind'], number])[] = [
   ['storm', 6],
 ]
 
+/** ms from one filling of the disk to the next. */
+const betweenFillings = [8000, 25_000] as const
+
 export interface PlanOptions {
   /** That it lasts. */
   readonly milliseconds: number
   readonly brokers: number
   /** Where sessions are: without Redis there is less to break, so brokers are killed more often. */
   readonly store: StoreName
+  /** Default `large`; `small`: it is filled to the last byte from time to time. */
+  readonly disk?: Disk
 }
 
+export type Disk = 'large' | 'small'
+
 /** The whole schedule of a run, by the seed alone. */
-export function planFaults(random: Random, { milliseconds, brokers, store }: PlanOptions): PlannedFault[] {
+export function planFaults(
+  random: Random,
+  { milliseconds, brokers, store, disk = 'large' }: PlanOptions,
+): PlannedFault[] {
   const plan: PlannedFault[] = []
-  const [shortest, longest] = store === 'redis' ? [700, 3300] : [500, 1900]
+  const [shortest, longest] = store === 'redis' ? [700, 3300] : [350, 1300]
   for (let at = random.between(500, 1500); at < milliseconds; at += random.between(shortest, longest)) {
     const fault = store === 'redis' ? draw(random, brokers) : drawWithoutRedis(random, brokers)
     plan.push({ at, fault })
   }
-  return plan
+  if (disk === 'large') return plan
+  for (let at = random.between(...betweenFillings); at < milliseconds; at += random.between(...betweenFillings)) {
+    plan.push({ at, fault: { kind: 'fillDisk', duration: random.between(200, 4000) } })
+  }
+  return plan.toSorted((one, other) => one.at - other.at)
 }
 
 function drawWithoutRedis(random: Random, brokers: number): Fault {

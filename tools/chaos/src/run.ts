@@ -5,7 +5,7 @@ import { violationsOf } from './checks/all.ts'
 import type { Violation } from './checks/violation.ts'
 import { Cluster } from './cluster.ts'
 import { planFaults } from './fault-plan.ts'
-import type { PlannedFault } from './fault-plan.ts'
+import type { Disk, PlannedFault } from './fault-plan.ts'
 import { History } from './history.ts'
 import type { HistoryEvent } from './history.ts'
 import { Random } from './random.ts'
@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly store: StoreName
   /** Redis has a replica, which takes its place. */
   readonly replicated: boolean
+  /** Default `large`; `small` with `lmdb`: the directory is on a small file system, which is filled from time to time. */
+  readonly disk?: Disk
   /** Ends the run early. */
   readonly signal?: AbortSignal
 }
