@@ -2,16 +2,38 @@ import { defineConfig } from 'vitest/config'
 
 /** Tests read the TypeScript sources of every package; only tests that start processes need `dist`. */
 const conditions = ['@x/source', 'node', 'module']
-const project = (name: string, include: string[]) => ({
-  ssr: { resolve: { conditions } },
-  test: { name, include, testTimeout: 10_000 },
-})
+/** Their tests start servers or write to disk, as end-to-end tests do: they wait more than they compute. */
+const services =
+  'packages/{aedes-compat,emitter-redis,persistence-lmdb,persistence-redis,redis-connection}/test/**/*.test.ts'
 
+// Files share a process, as the parts of a program do, which saves loading every module for each: none may leave anything behind.
+// End-to-end tests wait more than they compute, so that more of them go on than there are cores.
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['packages/*/test/**/*.test.ts', '{benchmarks,tools/chaos,tools/reliability}/test/**/*.test.ts']),
-      project('end-to-end', ['{packages/*,tools/chaos,tools/reliability}/test/**/*.e2e.ts']),
+      {
+        ssr: { resolve: { conditions } },
+        test: {
+          name: 'unit',
+          include: ['{packages/*,benchmarks,tools/chaos,tools/reliability}/test/**/*.test.ts'],
+          exclude: [services],
+          testTimeout: 10_000,
+          isolate: false,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        ssr: { resolve: { conditions } },
+        test: {
+          name: 'services',
+          include: [services, '{packages/*,tools/chaos,tools/reliability}/test/**/*.e2e.ts'],
+          testTimeout: 10_000,
+          isolate: false,
+          maxWorkers: 4,
+          sequence: { groupOrder: 2 },
+        },
+      },
     ],
     coverage: { include: ['packages/*/src/**'] },
   },

@@ -15,7 +15,7 @@ const digits = 6
 export function matchComparisons(sink: Sink): Comparison[] {
   return filterCounts.flatMap(count => {
     const ours = new FilterTrie<number>()
-    const theirs = new Qlobber<number>({
+    const theirs = new Qlobber<number, number[]>({
       separator: '/',
       wildcard_one: '+',
       wildcard_some: '#',

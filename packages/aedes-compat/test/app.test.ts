@@ -7,6 +7,7 @@ import { connect } from 'mqtt'
 import type { IClientOptions, MqttClient } from 'mqtt'
 import { Aedes as OurAedes } from '@x/broker'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { clientEvent } from '../../broker/test/client-event.ts'
 import { startApp } from './fixtures/app.ts'
 import type { App } from './fixtures/app.ts'
 
@@ -78,7 +79,7 @@ describe.each(classes)('an application written for Aedes 1.2, on %s', (_name, Cl
     await writer.publishAsync('stamp', 'made', { qos: 1 })
     await until(() => reader.messages.includes('stamp made by writer'))
     writer.publish('locked', 'x', { qos: 0 })
-    await once(writer, 'close')
+    await clientEvent(writer, 'close')
     await until(() => app.log.includes('error writer locked'))
     await until(() => app.log.includes('left writer'))
   })
@@ -132,7 +133,7 @@ describe.each(classes)('an application written for Aedes 1.2, on %s', (_name, Cl
   })
 
   test('keeps the queue of a client that is away, in a store of its own', async () => {
-    const app = await run(Class, { persistence: (aedesMemory as () => object)() })
+    const app = await run(Class, { persistence: (aedesMemory as unknown as () => object)() })
     const away = await app.connect('away', { clean: false })
     await away.subscribeAsync('news', { qos: 1 })
     await away.endAsync()
@@ -146,7 +147,7 @@ describe.each(classes)('an application written for Aedes 1.2, on %s', (_name, Cl
   test('closes all clients, and then is closed', async () => {
     const app = await run(Class)
     const client = await app.connect('ann')
-    const gone = once(client, 'close')
+    const gone = clientEvent(client, 'close')
     const closed = once(app.broker, 'closed')
     await app.close()
     await Promise.all([gone, closed])

@@ -9,6 +9,7 @@ import { connect } from 'mqtt'
 import type { IClientOptions, MqttClient } from 'mqtt'
 import mqemitterRedis from 'mqemitter-redis'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { clientEvent } from '../../broker/test/client-event.ts'
 import { redisMissing, startRedis } from './redis-server.ts'
 import type { RedisServer } from './redis-server.ts'
 
@@ -55,7 +56,7 @@ async function startNode(kind: Kind): Promise<Node> {
       client.on('error', () => undefined)
       const messages: string[] = []
       client.on('message', (topic, payload) => messages.push(`${topic} ${payload.toString()}`))
-      await once(client, 'connect')
+      await clientEvent(client, 'connect')
       return Object.assign(client, { messages })
     },
   }
@@ -107,7 +108,7 @@ describe.skipIf(redisMissing !== undefined).each([
   test('a client that connects to one is thrown out of the other', async () => {
     const [here, there] = [await startNode(first), await startNode(second)]
     const before = await here.connect('wanderer')
-    const thrownOut = once(before, 'close')
+    const thrownOut = clientEvent(before, 'close')
     await there.connect('wanderer')
     await thrownOut
   })

@@ -1,5 +1,6 @@
-import { ManualClock } from '@x/contract/testing'
+import { Slices } from '@x/contract'
 import type { Due, Persistence } from '@x/contract'
+import { ManualClock } from '@x/contract/testing'
 import aedesMemory from 'aedes-persistence'
 import mqemitter from 'mqemitter'
 import { expect, test } from 'vitest'
@@ -13,6 +14,7 @@ async function open(store: object, mq: object | undefined, brokerId: string, clo
   await persistence.open({
     brokerId,
     clock,
+    slices: new Slices(),
     limits: { maximumQueuedMessages: 10, maximumQueuedBytes: 1000, overflow: 'dropOldest' },
     groupReady: () => undefined,
     dropped: () => undefined,
@@ -45,7 +47,7 @@ const clientsOf = (due: readonly Due[]): string[] =>
   due.flatMap(one => (one.kind === 'will' ? [one.will.clientId] : []))
 
 test('a store of its own: what an earlier life has left comes at once, once, and not what lives', async () => {
-  const store = (aedesMemory as Make)()
+  const store = (aedesMemory as unknown as Make)()
   const clock = new ManualClock()
   await connectMortal(await open(store, undefined, 'first life', clock), 'mortal')
   const second = await open(store, undefined, 'second life', clock)
@@ -56,7 +58,7 @@ test('a store of its own: what an earlier life has left comes at once, once, and
 })
 
 test('a shared store: wills of brokers that are heard are theirs, until three heartbeats are missing', async () => {
-  const store = (aedesMemory as Make)()
+  const store = (aedesMemory as unknown as Make)()
   const mq = (mqemitter as Make)()
   const clock = new ManualClock()
   const [here, there] = [await open(store, mq, 'here', clock), await open(store, mq, 'there', clock)]
@@ -80,7 +82,7 @@ test('a shared store: wills of brokers that are heard are theirs, until three he
 })
 
 test('a will that the store can’t hand out loses none of those that it has handed out before', async () => {
-  const store = (aedesMemory as Make)() as {
+  const store = (aedesMemory as unknown as Make)() as {
     delWill(client: { id: string }): Promise<unknown>
   }
   const clock = new ManualClock()

@@ -72,7 +72,7 @@ test('what is no emitter is refused, with what it lacks', () => {
 })
 
 test('mqemitter-mongodb has what an emitter needs', () => {
-  const { prototype } = mqemitterMongodb as unknown as { prototype: object }
+  const { prototype } = mqemitterMongodb
   for (const name of ['on', 'removeListener', 'emit', 'close'])
     expect(Reflect.get(prototype, name)).toBeTypeOf('function')
 })

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { connect } from 'mqtt'
 import type { IClientOptions, MqttClient } from 'mqtt'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import { clientEvent } from '../../broker/test/client-event.ts'
 import { redisMissing, startRedis } from './redis-server.ts'
 import type { RedisServer } from './redis-server.ts'
 
@@ -35,7 +36,7 @@ interface RunningBroker {
 }
 
 async function startBroker(store: string, place: string): Promise<RunningBroker> {
-  const parameters = ['--import', 'tsx', '--conditions=@x/source', host]
+  const parameters = ['--import', 'tsx', host]
   const environment = { ...process.env, STORE: store, PLACE: place }
   const child: ChildProcess = spawn(process.execPath, parameters, {
     env: environment,
@@ -57,7 +58,7 @@ async function startBroker(store: string, place: string): Promise<RunningBroker>
       client.on('error', () => undefined)
       const messages: string[] = []
       client.on('message', (topic, payload) => messages.push(`${topic} ${payload.toString()}`))
-      const [{ sessionPresent }] = (await once(client, 'connect')) as [{ sessionPresent: boolean }]
+      const [{ sessionPresent }] = (await clientEvent(client, 'connect')) as [{ sessionPresent: boolean }]
       return Object.assign(client, { messages, resumed: sessionPresent })
     },
   }

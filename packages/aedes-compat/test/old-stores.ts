@@ -42,7 +42,7 @@ export function memory(): OldStore {
   return {
     name: 'aedes-persistence',
     missing: undefined,
-    make: () => (store ??= (aedesMemory as Make)()),
+    make: () => (store ??= (aedesMemory as unknown as Make)()),
     destroy: async () => undefined,
     clear: async () => {
       store = undefined
@@ -80,7 +80,7 @@ export function nedb(): OldStore {
   return {
     name: 'aedes-persistence-nedb',
     missing: undefined,
-    make: () => (aedesNedb as Make)({ path: directory, prefix: '' }),
+    make: () => aedesNedb({ path: directory, prefix: '' }),
     destroy,
     async clear() {
       await this.end()
@@ -123,7 +123,7 @@ export function mongodb(): OldStore {
   return {
     name: 'aedes-persistence-mongodb',
     missing: mongodbMissing,
-    make: () => (aedesMongodb as Make)({ url, dropExistingIndexes: true }),
+    make: () => aedesMongodb({ url, dropExistingIndexes: true }),
     // Its callback comes only after a set-up by property, and its promise is rejected when there was no set-up at all.
     destroy: async store => (store as { destroy(): Promise<void> }).destroy().catch(() => undefined),
     async clear() {

@@ -5,7 +5,7 @@ import { createBroker } from '@x/broker'
 import type { Broker, BrokerOptions } from '@x/broker'
 import aedesLogging from 'aedes-logging'
 import { protocolDecoder } from 'aedes-protocol-decoder'
-import { protocolDecoder as firstDecoder } from 'aedes-protocol-decoder-1'
+import * as firstDecoder from 'aedes-protocol-decoder-1'
 import aedesStats from 'aedes-stats'
 import { connectAsync } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
@@ -26,7 +26,7 @@ test('aedes-stats 4 publishes what it counts', async () => {
   const { broker, port } = await start({ id: 'b' })
   const seen = new Map<string, string>()
   await broker.subscribe('$SYS/b/#', packet => void seen.set(packet.topic, packet.payload.toString()))
-  ;(aedesStats as unknown as (broker: unknown, options: unknown) => void)(broker, { interval: 20 })
+  aedesStats(broker, { interval: 20 })
   const client = await connectAsync(`mqtt://127.0.0.1:${port}`)
   await client.publishAsync('a', 'x', { qos: 1 })
   while (seen.get('$SYS/b/clients/total') !== '1') await new Promise(setImmediate)
@@ -39,7 +39,7 @@ test('aedes-logging 2 logs clients and messages', async () => {
   const { broker, port } = await start()
   const lines: string[] = []
   const stream = { write: (line: string) => void lines.push(line) }
-  ;(aedesLogging as unknown as (options: unknown) => void)({
+  aedesLogging({
     instance: broker,
     pinoOptions: { level: 'debug' },
     messageLogLevel: 'info',
@@ -59,7 +59,8 @@ const connectPacket = Buffer.from([0x10, 13, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2,
 const proxyHeader = Buffer.from('PROXY TCP4 192.0.2.7 127.0.0.1 51234 1883\r\n')
 
 test.each([
-  ['1', firstDecoder],
+  // Its types name no function.
+  ['1', (firstDecoder as unknown as { protocolDecoder: typeof protocolDecoder }).protocolDecoder],
   [
     '2',
     (client: { conn: unknown; req?: unknown }, bytes: Buffer): unknown =>

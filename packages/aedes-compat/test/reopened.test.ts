@@ -1,5 +1,6 @@
-import { ManualClock } from '@x/contract/testing'
+import { Slices } from '@x/contract'
 import type { Message, Persistence } from '@x/contract'
+import { ManualClock } from '@x/contract/testing'
 import { afterAll, describe, expect, test } from 'vitest'
 import { fromAedesPersistence } from '../src/index.ts'
 import { level, mongodb, nedb, redis } from './old-stores.ts'
@@ -27,6 +28,7 @@ async function open(store: object): Promise<Persistence> {
   const host = {
     brokerId: 'b',
     clock: new ManualClock(),
+    slices: new Slices(),
     limits,
     groupReady: () => undefined,
     dropped: () => undefined,

@@ -178,7 +178,7 @@ test('replaced rules count at once; who has lost its place is returned, may do n
 test('a listener may have users and rules of its own', async () => {
   const server = await start({ allowAnonymous: true, listeners: { inner: { logins: [], allowAnonymous: false } } })
   await server.connect()
-  const { port } = await server.broker.listen({ port: 0, host: '127.0.0.1', name: 'inner' })
+  const { port = 0 } = await server.broker.listen({ port: 0, host: '127.0.0.1', name: 'inner' })
   await expect(server.connect({ port })).rejects.toMatchObject({ code: 0x87 })
 })
 

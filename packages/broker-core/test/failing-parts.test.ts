@@ -217,6 +217,8 @@ eachVersion(({ version, test: versionTest }) => {
 /** Two ends of a connection in this process. `there` emits no 'close' when told so. */
 function pair(emitClose = true): { here: Duplex; there: Duplex } {
   const here: Duplex = new Duplex({
+    // Ends when the broker does, as a client's socket: nobody waits for the rest of `closeTimeout`.
+    allowHalfOpen: false,
     read: () => undefined,
     write: (chunk: Buffer, _encoding, done) => {
       there.push(chunk)

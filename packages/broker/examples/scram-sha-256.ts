@@ -3,7 +3,7 @@
  *
  * MQTT 5.0 §4.12, RFC 5802, RFC 7677. Without channel binding (so not SCRAM-SHA-256-PLUS).
  *
- *     node --import tsx --conditions=@x/source packages/broker/examples/scram-sha-256.ts */
+ *     node --import tsx packages/broker/examples/scram-sha-256.ts */
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -194,5 +194,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     authenticate: () => false,
   })
   broker.on('clientReady', client => console.log(`${client.id} is ${scram.userOf(client)}`))
-  console.log((await broker.listen()).url)
+  const { url } = await broker.listen({ port: Number(process.env['PORT'] ?? 1883), host: '127.0.0.1' })
+  console.log(`listening on ${url}`)
 }

@@ -4,23 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
-import { StartedProcess, freePort } from './started-command.ts'
-
-/** The example as a user runs it, ready to be connected to. */
-async function start(
-  example: string,
-  environment: Record<string, string> = {},
-): Promise<{ port: number; program: StartedProcess }> {
-  const port = await freePort()
-  const parameters = ['--import', 'tsx', '--conditions=@x/source', `examples/${example}.ts`]
-  const program = new StartedProcess(process.execPath, parameters, { PORT: `${port}`, ...environment })
-  onTestFinished(() => program.stop())
-  await program.line(/listening/)
-  return { port, program }
-}
+import { startExample } from './start-example.ts'
 
 test('aedes-tcp tells who subscribes and publishes', async () => {
-  const { port, program } = await start('aedes-tcp')
+  const { port, program } = await startExample('aedes-tcp')
   const client = await connectAsync(`mqtt://127.0.0.1:${port}`, { clientId: 'c' })
   await client.subscribeAsync('a')
   await client.publishAsync('a', 'x', { qos: 1 })
@@ -36,14 +23,14 @@ test('aedes-tls serves clients over TLS', async context => {
   const request = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost'
   const made = spawnSync('openssl', [...request.split(' '), '-keyout', KEY, '-out', CERT])
   if (made.error !== undefined) context.skip('openssl is missing: apt-get install openssl')
-  const { port } = await start('aedes-tls', { KEY, CERT })
+  const { port } = await startExample('aedes-tls', { KEY, CERT })
   const client = await connectAsync(`mqtts://localhost:${port}`, { rejectUnauthorized: false })
   await client.publishAsync('a', 'x', { qos: 2 })
   await client.endAsync()
 })
 
 test('aedes-users lets in, stamps and denies', async () => {
-  const { port } = await start('aedes-users')
+  const { port } = await startExample('aedes-users')
   const url = `mqtt://127.0.0.1:${port}`
   await expect(connectAsync(url, { username: 'eve', reconnectPeriod: 0 }, false)).rejects.toMatchObject({ code: 4 })
   const client = await connectAsync(url, { clientId: 'c', username: 'ann', password: 'secret' })

@@ -1,9 +1,9 @@
-import { once } from 'node:events'
 import { spawnRedis } from '@x/redis-connection/testing'
 import type { SpawnedRedis } from '@x/redis-connection/testing'
 import mqtt from 'mqtt'
 import type { IClientOptions, MqttClient } from 'mqtt'
 import { afterEach } from 'vitest'
+import { clientEvent } from './client-event.ts'
 import { createBroker } from '../src/index.ts'
 import type { Broker, BrokerOptions } from '../src/index.ts'
 import { anyPort, listeningUrl, startCommand } from './started-command.ts'
@@ -61,7 +61,7 @@ export function client(url: string, options: IClientOptions = {}): MqttClient {
 
 export async function connected(url: string, options: IClientOptions = {}): Promise<MqttClient> {
   const made = client(url, options)
-  await once(made, 'connect')
+  await clientEvent(made, 'connect')
   return made
 }
 
@@ -73,7 +73,7 @@ export function collect(receiver: MqttClient): string[] {
 }
 
 export async function dies(receiver: MqttClient): Promise<void> {
-  const closed = once(receiver, 'close')
+  const closed = clientEvent(receiver, 'close')
   receiver.end(true)
   await closed
 }

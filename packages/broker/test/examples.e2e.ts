@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,38 +9,36 @@ import type { IClientOptions, MqttClient } from 'mqtt'
 import { firstValueFrom } from 'rxjs'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { Authority } from './certificates.ts'
+import { signIn } from './scram-client.ts'
+import { clientEvent } from './client-event.ts'
+import { startExample } from './start-example.ts'
 import { StartedProcess, freePort, packageFolder } from './started-command.ts'
 import { exchange } from './ways-in.ts'
 
 const authority = new Authority()
 afterAll(() => authority.remove())
 
-/** The example as a user runs it, ready to be connected to. */
-async function start(
-  example: string,
-  environment: Readonly<Record<string, string>> = {},
-): Promise<{ port: number; program: StartedProcess }> {
-  const port = await freePort()
-  const parameters = ['--import', 'tsx', '--conditions=@x/source', `examples/${example}.ts`]
-  const program = new StartedProcess(process.execPath, parameters, { PORT: `${port}`, ...environment })
-  onTestFinished(() => program.stop())
-  await program.line(/listening/)
-  return { port, program }
-}
-
 test('tcp.ts', async () => {
-  const { port } = await start('tcp')
+  const { port } = await startExample('tcp')
   await exchange(`mqtt://127.0.0.1:${port}`)
 })
 
+test('scram-sha-256.ts lets in those who prove that they know the password', async () => {
+  const { port, program } = await startExample('scram-sha-256')
+  const { client } = await signIn(port, { name: 'ada', password: 'correct horse battery staple' })
+  await program.line(/^c is ada$/)
+  await client.ping()
+  await expect(exchange(`mqtt://127.0.0.1:${port}`)).rejects.toMatchObject({ code: 5 })
+})
+
 test('express.ts serves its pages and MQTT', async () => {
-  const { port } = await start('express')
+  const { port } = await startExample('express')
   await exchange(`ws://127.0.0.1:${port}/mqtt`)
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('1 clients')
 })
 
 test('fastify.ts serves its pages, and MQTT to those with a session', async () => {
-  const { port } = await start('fastify')
+  const { port } = await startExample('fastify')
   const url = `ws://127.0.0.1:${port}/mqtt`
   await exchange(url, { wsOptions: { headers: { Cookie: 'session=1' } } })
   await expect(exchange(url)).rejects.toMatchObject({ code: 5 })
@@ -49,14 +46,14 @@ test('fastify.ts serves its pages, and MQTT to those with a session', async () =
 })
 
 test('nestjs/main.ts hears devices, tells them of alarms, and answers other services', async () => {
-  const { port, program } = await start('nestjs/main', { TSX_TSCONFIG_PATH: 'examples/nestjs/tsconfig.json' })
+  const { port, program } = await startExample('nestjs/main', { TSX_TSCONFIG_PATH: 'examples/nestjs/tsconfig.json' })
   const url = `mqtt://127.0.0.1:${port}`
   const device = await exchange(url)
   await device.subscribeAsync('alarms/+')
-  const alarm = once(device, 'message')
+  const alarm = clientEvent(device, 'message')
   await device.publishAsync('sensors/kitchen/temperature', '20')
   await device.publishAsync('sensors/kitchen/temperature', '31.5')
-  const [topic, payload] = (await alarm) as [string, Buffer]
+  const [topic, payload] = await alarm
   expect(topic).toBe('alarms/kitchen')
   expect(JSON.parse(payload.toString())).toEqual({ pattern: 'alarms/kitchen', data: 31.5 })
 
@@ -93,7 +90,7 @@ describe.skipIf(lacksProxy)('with HAProxy (apt-get install haproxy)', () => {
     )
 
   test('haproxy.ts behind haproxy.cfg knows where clients come from', async () => {
-    const { port, program } = await start('haproxy')
+    const { port, program } = await startExample('haproxy')
     const url = await startProxy('haproxy', { 1884: port })
     await expect.poll(() => come(url, { clientId: 'kitchen' }), { timeout: 5000 }).toBe(true)
     await program.line(/^kitchen comes from 127\.0\.0\.1:\d+$/)
@@ -104,7 +101,10 @@ describe.skipIf(lacksProxy)('with HAProxy (apt-get install haproxy)', () => {
     async () => {
       const redis = await spawnRedis()
       onTestFinished(() => redis.stop())
-      const [one, two] = [await start('cluster', { REDIS: redis.url }), await start('cluster', { REDIS: redis.url })]
+      const [one, two] = [
+        await startExample('cluster', { REDIS: redis.url }),
+        await startExample('cluster', { REDIS: redis.url }),
+      ]
       const url = await startProxy('cluster', { 1884: one.port, 1885: two.port })
       await expect.poll(() => come(url, {}), { timeout: 5000 }).toBe(true)
 
@@ -143,7 +143,7 @@ describe.skipIf(!authority.works)('with openssl', () => {
   const files = { KEY: server.keyFile, CERT: server.certFile, CA: authority.caFile }
 
   test('tls.ts reads a renewed certificate', async () => {
-    const { port, program } = await start('tls', files)
+    const { port, program } = await startExample('tls', files)
     await exchange(`mqtts://localhost:${port}`, { ca })
     program.signal('SIGHUP')
     await program.line(/certificate renewed/)
@@ -151,7 +151,7 @@ describe.skipIf(!authority.works)('with openssl', () => {
   })
 
   test('mutual-tls.ts lets each client publish below its name', async () => {
-    const { port } = await start('mutual-tls', files)
+    const { port } = await startExample('mutual-tls', files)
     const { cert, key } = authority.sign('sensor-7')
     const client = await exchange(`mqtts://localhost:${port}`, {
       ca,
@@ -166,7 +166,7 @@ describe.skipIf(!authority.works)('with openssl', () => {
   })
 
   test('one-port.ts takes everything', async () => {
-    const { port } = await start('one-port', files)
+    const { port } = await startExample('one-port', files)
     for (const scheme of ['mqtt', 'mqtts', 'ws', 'wss']) await exchange(`${scheme}://localhost:${port}/mqtt`, { ca })
   })
 })

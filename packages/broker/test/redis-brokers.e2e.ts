@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { RedisEmitter } from '@x/emitter-redis'
@@ -6,6 +5,7 @@ import { MemoryPersistence } from '@x/persistence-memory'
 import { hasRedisServer } from '@x/redis-connection/testing'
 import type { IPublishPacket, MqttClient } from 'mqtt'
 import { describe, expect, test } from 'vitest'
+import { clientEvent } from './client-event.ts'
 import { createBroker } from '../src/index.ts'
 import { client, closing, collect, command, connected, persistent, redisServer, serve } from './brokers-on-redis.ts'
 import type { Served } from './brokers-on-redis.ts'
@@ -73,11 +73,11 @@ describe.skipIf(!hasRedisServer())('two brokers on one Redis (apt-get install re
     const { one, other } = await two()
     for (let time = 0; time < 5; time += 1) {
       const first = await connected(one.url, { clientId: 'same' })
-      const ended = once(first, 'disconnect') as Promise<[{ reasonCode: number }]>
+      const ended = clientEvent(first, 'disconnect') as Promise<[{ reasonCode: number }]>
       const second = await connected(other.url, { clientId: 'same' })
       expect((await ended)[0].reasonCode).toBe(0x8e)
       await second.subscribeAsync('a', { qos: 0 })
-      const back = once(second, 'disconnect')
+      const back = clientEvent(second, 'disconnect')
       const third = await connected(one.url, { clientId: 'same' })
       await back
       await third.endAsync()
@@ -152,7 +152,7 @@ describe.skipIf(!hasRedisServer())('two brokers on one Redis (apt-get install re
     const { one, other } = await two()
     const publisher = await connected(one.url)
     const reasonOf = async (): Promise<number> => {
-      const answer = once(publisher, 'packetreceive') as Promise<[{ reasonCode?: number }]>
+      const answer = clientEvent(publisher, 'packetreceive') as Promise<[{ reasonCode?: number }]>
       await publisher.publishAsync('a', 'x', { qos: 1 })
       return (await answer)[0].reasonCode ?? 0
     }
@@ -170,7 +170,7 @@ describe.skipIf(!hasRedisServer())('two brokers on one Redis (apt-get install re
     const subscribe = async (url: string): Promise<boolean> => {
       const made = client(url, { ...persistent, clientId: 'sub' })
       made.on('message', (_, payload) => void payloads.add(payload.toString()))
-      const [connack] = (await once(made, 'connect')) as [{ sessionPresent: boolean }]
+      const [connack] = (await clientEvent(made, 'connect')) as [{ sessionPresent: boolean }]
       subscriber = made
       return connack.sessionPresent
     }
@@ -189,7 +189,7 @@ describe.skipIf(!hasRedisServer())('two brokers on one Redis (apt-get install re
     for (let restart = 0; restart < 2; restart += 1) {
       const [old, next] = brokers as [(typeof brokers)[0], (typeof brokers)[0]]
       await publishSome(old.url)
-      const ended = once(subscriber as MqttClient, 'close')
+      const ended = clientEvent(subscriber as MqttClient, 'close')
       await old.process.stop('SIGTERM')
       await ended
       await publishSome(next.url)
@@ -248,7 +248,7 @@ describe.skipIf(!hasRedisServer())('one half in Redis (apt-get install redis-ser
     await expect.poll(() => received[1]).toContain('x')
     // Longer than the emitter's commandTimeout. Then the client sends it again, right after CONNACK.
     await delay(500)
-    const back = once(publisher, 'packetreceive')
+    const back = clientEvent(publisher, 'packetreceive')
     publisher.stream.destroy()
     await back
     await delay(200)

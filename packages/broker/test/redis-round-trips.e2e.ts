@@ -1,9 +1,9 @@
-import { once } from 'node:events'
 import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'
 import { Redis } from 'ioredis'
 import mqtt from 'mqtt'
 import type { MqttClient } from 'mqtt'
 import { afterEach, describe, expect, test } from 'vitest'
+import { clientEvent } from './client-event.ts'
 import { createBroker } from '../src/index.ts'
 
 const closing: (() => Promise<unknown>)[] = []
@@ -51,11 +51,11 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
       })
       client.on('error', () => undefined)
       closing.push(async () => client.endAsync(true))
-      await once(client, 'connect')
+      await clientEvent(client, 'connect')
       return client
     }
     const publish = async (qos: 0 | 1 | 2, topic = 'a', receiver = subscriber): Promise<void> => {
-      const message = once(receiver, 'message')
+      const message = clientEvent(receiver, 'message')
       await publisher.publishAsync(topic, 'x', { qos })
       await message
     }
@@ -76,7 +76,7 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
     await asks(['publish', 'settle'], async () => publisher.publishAsync('nobody', 'x', { qos: 2 }))
     // PUBREL waits for the second; nobody waits for the third.
     await asks(['publish', 'settle', 'settle'], async () => {
-      const message = once(subscriber, 'message')
+      const message = clientEvent(subscriber, 'message')
       await broker.publish({ topic: 'a', payload: 'x', qos: 2 })
       await message
     })

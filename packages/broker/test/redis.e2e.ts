@@ -1,9 +1,9 @@
-import { once } from 'node:events'
 import { Redis } from 'ioredis'
 import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'
 import type { MqttClient } from 'mqtt'
 import mqtt from 'mqtt'
 import { describe, expect, test } from 'vitest'
+import { clientEvent } from './client-event.ts'
 import { createBroker } from '../src/index.ts'
 import {
   client,
@@ -32,7 +32,7 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
     const second = await command(redis)
     const resumed = client(second.url, { ...persistent, clientId: 'sub' })
     const payloads = collect(resumed)
-    const [connack] = (await once(resumed, 'connect')) as [{ sessionPresent: boolean }]
+    const [connack] = (await clientEvent(resumed, 'connect')) as [{ sessionPresent: boolean }]
     expect(connack.sessionPresent).toBe(true)
     await expect.poll(() => payloads).toEqual(['one', 'two'])
     await resumed.subscribeAsync('kept', { qos: 1 })
@@ -43,7 +43,7 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
     const redis = await redisServer()
     const [one, two] = [await serve(redis.url), await serve(redis.url)]
     const first = await connected(one.url, { ...persistent, clientId: 'same' })
-    const ended = once(first, 'disconnect') as Promise<[{ reasonCode: number }]>
+    const ended = clientEvent(first, 'disconnect') as Promise<[{ reasonCode: number }]>
     await first.subscribeAsync('a', { qos: 1 })
     const second = await connected(two.url, { ...persistent, clientId: 'same' })
     expect((await ended)[0].reasonCode).toBe(0x8e)
@@ -154,7 +154,7 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
     redis.process.kill('SIGCONT')
     const resumed = client(second.url, options)
     const later = collect(resumed)
-    await once(resumed, 'connect')
+    await clientEvent(resumed, 'connect')
     const admin = new Redis(redis.url)
     closing.push(async () => admin.disconnect())
     await expect.poll(async () => admin.exists('{x1.p0}:q:sub'), { timeout: 5000 }).toBe(0)
@@ -235,10 +235,10 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
       // An empty path leads to the key that is in the way.
       await admin.hset('{x1.p0}:n', '/a', 1)
       await admin.hset('{x1.p0}:nv', 'version', 1)
-      await admin.call(...hurt)
+      await admin.call(hurt[0], hurt.slice(1))
       await expect(answered(publisher)).resolves.toBe('closed')
       await expect.poll(() => errors).toContain(code)
-      await admin.call(...heal)
+      await admin.call(heal[0], heal.slice(1))
       await expect.poll(async () => answered(client(url)), { timeout: 5000 }).toBe('acknowledged')
     })
   }

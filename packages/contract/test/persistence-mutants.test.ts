@@ -81,7 +81,7 @@ const mutants: Record<string, readonly [notices: string, store: new () => Persis
   'stores a message without its packet id': [
     'records the packet id',
     class extends ReferencePersistence {
-      override async publish(message: Message): Promise<void> {
+      override async publish(message: Message): Promise<number> {
         return super.publish(message)
       }
     },
@@ -89,9 +89,10 @@ const mutants: Record<string, readonly [notices: string, store: new () => Persis
   'stores the message before it looks at the receipt': [
     'refuses a receipt of an old handle with all that came with it',
     class extends ReferencePersistence {
-      override async publish(message: Message, receipt?: Receipt): Promise<void> {
-        await super.publish(message)
+      override async publish(message: Message, receipt?: Receipt): Promise<number> {
+        const sessions = await super.publish(message)
         if (receipt !== undefined) this.session(receipt.session).received.add(receipt.packetId)
+        return sessions
       }
     },
   ],
@@ -126,7 +127,7 @@ const mutants: Record<string, readonly [notices: string, store: new () => Persis
   'goes on offering after a refusal': [
     'offers nothing after a refusal',
     class extends ReferencePersistence {
-      override async publish(message: Message, receipt?: Receipt): Promise<void> {
+      override async publish(message: Message, receipt?: Receipt): Promise<number> {
         for (const session of this.data.sessions.values()) if (session.open) session.open.behind = false
         return super.publish(message, receipt)
       }

@@ -1,21 +1,18 @@
 import { createBroker } from '@x/broker'
+import type { Persistence } from '@x/contract'
 import { MemoryPersistence } from '@x/persistence-memory'
 import { expect, onTestFinished, test } from 'vitest'
 import { metrics } from '../src/index.ts'
 import type { MetricsOptions } from '../src/index.ts'
 
 /** A store whose numbers come when and how the test wants. */
-class ToldPersistence extends MemoryPersistence {
-  counts: MemoryPersistence['counts']
-
-  constructor(counts: (plain: MemoryPersistence['counts']) => ReturnType<MemoryPersistence['counts']>) {
-    super()
-    const plain = super.counts.bind(this)
-    this.counts = () => counts(plain)
-  }
+function toldPersistence(counts: (plain: Persistence['counts']) => ReturnType<Persistence['counts']>): Persistence {
+  const persistence = new MemoryPersistence()
+  const plain = persistence.counts.bind(persistence)
+  return Object.assign(persistence, { counts: () => counts(plain) })
 }
 
-async function start(persistence: MemoryPersistence, options: MetricsOptions = {}): Promise<string> {
+async function start(persistence: Persistence, options: MetricsOptions = {}): Promise<string> {
   const plugin = metrics({ listen: { port: 0 }, storeTimeout: 50, ...options })
   const broker = createBroker({ persistence, plugins: [plugin] })
   onTestFinished(() => broker.close())
@@ -36,14 +33,14 @@ test('a broker that works is ready, and alive', async () => {
 })
 
 test('a store that does not answer makes it unready, and keeps nobody waiting; it is alive all the same', async () => {
-  const url = await start(new ToldPersistence(() => new Promise(() => undefined)))
+  const url = await start(toldPersistence(() => new Promise(() => undefined)))
   const reasons = ['the store has not answered for 50 ms']
   expect(await ready(url)).toEqual([503, { status: 'down', reasons }])
   expect((await fetch(`${url}/health/live`)).status).toBe(200)
 })
 
 test('a store that fails is named with its reason, by the scrape too', async () => {
-  const url = await start(new ToldPersistence(() => Promise.reject(new Error('no route to host'))))
+  const url = await start(toldPersistence(() => Promise.reject(new Error('no route to host'))))
   const [status, body] = await ready(url)
   expect(status).toBe(503)
   expect(JSON.stringify(body)).toMatch(/the store failed: .*no route to host/)
@@ -54,7 +51,7 @@ test('a store that fails is named with its reason, by the scrape too', async () 
 
 test('a store that comes back makes it ready again', async () => {
   let failing = true
-  const url = await start(new ToldPersistence(plain => (failing ? Promise.reject(new Error('away')) : plain())))
+  const url = await start(toldPersistence(plain => (failing ? Promise.reject(new Error('away')) : plain())))
   expect((await ready(url))[0]).toBe(503)
   failing = false
   expect((await ready(url))[0]).toBe(200)
@@ -63,7 +60,7 @@ test('a store that comes back makes it ready again', async () => {
 test('requests that come together ask the store once', async () => {
   let asked = 0
   const url = await start(
-    new ToldPersistence(() => {
+    toldPersistence(() => {
       asked += 1
       return new Promise(() => undefined)
     }),

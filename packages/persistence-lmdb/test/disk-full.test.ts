@@ -69,7 +69,7 @@ describe.skipIf(!canMount)('on a small disk (needs mount -t tmpfs -o size=6m)', 
   async function storable(text: string): Promise<void> {
     await expect
       .poll(async () =>
-        store.publish(messageOf(text)).then(
+        (async () => store.publish(messageOf(text)))().then(
           () => true,
           () => false,
         ),

@@ -108,7 +108,7 @@ describe.skipIf(!hasRedisServer())('when Redis comes back older (apt-get install
     await expect.poll(() => owner.texts, { timeout: 5000 }).toEqual([...old, 'm0'])
     const admin = new Redis(redis.url)
     closing.push(() => admin.disconnect())
-    await admin.client('KILL', 'TYPE', 'pubsub')
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
     await published(there, 'm1')
     await expect.poll(() => owner.texts, { timeout: 5000 }).toEqual([...old, 'm0', 'm1'])
   }, 20_000)

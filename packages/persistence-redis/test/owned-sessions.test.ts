@@ -25,7 +25,7 @@ test('looks at a thousand queues at a time, at each once more when news may have
       return [[], 0]
     },
   }
-  const sessions = new OwnedSessions(calls as StoreCalls, host)
+  const sessions = new OwnedSessions(calls as StoreCalls, host, () => undefined)
   const owner = { deliver: () => true, fenced: () => undefined }
   for (let index = 0; index < 2500; index += 1) sessions.add(`${index}`, `epoch ${index}`, owner).opened(0, false)
   sessions.lookAgain()

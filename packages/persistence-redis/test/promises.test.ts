@@ -1,5 +1,5 @@
 import { readFile, readdir } from 'node:fs/promises'
-import type { SessionHandle } from '@x/contract'
+import type { Message, Persistence, SessionHandle } from '@x/contract'
 import { PersistenceError } from '@x/contract'
 import { RedisConnection } from '@x/redis-connection'
 import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'

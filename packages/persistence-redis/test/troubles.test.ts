@@ -192,7 +192,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     ])
     const publishing: Promise<unknown>[] = []
     for (let index = 0; publishing.length < 500; index += 1) {
-      publishing.push(store.publish(messageOf(String(index))).catch(() => undefined))
+      publishing.push((async () => store.publish(messageOf(String(index))))().catch(() => undefined))
       await new Promise(resolve => void setTimeout(resolve, 1))
     }
     await Promise.all(publishing)

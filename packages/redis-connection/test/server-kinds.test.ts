@@ -125,15 +125,15 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
   })
 
   test.each([
-    ['one Redis', async () => spawnRedis()],
-    ['a Redis Cluster', async () => spawnCluster(3)],
+    ['one Redis', async () => spawnRedis().then(redis => ({ redis, primaryOf: () => redis }))],
+    ['a Redis Cluster', async () => spawnCluster(3).then(redis => ({ redis, primaryOf: redis.primaryOf }))],
   ] as const)('does not send a call again whose answer got lost, on %s', async (_, spawn) => {
-    const redis = await spawn()
+    const { redis, primaryOf } = await spawn()
     closing.push(async () => redis.stop())
     const connection = await opened({ redis: redis.url })
     const key = '{x}:calls'
     // So that the connection ends with the function carried out and its answer on the way.
-    const admin = new Redis('primaryOf' in redis ? redis.primaryOf(key).url : redis.url)
+    const admin = new Redis(primaryOf(key).url)
     closing.push(() => admin.disconnect())
     await admin.config('SET', 'client-output-buffer-limit', 'normal 1000 0 0')
     expect((await refusal(connection.call(library, 'large', key))).code).toBe('REDIS_UNREACHABLE')

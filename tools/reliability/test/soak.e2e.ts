@@ -1,16 +1,12 @@
 import { expect, test } from 'vitest'
-import { judge } from '../src/soak/judgement.ts'
-import type { SoakResult } from '../src/soak/run.ts'
+import { judge } from '../dist/soak/judgement.js'
 import { soak } from '../dist/soak/run.js'
 
-test('three seconds of soaking: the broker counts what its clients count', { timeout: 60_000 }, async () => {
-  const result: SoakResult = await soak(3000, 2026)
-  expect(result.lives).toBeGreaterThan(40)
+test('two seconds of soaking: the broker counts what its clients count, and a judge finds what is not right', async () => {
+  const result = await soak(2000, 2026)
+  expect(result.lives).toBeGreaterThan(30)
   expect(judge(result)).toEqual([])
-})
 
-test('a judge finds what is not right', { timeout: 60_000 }, async () => {
-  const result: SoakResult = await soak(500, 2027)
   result.tally.sent.bytes += 1
   result.tally.failures.push('away')
   const { last } = result
@@ -21,4 +17,4 @@ test('a judge finds what is not right', { timeout: 60_000 }, async () => {
     expect.stringContaining('handles are open at the end'),
     'a client failed: away',
   ])
-})
+}, 60_000)

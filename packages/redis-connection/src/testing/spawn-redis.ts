@@ -141,8 +141,12 @@ export async function spawnCluster(size = 3, replicas = 0): Promise<SpawnedClust
     while (!(await client.info('replication')).includes('master_link_status:up'))
       await new Promise<void>(resolve => void setTimeout(resolve, 20))
   }
-  // It takes up to a second until a replica confirms something for the first time.
-  for (const client of clients.slice(0, size)) while ((await client.wait(replicas, 100)) < replicas) await client.ping()
+  // It takes up to a second until a replica confirms something for the first time. WAIT is about what its own connection
+  // has written: without a write it waits for nothing.
+  for (const client of replicas === 0 ? [] : clients.slice(0, size)) {
+    do await client.flushall()
+    while ((await client.wait(replicas, 100)) < replicas)
+  }
   for (const client of clients) client.disconnect()
   return {
     url: `redis-cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join()}`,
