@@ -31,7 +31,6 @@ import { SessionQueues } from './session-queues.ts'
 import { StoreCalls } from './store-calls.ts'
 import { isUnavailable } from './store-error.ts'
 import { StoredRoutes } from './stored-routes.ts'
-import { decodeSubscriptions } from './subscription-record.ts'
 import { SessionSubscriptions } from './session-subscriptions.ts'
 
 /** Of keys and values; a release that changes them takes the next number and finds nothing of this one's. */
@@ -45,6 +44,18 @@ export interface OpenStoreParts {
   /** Names this broker's life in Redis. */
   readonly instance: string
 }
+
+type OpenAnswer = readonly [
+  present: number,
+  subscriptions: Buffer[] | 0,
+  received: Buffer[],
+  sentThrough: number,
+  lastSequence: number,
+  behind: number,
+  dueWill: Buffer,
+  previous: Buffer,
+  groups: Buffer[],
+]
 
 /** What exists between `open` and `close`: the sessions this broker owns, and its talk with Redis. */
 export class OpenStore {
@@ -151,9 +162,10 @@ export class OpenStore {
     const epoch = `${(this.#openings += 1)}-${this.#parts.instance}`
     // Before the answer: news of its entries may come earlier.
     const session = this.#sessions.add(clientId, epoch, owner)
-    let answer: unknown
+    let answer: OpenAnswer
+    let restored: readonly Subscription[]
     try {
-      answer = await this.#calls.call(
+      answer = (await this.#calls.call(
         'open',
         clientId,
         epoch,
@@ -162,26 +174,16 @@ export class OpenStore {
         will === undefined ? '' : encodeWill(will),
         will?.delayInterval ?? 0,
         this.#parts.maximumSessions,
-      )
+      )) as OpenAnswer
+      restored = await this.#subscriptions.restored({ clientId, epoch }, answer[1])
     } catch (error) {
       this.#sessions.remove(epoch)
       // It may be open for all that, with a will of a client that was not let in.
       if (isUnavailable(error)) this.#close({ clientId, epoch }, [sessionExpiryInterval, 0, 0]).catch(() => undefined)
       throw error
     }
-    const [present, subscriptions, received, sentThrough, lastSequence, behind, dueWill, previous, groups] = answer as [
-      number,
-      Buffer[],
-      Buffer[],
-      number,
-      number,
-      number,
-      Buffer,
-      Buffer,
-      Buffer[],
-    ]
+    const [present, , received, sentThrough, lastSequence, behind, dueWill, previous, groups] = answer
     this.#sessions.fence(previous.toString())
-    const restored = decodeSubscriptions(subscriptions)
     session.joined(restored.map(({ filter }) => filter))
     // Once the caller has the answer, so that it is offered nothing before.
     setImmediate(() => session.opened(lastSequence, behind === 1))

@@ -13,7 +13,7 @@ export type Fields = readonly (Buffer | number)[]
 /** What `F.missed` answers at most. */
 const missedPage = 1000
 /** Sessions whose queues are looked at in one go. */
-const lookedAtTogether = 1000
+const lookedAtTogether = 200
 
 /** The sessions that are open at this broker, and the news that reach them. */
 export class OwnedSessions {

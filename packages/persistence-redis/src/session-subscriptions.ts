@@ -2,11 +2,11 @@ import type { SessionHandle, Subscription } from '@x/contract'
 import type { OwnedSessions } from './owned-sessions.ts'
 import type { StoreCalls } from './store-calls.ts'
 import type { StoredRoutes } from './stored-routes.ts'
-import { encodeSubscription } from './subscription-record.ts'
+import { decodeSubscriptions, encodeSubscription } from './subscription-record.ts'
 
-/** Filters that one call adds or removes at most: more would keep Redis for longer than some milliseconds, and nobody else is served
- * meanwhile. */
-const largestPart = 500
+/** Levels of the filters that one call adds or removes: more would keep Redis for longer than some milliseconds, and nobody else is
+ * served meanwhile. A filter counts for two levels more. */
+const largestPart = 1000
 
 /** Adds and removes the subscriptions of open sessions, in as many steps as it takes. */
 export class SessionSubscriptions {
@@ -36,6 +36,21 @@ export class SessionSubscriptions {
     return answers.map(before => before === 1)
   }
 
+  /** All of a session that was opened just now.
+   * @param found by the call that has opened it; 0: they are too many for that */
+  async restored(session: SessionHandle, found: readonly Buffer[] | 0): Promise<Subscription[]> {
+    if (found !== 0) return decodeSubscriptions(found)
+    const options = new Map<string, Buffer>()
+    let cursor = '0'
+    do {
+      const [next, page] = (await this.#calls.callFor(session, 'subscriptions', cursor)) as [Buffer, Buffer[]]
+      for (let index = 0; index + 1 < page.length; index += 2)
+        options.set(String(page[index]), page[index + 1] as Buffer)
+      cursor = String(next)
+    } while (cursor !== '0')
+    return decodeSubscriptions([...options].flatMap(([filter, text]) => [Buffer.from(filter), text]))
+  }
+
   /** Answers for each whether it was there. */
   async remove(session: SessionHandle, filters: readonly string[]): Promise<readonly boolean[]> {
     const answers: number[] = []
@@ -47,6 +62,19 @@ export class SessionSubscriptions {
   }
 }
 
-function* partsOf<Item>(items: readonly Item[]): Generator<readonly Item[]> {
-  for (let from = 0; from < items.length; from += largestPart) yield items.slice(from, from + largestPart)
+function* partsOf<Item extends string | Subscription>(items: readonly Item[]): Generator<readonly Item[]> {
+  let part: Item[] = []
+  let weight = 0
+  for (const item of items) {
+    const filter = typeof item === 'string' ? item : item.filter
+    const levels = filter.split('/').length + 2
+    if (part.length > 0 && weight + levels > largestPart) {
+      yield part
+      part = []
+      weight = 0
+    }
+    part.push(item)
+    weight += levels
+  }
+  if (part.length > 0) yield part
 }

@@ -75,8 +75,8 @@ describe.skipIf(!hasRedisServer())('a message for more sessions than one call ma
   }
   /** As if another broker went on with it, until that is released. */
   const hold = async (by = admin): Promise<unknown> =>
-    by.command('', 'HSET', key('fan-by'), 'broker', 'another', 'at', (Date.now() + 3_600_000) * 1000)
-  const release = async (): Promise<unknown> => ask('DEL', key('fan-by'))
+    by.command('', 'HSET', key('worker'), 'broker', 'another', 'at', (Date.now() + 3_600_000) * 1000)
+  const release = async (): Promise<unknown> => ask('DEL', key('worker'))
   /** A part of it by that broker, which is silent from then on. */
   const spread = async (by = admin): Promise<void> => {
     await expect.poll(async () => by.command('', 'EXISTS', key('fan'))).toBe(1)

@@ -270,10 +270,10 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     )
     const instance = await stored('client 0', 'owner')
     const [, swept] = await Promise.all([
-      admin.command('', 'DEL', key(`l:${instance}`)),
+      admin.command('', 'ZADD', key('leases'), 1, instance),
       run('lease', 'other', 10_000, 0),
     ])
-    expect((swept as number[])[1]).toBe(100)
+    expect((swept as number[])[1]).toBeGreaterThan(0)
     await expect.poll(() => owners.filter(({ fencedCount }) => fencedCount === 1).length, { timeout: 4000 }).toBe(600)
     await expect.poll(async () => stored('client 0', 'owner')).toBe('null')
     const { handle } = await store.openSession(requestOf(new Owner()))
@@ -286,7 +286,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     const store = await opened()
     const { handle } = await store.openSession(requestOf(new Owner()))
     const instance = await stored('client', 'owner')
-    await Promise.all([admin.command('', 'DEL', key(`l:${instance}`)), run('lease', 'other', 10_000, 0)])
+    await Promise.all([admin.command('', 'ZADD', key('leases'), 1, instance), run('lease', 'other', 10_000, 0)])
     await expect(store.openSession(requestOf(new Owner(), { clientId: 'next' }))).rejects.toMatchObject({
       code: 'UNAVAILABLE',
     })

@@ -70,22 +70,13 @@ end
 -- How a session gets the message that takes it by this filter, and perhaps by others.
 local function receptionOf(c, message, client, text)
   local own = message.publisher == '1' .. client
-  if #message.filters == 1 then
-    local known = not own and message.receptions[text]
-    if known then return known end
-    local found = reception({ optionsOf(text) }, own)
-    if not own then message.receptions[text] = found end
-    return found
-  end
-  local taken = {}
-  for from = 1, #message.filters, 4000 do
-    local through = math.min(from + 3999, #message.filters)
-    local texts = call('HMGET', c.base .. 'u:' .. client, unpack(message.filters, from, through))
-    for index = 1, through - from + 1 do
-      if texts[index] then taken[#taken + 1] = optionsOf(texts[index]) end
-    end
-  end
-  return reception(taken, own)
+  if hasRemains(c, client) then return receptionOfRemains(c, client, message.filters, own) end
+  if #message.filters > 1 then return receptionNow(c, client, message.filters, own) end
+  local known = not own and message.receptions[text]
+  if known then return known end
+  local found = reception({ optionsOf(text) }, own)
+  if not own then message.receptions[text] = found end
+  return found
 end
 
 local function giveToSession(c, message, client, text)
@@ -166,47 +157,5 @@ local function giveOn(c, number)
   c.done[message.owner] = done
   done[#done + 1], done[#done + 2] = number, message.reached
   return call('LINDEX', c.base .. 'fan', 0)
-end
-
--- Microseconds without a call after which another broker goes on.
-local longestRest = 1000000
-
--- Whether nobody goes on with the list although there is something in it.
-local function hasStopped(c)
-  if call('EXISTS', c.base .. 'fan') == 0 then return false end
-  local at = call('HGET', c.base .. 'fan-by', 'at')
-  return not at or microseconds() - at > longestRest
-end
-
-local function giveUpFanOuts(c)
-  if call('HGET', c.base .. 'fan-by', 'broker') == c.instance then call('DEL', c.base .. 'fan-by') end
-end
-
--- now, instance, limits: goes on with what is under way, unless another broker does. Answers whether this one has to call again, the
--- number of the first that is not done ('': all are), the number that those of this generation are above, records with what this broker
--- is offered of each, drops, publishers with groups in which a message of theirs waits, and 's' with the numbers of this broker's that are
--- done now and how many each was for.
-F.spread = function(keys, args)
-  local c = begin(keys, args[1], args[2], args[3])
-  c.joined, c.done = {}, {}
-  local number = call('LINDEX', c.base .. 'fan', 0)
-  local goesOn = number and (hasStopped(c) or call('HGET', c.base .. 'fan-by', 'broker') == c.instance)
-  if goesOn then
-    repeat number = giveOn(c, number) until not number or isTired(c)
-    if number then
-      call('HSET', c.base .. 'fan-by', 'broker', c.instance, 'at', whole(microseconds()))
-    else
-      call('UNLINK', c.base .. 'fan-by', c.base .. 'fan-not')
-    end
-    for owner, done in pairs(c.done) do
-      table.insert(done, 1, 's')
-      if owner ~= c.instance and isThere(c, owner) then tell(c, owner, done) end
-    end
-  end
-  local offered = c.news[c.instance] or { 'd' }
-  c.news[c.instance] = nil
-  table.remove(offered, 1)
-  finish(c)
-  return { goesOn and number and 1 or 0, number or '', floorOf(c), offered, c.drops, c.joined, c.done[c.instance] or { 's' } }
 end
 `

@@ -6,10 +6,12 @@ import { groups } from './groups.ts'
 import { matching } from './matching.ts'
 import { publish } from './publish.ts'
 import { queue } from './queue.ts'
+import { remains } from './remains.ts'
 import { retained } from './retained.ts'
 import { sessions } from './sessions.ts'
 import { settlements } from './settlements.ts'
 import { subscriptions } from './subscriptions.ts'
+import { work } from './work.ts'
 
 /** What frees memory, or must not fail for want of it, goes on when `maxmemory` is reached. */
 const freeing = ['allow-oom']
@@ -28,13 +30,16 @@ export const library: FunctionLibrary = new FunctionLibrary(
     fanOutsUnderWay,
     subscriptions,
     groups,
+    remains,
     matching,
     fanOuts,
+    work,
     sessions,
     publish,
   ].join('\n'),
   {
     open: [],
+    subscriptions: reading,
     close: freeing,
     due: freeing,
     confirm: freeing,

@@ -30,6 +30,25 @@ local function optionsOf(text)
   return { qos = qos, noLocal = noLocal == '1', retain = asPublished, identifier = identifier, ordinal = tonumber(ordinal) }
 end
 
+-- How a session gets a message by those of the filters that it has.
+local function receptionNow(c, client, filters, own)
+  local taken = {}
+  for from = 1, #filters, 4000 do
+    local through = math.min(from + 3999, #filters)
+    local texts = call('HMGET', c.base .. 'u:' .. client, unpack(filters, from, through))
+    for index = 1, through - from + 1 do
+      if texts[index] then taken[#taken + 1] = optionsOf(texts[index]) end
+    end
+  end
+  return reception(taken, own)
+end
+
+-- The same of one that was found by filters that it, or a session of this client before it, has had.
+local function receptionOfRemains(c, client, filters, own)
+  local isStored = (call('HGET', c.base .. 's:' .. client, 'interval') or '0') ~= '0'
+  return isStored and receptionNow(c, client, filters, own) or reception({}, own)
+end
+
 -- Takers up to which a message is given to all of them by the call that brings it.
 local mostTakers = 128
 

@@ -40,8 +40,9 @@ local function giveToAll(c, head, record, index, found)
     end
   end
   for _, session in ipairs(found.sessions) do
-    local taken = session.others
-    if session.own and head.publisher == '1' .. session.client then taken = session.own end
+    local own = head.publisher == '1' .. session.client
+    local taken = own and session.own or session.others
+    if hasRemains(c, session.client) then taken = receptionOfRemains(c, session.client, found.filters, own) end
     if taken.any and taken.qos ~= '0' then
       reached = reached + 1
       entry.delivery = deliveryOf(taken, head.qos, flag)

@@ -38,7 +38,8 @@ end
 
 local function endSession(c, client, sent)
   returnClaims(c, client, sent)
-  for _, filter in ipairs(call('HKEYS', c.base .. 'u:' .. client)) do removeSubscription(c, client, filter) end
+  spend(c, 2)
+  removeSubscriptions(c, client)
   setInterval(c, client, '0')
   c.queued = c.queued - call('XLEN', c.base .. 'q:' .. client)
   disown(c, client)
@@ -118,8 +119,18 @@ F.open = function(keys, args)
   setInterval(c, client, interval)
   if args[7] ~= '' then call('HSET', key, 'will', args[7], 'willDelay', args[8]) end
   finish(c)
-  return { goesOn and 1 or 0, call('HGETALL', c.base .. 'u:' .. client), call('HKEYS', c.base .. 'i:' .. client), state.sent,
+  -- Many are asked for page by page.
+  local isMany = call('HLEN', c.base .. 'u:' .. client) > 250
+  return { goesOn and 1 or 0, isMany and 0 or call('HGETALL', c.base .. 'u:' .. client), call('HKEYS', c.base .. 'i:' .. client), state.sent,
     state.last, state.behind and 1 or 0, dueWill, previous[1] or '', c.ready }
+end
+
+-- now, instance, client, epoch, cursor: where to go on ('0': nowhere), and some of its subscriptions, perhaps again
+F.subscriptions = function(keys, args)
+  local c = begin(keys, args[1], args[2])
+  local client, epoch = args[3], args[4]
+  if not owns(c, client, epoch) then return fenced(client, epoch) end
+  return call('HSCAN', c.base .. 'u:' .. client, args[5], 'COUNT', 250)
 end
 
 -- now, instance, client, epoch, interval, publishWill, sent: the will to be published now
@@ -146,13 +157,17 @@ end
 -- Retained messages that one call drops: Redis is busy with it for about a millisecond.
 local largestDrop = 250
 
--- now, instance, limit: wills with their epochs and sessions whose time has come, each to one caller; whether there may be more retained
--- messages that have expired
+-- now, instance, limit: wills with their epochs and sessions whose time has come, each to one caller; whether there may be more
 F.due = function(keys, args)
   local c = begin(keys, args[1], args[2])
   local more = dropExpiredRetained(c, largestDrop) == largestDrop and 1 or 0
   local due = {}
   for _, member in ipairs(call('ZRANGEBYSCORE', c.base .. 't', '-inf', timeOf(c), 'LIMIT', 0, args[3])) do
+    if isTired(c) then
+      more = 1
+      break
+    end
+    spend(c, 1)
     local kind, name, size = string.sub(member, 1, 1), string.sub(member, 2), #due
     if kind == '1' then
       local state = call('HMGET', c.base .. 's:' .. name, 'will', 'epoch')
@@ -183,6 +198,8 @@ end
 local function sweep(c, broker, limit)
   local key = c.base .. 'on:' .. broker
   for _, client in ipairs(call('SRANDMEMBER', key, limit)) do
+    if isTired(c) then break end
+    spend(c, 2)
     local state = call('HMGET', c.base .. 's:' .. client, 'interval', 'taken', 'will', 'willDelay', 'owner')
     call('SREM', key, client)
     if state[5] == broker then
@@ -218,7 +235,7 @@ F.lease = function(keys, args)
     local mayGoOn = broker == c.instance and deadline ~= '0'
     if not mayGoOn then
       if deadline ~= '0' then call('ZADD', c.base .. 'leases', 0, broker) end
-      local remains = sweep(c, broker, 500)
+      local remains = sweep(c, broker, 100)
       left = left + remains
       if broker == c.instance then
         lost = true
@@ -236,8 +253,8 @@ end
 F.leave = function(keys, args)
   local c = begin(keys, args[1], args[2])
   call('ZADD', c.base .. 'leases', 0, c.instance)
-  giveUpFanOuts(c)
-  local left = sweep(c, c.instance, 500)
+  giveUpWork(c)
+  local left = sweep(c, c.instance, 100)
   finish(c)
   return left
 end

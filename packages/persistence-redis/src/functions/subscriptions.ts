@@ -51,8 +51,7 @@ end
 
 local function leaveGroup(c, name, client)
   local members = c.base .. 'm:' .. name
-  call('HDEL', members, client)
-  if call('EXISTS', members) == 1 then return end
+  if call('HDEL', members, client) == 0 or call('EXISTS', members) == 1 then return end
   changed(c)
   local filter = plainOf(name)
   c.queued = c.queued - call('ZCARD', c.base .. 'gz:' .. name)
@@ -79,16 +78,6 @@ local function removeSubscription(c, client, filter)
   if plainOf(filter) then leaveGroup(c, filter, client) else unroute(c, filter, client) end
   count(c, 'subscriptions', -1)
   return 1
-end
-
--- The session has become a stored one, or ceased to be: only then do its plain subscriptions attract messages.
-local function reroute(c, client, stored)
-  local all = call('HGETALL', c.base .. 'u:' .. client)
-  for index = 1, #all, 2 do
-    if not plainOf(all[index]) then
-      if stored then route(c, all[index], client, all[index + 1]) else unroute(c, all[index], client) end
-    end
-  end
 end
 
 -- Those of the paths that are nodes of the tree. In parts, since a call takes less than 8000 arguments.
