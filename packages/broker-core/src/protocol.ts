@@ -13,8 +13,8 @@ const connectUnits = 48
 
 /** MQTT, as the engine hands it to its connections. */
 export const protocol: Protocol = {
-  receive: (connection, reader) =>
-    connection.phase === 'connected' ? receivePacket(connection, reader) : receiveFirst(connection, reader),
+  receive: receivePacket,
+  receiveFirst,
   refuse: (connection, error) => refuseConnect(connection, error),
   ended: (connection, ending, before) => {
     const departure = endSession(connection, before, ending)

@@ -7,7 +7,7 @@ import type { BrokerError } from '../ground/broker-error.ts'
 import { Client } from '../hooks/client.ts'
 import type { ClientLink, ProgramBroker } from '../hooks/client.ts'
 import { Connection } from '../connection/connection.ts'
-import type { ConnectionHost, Phase } from '../connection/connection.ts'
+import type { ConnectionHost, Phase } from '../connection/connection-host.ts'
 import { decodeProtocol } from '../hooks/decode-protocol.ts'
 import type { Ending } from '../connection/ending.ts'
 import type { ListenerProfile } from '../hooks/listener-profile.ts'
@@ -30,8 +30,10 @@ import type { UserSessions } from './user-sessions.ts'
 /** What the packets of a client mean, and what a program can do for it. The engine hands it to the connections, which so need to
  * know no handler. */
 export interface Protocol {
-  /** Has one packet take effect. A promise: the next packet waits for it. */
+  /** Has one packet of a connected client take effect. A promise: the next packet waits for it. */
   receive(connection: ClientConnection, reader: FrameReader): MaybePromise<void>
+  /** The same for a packet that comes before CONNACK. */
+  receiveFirst(connection: ClientConnection, reader: FrameReader): MaybePromise<void>
   /** Refuses a CONNECT, or what came in its place, and ends the connection. */
   refuse(connection: ClientConnection, error: Error): void
   /** Ends the session of a connection that has left the phase `before`. Returns what tells the program of it. */
@@ -161,15 +163,16 @@ export class ClientConnection extends Connection<Host> implements ClientLink {
     return this.engine.protocol.emptyQueue(this)
   }
 
-  protected override decode(chunk: Buffer): Buffer {
+  override decode(chunk: Buffer): Buffer {
     return decodeProtocol(this.client, chunk, this.engine.hooks)
   }
 
-  protected override receive(reader: FrameReader): MaybePromise<void> {
-    return this.engine.protocol.receive(this, reader)
+  override receive(reader: FrameReader): MaybePromise<void> {
+    const { protocol } = this.engine
+    return this.phase === 'connected' ? protocol.receive(this, reader) : protocol.receiveFirst(this, reader)
   }
 
-  protected override refuse(error: Error): void {
+  override refuse(error: Error): void {
     this.engine.protocol.refuse(this, error)
   }
 

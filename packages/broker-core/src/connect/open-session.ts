@@ -9,6 +9,9 @@ import { Session } from '../session/session.ts'
 import { restoreSubscriptions } from './restored-subscriptions.ts'
 import { permittedWill, publishWill } from './will.ts'
 
+/** ms of silence for each second of Keep Alive: one and a half times the interval ends a connection. MQTT 5.0 §3.1.2.10 */
+const keepAliveFactor = 1500
+
 /** Let in, if the store hands out the session. Whoever has this client id stays until then ([MQTT5-3.1.4-3]): with a store that can't be
  * reached it would leave for nobody. */
 export function openSession(connection: ClientConnection, { packet, negotiated, will }: Attempt): MaybePromise<void> {
@@ -89,13 +92,12 @@ function welcome(
 ): MaybePromise<void> {
   const { engine, client } = connection
   const { broker, counters, emitter } = engine
-  connection.keepAlive = negotiated.keepAliveSeconds * 1500
   const connack = makeConnack(connection, present, negotiated)
   if (!connection.sendPacket(connack)) return undefined
   engine.own('ANNOUNCE_FAILED', () => emitter?.announce(session.clientId))
   counters.connectionsAccepted += 1
   counters.clientsConnected += 1
-  connection.accepted(engine.options.maximumPacketSize)
+  connection.accepted(negotiated.keepAliveSeconds * keepAliveFactor)
   session.open()
   broker.emit('client', client)
   engine.presence.clientConnected(session.clientId)

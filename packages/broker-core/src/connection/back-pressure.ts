@@ -6,7 +6,8 @@ import type { CheckedOptions } from '../ground/limits.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 
 /** The connection for which something piles up. */
-interface FedConnection extends Deadlined {
+interface FedConnection {
+  readonly deadlines: Deadlined
   readonly engine: { readonly clock: Clock; readonly options: CheckedOptions; readonly wheel: DeadlineWheel }
   readonly outbox: { readonly full: boolean; readonly pending: number }
   end(ending: Ending): void
@@ -38,7 +39,7 @@ export class BackPressure {
     if (this.#since > 0) return
     const { clock, options, wheel } = this.#connection.engine
     this.#since = clock.now()
-    wheel.schedule(this.#connection, this.#since + options.publisherPause)
+    wheel.schedule(this.#connection.deadlines, this.#since + options.publisherPause)
   }
 
   end(): void {

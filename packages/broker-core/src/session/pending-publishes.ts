@@ -1,5 +1,6 @@
 import type { MaybePromise } from '@x/contract'
-import type { Connection, ConnectionHost } from '../connection/connection.ts'
+import type { Connection } from '../connection/connection.ts'
+import type { ConnectionHost } from '../connection/connection-host.ts'
 import { ReadHold } from '../connection/read-hold.ts'
 import { isPromise } from '../ground/maybe-promise.ts'
 import type { Yielding } from '../connection/turn.ts'

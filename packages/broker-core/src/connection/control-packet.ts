@@ -1,0 +1,39 @@
+import { encode } from '@x/packet'
+import type { ConnackProperties, DisconnectPacket, Packet, ProtocolVersion } from '@x/packet'
+import { BrokerError, asReasonString, reasonStringOf, serverReferenceOf } from '../ground/broker-error.ts'
+import { ReasonCode, codeFor } from '../ground/reason-code.ts'
+import type { Ending } from './ending.ts'
+
+/** Encodes a control packet. One that exceeds `limit` bytes is encoded without its reason string and user properties
+ * ([MQTT5-3.2.2-19] and its like); the result may still exceed the limit. */
+export function encodeControl(packet: Packet, version: ProtocolVersion, limit: number): Uint8Array {
+  const bytes = encode(packet, version)
+  return bytes.length > limit ? encode(withoutWords(packet), version) : bytes
+}
+
+/** The error of a packet that the client waits for and can't be sent. */
+export function packetTooLarge({ cmd }: Packet, bytes: number, limit: number): BrokerError {
+  return new BrokerError('MAXIMUM_PACKET_SIZE', {
+    message: `${cmd.toUpperCase()} of ${bytes} bytes exceeds the client's Maximum Packet Size of ${limit} bytes`,
+    reasonCode: ReasonCode.packetTooLarge,
+  })
+}
+
+/** The DISCONNECT that tells an MQTT 5 client why its connection ends; undefined when it is told nothing. */
+export function disconnectPacket(ending: Ending): DisconnectPacket | undefined {
+  const { error, reasonCode, serverReference = serverReferenceOf(error).serverReference } = ending
+  if (reasonCode === undefined) return undefined
+  const properties = {
+    // Always allowed on DISCONNECT ([MQTT5-3.1.2-29]).
+    ...(error && { reasonString: reasonStringOf(error) }),
+    ...(serverReference !== undefined && { serverReference: asReasonString(serverReference) }),
+  }
+  return { cmd: 'disconnect', reasonCode: codeFor('disconnect', reasonCode), properties }
+}
+
+/** Removes what every packet may leave out. */
+function withoutWords(packet: Packet): Packet {
+  if (!('properties' in packet) || packet.properties === undefined) return packet
+  const { reasonString: _text, userProperties: _pairs, ...properties } = packet.properties as ConnackProperties
+  return { ...packet, properties } as Packet
+}
