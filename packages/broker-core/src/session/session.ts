@@ -13,23 +13,22 @@ import type { ProtocolVersion, QoS } from '@x/packet'
 import { writeAtMostOnce, writeDelivery, writePubrel } from './delivery-writer.ts'
 import type { DeliveryManner } from './delivery-writer.ts'
 import { forwarded } from '../hooks/authorize-forward.ts'
+import { GroupClaims } from './group-claims.ts'
 import { Inflight, InflightWindow, acknowledgementWrong } from './inflight-window.ts'
 import type { Acknowledgement } from './inflight-window.ts'
 import { after, isPromise } from '../ground/maybe-promise.ts'
 import { OutgoingAliases } from './outgoing-aliases.ts'
+import type { Client } from '../hooks/client.ts'
 import type { Outbox } from '../connection/outbox.ts'
 import { Publication } from '../message/publication.ts'
 import type { Recipient } from '../message/publication.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import type { Group, GroupMember, ReceiverConnection } from '../routing/receiver.ts'
+import { ReleaseOrder } from './release-order.ts'
 import { RetainedFeeds } from './retained-feed.ts'
 import type { SessionHost } from './session-host.ts'
+import { StoredQueue } from './stored-queue.ts'
 import { WaitingQueue } from './waiting-queue.ts'
-
-/** Entries asked of the store at a time. */
-const pageSize = 256
-/** Milliseconds after a read that has failed. */
-const readRetryDelay = 1000
 
 /** The session of a connected client: what it subscribes to, and its outgoing QoS 1 and 2 flows. It lives as long as the
  * connection; what outlives that is in the store. MQTT 5.0 §4.1
@@ -53,26 +52,20 @@ export class Session implements SessionOwner, Recipient, GroupMember {
   #subscriptions: Map<string, Subscription> | undefined
   /** Packet ids of QoS 2 messages from the client that await PUBREL. Undefined until the first. */
   #received: Set<number> | undefined
-  /** The last PUBREL that waits for a store which answers later: they go out in the order of their PUBRECs (MQTT 5.0 §4.6). */
-  #releasing: Promise<void> | undefined
+  /** Undefined until a PUBREL has to wait for the store. */
+  #releases: ReleaseOrder | undefined
   #handle: SessionHandle | undefined
   /** Undefined until the first QoS 1 or 2 message is sent. */
   #window: InflightWindow | undefined
   #waiting: WaitingQueue | undefined
-  /** Stored sessions: entries up to here have been taken. */
-  #takenThrough = 0
-  /** Stored sessions: the store has entries that were not taken. */
-  #behind = false
-  #reading = false
-  /** An entry was refused that the page on its way may not have. */
-  #refusedWhileReading = false
+  /** Of a stored session; undefined before the store has opened it, and for other sessions. */
+  #queue: StoredQueue | undefined
+  /** Sequence of the first message of a session without a stored queue. */
+  #firstSequence = 0
   /** Entries up to here may have been sent on an earlier connection. */
   #sentBefore = 0
-  /** Shared messages claimed by a session without a stored queue: sequence here to sequence in the store. */
-  #claimed: Map<number, number> | undefined
-  #claimedThrough = 0
-  /** Claims on their way: what they bring has its place in the window. */
-  #claims = 0
+  /** Undefined until the session claims a message of a shared group. */
+  #claims: GroupClaims | undefined
   /** Undefined until there are retained messages to send. */
   #retained: RetainedFeeds | undefined
   /** Topic aliases towards the client; undefined when it takes none. */
@@ -81,8 +74,6 @@ export class Session implements SessionOwner, Recipient, GroupMember {
   isFenced = false
   /** Shared groups this session is a member of. */
   groups: Set<Group> | undefined
-  /** Those of them in which messages waited when no member had room; whoever has been served goes to the end. */
-  #starvedGroups: Set<Group> | undefined
   // What the limits of subscriptions count; the quota's to change.
   heldSubscriptions = 0
   heldSubscriptionBytes = 0
@@ -128,13 +119,14 @@ export class Session implements SessionOwner, Recipient, GroupMember {
 
   /** Highest sequence of the store's that was ever sent to this client. */
   get sentThrough(): number {
-    return this.stored ? Math.max(this.#sentBefore, this.#takenThrough, this.#claimedThrough) : this.#claimedThrough
+    const claimedThrough = this.#claims?.claimedThrough ?? 0
+    return this.stored ? Math.max(this.#sentBefore, this.#queue?.takenThrough ?? 0, claimedThrough) : claimedThrough
   }
 
   /** Nothing older waits, so another message can be sent at once. Bytes for a client that does not take them are counted, and
    * bounded, in its queue; in its outbox they would not be. */
   get hasRoom(): boolean {
-    if (this.#phase !== 'open' || this.#behind || this.#reading || this.outbox.full) return false
+    if (this.#phase !== 'open' || this.#queue?.isCaughtUp === false || this.outbox.full) return false
     if (this.#waiting !== undefined && this.#waiting.length > 0) return false
     return this.#windowHasRoom()
   }
@@ -158,8 +150,10 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     this.#handle = opened.handle
     this.#sentBefore = opened.sentThrough
     if (opened.received.length > 0) this.#received = new Set(opened.received)
-    this.#behind = this.stored && opened.present && opened.lastSequence > 0
-    this.#takenThrough = this.#behind ? 0 : opened.lastSequence
+    if (this.stored) {
+      this.#queue = new StoredQueue(this, this.engine)
+      this.#queue.restore(opened.lastSequence, opened.present && opened.lastSequence > 0)
+    } else this.#firstSequence = opened.lastSequence
   }
 
   /** The CONNACK is out: deliveries may begin ([MQTT5-3.2.0-1]). What waits already is sent by `pump`. */
@@ -216,7 +210,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     if (this.hasRoom) {
       const allowed = forwarded(this.engine, this.connection.client, publication)
       if (allowed === undefined) return
-      const sequence = this.#window?.nextSequence ?? this.#takenThrough
+      const sequence = this.#window?.nextSequence ?? this.#firstSequence
       this.#sendInflight(allowed, { qos, retain, dup: false, subscriptionIdentifiers }, sequence)
       return
     }
@@ -233,11 +227,10 @@ export class Session implements SessionOwner, Recipient, GroupMember {
   deliver(entry: QueueEntry): boolean {
     if (this.#retained !== undefined && entry.message.retain) this.#retained.overtaken(entry.message.topic)
     if (!this.hasRoom || this.#window?.reaches(entry.sequence) === false) {
-      this.#behind = true
-      if (this.#reading) this.#refusedWhileReading = true
+      this.#queue?.missed()
       return false
     }
-    this.#takenThrough = entry.sequence
+    if (this.#queue !== undefined) this.#queue.takenThrough = entry.sequence
     try {
       this.#takeEntry(entry)
     } catch (error) {
@@ -254,14 +247,14 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     queueMicrotask(() => this.connection.sessionTakenOver())
   }
 
-  /** A shared message is being claimed for this session. */
   claimBegins(): void {
-    this.#claims += 1
+    this.#claims ??= new GroupClaims()
+    this.#claims.open += 1
   }
 
-  /** What it has brought is sent. Others may have waited for its place. */
   claimEnds(): void {
-    this.#claims -= 1
+    if (this.#claims !== undefined) this.#claims.open -= 1
+    // Others may have waited for the place of this claim.
     this.pump()
   }
 
@@ -273,10 +266,11 @@ export class Session implements SessionOwner, Recipient, GroupMember {
       this.send(Publication.of(entry.message), 0, entry.retain, entry.subscriptionIdentifiers)
       return
     }
-    this.#claimedThrough = Math.max(this.#claimedThrough, entry.sequence)
+    this.#claims ??= new GroupClaims()
+    this.#claims.claimedThrough = Math.max(this.#claims.claimedThrough, entry.sequence)
     if (this.stored) {
       // It is in the queue, and is read from there.
-      if (this.#window?.reaches(entry.sequence) === false) this.#behind = true
+      if (this.#window?.reaches(entry.sequence) === false) this.#queue?.missed()
       else this.#takeEntry(entry)
       return
     }
@@ -285,9 +279,8 @@ export class Session implements SessionOwner, Recipient, GroupMember {
       this.#settleLater(entry.sequence)
       return
     }
-    const sequence = this.#window?.nextSequence ?? this.#takenThrough
-    this.#claimed ??= new Map()
-    this.#claimed.set(sequence, entry.sequence)
+    const sequence = this.#window?.nextSequence ?? this.#firstSequence
+    this.#claims.remember(sequence, entry.sequence)
     const { qos, retain, subscriptionIdentifiers } = entry
     this.#sendInflight(publication, { qos, retain, dup: false, subscriptionIdentifiers }, sequence)
   }
@@ -322,23 +315,18 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     const stored = this.#storedSequence(sequence)
     // PUBREL ends the client's memory of the id: if the store could still forget the PUBREC, the message would come twice.
     const released = stored === undefined ? undefined : this.engine.persistence.release(this.handle, stored)
-    if (!isPromise(released) && this.#releasing === undefined) {
+    if (!isPromise(released) && this.#releases?.isIdle !== false) {
       writePubrel(this, messageId, 0)
       return
     }
-    const releasing = this.#pubrelAfter(Promise.all([this.#releasing, released]), messageId).then(() => {
-      if (this.#releasing === releasing) this.#releasing = undefined
-    })
-    this.#releasing = releasing
-  }
-
-  async #pubrelAfter(stored: Promise<unknown>, messageId: number): Promise<void> {
-    try {
-      await stored
-    } catch (error) {
-      this.connection.fail(error)
-    }
-    if (this.#phase !== 'closed') writePubrel(this, messageId, 0)
+    this.#releases ??= new ReleaseOrder()
+    this.#releases.add(
+      released,
+      () => {
+        if (this.#phase !== 'closed') writePubrel(this, messageId, 0)
+      },
+      error => this.connection.fail(error),
+    )
   }
 
   /** PUBCOMP: the QoS 2 flow is over. */
@@ -356,27 +344,14 @@ export class Session implements SessionOwner, Recipient, GroupMember {
   pump(): void {
     if (this.#phase !== 'open') return
     if (this.#waiting !== undefined) this.#sendWaiting()
-    if (this.#behind) this.#readOn()
+    if (this.#queue?.isCaughtUp === false) this.#queue.readOn()
     if (this.#retained !== undefined) this.#pumpRetained(this.#retained)
-    if (this.#starvedGroups !== undefined) this.#feedGroups(this.#starvedGroups)
+    if (this.#claims?.hasStarved === true) this.#claims.feed(this)
   }
 
-  /** In this group messages wait for the first member that has room. */
   starvesGroup(group: Group): void {
-    this.#starvedGroups ??= new Set()
-    this.#starvedGroups.add(group)
-  }
-
-  #feedGroups(starved: Set<Group>): void {
-    // As many as there are now: what is put to its end is not looked at again.
-    let left = starved.size
-    for (const group of starved) {
-      if (left === 0 || !this.hasRoom) return
-      left -= 1
-      starved.delete(group)
-      if (group.roomFor(this)) starved.add(group)
-    }
-    if (starved.size === 0 && this.#starvedGroups === starved) this.#starvedGroups = undefined
+    this.#claims ??= new GroupClaims()
+    this.#claims.starves(group)
   }
 
   /** @throws BrokerError `ACKNOWLEDGEMENT_WRONG` when something else is due for the message that has this packet id */
@@ -396,14 +371,14 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     if (state !== Inflight[acknowledgement]) throw acknowledgementWrong(messageId, acknowledgement, state)
     window.finish(sequence)
     this.#settle(sequence)
-    if (this.#waiting || this.#behind || this.#retained || this.#starvedGroups) this.pump()
+    if (this.#waiting || this.#queue?.isCaughtUp === false || this.#retained || this.#claims?.hasStarved) this.pump()
   }
 
   /** The store need not keep the message any longer. */
   #settle(sequence: number): void {
     const stored = this.#storedSequence(sequence)
     if (stored === undefined) return
-    this.#claimed?.delete(sequence)
+    this.#claims?.forget(sequence)
     this.#acknowledge(stored)
   }
 
@@ -424,14 +399,14 @@ export class Session implements SessionOwner, Recipient, GroupMember {
   }
 
   #storedSequence(sequence: number): number | undefined {
-    return this.stored ? sequence : this.#claimed?.get(sequence)
+    return this.stored ? sequence : this.#claims?.storedSequence(sequence)
   }
 
   #sendInflight(publication: Publication, how: DeliveryManner, sequence: number): void {
     if (!writeDelivery(this, publication, how, InflightWindow.packetId(sequence))) {
       // Counts as delivered ([MQTT5-3.1.2-25]).
       const stored = this.#storedSequence(sequence)
-      this.#claimed?.delete(sequence)
+      this.#claims?.forget(sequence)
       if (stored !== undefined) this.#settleLater(stored)
       return
     }
@@ -446,7 +421,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
   }
 
   #windowHasRoom(sequence = this.#window?.nextSequence ?? 0): boolean {
-    const limit = this.#inflightLimit - this.#claims
+    const limit = this.#inflightLimit - (this.#claims?.open ?? 0)
     return this.#window === undefined ? limit > 0 : this.#window.hasRoom(limit, sequence)
   }
 
@@ -459,7 +434,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
       if (this.#isExpired(message)) continue
       const publication = forwarded(this.engine, this.connection.client, this.engine.publicationOf(message))
       if (publication === undefined) continue
-      const sequence = this.#window?.nextSequence ?? this.#takenThrough
+      const sequence = this.#window?.nextSequence ?? this.#firstSequence
       this.#sendInflight(publication, { ...how, dup: false }, sequence)
     }
     if (wasCongested && !waiting.isBackedUp) this.connection.relieved()
@@ -470,59 +445,22 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     if (retained.isEmpty) this.#retained = undefined
   }
 
-  #readOn(): void {
-    while (this.#behind && !this.#reading && this.#phase === 'open') {
-      const asked = Math.min(pageSize, this.#inflightLimit - this.inflight - this.#claims)
-      if (asked <= 0 || this.outbox.full) return
-      const page = this.#page(asked)
-      if (page === undefined) return
-      if (!isPromise(page)) {
-        if (!this.#takePage(page, asked)) return
-        continue
-      }
-      this.#reading = true
-      const taken = page.then(entries => {
-        this.#reading = false
-        const hadRoom = this.#takePage(entries, asked)
-        if (this.#refusedWhileReading) this.#behind = true
-        this.#refusedWhileReading = false
-        // Without room the next acknowledgement reads on.
-        if (hadRoom) this.pump()
-      })
-      void taken.catch((error: unknown) => {
-        this.#reading = false
-        this.#readFailed(error)
-      })
-    }
+  get client(): Client {
+    return this.connection.client
   }
 
-  #page(limit: number): MaybePromise<readonly QueueEntry[]> | undefined {
-    try {
-      return this.engine.persistence.read(this.handle, this.#takenThrough, limit)
-    } catch (error) {
-      this.#readFailed(error)
-      return undefined
-    }
+  /** Messages that may be sent before an acknowledgement comes. */
+  get windowRoom(): number {
+    return this.#inflightLimit - this.inflight - (this.#claims?.open ?? 0)
   }
 
-  /** A store that can't be reached now may be later, and nothing else need ever ask again. */
-  #readFailed(error: unknown): void {
-    this.engine.fail(error, 'QUEUE_READ_FAILED', this.connection.client)
-    this.engine.clock.setTimeout(() => this.#readOn(), readRetryDelay)
-  }
-
-  /** False: there was no room for all of them. */
-  #takePage(entries: readonly QueueEntry[], asked: number): boolean {
-    for (const entry of entries) {
-      if (this.#phase !== 'open') return false
-      const { sequence } = entry
-      // A message that was claimed: it is on its way already.
-      const isTaken = this.#window !== undefined && this.#window.state(sequence) !== Inflight.none
-      if (!isTaken && !this.#windowHasRoom(sequence)) return false
-      this.#takenThrough = sequence
-      if (!isTaken) this.#takeEntry(entry, true)
-    }
-    if (entries.length < asked) this.#behind = false
+  /** Sends an entry that was read from the stored queue. False: there is no room for it. */
+  takeRead(entry: QueueEntry): boolean {
+    const { sequence } = entry
+    // A message that was claimed is on its way already.
+    if (this.#window !== undefined && this.#window.state(sequence) !== Inflight.none) return true
+    if (!this.#windowHasRoom(sequence)) return false
+    this.#takeEntry(entry, true)
     return true
   }
 
