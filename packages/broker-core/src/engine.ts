@@ -8,6 +8,7 @@ import type {
   Message,
   Persistence,
   PersistenceHost,
+  RetainedPage,
   SessionHandle,
   StoreLimits,
 } from '@x/contract'
@@ -35,6 +36,7 @@ import type { CheckedOptions } from './ground/limits.ts'
 import type { OutboxContext } from './connection/outbox.ts'
 import { packetOf } from './message/broker-packet.ts'
 import { Presence } from './program/presence.ts'
+import { isForOwnClients, OwnStatistics } from './message/own-statistics.ts'
 import { Publication } from './message/publication.ts'
 import { VerbatimRun } from './routing/verbatim-run.ts'
 import { ReasonCode } from './ground/reason-code.ts'
@@ -120,6 +122,7 @@ export class Engine implements PersistenceHost, Host {
   #openings = 0
   #lastMessage: Message | undefined
   #lastPublication: Publication | undefined
+  readonly #statistics = new OwnStatistics()
   readonly #recalled = new WeakMap<Message, Publication>()
 
   constructor(
@@ -272,7 +275,15 @@ export class Engine implements PersistenceHost, Host {
    * groups it was stored for. */
   store(publication: Publication, receipt?: { session: SessionHandle; packetId: number }): MaybePromise<number> {
     if (publication.qos === 0 && !publication.retain) return 0
+    if (this.persistence.supports.shared && publication.retain && this.#statistics.retain(publication)) return 0
     return this.persistence.publish(publication, receipt)
+  }
+
+  /** The retained messages whose topics match. */
+  retained(filter: string): MaybePromise<RetainedPage> {
+    const own = this.#statistics.matching(filter)
+    if (own.length === 0) return this.persistence.retained(filter)
+    return Object.assign(own, { more: () => this.persistence.retained(filter) })
   }
 
   /** Begins all deliveries, which is the second half of `publish` but for `report`. Answers whether there is anybody who subscribes
@@ -296,6 +307,7 @@ export class Engine implements PersistenceHost, Host {
   #passOn(plan: Plan, publication: Publication, from: ClientConnection | undefined): MaybePromise<void> {
     try {
       if (publication.qos === 0 && plan.groups.length > 0) this.#dealHere(plan.groups, publication, from)
+      if (isForOwnClients(publication)) return undefined
       return this.emitter?.publish(this.#asOthersHaveIt(publication))
     } catch (error) {
       return Promise.reject(toError(error))

@@ -216,6 +216,29 @@ test('a message of another broker reaches a stored session once: by the brokerâ€
   }
 })
 
+test('what a broker says about itself stays with it where others have its store, and what all say by the same topics is for its own clients', async () => {
+  const persistence = new SharedPersistence()
+  const { emitter, connect, broker } = await start(persistence)
+  const say = async (topic: string, payload: string): Promise<void> =>
+    broker.publish({ topic, payload, qos: 0, retain: true })
+  await say('$SYS/broker/uptime', '1')
+  await say('$SYS/one/uptime', '2')
+  await say('$SYS/one/gone', '3')
+  await say('$SYS/one/gone', '')
+  await say('state', '4')
+  expect(emitter.published.map(({ topic }) => topic).filter(topic => topic.includes('uptime'))).toEqual([
+    '$SYS/one/uptime',
+  ])
+  expect(persistence.counts()).toMatchObject({ retainedMessages: 1 })
+  const client = await connect({ clientId: 'x' })
+  await client.subscribe('$SYS/+/uptime')
+  const texts = [await client.nextPublish(), await client.nextPublish()].map(({ payload }) => payload)
+  expect(texts.sort()).toEqual(['1', '2'])
+  await client.subscribe('$SYS/one/gone', 'state')
+  expect(await client.nextPublish()).toMatchObject({ topic: 'state' })
+  await client.expectNothing()
+})
+
 test('what another broker retains is not retained in a store of this oneâ€™s own', async () => {
   const { emitter, persistence } = await start()
   await emitter.host?.deliver({ ...messageOf(1, 'kept'), retain: true }, [])

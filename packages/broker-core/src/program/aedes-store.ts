@@ -60,8 +60,8 @@ async function* retainedPackets(engine: Host, patterns: readonly string[]): Asyn
   }
 }
 
-function firstPage({ persistence }: Host, pattern: string): () => ReturnType<Persistence['retained']> {
-  return () => persistence.retained(pattern)
+function firstPage(engine: Host, pattern: string): () => ReturnType<Persistence['retained']> {
+  return () => engine.retained(pattern)
 }
 
 async function storeRetained(engine: Host, packet: PublishRequest): Promise<void> {

@@ -122,7 +122,7 @@ export class RetainedFeeds {
       return 'rests'
     }
     this.#source ??= new RetainedSource(
-      () => this.#engine.persistence.retained(filter),
+      () => this.#engine.retained(filter),
       () => this.pump(),
     )
     const given = this.#source.next()

@@ -1,4 +1,14 @@
-import type { Clock, Counters, Drop, Message, Persistence, Slices, StoreLimits } from '@x/contract'
+import type {
+  Clock,
+  Counters,
+  Drop,
+  MaybePromise,
+  Message,
+  Persistence,
+  RetainedPage,
+  Slices,
+  StoreLimits,
+} from '@x/contract'
 import type { Client } from '../hooks/client.ts'
 import type { EventReporter } from '../hooks/events.ts'
 import type { ForwardHost } from '../hooks/authorize-forward.ts'
@@ -20,6 +30,8 @@ export interface SessionHost extends ForwardHost {
   readonly queueLimits: StoreLimits
   /** Bytes that wait for all sessions whose queue is in no store. */
   readonly waitingBytes: WaitingBytes
+  /** The retained messages whose topics match. */
+  retained(filter: string): MaybePromise<RetainedPage>
   /** A message as a publication; the same one for consecutive receivers, so that it is encoded once. */
   publicationOf(message: Message): Publication
   /** The same for a message that was read from a queue. */
