@@ -1,6 +1,6 @@
 import { BrokerError, Broker as CoreBroker, ReasonCode, assertOptions, brokerOptionTable } from '@x/broker-core'
 import type { AedesStoreMethods, BrokerOptions as CoreOptions, MessageQueue } from '@x/broker-core'
-import { optionRules } from '@x/contract'
+import { optionRules, shownOption } from '@x/contract'
 import type { ListenerAddress, Logger, OptionRule, OptionTable, Persistence } from '@x/contract'
 import { checkListenOptions } from './listener/listen-options.ts'
 import type { ListenOptions } from './listener/listen-options.ts'
@@ -10,7 +10,7 @@ import type { TlsOptions } from './listener/tls-layer.ts'
 import { GuardedLogger } from './log/guarded-logger.ts'
 import { logEvents } from './log/log-events.ts'
 import { isAedesPersistence, isMqemitter, partsOf } from './parts.ts'
-import type { DataOption, EmitterOption, PersistenceOption, RedisOption } from './parts.ts'
+import type { DataOption, EmitterOption, MeshOption, PersistenceOption, RedisOption } from './parts.ts'
 
 /** Everything the engine takes, with a store in memory unless another is given. */
 export interface BrokerOptions extends Omit<CoreOptions, 'persistence' | 'emitter' | 'mq'> {
@@ -23,6 +23,9 @@ export interface BrokerOptions extends Omit<CoreOptions, 'persistence' | 'emitte
    * A URL (`redis://`, `redis-sentinel://`, `redis-cluster://`, `rediss…://`), or the options of `@x/persistence-redis` and
    * `@x/emitter-redis`. */
   redis?: RedisOption
+  /** Connects brokers directly, each to each, in place of `emitter`: the path of a directory, which all brokers of this machine name that
+   * belong together, or the options of `@x/emitter-mesh`. */
+  mesh?: MeshOption
   emitter?: EmitterOption | null
   /** What Aedes calls `emitter`. */
   mq?: EmitterOption | null
@@ -45,6 +48,12 @@ const optionTable: OptionTable<keyof BrokerOptions> = {
     text: 'a URL like redis://host:6379, or an object with the option redis',
     allows: (value: unknown) =>
       (typeof value === 'string' && value !== '') || (typeof value === 'object' && value !== null && 'redis' in value),
+  },
+  mesh: {
+    text: 'the path of a directory, or an object with the option directory or listen',
+    allows: (value: unknown) =>
+      (typeof value === 'string' && value !== '') ||
+      (typeof value === 'object' && value !== null && ('directory' in value || 'listen' in value)),
   },
   logger: nullOr(optionRules.has("a logger like pino's", 'debug', 'info', 'warn', 'error')),
 }
@@ -87,18 +96,20 @@ export class Broker extends CoreBroker {
 
   /** @throws BrokerError `OPTION_INVALID`, naming the option, its value and what it may be */
   constructor(options: BrokerOptions = {}) {
+    assertOneProcess(options)
     assertOptions(options, optionTable, 'createBroker')
-    const { persistence: store, mq, emitter: ours, redis, data, logger, ...rest } = options
+    const { persistence: store, mq, emitter: ours, redis, data, mesh, logger, ...rest } = options
     const given = { persistence: store ?? undefined, mq: ours ?? mq ?? undefined }
     // The store is made before the broker that can report what befalls it.
     const trouble: { report?: (error: Error) => void } = {}
-    const redisFailed = (error: Error): void => trouble.report?.(error)
+    const partFailed = (error: Error): void => trouble.report?.(error)
     const { persistence, emitter } = partsOf({
       ...given,
       data,
       redis,
+      mesh,
       heartbeatInterval: rest.heartbeatInterval,
-      redisFailed,
+      partFailed,
     })
     super({ ...rest, ...limitsOf(given, rest), persistence, ...(emitter !== undefined && { emitter }) })
     trouble.report = error => this.reportError(error)
@@ -191,6 +202,16 @@ export class Broker extends CoreBroker {
     this.#listeners.clear()
     return done === undefined ? super.close() : super.close(done)
   }
+}
+
+/** A broker in a program is one process, whatever a program hopes that an option does. */
+function assertOneProcess(options: BrokerOptions): void {
+  if (typeof options !== 'object' || options === null || !('workers' in options) || options.workers === undefined)
+    return
+  throw new BrokerError('OPTION_INVALID', {
+    message: `option workers is ${shownOption(options.workers)}, but a program forks its processes itself (node:cluster), and each makes a broker with the same data and mesh; x-broker --workers does so`,
+    reasonCode: ReasonCode.implementationSpecificError,
+  })
 }
 
 /** Aedes's stores and emitters throw at topics of more than 100 levels. */

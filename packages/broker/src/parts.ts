@@ -2,6 +2,8 @@ import { CompatError, fromAedesPersistence, fromMqemitter } from '@x/aedes-compa
 import { BrokerError, ReasonCode, assertOptions } from '@x/broker-core'
 import { PersistenceError } from '@x/contract'
 import type { Emitter, OptionTable, Persistence } from '@x/contract'
+import { MeshEmitter, MeshError, meshEmitterOptions } from '@x/emitter-mesh'
+import type { MeshEmitterOptions } from '@x/emitter-mesh'
 import { EmitterError, RedisEmitter, redisEmitterOptions } from '@x/emitter-redis'
 import type { RedisEmitterOptions } from '@x/emitter-redis'
 import { LmdbPersistence } from '@x/persistence-lmdb'
@@ -23,37 +25,50 @@ export type RedisOption = string | Omit<RedisPersistenceOptions & RedisEmitterOp
 /** A directory that keeps everything: its path, or more than that. */
 export type DataOption = string | LmdbPersistenceOptions
 
+/** Brokers that are connected directly: a directory for their sockets, or more than that. */
+export type MeshOption = string | Omit<MeshEmitterOptions, 'onError'>
+
 export interface PartOptions {
   readonly persistence: PersistenceOption | undefined
   readonly mq: EmitterOption | undefined
   readonly data: DataOption | undefined
   readonly redis: RedisOption | undefined
+  readonly mesh: MeshOption | undefined
   /** ms; undefined: the default. */
   readonly heartbeatInterval: number | undefined
-  /** Told when Redis is lost, or refuses. */
-  readonly redisFailed: (error: Error) => void
+  /** Told when Redis, or another broker, is lost or refuses. */
+  readonly partFailed: (error: Error) => void
 }
 
 /** Store and emitter as the engine takes them.
  * @throws BrokerError `OPTION_INVALID`, naming what an object lacks to be one, or what is wrong with the URL */
 export function partsOf(options: PartOptions): { persistence: Persistence; emitter: Emitter | undefined } {
-  const { persistence, mq, redis, data, heartbeatInterval } = options
+  const { persistence, redis, data, mesh, heartbeatInterval } = options
+  if (mesh !== undefined && options.mq !== undefined) throw idle('mesh', 'the emitter is given by emitter')
   if (data !== undefined && (persistence !== undefined || redis !== undefined)) {
-    throw new BrokerError('OPTION_INVALID', {
-      message: `option data has nothing to do: the store is given by ${redis === undefined ? 'persistence' : 'redis'}`,
-      reasonCode: ReasonCode.implementationSpecificError,
-    })
+    throw idle('data', `the store is given by ${redis === undefined ? 'persistence' : 'redis'}`)
   }
+  const mq = mesh === undefined ? options.mq : meshOf(mesh, options.partFailed)
   if (redis !== undefined && persistence !== undefined && mq !== undefined) {
-    throw new BrokerError('OPTION_INVALID', {
-      message: 'option redis has nothing to do: persistence and emitter are given',
-      reasonCode: ReasonCode.implementationSpecificError,
-    })
+    throw idle('redis', 'persistence and emitter are given')
   }
-  if (redis !== undefined) return partsOnRedis(redis, options)
+  if (redis !== undefined) return partsOnRedis(redis, { ...options, mq })
   const mqemitter = mq !== undefined && isMqemitter(mq) ? mq : undefined
   if (data !== undefined) return { persistence: storeIn(data), emitter: emitterOf(mq) }
   return { persistence: storeOf(persistence, { mq: mqemitter, heartbeatInterval }), emitter: emitterOf(mq) }
+}
+
+function idle(option: string, why: string): BrokerError {
+  return new BrokerError('OPTION_INVALID', {
+    message: `option ${option} has nothing to do: ${why}`,
+    reasonCode: ReasonCode.implementationSpecificError,
+  })
+}
+
+function meshOf(mesh: MeshOption, onError: (error: Error) => void): Emitter {
+  const options = typeof mesh === 'string' ? { directory: mesh } : mesh
+  assertOptions(options, meshEmitterOptions, 'mesh')
+  return usable('mesh', () => new MeshEmitter({ ...options, onError }))
 }
 
 function storeIn(data: DataOption): Persistence {
@@ -63,11 +78,11 @@ function storeIn(data: DataOption): Persistence {
 /** In Redis is what is not given. */
 function partsOnRedis(
   redis: RedisOption,
-  { persistence, mq, heartbeatInterval, redisFailed }: PartOptions,
+  { persistence, mq, heartbeatInterval, partFailed }: PartOptions,
 ): { persistence: Persistence; emitter: Emitter | undefined } {
   const options = typeof redis === 'string' ? { redis } : redis
   assertOptions(options, { ...redisPersistenceOptions, ...redisEmitterOptions }, 'redis')
-  const troubles = new RedisTroubles(redisFailed)
+  const troubles = new RedisTroubles(partFailed)
   return usable('redis', () => ({
     persistence:
       persistence === undefined
@@ -128,7 +143,7 @@ function usable<Part>(option: string, make: () => Part): Part {
   try {
     return make()
   } catch (error) {
-    const known = [CompatError, TypeError, RedisError, PersistenceError, EmitterError].some(
+    const known = [CompatError, TypeError, RedisError, PersistenceError, EmitterError, MeshError].some(
       kind => error instanceof kind,
     )
     if (!known || !(error instanceof Error)) throw error

@@ -12,9 +12,18 @@ const defaults = {
   dataDurability: 'disk',
   redis: undefined,
   redisDurability: 'redis',
+  mesh: undefined,
   logLevel: 'info',
   logBuffer: 1_048_576,
   sysInterval: 10,
+}
+const mesh = {
+  directory: undefined,
+  listen: undefined,
+  peers: [],
+  advertise: undefined,
+  secretFile: undefined,
+  tlsFiles: undefined,
 }
 const files = {
   cert: 'c.pem',
@@ -49,6 +58,18 @@ test.for<[string[], object]>([
   [
     ['--redis', 'redis://h', '--redis-durability', 'replicated'],
     { ...defaults, redis: 'redis://h', redisDurability: 'replicated' },
+  ],
+  [['--mesh', './m'], { ...defaults, mesh: { ...mesh, directory: './m' } }],
+  [
+    ['--mesh-listen', ':::7883', '--mesh-peers', 'a:1,dns:b:2', '--mesh-advertise', 'c:3', '--mesh-secret', 'file'],
+    {
+      ...defaults,
+      mesh: { ...mesh, listen: ':::7883', peers: ['a:1', 'dns:b:2'], advertise: 'c:3', secretFile: 'file' },
+    },
+  ],
+  [
+    ['--mesh-listen', 'a:1', '--mesh-cert', 'c.pem', '--mesh-key', 'k.pem', '--mesh-ca', 'ca.pem'],
+    { ...defaults, mesh: { ...mesh, listen: 'a:1', tlsFiles: { cert: 'c.pem', key: 'k.pem', ca: 'ca.pem' } } },
   ],
   [['-l', 'debug'], { ...defaults, logLevel: 'debug' }],
   [['--sys-interval', '0'], { ...defaults, sysInterval: 0 }],
@@ -198,6 +219,11 @@ test.for<[string[], string]>([
     ['--redis', 'redis://h', '--redis-durability', 'all'],
     "--redis-durability is 'all', it must be one of redis, replicated",
   ],
+  [['--mesh', ''], "--mesh is '', it must be the path of a directory"],
+  [['--mesh', 'm', '--mesh-peers', 'a:1'], '--mesh connects brokers of this machine, --mesh-peers those of several'],
+  [['--mesh-peers', 'a:1'], '--mesh-peers needs --mesh-listen'],
+  [['--mesh-secret', 'file'], '--mesh-secret needs --mesh-listen'],
+  [['--mesh-listen', 'a:1', '--mesh-cert', 'c.pem'], '--mesh-cert, --mesh-key and --mesh-ca must be given together'],
   [['--log-level', 'loud'], `--log-level is 'loud', it must be one of ${logLevels.join(', ')}`],
   [['--log-level', 'INFO'], `--log-level is 'INFO', it must be one of ${logLevels.join(', ')}`],
 ])('refuses %j', ([parameters, message]) => {

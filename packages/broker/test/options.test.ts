@@ -49,6 +49,12 @@ test.each<[options: unknown, message: string]>([
   [{ emitter: {} }, 'is not usable'],
   [{ clock: {} }, 'option clock is an empty object, it must be a Clock'],
   [{ clock: Date }, 'option clock is the function Date'],
+  [{ mesh: 1 }, 'option mesh is 1, it must be the path of a directory'],
+  [{ mesh: {} }, 'option mesh is an empty object'],
+  [{ mesh: { directory: '/m', leese: 1 } }, 'option leese of mesh is unknown (it is 1); did you mean lease?'],
+  [{ mesh: { listen: '0.0.0.0:1' } }, 'option mesh is not usable: option listen is'],
+  [{ mesh: '/m', emitter: {} }, 'option mesh has nothing to do: the emitter is given by emitter'],
+  [{ workers: 4 }, 'option workers is 4, but a program forks its processes itself'],
   [{ redis: 6379 }, 'option redis is 6379, it must be a URL'],
   [{ redis: {} }, 'option redis is an empty object'],
   [

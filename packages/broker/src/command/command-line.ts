@@ -4,6 +4,9 @@ import type { ListenOptions } from '../listener/listen-options.ts'
 import { parseDataCommandLine } from './data-command-line.ts'
 import type { DataCommand } from './data-command-line.ts'
 import { ListenUrlError, parseListenUrl } from './listen-url.ts'
+import { meshLineOptions, meshOf } from './mesh-line.ts'
+import type { MeshLine } from './mesh-line.ts'
+import { Refusal } from './refusal.ts'
 import type { TlsFiles } from './tls-files.ts'
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -42,6 +45,8 @@ export type Command =
       readonly redis: string | undefined
       /** What Redis must have done before an answer counts. */
       readonly redisDurability: RedisDurability
+      /** How it is connected to other brokers, other than by Redis; undefined: not at all. */
+      readonly mesh: MeshLine | undefined
       readonly logLevel: LogLevel
       /** Bytes of the log that wait for an output which takes none; then lines are dropped. */
       readonly logBuffer: number
@@ -81,6 +86,12 @@ export const usage: string = `x-broker: an MQTT broker (3.1, 3.1.1, 5.0)
   -r, --redis URL        one broker of many: sessions, retained messages and messages shared by all that name it:
                          redis://user:password@host:6379/0, redis-sentinel://host,host/master, redis-cluster://host,host
       --redis-durability WHEN              redis: acknowledged when Redis has it (default); replicated: when a replica has
+      --mesh DIR         connects brokers of this machine that name the same directory, without a server
+      --mesh-listen ADDRESS                or of several machines: where the others reach this one, HOST:PORT
+      --mesh-peers LIST                    addresses of the others, or dns:NAME:PORT for all addresses of a name
+      --mesh-advertise ADDRESS             what the others connect to, where that differs
+      --mesh-secret FILE                   a file with what all of them know, 16 bytes or more
+      --mesh-cert FILE, --mesh-key FILE, --mesh-ca FILE   or certificates (PEM) of both sides, by an authority of their own
   -l, --log-level LEVEL  ${logLevels.join(', ')} (default info)
       --log-buffer BYTES                   of the log that wait when nobody reads it, or the disk is full; further lines
                                            are dropped and counted (default 1048576)
@@ -109,6 +120,7 @@ const options = {
   memory: { type: 'boolean', short: 'm' },
   redis: { type: 'string', short: 'r' },
   'redis-durability': { type: 'string' },
+  ...meshLineOptions,
   'log-level': { type: 'string', short: 'l' },
   'log-buffer': { type: 'string' },
   'sys-interval': { type: 'string', short: 's' },
@@ -117,9 +129,6 @@ const options = {
 } as const
 
 type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values']
-
-/** What is wrong with the command line. */
-class Refusal extends Error {}
 
 /** Understands a command line; never throws. */
 export function parseCommandLine(parameters: readonly string[]): Command {
@@ -168,6 +177,7 @@ function commandOf(values: Values): Command {
     dataDurability: dataDurabilityOf(values['data-durability'] ?? 'disk'),
     redis: values.redis,
     redisDurability: durabilityOf(values),
+    mesh: meshOf(values),
     logLevel: oneOf('log-level', logLevels, values['log-level'] ?? 'info'),
     logBuffer: whole('log-buffer', values['log-buffer'] ?? `${defaultLogBuffer}`, greatestLogBuffer),
     sysInterval: whole('sys-interval', values['sys-interval'] ?? '10', greatestSysInterval),

@@ -9,6 +9,7 @@ import type { Broker, BrokerOptions, Listening } from '../create-broker.ts'
 import { speaksTls } from '../listener/protocols.ts'
 import type { Command, LogLevel } from './command-line.ts'
 import { LogOutput } from './log-output.ts'
+import { readMesh } from './mesh-line.ts'
 import { print } from './print.ts'
 import { startProblem } from './start-problem.ts'
 import { StartingLogger } from './starting-logger.ts'
@@ -22,18 +23,19 @@ type RunCommand = Extract<Command, { kind: 'run' }>
 
 /** Runs a broker as the command line wants it, until a signal ends it. */
 export async function runBroker(wanted: RunCommand): Promise<void> {
-  const { listeners, tls, trustedProxies, redis, redisDurability, logLevel, logBuffer, sysInterval } = wanted
+  const { listeners, tls, trustedProxies, redis, redisDurability, mesh, logLevel, logBuffer, sysInterval } = wanted
   const logger = await createLogger(logLevel, logBuffer)
   const startingLogger = new StartingLogger(logger)
   const plugins = sysInterval === 0 ? [] : [sysTopics({ interval: sysInterval * 1000 })]
   const data = dataOf(wanted)
-  const made = brokerOf({
+  const made = brokerOf(() => ({
     logger: startingLogger,
     plugins,
     ...(data !== undefined && { data }),
     ...(redis !== undefined && { redis: { redis, durability: redisDurability } }),
+    ...(mesh !== undefined && { mesh: readMesh(mesh) }),
     ...(trustedProxies !== undefined && { trustProxy: true, trustedProxies }),
-  })
+  }))
   if (made === undefined) return
   const broker: Broker = made
   // One listener for both times: Deno calls one that is added while a signal is handled for that signal.
@@ -108,9 +110,9 @@ function isWritable(file: number): boolean {
 }
 
 /** Undefined: the options can't be, and it was said why. */
-function brokerOf(options: BrokerOptions): Broker | undefined {
+function brokerOf(options: () => BrokerOptions): Broker | undefined {
   try {
-    return createBroker(options)
+    return createBroker(options())
   } catch (error) {
     print(process.stderr, `x-broker: ${error instanceof Error ? error.message : String(error)}\nTry x-broker --help.\n`)
     process.exitCode = 2

@@ -1,0 +1,2 @@
+/** What is wrong with the command line. */
+export class Refusal extends Error {}
