@@ -10,6 +10,7 @@ import { connect } from 'mqtt'
 import type { IClientOptions, MqttClient } from 'mqtt'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { clientEvent } from '../../broker/test/client-event.ts'
+import { nedbMissing } from './old-stores.ts'
 import { redisMissing, startRedis } from './redis-server.ts'
 import type { RedisServer } from './redis-server.ts'
 
@@ -69,7 +70,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe.each(['aedes-persistence-level', 'aedes-persistence-nedb', 'aedes-persistence-redis'])('%s', store => {
-  const missing = store === 'aedes-persistence-redis' ? redisMissing : undefined
+  const missing = { 'aedes-persistence-redis': redisMissing, 'aedes-persistence-nedb': nedbMissing }[store]
 
   test('after a broker was killed its queues, retained messages and subscriptions are there, and its wills come', async context => {
     if (missing !== undefined) context.skip(missing)

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import util from 'node:util'
 import aedesMemory from 'aedes-persistence'
 import aedesLevel from 'aedes-persistence-level'
 import aedesMongodb from 'aedes-persistence-mongodb'
@@ -75,11 +76,14 @@ export function level(): OldStore {
   }
 }
 
+/** nedb calls `util.isDate`, which Node 23 has taken away: it dies when it stores something. */
+export const nedbMissing: string | undefined = 'isDate' in util ? undefined : 'nedb needs Node 22 or an earlier one'
+
 export function nedb(): OldStore {
   let directory = ''
   return {
     name: 'aedes-persistence-nedb',
-    missing: undefined,
+    missing: nedbMissing,
     make: () => aedesNedb({ path: directory, prefix: '' }),
     destroy,
     async clear() {

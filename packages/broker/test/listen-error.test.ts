@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { ListenError, createBroker } from '../src/index.ts'
 import { listenError } from '../src/listener/listen-error.ts'
+import { checkEngine } from '../src/listener/tls-options.ts'
 
 test.for([
   ['EADDRINUSE', '127.0.0.1', 'ADDRESS_IN_USE', '127.0.0.1:1883 is in use by another program'],
@@ -44,4 +45,19 @@ test.each([-1, 65_536, 1.5, Number.NaN])('listen rejects port %d with OPTION_INV
     message: `option port is ${port}, it must be a whole number from 0 to 65535`,
   })
   await broker.close()
+})
+
+test('pre-shared keys on an engine that accepts none are refused at start', () => {
+  const tls = { pskCallback: () => null }
+  for (const name of ['bun', 'deno']) {
+    const versions = { ...process.versions, [name]: '9.9.9' }
+    expect(() => checkEngine(tls, versions)).toThrow(
+      expect.objectContaining({
+        code: 'LISTEN_FAILED',
+        message: expect.stringContaining(`${name} 9.9.9 accepts no client`),
+      }),
+    )
+    expect(() => checkEngine({}, versions)).not.toThrow()
+  }
+  expect(() => checkEngine(tls)).not.toThrow()
 })

@@ -1,6 +1,7 @@
 import { assertOptions, optionInvalid } from '@x/broker-core'
 import { nearestOption, optionRules } from '@x/contract'
 import type { OptionTable } from '@x/contract'
+import { ListenError } from './listen-error.ts'
 import type { TlsOptions } from './tls-layer.ts'
 
 const { any, flag } = optionRules
@@ -49,10 +50,21 @@ const optionTable: OptionTable<keyof TlsOptions> = {
   ticketKeys: any,
 }
 
+/** Bun and Deno take `pskCallback` and then refuse each client that has such a key: it is better said at start.
+ * @throws ListenError `LISTEN_FAILED` */
+export function checkEngine({ pskCallback }: TlsOptions, versions: NodeJS.ProcessVersions = process.versions): void {
+  const engine = ['bun', 'deno'].find(name => versions[name] !== undefined)
+  if (pskCallback === undefined || engine === undefined) return
+  const message = `${engine} ${versions[engine]} accepts no client with a pre-shared key (tls.pskCallback): run the broker on Node.js`
+  throw new ListenError('LISTEN_FAILED', { message })
+}
+
 /** Without a key and a certificate, or what takes their place, each handshake would fail, and nobody would know why.
- * @throws BrokerError `OPTION_INVALID` */
+ * @throws BrokerError `OPTION_INVALID`
+ * @throws ListenError `LISTEN_FAILED`, see {@link checkEngine} */
 export function checkTlsOptions(options: TlsOptions): void {
   checkTlsNames(options)
+  checkEngine(options)
   const { key, privateKeyIdentifier, cert, pfx, pskCallback, SNICallback, secureContext, servers = {} } = options
   const isPair = (key ?? privateKeyIdentifier) !== undefined && cert !== undefined
   const other = [pfx, pskCallback, SNICallback, secureContext].some(one => one !== undefined)
