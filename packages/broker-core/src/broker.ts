@@ -50,22 +50,22 @@ import { packageVersion } from './ground/version.ts'
 const connectionKey = Symbol('connection')
 const writtenKey = Symbol('written')
 
-/** A stream that `handle` was given. Its listeners are shared by all streams, so a connection costs no closures. */
+/** A stream with a connection. All streams share their listeners, so a connection needs no closures. */
 interface HandledStream extends Duplex {
   [connectionKey]: ClientConnection
-  /** What was written in this turn to a stream whose other end is in this process. */
+  /** Chunks of this turn, from a stream whose other end is in this process. */
   [writtenKey]?: Buffer[] | undefined
   client: Client
 }
 
-/** An MQTT broker: give it streams with {@link Broker.handle}, and clients on them talk to each other. MQTT 3.1, 3.1.1, 5.0
+/** An MQTT broker: {@link Broker.handle} serves the clients on the streams it is given. MQTT 3.1, 3.1.1, 5.0
  *
- * Events: `client`, `clientReady`, `clientDisconnect`, `clientError`, `connectionError`, `connackSent`, `keepaliveTimeout`,
- * `publish`, `subscribe`, `unsubscribe`, `ack`, `ping`, `dropped`, `closed`, and `error` for what is no client's fault. An `error`
- * that nobody listens to becomes a warning of the process, once for each code. */
+ * Events: `client`, `clientReady`, `clientDisconnect`, `clientError`, `connectionError`, `connackSent`, `keepaliveTimeout`, `publish`,
+ * `subscribe`, `unsubscribe`, `ack`, `ping`, `dropped`, `closed`, and `error` for what is no client's fault. An `error` that nobody
+ * listens to becomes a warning of the process, once for each code. */
 export class Broker extends HookSet implements PluggableBroker, ProgramBroker, EventReporter {
   readonly id: string
-  /** Settles when store and emitter are open. Connections may come earlier: their CONNECT waits. */
+  /** Settles when store and emitter are open. Connections may come earlier; their CONNECT waits. */
   readonly ready: Promise<void>
   /** The options as they were given. */
   readonly opts: Readonly<BrokerOptions>
@@ -75,7 +75,7 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
   readonly #engine: Engine
   readonly #plugins: BrokerOptions['plugins']
   readonly #attached: { readonly name: string; readonly detach: () => MaybePromise<void> }[] = []
-  /** (filter, function) pairs of `subscribe`. */
+  /** Subscribed functions by filter. */
   readonly #subscribers = new Map<string, Map<DeliverFunction, ProgramSubscriber>>()
   #store: (Persistence & AedesStoreMethods) | undefined
   #closing: Promise<void> | undefined
@@ -98,14 +98,14 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     this.ready.catch(() => undefined)
   }
 
-  /** Serves MQTT on a stream: a TCP or TLS socket, a WebSocket stream, any Duplex. Bound, so that it can be passed as it is
-   * to `net.createServer`. The request, if any, becomes `client.req`. */
+  /** Serves MQTT on a stream: a TCP or TLS socket, a WebSocket stream, any Duplex. The method is bound, so it can be passed to
+   * `net.createServer`. The request, if any, becomes `client.req`. */
   readonly handle = (stream: Duplex, request?: unknown, profile?: ListenerProfile): Client => {
     const connection = new ClientConnection(this.#engine, stream, request, profile)
     const handled = stream as HandledStream
     handled[connectionKey] = connection
     handled.client = connection.client
-    // One that is gone already says so no more.
+    // A destroyed stream emits no further 'close'.
     if (this.#closing !== undefined || stream.destroyed) {
       stream.destroy()
       connection.streamClosed()
@@ -134,14 +134,14 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     this.#engine.topicAccess = access ?? undefined
   }
 
-  /** What a listener of its own rules hands over with each of its streams.
+  /** Checks the options of a listener. The listener hands the result to `handle` with each of its streams.
    * @throws BrokerError `OPTION_INVALID` */
   listenerProfile(options: ListenerProfileOptions): ListenerProfile {
     return makeListenerProfile(options, this, this.hookCalls)
   }
 
-  /** Publishes a message of the program's own: stored, routed and reported like a client's, but not asked for permission.
-   * The callback, or promise, says that all of it is done.
+  /** Publishes a message of the program: it is stored, routed and reported like a client's, but no permission is asked. The callback or
+   * promise means that all of it is done.
    * @throws BrokerError `PACKET_INVALID`, `BROKER_CLOSED`; TopicError */
   publish(packet: PublishRequest): Promise<void>
   publish(packet: PublishRequest, done: DoneCallback): void
@@ -150,14 +150,14 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     const done = typeof second === 'function' ? second : third
     const client = typeof second === 'object' && second !== null ? second : undefined
     return this.#settle(() => {
-      // The packet as it is now: the program may go on to change it.
+      // Read now, since the program may change the packet afterwards.
       const publication = this.#publicationOf(packet, client)
       return Promise.resolve().then(() => this.#publish(publication, client))
     }, done)
   }
 
-  /** Calls `deliver` for each message that matches the filter, `concurrency` at a time; who publishes waits for it. The same
-   * function may be subscribed to several filters. */
+  /** Calls `deliver` for each message that matches the filter, `concurrency` at a time; publishers wait for it. The same function may be
+   * subscribed to several filters. */
   subscribe(filter: string, deliver: DeliverFunction): Promise<void>
   subscribe(filter: string, deliver: DeliverFunction, done: DoneCallback): void
   subscribe(filter: string, deliver: DeliverFunction, done?: DoneCallback): Promise<void> | void {
@@ -171,8 +171,7 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     return this.#settle(() => this.#unsubscribe(filter, deliver), done)
   }
 
-  /** Ends all connections (0x8B, Server shutting down), then closes emitter and store. Idempotent: further calls get the same
-   * answer. */
+  /** Ends all connections (0x8B, Server shutting down), then closes emitter and store. Idempotent: further calls get the same result. */
   close(): Promise<void>
   close(done: DoneCallback): void
   close(done?: DoneCallback): Promise<void> | void {
@@ -185,7 +184,7 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     return this.#closing !== undefined
   }
 
-  /** Clients whose CONNECT was accepted and who are still there. */
+  /** Number of connected clients. */
   get connectedClients(): number {
     return this.#engine.counters.clientsConnected
   }
@@ -225,17 +224,17 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     return this.#store
   }
 
-  /** The broker's messages behind the interface of mqemitter. */
+  /** The broker's messages with the interface of mqemitter. */
   get mq(): MessageQueue {
     return this.#mq
   }
 
-  /** Of this package. */
+  /** Version of this package. */
   get version(): string {
     return packageVersion
   }
 
-  /** Other brokers that are there: ms since the epoch of their last heartbeat, by id, without prototype. */
+  /** Other brokers by id, without prototype: the time of their last heartbeat in ms since the epoch. */
   get brokers(): Readonly<Record<string, number>> {
     return this.#engine.presence.brokers
   }
@@ -260,7 +259,7 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     return this.#engine.options.heartbeatInterval
   }
 
-  /** May be set while the broker runs, for connections to come.
+  /** May be set while the broker runs; holds for new connections.
    * @throws BrokerError `OPTION_INVALID` */
   get connectTimeout(): number {
     return this.#engine.options.connectTimeout
@@ -275,7 +274,7 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     return this.#engine.options.drainTimeout
   }
 
-  /** May be set while the broker runs, for clients to come.
+  /** May be set while the broker runs; holds for new clients.
    * @throws BrokerError `OPTION_INVALID` */
   get keepaliveLimit(): number {
     return this.#engine.options.keepaliveLimit
@@ -298,7 +297,7 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     return this.#engine.options.maxInflightInbound
   }
 
-  /** Number of the last message that entered through this broker. */
+  /** Number of the last message that this broker received or published. */
   get counter(): number {
     return this.#engine.brokerCounter
   }
@@ -309,19 +308,19 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     return connection?.phase === 'connected' ? connection.client : undefined
   }
 
-  /** The engine's, and its parts': a failure that is nobody's in particular. Emitted on its own, not in the middle of what failed. */
+  /** For the engine, its parts and plugins: emits `error` in a tick of its own, for a failure that concerns no client. */
   reportError(error: Error): void {
     this.programFaults.report(error)
   }
 
-  /** The engine's: an error that leaves the client connected. */
+  /** For the engine: reports an error that leaves the client connected. */
   reportClientError(client: Client, error: Error): void {
     countError(this.#engine.counters, error)
     this.emit('clientError', client, error)
     if (client.listenerCount('error') > 0) client.emit('error', error)
   }
 
-  /** The engine's: an error that ends a connection. */
+  /** For the engine: reports an error that ends a connection. */
   reportConnectionError(client: Client, error: Error): void {
     client.errored = true
     countError(this.#engine.counters, error)
@@ -330,13 +329,13 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     if (client.listenerCount('error') > 0) client.emit('error', error)
   }
 
-  /** For listeners: whether a client at this address may send another CONNECT now (`maximumConnectsPerAddress`), so that one that may not
-   * costs no handshake. */
+  /** For listeners: whether a client at this address may send another CONNECT now (`maximumConnectsPerAddress`), so that a refused
+   * client costs no handshake. */
   mayConnect(address: string): boolean {
     return !this.#engine.connects.isFull(networkOf(address), this.#engine.clock.now())
   }
 
-  /** For listeners: a connection that was refused, or failed, before it was handed over. */
+  /** For listeners: reports a connection that was refused, or failed, before it was handed over. */
   reportRefusal(error: Error, origin: ConnectionOrigin): void {
     this.#engine.counters.connectionsRefused += 1
     countError(this.#engine.counters, error)
@@ -388,7 +387,7 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     const { clock, connections } = this.#engine
     await within(clock, closeTimeout, this.ready).catch(() => undefined)
     for (const { name, detach } of this.#attached) {
-      // One that fails, or takes for ever, keeps nothing open.
+      // A plugin that fails, or never ends, does not keep the broker open.
       await within(clock, closeTimeout, Promise.resolve().then(detach)).catch((error: unknown) =>
         this.programFaults.add('PLUGIN_FAILED', `plugin ${name}`, error),
       )
@@ -398,7 +397,7 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
       connection.end({ reason: 'shutdown', reasonCode: ReasonCode.serverShuttingDown })
     await Promise.all(ended)
     await this.#engine.close()
-    // What has failed meanwhile is told before the program hears that all is done: it may exit then.
+    // Errors are emitted before the promise settles, since the program may exit then.
     await new Promise<void>(resolve => {
       process.nextTick(resolve)
     })
@@ -425,7 +424,7 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     const failures: unknown[] = []
     const from = (client?.conn as HandledStream | undefined)?.[connectionKey]
     const published = this.#engine.publish(publication, from, (code, what, error) => {
-      // The caller is told of the first.
+      // The caller gets the first error.
       if (failures.length > 0) this.programFaults.add(code, what, error)
       failures.push(error)
     })
@@ -463,7 +462,7 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
 
 function partsOf(options: BrokerOptions): { persistence: Persistence; emitter: Emitter | undefined; clock: Clock } {
   const { persistence, clock = systemClock } = options
-  // Aedes's programs may say null for none.
+  // Programs written for Aedes may pass null for none.
   const [mq, emitter] = [options.mq ?? undefined, options.emitter ?? options.mq ?? undefined]
   if (mq !== undefined && emitter !== mq) {
     throw new BrokerError('OPTION_INVALID', {
@@ -493,7 +492,7 @@ function brokerClosed(): BrokerError {
   })
 }
 
-/** The outcome of the promise, if it has one in this time.
+/** Settles like the promise, or rejects when that takes too long.
  * @param milliseconds by the broker's clock */
 function within<T>(clock: Clock, milliseconds: number, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -508,8 +507,8 @@ function onData(this: Duplex, chunk: Buffer): void {
   ;(this as HandledStream)[connectionKey].chunkReceived(chunk)
 }
 
-/** A stream that the program made may bring its bytes within the call that writes them at its other end. They take effect after
- * that: who writes may listen to what comes of it in the next line. */
+/** A stream made by the program may deliver bytes within the call that writes them at its other end. They take effect after that call,
+ * since its caller may add listeners in the next line. */
 function onDataOfProgram(this: Duplex, chunk: Buffer): void {
   const stream = this as HandledStream
   if (stream[writtenKey] !== undefined) {

@@ -58,22 +58,22 @@ import type { WaitingBytes } from './session/waiting-queue.ts'
 
 const packetIdentifiers = 65_535
 
-/** The broker, as its engine sees it. `publishObserved`: somebody listens to the event `publish`. */
+/** The broker as its engine sees it. `publishObserved`: somebody listens to the event `publish`. */
 type EngineBroker = EventReporter & ProgramBroker & { readonly publishObserved: boolean }
 
-/** What all connections of a broker share: the parts it is wired from, its routing table, and the scratch objects of the
- * hot path. `Broker` is its face to programs. */
+/** The wiring of a broker: what all its connections share, the routing table, and the scratch objects of the hot path. Programs see
+ * `Broker`. */
 export class Engine implements PersistenceHost, Host {
   readonly broker: EngineBroker
   readonly options: CheckedOptions
   readonly protocol: Protocol = protocol
   readonly persistence: Persistence
   readonly emitter: Emitter | undefined
-  /** Of all deadlines and expiries: nothing falls due because the machine's time was set, or the process stood still. */
+  /** The clock of all deadlines and expiries. It does not jump when the machine's time is set, and rests while the process stands still. */
   readonly clock: SteadyClock
-  /** Of clients whose queue is in no store. */
+  /** Bytes waiting for clients whose queue is in no store. */
   readonly waitingBytes: WaitingBytes = { bytes: 0 }
-  /** All long work of this broker. */
+  /** Runs all long work of this broker. */
   readonly slices: Slices
   readonly wheel: DeadlineWheel
   readonly router: Router
@@ -103,20 +103,20 @@ export class Engine implements PersistenceHost, Host {
   readonly userSessions: UserSessions = new UserSessions(this)
   readonly unfinishedPackets: UnfinishedPackets = new UnfinishedPackets(this)
 
-  // Scratch: used by one connection at a time, and never across an asynchronous step.
+  // Scratch objects: one connection uses them at a time, and never across an asynchronous step.
   readonly publishFrame: PublishFrame = new PublishFrame()
   readonly ackFrame: AckFrame = new AckFrame()
   readonly run: VerbatimRun
 
-  /** What control packets may hold. */
+  /** Limits of control packets. */
   readonly frameSettings: FilterListSettings
 
-  /** Nobody looks at single messages (no hook or listener), so QoS 0 messages that concern no other broker may be passed on in runs. */
+  /** No hook or listener sees single messages, so QoS 0 messages that no other broker needs may be forwarded in runs. */
   passThrough = true
   /** Whether clients may publish and receive, by topic; undefined: no rule but that `$SYS/` is the broker's. */
   topicAccess: TopicAccess | undefined
   closed = false
-  /** Why the broker could not be opened: it refuses whoever connects. */
+  /** Why the broker could not be opened. It refuses every client then. */
   openFailure: Error | undefined
   #brokerCounter = 0
   #openings = 0
@@ -212,7 +212,7 @@ export class Engine implements PersistenceHost, Host {
     return this.#brokerCounter
   }
 
-  /** Counts the sessions that the store was asked for. */
+  /** Numbers the sessions that the store was asked for. */
   nextOpening(): number {
     this.#openings += 1
     return this.#openings
@@ -222,7 +222,7 @@ export class Engine implements PersistenceHost, Host {
     return this.#brokerCounter
   }
 
-  /** Opens store and emitter; after that connections are served.
+  /** Opens store and emitter. Connections are served afterwards.
    * @throws BrokerError `STORE_FAILED`, `EMITTER_FAILED` */
   async open(): Promise<void> {
     await recover(() => this.persistence.open(this), rethrow('STORE_FAILED'))
@@ -241,12 +241,12 @@ export class Engine implements PersistenceHost, Host {
     await this.advertised.open()
   }
 
-  /** Closes all parts, also when one of them can't be closed. */
+  /** Closes all parts, even if one of them fails. */
   async close(): Promise<void> {
     this.closed = true
     this.wheel.close()
     this.programSubscribers.close()
-    // The store first: what it still has to do may need to be told to other brokers.
+    // The store first, since it may still have messages for other brokers.
     await recover(
       () => this.persistence.close(),
       error => this.#closeFailed(error, 'STORE_FAILED'),
@@ -261,8 +261,8 @@ export class Engine implements PersistenceHost, Host {
     this.faults.report(stepError(code, error))
   }
 
-  /** Stores, routes and reports a message. The answer means that all of it is done. A function of the program that fails keeps
-   * nothing back: `failed` is told. */
+  /** Stores, routes and reports a message; returns when all of it is done. `failed` gets the error of a function of the program, which
+   * stops nothing. */
   publish(
     publication: Publication,
     from: ClientConnection | undefined,
@@ -271,7 +271,7 @@ export class Engine implements PersistenceHost, Host {
     return after(this.store(publication), stored => this.#finish(publication, from, { stored, failed }))
   }
 
-  /** The first half of `publish`: what has to be durable before anybody may see the message. Answers how many sessions and
+  /** The first half of `publish`: stores the message, which must be durable before anybody sees it. Returns the number of sessions and
    * groups it was stored for. */
   store(publication: Publication, receipt?: { session: SessionHandle; packetId: number }): MaybePromise<number> {
     if (publication.qos === 0 && !publication.retain) return 0
@@ -286,9 +286,9 @@ export class Engine implements PersistenceHost, Host {
     return Object.assign(own, { more: () => this.persistence.retained(filter) })
   }
 
-  /** Begins all deliveries, which is the second half of `publish` but for `report`. Answers whether there is anybody who subscribes
-   * to the topic, at other brokers as far as they are known, and what has to be waited for. */
-  // Not an object for the last ones: it would be made for each message.
+  /** The second half of `publish`, except for `report`: begins all deliveries. Returns whether the topic has subscribers, here or on
+   * other brokers as far as known, and what has to be waited for. */
+  // Four parameters: an object would be allocated for each message.
   begin(
     publication: Publication,
     from: ClientConnection | undefined,
@@ -302,8 +302,8 @@ export class Engine implements PersistenceHost, Host {
     return isPromise(routed) || isPromise(emitted) ? { routed, emitted, reached } : reached
   }
 
-  /** To groups with members elsewhere, and to other brokers. A part that throws has failed like one that rejects: a throw would abandon the
-   * promise of what is under way to subscribers of the program. */
+  /** Sends the message to shared groups and to other brokers. Returns a rejected promise when the emitter throws: a throw would abandon
+   * the promise of the program's subscribers. */
   #passOn(plan: Plan, publication: Publication, from: ClientConnection | undefined): MaybePromise<void> {
     try {
       if (publication.qos === 0 && plan.groups.length > 0) this.#dealHere(plan.groups, publication, from)
@@ -314,7 +314,7 @@ export class Engine implements PersistenceHost, Host {
     }
   }
 
-  /** Others go by the machine's time. */
+  /** Other brokers use the machine's time. */
   #asOthersHaveIt(publication: Publication): Message {
     const { expiresAt } = publication
     const expiry = expiresAt === undefined ? undefined : this.clock.toMachine(expiresAt)
@@ -336,7 +336,7 @@ export class Engine implements PersistenceHost, Host {
     return Promise.all([begun.routed, begun.emitted]).then(report)
   }
 
-  /** A stored message as a publication; the same one for a row of receivers, so that it is encoded once for all. */
+  /** Makes a publication of a stored message; consecutive calls with one message return the same, so that it is encoded once. */
   publicationOf(message: Message): Publication {
     if (message instanceof Publication) return message
     if (this.#lastMessage !== message || this.#lastPublication === undefined) {
@@ -346,8 +346,8 @@ export class Engine implements PersistenceHost, Host {
     return this.#lastPublication
   }
 
-  /** The same for a message that was read from a queue: others may read it any time later. When 1000 sessions come back to
-   * the same 100 messages, remembering them makes it twice as fast; for a single receiver it costs 0.3 µs. */
+  /** Like `publicationOf`, for a message that was read from a queue and may be read again at any time. When 1000 sessions come back to
+   * the same 100 messages, it is twice as fast; for a single receiver it costs 0.3 µs. */
   recall(message: Message): Publication {
     let publication = this.#recalled.get(message)
     if (publication === undefined) {
@@ -368,7 +368,7 @@ export class Engine implements PersistenceHost, Host {
     if (this.broker.listenerCount('dropped') > 0) this.broker.emit('dropped', drop)
   }
 
-  /** Takes a step that nobody waits for. What it throws or rejects is reported, as `fail` does. */
+  /** Takes a step that nobody waits for. `fail` reports what it throws or rejects. */
   own(code: StepCode, step: () => unknown, client?: Client): void {
     try {
       this.watch(step(), code, client)
@@ -377,27 +377,27 @@ export class Engine implements PersistenceHost, Host {
     }
   }
 
-  /** The same for one that has been taken. */
+  /** Like `own`, for a step that has begun. */
   watch(answer: unknown, code: StepCode, client?: Client): void {
     if (isPromise(answer)) answer.then(undefined, (error: unknown) => this.fail(error, code, client))
   }
 
-  /** Reports that a step of the engine's own work has failed: as `clientError` when it was for one client's session, also when that
-   * has gone, and else as `error`. */
+  /** Reports that a step of the engine's own work has failed: as `clientError` if it was for one client's session, even after the client
+   * has left, otherwise as `error`. */
   fail(error: unknown, code: StepCode, client?: Client): void {
-    // The session has another owner: what its old one still had to say is of no interest.
+    // The session has another owner; errors of the old one are ignored.
     if (this.closed || (error instanceof PersistenceError && error.code === 'FENCED')) return
     const reported = stepError(code, error)
     if (client === undefined) this.faults.report(reported)
     else process.nextTick(() => this.broker.reportClientError(client, reported))
   }
 
-  /** A hook has refused what the engine did for one client by itself. */
+  /** Reports that a hook has refused something that the engine did for a client. */
   refused(client: Client, error: unknown): void {
     process.nextTick(() => this.broker.reportClientError(client, toError(error)))
   }
 
-  /** What is not announced yet is the newer one, and the other broker will hear so. */
+  /** A connection that was not announced yet is the newer one; the other broker will learn of it. */
   #takenOver(clientId: string): void {
     const connection = this.clients.get(clientId)
     if (connection?.phase !== 'connected') return
@@ -405,7 +405,7 @@ export class Engine implements PersistenceHost, Host {
     this.userSessions.forget(clientId)
   }
 
-  /** A message that came in by another broker. It has nobody who could be told what goes wrong with it. */
+  /** Delivers a message of another broker. Its errors are reported here, since nobody waits for it. */
   #deliverOfOther(told: Message, groups: readonly string[] | undefined): MaybePromise<void> {
     const { expiresAt } = told
     const message = expiresAt === undefined ? told : { ...told, expiresAt: this.clock.fromMachine(expiresAt) }
@@ -415,8 +415,8 @@ export class Engine implements PersistenceHost, Host {
     )
   }
 
-  /** A store of this broker's own hears of it here alone. What is retained belongs to the broker it came in by: this one would
-   * not hear of its end. */
+  /** Stores a message of another broker, unless the store is shared. The retained message belongs to the other broker, since this one
+   * would not learn of its end. */
   #storeOfOther(message: Message): MaybePromise<unknown> {
     if (message.qos === 0 || this.persistence.supports.shared) return undefined
     return this.persistence.publish(message.retain ? { ...message, retain: false } : message)
@@ -431,7 +431,7 @@ export class Engine implements PersistenceHost, Host {
     return this.#route(plan, publication, undefined, this.#reportFault)
   }
 
-  /** Groups with members at other brokers take turns with them. */
+  /** Sends the message to the groups whose turn it is: groups take turns with those of other brokers. */
   #dealHere(groups: readonly SharedGroup[], publication: Publication, from: ClientConnection | undefined): void {
     if (isExpired(publication, this.wheel.now)) return
     this.turn.credit -= groups.length
@@ -455,7 +455,7 @@ export class Engine implements PersistenceHost, Host {
       : this.programSubscribers.deliver(plan.programSubscribers, publication, failed)
   }
 
-  /** Tells the hook `published` and the event `publish`. `messageId`: the publisher's. */
+  /** Calls the hook `published` and emits the event `publish`. `messageId` is that of the publisher's packet. */
   report(publication: Publication, from: ClientConnection | undefined, messageId?: number): MaybePromise<void> {
     if (this.passThrough) return undefined
     const { published } = this.hooks

@@ -7,22 +7,22 @@ import type { BrokerLimits, CheckedOptions } from './ground/limits.ts'
 import { assertOptions, optionInvalid } from './ground/option-invalid.ts'
 import type { TopicAccess } from './hooks/topic-access.ts'
 
-/** What a program sets of a broker. Times are in milliseconds and sizes in bytes unless the name says otherwise. */
+/** Options of a broker. Times are in milliseconds and sizes in bytes, unless the name says otherwise. */
 export interface BrokerOptions extends HookOptions, Partial<BrokerLimits> {
   persistence: Persistence
   /** Connects this broker with others; none by default. */
   emitter?: Emitter
-  /** What Aedes calls `emitter`. */
+  /** Aedes's name for `emitter`. */
   mq?: Emitter
   clock?: Clock
   /** Whether clients may publish and receive, by topic. Also settable on the broker at any time. */
   topicAccess?: TopicAccess | null
   plugins?: readonly Plugin[]
-  /** What MQTT 5 clients that ask for it are told to build response topics from. MQTT 5.0 §3.2.2.3.15 */
+  /** The basis of response topics, for MQTT 5 clients that ask for it. MQTT 5.0 §3.2.2.3.15 */
   responseInformation?: string
   /** Names the broker in `$SYS` topics and to others; a random UUID by default. */
   id?: string
-  /** Whether `decodeProtocol` is asked about the first bytes of each connection: only behind a proxy that writes them. */
+  /** With `trustProxy`, `decodeProtocol` sees the first bytes of each connection. Only for use behind a proxy that writes them. */
   trustProxy?: boolean
   /** Addresses of proxies, for `decodeProtocol` to compare with. */
   trustedProxies?: readonly string[]
@@ -32,7 +32,7 @@ const { any, flag, functionOrNull, text, texts } = optionRules
 
 const topicAccess = optionRules.has('a TopicAccess', 'mayPublish', 'mayReceive')
 
-/** Names the options and what each may be. What has the same name as a hook or a limit is one. */
+/** The options and the values that each may have. */
 export const brokerOptionTable: OptionTable<keyof BrokerOptions> = {
   ...limitRules,
   decodeProtocol: functionOrNull,
@@ -47,7 +47,7 @@ export const brokerOptionTable: OptionTable<keyof BrokerOptions> = {
     text: `${topicAccess.text}, or null`,
     allows: (value: unknown) => value === null || topicAccess.allows(value),
   },
-  // The two are looked at more closely, and under the name they were given by.
+  // Checked in `partsOf`, under the name by which they were given.
   persistence: any,
   emitter: any,
   mq: any,

@@ -49,10 +49,12 @@ test('OPTIONS.md lists exactly the options that there are', () => {
 })
 
 test('ERRORS.md lists exactly the error codes that there are, and each is used', () => {
-  const [, union = ''] = /type BrokerErrorCode =([^]*?)\n\n/.exec(fileText('src/broker-error.ts')) ?? []
+  const [, union = ''] = /type BrokerErrorCode =([^]*?)\n\n/.exec(fileText('src/ground/broker-error.ts')) ?? []
   const codes = [...[...union.matchAll(/'([A-Z_]+)'/g)].map(([, code]) => code), ...Object.keys(steps)]
   expect(sorted(readmeTable('code', 'when', 'ERRORS.md').map(([code]) => code))).toEqual(sorted(codes))
-  const sources = readdirSync(new URL('../src', import.meta.url)).filter(name => name !== 'broker-error.ts')
+  const sources = readdirSync(new URL('../src', import.meta.url), { encoding: 'utf8', recursive: true }).filter(
+    name => name.endsWith('.ts') && !name.endsWith('broker-error.ts'),
+  )
   const texts = sources.map(name => fileText(`src/${name}`)).join('\n')
   expect(codes.filter(code => !texts.includes(`'${code}'`) && !texts.includes(`${code}:`))).toEqual([])
 })
@@ -77,8 +79,10 @@ function isOfBroker(event: string | undefined): boolean {
 
 test('the README names every hook and event', () => {
   const readme = fileText('README.md')
-  const hooks = [...fileText('src/hooks.ts').matchAll(/^ {2}(\w+)\?: \w+Hook \| null$/gm)].map(([, name]) => name)
-  const events = [...fileText('src/events.ts').matchAll(/^ {2}(\w+): \[/gm)].map(([, name]) => name).filter(isOfBroker)
+  const hooks = [...fileText('src/hooks/hooks.ts').matchAll(/^ {2}(\w+)\?: \w+Hook \| null$/gm)].map(([, name]) => name)
+  const events = [...fileText('src/hooks/events.ts').matchAll(/^ {2}(\w+): \[/gm)]
+    .map(([, name]) => name)
+    .filter(isOfBroker)
   expect(hooks.length).toBeGreaterThan(5)
   for (const name of [...hooks, ...events]) expect(readme).toContain(`\`${name}\``)
   expect(readme.split('\n').length).toBeLessThanOrEqual(121)

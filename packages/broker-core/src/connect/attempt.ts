@@ -1,10 +1,10 @@
 import type { Will } from '@x/contract'
 import type { ConnectPacket } from '@x/packet'
 
-/** What holds for the connection after both sides' wishes and limits. MQTT 5.0 §3.1.2.11, §3.2.2.3 */
+/** The values that client and broker have negotiated. MQTT 5.0 §3.1.2.11, §3.2.2.3 */
 export interface Negotiated {
   readonly clientId: string
-  /** The identifier was made here, since the client has sent none. MQTT 5.0 §3.2.2.3.7 */
+  /** The broker has assigned the identifier. MQTT 5.0 §3.2.2.3.7 */
   readonly assigned: boolean
   readonly keepAliveSeconds: number
   /** In seconds. */
@@ -17,7 +17,7 @@ export interface Negotiated {
   readonly topicAliasMaximum: number
 }
 
-/** A CONNECT on its way to a session. */
+/** A CONNECT that has no session yet. */
 export interface Attempt {
   readonly packet: ConnectPacket
   readonly negotiated: Negotiated
@@ -27,7 +27,7 @@ export interface Attempt {
 /** Enhanced authentication of one connection. MQTT 5.0 §4.12 */
 export interface EnhancedAuthentication {
   readonly method: string
-  /** The CONNECT that waits for it; undefined once it was accepted. */
+  /** The CONNECT that waits for the authentication; undefined once it was accepted. */
   attempt: Attempt | undefined
   /** A connected client is authenticating again. */
   again: boolean

@@ -1,12 +1,12 @@
 import type { MaybePromise } from '@x/contract'
 import { isPromise } from '../ground/maybe-promise.ts'
 
-/** Calls of `authenticate` that are to answer yet. No more than so many run at a time; the others wait, and the addresses they come from
- * take turns, so that who sends thousands of CONNECTs keeps nobody else waiting. */
+/** Calls of `authenticate` that have not ended. A limited number runs at a time; the others wait, and their addresses take turns, so
+ * that a client which sends thousands of CONNECTs does not delay the others. */
 export class AuthenticationQueue {
   readonly #limit: number
   #running = 0
-  /** What is to be started, by address; the first address is next. */
+  /** Waiting calls by address; the first address is next. */
   readonly #waiting = new Map<string, (() => void)[]>()
 
   constructor(limit: number) {
@@ -17,7 +17,7 @@ export class AuthenticationQueue {
     return this.#running
   }
 
-  /** Makes the call now, or when it is its turn. */
+  /** Makes the call now, or when its turn comes. */
   run<T>(address: string | undefined, call: () => MaybePromise<T>): MaybePromise<T> {
     if (this.#running < this.#limit) return this.#start(call)
     return new Promise((resolve, reject) => {

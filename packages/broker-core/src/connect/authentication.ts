@@ -10,7 +10,7 @@ import type { AuthenticationExchange, AuthenticationStep } from '../hooks/hooks.
 import { after, recover } from '../ground/maybe-promise.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 
-/** CONNECT named an Authentication Method. */
+/** Begins the authentication of a CONNECT that names an Authentication Method. */
 export function beginAuthentication(connection: ClientConnection, attempt: Attempt): MaybePromise<void> {
   const { authenticationMethod: method = '', authenticationData: data } = attempt.packet.properties ?? {}
   if (connection.engine.hooks.authenticateEnhanced === undefined) {
@@ -24,7 +24,7 @@ export function beginAuthentication(connection: ClientConnection, attempt: Attem
   return proceed(connection, connection.authentication, { data, step: 'connect' })
 }
 
-/** A packet before CONNACK: AUTH that goes on with the exchange, or DISCONNECT ([MQTT5-3.1.2-30]). */
+/** Receives a packet before CONNACK: AUTH, which continues the exchange, or DISCONNECT ([MQTT5-3.1.2-30]). */
 export function receiveAuthentication(connection: ClientConnection, reader: FrameReader): MaybePromise<void> {
   const { authentication } = connection
   const command = commandOf(reader.header)
@@ -42,7 +42,7 @@ export function receiveAuthentication(connection: ClientConnection, reader: Fram
   return proceed(connection, authentication, { data: packet.properties?.authenticationData, step: 'continue' })
 }
 
-/** AUTH from a connected client: it starts, or goes on with, another authentication. MQTT 5.0 §4.12.1 */
+/** Receives AUTH from a connected client, which begins or continues a re-authentication. MQTT 5.0 §4.12.1 */
 export function receiveReauthentication(connection: ClientConnection, packet: AuthPacket): MaybePromise<void> {
   const { authentication } = connection
   // [MQTT5-4.12.0-7]
@@ -77,7 +77,7 @@ function proceed(
   return after(step, answer => carryOn(connection, authentication, answer))
 }
 
-/** Whatever a hook throws refuses the client; unless it says otherwise, as not authorized. */
+/** An error of the hook refuses the client: with its own reason code, or else as not authorized. */
 function refused(thrown: unknown): never {
   const error = toError(thrown)
   if (reasonCodeFrom(error, 0) !== 0) throw error

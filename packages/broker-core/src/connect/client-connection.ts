@@ -81,7 +81,7 @@ export interface Host extends ConnectionHost, SessionHost {
   readonly publishFrame: PublishFrame
   readonly ackFrame: AckFrame
   readonly run: VerbatimRun
-  /** What control packets may hold. */
+  /** Limits of control packets. */
   readonly frameSettings: FilterListSettings
   /** No hook or listener looks at single messages. */
   readonly passThrough: boolean

@@ -15,7 +15,7 @@ import { makeWill } from './will.ts'
 
 const connectType = 1
 
-/** The first packet of a connection. MQTT 5.0 §3.1 */
+/** Receives the first packet of a connection. MQTT 5.0 §3.1 */
 export function receiveConnect(connection: ClientConnection, reader: FrameReader): MaybePromise<void> {
   if (reader.header >> 4 !== connectType) {
     // [MQTT5-3.1.0-1]
@@ -51,7 +51,7 @@ export function receiveConnect(connection: ClientConnection, reader: FrameReader
   )
 }
 
-/** The packet as it is, for whoever looks into the error; a broken one can't be shown. */
+/** The packet for the error's `info`; undefined if it can't be decoded. */
 function packetIn(reader: FrameReader): { info?: Packet } {
   try {
     const [info] = new Decoder().push(Buffer.from(reader.frame()))
@@ -61,8 +61,8 @@ function packetIn(reader: FrameReader): { info?: Packet } {
   }
 }
 
-/** The protocol level byte, so that a CONNECT that can't be read is refused in its own language. A level that is yet to come is told
- * so in the form of MQTT 5, unless the name is that of MQTT 3.1. The high bit is a bridge's. */
+/** The version that the protocol level byte claims, so that a malformed CONNECT is refused in its own version. An unknown higher level
+ * is refused in the form of MQTT 5, unless the name is that of MQTT 3.1. The high bit marks a bridge. */
 function claimedVersion(frame: Buffer, bodyStart: number): ProtocolVersion {
   const nameLength = frame.length >= bodyStart + 2 ? frame.readUInt16BE(bodyStart) : 0
   const level = frame[bodyStart + 2 + nameLength]
@@ -71,12 +71,12 @@ function claimedVersion(frame: Buffer, bodyStart: number): ProtocolVersion {
   return plain >= 5 && nameLength !== 'MQIsdp'.length ? 5 : 4
 }
 
-/** Closed by `preConnect`: no CONNACK. */
+/** Ends a connection that `preConnect` refused, without CONNACK. */
 function turnAway(connection: ClientConnection, error?: Error): void {
   connection.end({ reason: 'refusal', ...(error && { error }) })
 }
 
-/** Well-formed, and let pass by `preConnect`: who is it? */
+/** Identifies and authenticates the client of a valid CONNECT that `preConnect` permits. */
 function checked(
   connection: ClientConnection,
   packet: ConnectPacket,
@@ -101,7 +101,7 @@ function checked(
   return logIn(connection, attempt, authenticate)
 }
 
-/** The cause is for the program; the peer is told nothing of the parts. */
+/** The cause is for the program; the peer learns nothing about store and emitter. */
 function notOpen(cause: Error): BrokerError {
   return new BrokerError('NOT_OPEN', {
     message: 'the broker could not be opened',

@@ -4,13 +4,13 @@ import type { Host } from './client-connection.ts'
 import { isPromise } from '../ground/maybe-promise.ts'
 import { publishWill } from './will.ts'
 
-/** ms between two looks. */
+/** ms between two sweeps. */
 const sweepInterval = 1000
-/** Taken at a time: of a store in memory in one small step of long work, of another one in one call. */
+/** Items taken at a time: from a store in memory in one step of long work, from another one in one call. */
 const smallBatch = 8
 const largeBatch = 100
 
-/** Looks now and then for what has fallen due in the store: expired sessions and messages, and delayed wills. */
+/** Acts at regular intervals on what is due in the store: expired sessions and messages, and delayed wills. */
 export class DueSweep implements Deadlined {
   wheelTick = 0
   readonly #engine: Host
@@ -41,7 +41,7 @@ export class DueSweep implements Deadlined {
     }
   }
 
-  /** All of a store in memory, in slices; of another one what one call brings. True: there may be more. */
+  /** Takes all due items of a store in memory, in slices; of another store one call's. True: there may be more. */
   async #sweepOnce(): Promise<boolean> {
     const { persistence, slices, closed } = this.#engine
     if (closed) return false

@@ -2,22 +2,22 @@ import { createHash } from 'node:crypto'
 
 const minute = 60_000
 
-/** Keys that are remembered; the one that was used least recently gives way. Some megabytes at most. */
+/** Keys that are remembered, some megabytes at most; the least recently used one is forgotten. */
 const mostKeys = 32_768
 
-/** Characters of a key; longer ones are remembered by their hash. */
+/** Characters of a key; a longer key is replaced by its hash. */
 const longestKey = 128
 
 interface Bucket {
   level: number
-  /** ms, when the level was right. */
+  /** When the level was computed, in ms. */
   at: number
 }
 
-/** How often something has happened lately, by key: each time adds one, and within a minute the limit runs off again. So who has
- * reached it may go on after a while, as often as the limit says. Bounded, whatever the keys. */
+/** Leaky buckets by key: each event adds one, and the limit leaks away within a minute, so a key that has reached the limit may go on at
+ * the rate of the limit. The number of keys is bounded. */
 export class LeakyBuckets {
-  /** Times in a minute; 0: no limit. */
+  /** Events in a minute; 0: no limit. */
   readonly #limit: number
   readonly #buckets = new Map<string, Bucket>()
 
@@ -29,7 +29,7 @@ export class LeakyBuckets {
     return this.#buckets.size
   }
 
-  /** Whether it has happened as often as it may. */
+  /** Whether the key has reached the limit. */
   isFull(key: string, now: number): boolean {
     if (this.#limit === 0) return false
     return this.#levelOf(this.#buckets.get(shortened(key)), now) > this.#limit - 1
@@ -52,7 +52,7 @@ export class LeakyBuckets {
   }
 }
 
-/** The key, or what stands for it. */
+/** The key, or the hash of a long one. */
 export function shortened(key: string): string {
   return key.length <= longestKey ? key : createHash('sha256').update(key).digest('base64')
 }

@@ -11,7 +11,7 @@ import { peerAddress } from './peer-address.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import { connackCode, refuseConnect } from './refuse-connect.ts'
 
-/** What CONNACK says of who has not proved to be whom it says it is, or may not come in. */
+/** Reason codes of a failed login. */
 const loginRefusals: ReadonlySet<number> = new Set([
   ReasonCode.badUserNameOrPassword,
   ReasonCode.notAuthorized,
@@ -19,7 +19,7 @@ const loginRefusals: ReadonlySet<number> = new Set([
   ReasonCode.badAuthenticationMethod,
 ])
 
-/** Asks the hook `authenticate` whether the client may come in, unless it has failed too often. */
+/** Asks the hook `authenticate`, unless the client has failed too often. */
 export function logIn(
   connection: ClientConnection,
   attempt: Attempt,
@@ -47,7 +47,7 @@ export function logIn(
   })
 }
 
-/** Asks a hook who the client is, in its turn.
+/** Asks an authentication hook when its turn comes.
  * @throws BrokerError `FAILED_LOGINS_EXCEEDED`; `CONNECTION_CLOSED` for a client that has left meanwhile */
 export function askWhenPermitted<Answer>(
   connection: ClientConnection,
@@ -56,7 +56,7 @@ export function askWhenPermitted<Answer>(
 ): MaybePromise<Answer> {
   const { logins, authentications } = connection.engine
   const permitted = (): MaybePromise<Answer> => {
-    // Others may have failed while it waited.
+    // Other logins may have failed while it waited.
     const problem = logins.problemOf(applicant)
     if (problem !== undefined) throw problem
     if (connection.phase === 'closing' || connection.phase === 'closed') throw hasLeft()
@@ -72,7 +72,7 @@ export function applicantOf(connection: ClientConnection, packet: ConnectPacket 
   return { address: peerAddress(connection), name: packet?.username ?? connection.client.id ?? '' }
 }
 
-/** Counts it when the error says that the client is not whom it says it is; that a hook or its data base failed says nothing. */
+/** Counts a failed login. An error of the hook or its database does not count. */
 export function loginFailed({ engine }: ClientConnection, applicant: Applicant, thrown: unknown): void {
   if (loginRefusals.has(connackCode(toError(thrown), ReasonCode.notAuthorized))) engine.logins.failed(applicant)
 }

@@ -11,27 +11,27 @@ interface LoginGuardHost {
   readonly options: CheckedOptions
 }
 
-/** Who wants to log in. */
+/** A client that wants to log in. */
 export interface Applicant {
   /** Undefined: not known. */
   readonly address: string | undefined
-  /** The user name; without one the client identifier stands for it. */
+  /** The user name, or the client identifier if there is none. */
   readonly name: string
 }
 
-/** Names with their address, and addresses, that are remembered as having logged in. */
+/** Pairs of name and address, and addresses, that are remembered as having logged in. */
 const mostKnown = 32_768
 
-/** Counts failed logins, so that passwords can't be guessed at the speed of the wire. The hook `authenticate` isn't asked by who has
- * failed too often; what is counted are names and addresses alone, so a refusal says nothing about whether a name exists.
+/** Counts failed logins, so that passwords can't be guessed at the speed of the wire. The hook `authenticate` is not asked about a
+ * client that has failed too often. Names and addresses are counted whether or not the name exists, so a refusal does not reveal it.
  *
- * - One name from one address: refused until its failures have run off. That costs nobody elsewhere.
- * - One address with any names: refused likewise.
- * - One name from all addresses together: only delayed, or anybody could shut out its owner.
+ * - One name from one address: refused until its failures have leaked away. Other addresses are not affected.
+ * - One address with any names: refused in the same way.
+ * - One name from all addresses together: only delayed, since otherwise anybody could lock out its owner.
  *
- * Where somebody has logged in before, others may stand behind the same address: a fleet behind one NAT, or everybody behind a proxy
- * that doesn't tell addresses. There logins are delayed instead of refused, or a few devices with an old password, or one attacker,
- * would shut out all the others. */
+ * An address from which somebody has logged in may be shared: by a fleet behind one NAT, or by everybody behind a proxy that does not
+ * tell addresses. There logins are delayed instead of refused, since otherwise a few devices with an old password, or one attacker,
+ * would lock out all others. */
 export class LoginGuard {
   readonly #engine: LoginGuardHost
   readonly #pairs: LeakyBuckets
@@ -48,7 +48,7 @@ export class LoginGuard {
     this.#names = new LeakyBuckets(maximumFailedLogins)
   }
 
-  /** Why the applicant may not try now. */
+  /** Returns why the applicant may not log in now. */
   problemOf(applicant: Applicant): BrokerError | undefined {
     const { address, name } = applicant
     if (address === undefined) return undefined
@@ -62,7 +62,7 @@ export class LoginGuard {
     return tooMany(`from ${address}`, 'maximumFailedLoginsPerAddress', options.maximumFailedLoginsPerAddress)
   }
 
-  /** Settles when the applicant may be looked at: at once, or after `failedLoginDelay`. */
+  /** Settles when the hook may be asked: at once, or after `failedLoginDelay`. */
   delay({ address, name }: Applicant): MaybePromise<void> {
     const { clock, counters, options } = this.#engine
     const now = clock.now()
@@ -93,7 +93,7 @@ export class LoginGuard {
   }
 }
 
-/** The keys that were added last. */
+/** A bounded set of the keys that were added last. */
 class RecentKeys {
   /** Least recently added first; at most `mostKnown`. */
   readonly #keys = new Set<string>()

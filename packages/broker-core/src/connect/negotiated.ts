@@ -7,7 +7,7 @@ import { ReasonCode } from '../ground/reason-code.ts'
 
 const unlimited = 0xffffffff
 
-/** @throws BrokerError when the client asks for what it can't have */
+/** @throws BrokerError when the client asks for a value that can't be granted */
 export function negotiate(connection: ClientConnection, packet: ConnectPacket): Negotiated {
   const { options } = connection.engine
   const properties = packet.properties ?? {}
@@ -16,7 +16,7 @@ export function negotiate(connection: ClientConnection, packet: ConnectPacket): 
   const sessionExpiryInterval = Math.min(wished, maximumExpiry)
   connection.sessionExpiryInterval = sessionExpiryInterval
   connection.requestProblemInformation = properties.requestProblemInformation !== false
-  // Not spread: that took 5 µs of the 100 that a connection costs.
+  // Spreading took 5 µs of the 100 that a connection costs.
   const { clientId, assigned } = negotiateClientId(connection, packet)
   return {
     clientId,
@@ -51,7 +51,7 @@ function negotiateClientId(
     })
   }
   if (clientId !== '') return { clientId, assigned: false }
-  // 3.1 asks for 1 to 23 characters.
+  // MQTT 3.1 requires 1 to 23 characters.
   if (connection.version === 3 || (connection.version !== 5 && packet.clean !== true)) {
     // [MQTT3-3.1.3-8]
     throw new BrokerError('CLIENT_ID_INVALID', {
@@ -63,7 +63,7 @@ function negotiateClientId(
   return { clientId: `aedes_${randomUUID()}`, assigned: true }
 }
 
-/** 5.0 clients are told the value that counts; 3.x clients can only be refused. MQTT 5.0 §3.2.2.3.14 */
+/** MQTT 5 clients get the value in CONNACK; 3.x clients can only be refused. MQTT 5.0 §3.2.2.3.14 */
 function negotiateKeepAlive(connection: ClientConnection, wished: number): number {
   const { keepaliveLimit } = connection.engine.options
   if (keepaliveLimit === 0 || (wished > 0 && wished <= keepaliveLimit)) return wished

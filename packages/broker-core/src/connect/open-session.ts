@@ -12,8 +12,8 @@ import { permittedWill, publishWill } from './will.ts'
 /** ms of silence for each second of Keep Alive: one and a half times the interval ends a connection. MQTT 5.0 §3.1.2.10 */
 const keepAliveFactor = 1500
 
-/** Let in, if the store hands out the session. Whoever has this client id stays until then ([MQTT5-3.1.4-3]): with a store that can't be
- * reached it would leave for nobody. */
+/** Opens the session in the store and accepts the client. The previous connection of this client id stays until the store has opened it
+ * ([MQTT5-3.1.4-3]), so that an unreachable store ends no connection. */
 export function openSession(connection: ClientConnection, { packet, negotiated, will }: Attempt): MaybePromise<void> {
   if (connection.phase !== 'connecting') return undefined
   const { engine } = connection
@@ -24,7 +24,7 @@ export function openSession(connection: ClientConnection, { packet, negotiated, 
     return undefined
   }
   connection.opening = engine.nextOpening()
-  // A session that may go on has its queue in the store although it ends with this connection: what waits there is its own.
+  // A session that may be resumed has its queue in the store even if it ends with this connection, since messages may wait there.
   const stored = sessionExpiryInterval > 0 || packet.clean !== true
   const session = new Session(connection, engine, {
     clientId,
@@ -62,12 +62,12 @@ function openedSession(
   const { clientId } = session
   const previous = engine.clients.get(clientId)
   const isOvertaken = previous !== undefined && previous.opening > connection.opening
-  // Its session is this connection's now.
+  // This connection has its session now.
   if (!isOvertaken) previous?.sessionTakenOver()
   if (opened.dueWill !== undefined) void publishWill(engine, opened.dueWill, previous)
   if (isOvertaken) connection.sessionTakenOver()
   if (connection.phase !== 'connecting') {
-    // The client left, or another one came, while the store was at it.
+    // The client left, or another connection came, while the store opened the session.
     if (!engine.clients.has(clientId)) engine.userSessions.closed(clientId, negotiated.sessionExpiryInterval)
     const { sessionExpiryInterval } = negotiated
     const closing = { sessionExpiryInterval, will: 'discard', sentThrough: opened.sentThrough } as const
@@ -104,7 +104,7 @@ function welcome(
   client.connackSent = true
   session.pump()
   const isAwaited = broker.listenerCount('connackSent') + broker.listenerCount('clientReady') > 0
-  // Who waits for the events hears of what the client sends next after them. Nobody waiting, its packets need not.
+  // Listeners are called before the client's next packets take effect. Without listeners the packets need not wait.
   if (isAwaited || client.listenerCount('connected') > 0) {
     return new Promise(resolve => {
       setImmediate(becomeReady, connection, connack, resolve)
@@ -114,10 +114,10 @@ function welcome(
   return undefined
 }
 
-/** The socket has CONNACK, which goes out at the end of the turn. */
+/** CONNACK was written to the socket at the end of the turn. */
 function becomeReady(connection: ClientConnection, connack: ConnackPacket, told?: () => void): void {
   connection.client.ready()
-  // In the next turn a client of this very process has read it: one that the program ends before that never sends DISCONNECT.
+  // One turn later a client in the same process has read it; if the program ended the client earlier, it would never send DISCONNECT.
   if (told !== undefined) setImmediate(tellReady, connection, connack, told)
   else tellReady(connection, connack)
 }
@@ -129,7 +129,7 @@ function tellReady({ client, engine }: ClientConnection, connack: ConnackPacket,
 }
 
 function makeConnack(connection: ClientConnection, present: boolean, negotiated: Negotiated): ConnackPacket {
-  // 3.1 has no Session Present flag.
+  // MQTT MQTT 3.1 has no Session Present flag.
   const sessionPresent = connection.version !== 3 && present
   if (connection.version !== 5) return { cmd: 'connack', sessionPresent, returnCode: 0 }
   const { engine, client } = connection
@@ -154,7 +154,7 @@ function makeConnack(connection: ClientConnection, present: boolean, negotiated:
   }
 }
 
-/** What this broker does not do; everything else is taken for granted. MQTT 5.0 §3.2.2.3 */
+/** The features that are not available; all others are the default. MQTT 5.0 §3.2.2.3 */
 function limitedFeatures({ options, persistence }: Host): ConnackProperties {
   const shared = options.sharedSubscriptionAvailable && persistence.supports.sharedSubscriptions
   return {

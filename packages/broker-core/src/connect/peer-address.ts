@@ -1,10 +1,10 @@
 import type { ClientConnection } from './client-connection.ts'
 
-/** Groups of an IPv6 address that are one network: who has one address of it has them all. */
+/** Groups of an IPv6 address that name the network: one host may use all addresses of it. */
 const networkGroups = 4
 
-/** Where a client comes from, as far as limits go: its IPv4 address, or its IPv6 network of 64 bits. Undefined for streams that have none,
- * of a Unix socket for one. */
+/** The address of a client for limits: its IPv4 address, or its IPv6 network of 64 bits. Undefined for streams without an address, such
+ * as Unix sockets. */
 export function peerAddress({ client, stream }: ClientConnection): string | undefined {
   const address: unknown =
     client.connDetails?.ipAddress ?? ('remoteAddress' in stream ? stream.remoteAddress : undefined)

@@ -6,8 +6,8 @@ import { reasonCodeFrom, reasonStringOf, serverReferenceOf } from '../ground/bro
 import type { ClientConnection } from './client-connection.ts'
 import { ReasonCode, codeFor, reasonCodeOf, returnCodeOf, returnCodeTexts } from '../ground/reason-code.ts'
 
-/** Refuses a CONNECT, or whatever came in its place. Peers that spoke MQTT are told why with CONNACK: the error's own reason
- * code, or else `fallback`. */
+/** Refuses a CONNECT, or what came in its place, and ends the connection. A peer that speaks MQTT gets CONNACK with the error's own
+ * reason code, or else `fallback`. */
 export function refuseConnect(
   connection: ClientConnection,
   error: Error,
@@ -25,7 +25,7 @@ export function refuseConnect(
   connection.sendPacket(connack)
   client.connackSent = true
   client.errored = true
-  // The program hears of it when the socket has CONNACK, as of one that lets the client in.
+  // The events come when CONNACK was written to the socket, as for an accepted client.
   const sent = (): void => {
     broker.emit('connackSent', connack, client)
     broker.reportConnectionError(client, error)
@@ -33,7 +33,7 @@ export function refuseConnect(
   connection.end({ reason: 'refusal', sent })
 }
 
-/** The refusal in the client's own version; undefined for peers that did not speak MQTT. */
+/** The CONNACK in the client's own version; undefined for peers that do not speak MQTT. */
 function connackFor(connection: ClientConnection, error: Error, fallback: number): ConnackPacket | undefined {
   if (connection.phase !== 'connecting' && connection.phase !== 'authenticating') return undefined
   const reasonCode = connackCode(error, fallback)
@@ -49,18 +49,18 @@ function connackFor(connection: ClientConnection, error: Error, fallback: number
   return { cmd: 'connack', sessionPresent: false, returnCode }
 }
 
-/** A hook may have thrown an error that can't be written to. */
+/** Sets a property of the error; one of a hook may be frozen. */
 function note(error: Error, name: 'errorCode' | 'message', value: unknown): void {
   Reflect.set(error, name, value)
 }
 
-/** Before MQTT 5 there is no return code for a packet that is wrong: the connection is closed. MQTT 3.1.1 §4.8 */
+/** Before MQTT 5 there is no return code for a malformed packet: the connection is closed. MQTT 3.1.1 §4.8 */
 function isMalformed(error: Error): boolean {
   if (error instanceof TopicError) return true
   return error instanceof PacketError && error.code !== 'PROTOCOL_VERSION'
 }
 
-/** What CONNACK says of the error: its own reason code, or else `fallback`. */
+/** The reason code of an error in CONNACK: its own, or else `fallback`. */
 export function connackCode(error: Error, fallback: number): number {
   const returnCode = returnCodeFrom(error)
   if (returnCode !== undefined) return reasonCodeOf(returnCode)

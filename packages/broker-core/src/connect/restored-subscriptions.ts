@@ -6,9 +6,9 @@ import { after, all } from '../ground/maybe-promise.ts'
 import { addSubscription, isShared } from '../session/new-subscriptions.ts'
 import type { Session } from '../session/session.ts'
 
-/** Takes up again what a resumed session subscribes to, as far as `authorizeSubscribe` still allows it. CONNACK waits for it as SUBACK
- * does: of QoS 0 messages, and of all that the store does not bring, the session gets what other brokers publish afterwards.
- * What was granted once is not refused by a limit. */
+/** Restores the subscriptions of a resumed session, as far as `authorizeSubscribe` still permits them. CONNACK waits for it, as SUBACK
+ * does, so that the client gets all messages that other brokers publish afterwards. Limits do not apply to subscriptions that were
+ * granted before. */
 export function restoreSubscriptions(session: Session, stored: readonly Subscription[]): MaybePromise<unknown> {
   const { slices, hooks } = session.engine
   const routed: Promise<void>[] = []
@@ -41,7 +41,7 @@ function askAgain(session: Session, subscription: Subscription): MaybePromise<Ou
     : { kind: 'denied', ...refusal, packet: wish }
 }
 
-/** A right that was taken away ends the subscription, and what it would have brought. */
+/** Removes the subscriptions that are no longer permitted. */
 function keepAllowed(
   session: Session,
   outcomes: readonly Outcome[],

@@ -11,15 +11,15 @@ interface UserSessionsHost {
 
 interface Owned {
   readonly username: string
-  /** ms when it ends by itself; Infinity while its client is connected, or for ever. */
+  /** When it expires, in ms; Infinity while its client is connected, or if it never expires. */
   expiresAt: number
 }
 
-/** Seconds that mean for ever. MQTT 5.0 §3.1.2.11.2 */
+/** Session Expiry Interval of a session that never expires. MQTT 5.0 §3.1.2.11.2 */
 const forever = 0xffffffff
 
-/** Whose sessions there are: those of connected clients, and those that outlive their connection, as far as they were seen here since the
- * broker was started. Empty without `maximumSessionsPerUser`. */
+/** The sessions of each user name: of connected clients, and of clients that have left while their session goes on, as far as this
+ * broker has seen them since its start. Empty without `maximumSessionsPerUser`. */
 export class UserSessions {
   readonly #engine: UserSessionsHost
   readonly #byClient = new Map<string, Owned>()
@@ -29,7 +29,7 @@ export class UserSessions {
     this.#engine = engine
   }
 
-  /** Why the user may not have this session beside those it has. */
+  /** Returns why the user may not have one more session. */
   problemOf(username: string | undefined, clientId: string): BrokerError | undefined {
     const { maximumSessionsPerUser } = this.#engine.options
     if (maximumSessionsPerUser === 0 || username === undefined) return undefined
@@ -43,7 +43,7 @@ export class UserSessions {
     })
   }
 
-  /** The session is open, and the user's. */
+  /** The user has opened the session. */
   opened(username: string | undefined, clientId: string): void {
     if (this.#engine.options.maximumSessionsPerUser === 0) return
     this.forget(clientId)
@@ -54,7 +54,7 @@ export class UserSessions {
     else sessions.add(clientId)
   }
 
-  /** Its client has left. `expiry`: seconds that the session goes on. */
+  /** The client has left. `expiry`: seconds until the session expires. */
   closed(clientId: string, expiry: number): void {
     const owned = this.#byClient.get(clientId)
     if (owned === undefined) return
@@ -62,7 +62,7 @@ export class UserSessions {
     else owned.expiresAt = expiry === forever ? Infinity : this.#engine.clock.now() + expiry * 1000
   }
 
-  /** The session has ended, or is another broker's now. */
+  /** The session has ended, or another broker has taken it over. */
   forget(clientId: string): void {
     const owned = this.#byClient.get(clientId)
     if (owned === undefined) return
@@ -72,7 +72,7 @@ export class UserSessions {
     if (sessions?.size === 0) this.#byUser.delete(owned.username)
   }
 
-  /** Another broker may have been told of their end. */
+  /** Their end may have been reported to another broker. */
   #forgetExpired(sessions: ReadonlySet<string>): void {
     const now = this.#engine.clock.now()
     for (const clientId of sessions) if ((this.#byClient.get(clientId)?.expiresAt ?? 0) <= now) this.forget(clientId)

@@ -60,10 +60,9 @@ export function permittedWill({ engine, client }: ClientConnection, will: Will |
   return undefined
 }
 
-/** Publishes a will, if `authorizePublish` lets it ([MQTT5-3.1.2-8]). `connection`: whose will it is, if it is known here.
+/** Publishes a will, if it is permitted ([MQTT5-3.1.2-8]). `connection` is that of its client, if this broker has it.
  *
- * Nobody waits for it, so nothing is thrown or rejected: what keeps it from being published is reported for that client, or as
- * the broker's `error` where the client is not known. */
+ * Nothing is thrown or rejected: an error is reported as a `clientError`, or as the broker's `error` when the client is not known. */
 export function publishWill(
   engine: Host,
   will: Will,
@@ -119,7 +118,7 @@ function authorizedWill(
   })
 }
 
-/** The store need not keep it any longer. */
+/** Tells the store that it can forget the will. */
 function confirm(engine: Host, will: Will): void {
   if (!engine.closed) engine.own('WILL_CONFIRM_FAILED', () => engine.persistence.confirmWill?.(will))
 }

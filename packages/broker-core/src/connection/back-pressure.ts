@@ -5,7 +5,7 @@ import type { Ending } from './ending.ts'
 import type { CheckedOptions } from '../ground/limits.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 
-/** The connection for which something piles up. */
+/** The connection whose client is slow. */
 interface FedConnection {
   readonly deadlines: Deadlined
   readonly engine: { readonly clock: Clock; readonly options: CheckedOptions; readonly wheel: DeadlineWheel }
@@ -13,22 +13,22 @@ interface FedConnection {
   end(ending: Ending): void
 }
 
-/** The connection of a publisher that waits. */
+/** The connection of a publisher that pauses. */
 interface FeedingConnection {
   waitedFor(backPressure: BackPressure): void
 }
 
-/** More has piled up for a client than it takes: its publishers rest for a while, then its QoS 0 messages are dropped, at last it is
- * closed. Made when that happens first. */
+/** Back-pressure of a client that takes less than is sent to it: first its publishers pause, then its QoS 0 messages are dropped, at
+ * last it is closed. Created when it happens first. */
 export class BackPressure {
   readonly #connection: FedConnection
-  /** ms since the epoch; 0: nothing piles up now. */
+  /** When it began, in ms of the engine's clock; 0: nothing piles up now. */
   #since = 0
-  /** The publishers' pause is over, and what had piled up is still there. */
+  /** The publishers' pause is over, and the client is still full. */
   graceOver = false
-  /** What had piled up the last time was taken in time. */
+  /** The last time, the client drained before the pause was over. */
   hasDrained = false
-  /** Publishers that wait. */
+  /** Publishers that pause for this client. */
   #waiters: Set<FeedingConnection> | undefined
 
   constructor(connection: FedConnection) {
@@ -49,7 +49,7 @@ export class BackPressure {
     this.releaseWaiters()
   }
 
-  /** Whether the publisher waits already. */
+  /** Whether the publisher pauses already. */
   hasWaiter(publisher: FeedingConnection): boolean {
     return this.#waiters?.has(publisher) === true
   }
@@ -67,7 +67,7 @@ export class BackPressure {
     for (const waiter of waiters) waiter.waitedFor(this)
   }
 
-  /** Acts on what is due. Answers when to be asked again (ms since the epoch), or 0 for never. */
+  /** Acts on what is due. Returns when to be asked again (ms of the engine's clock), or 0 for never. */
   check(now: number): number {
     if (this.#since === 0) return 0
     const { engine, outbox } = this.#connection

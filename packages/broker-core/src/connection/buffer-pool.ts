@@ -1,7 +1,7 @@
-/** Sizes of the buffers that are kept for the next turn, in bytes. */
+/** Sizes in bytes of the buffers that are kept for the next turn. */
 const smallSize = 4096
 const largeSize = 131072
-/** Kept at most, so that one turn with 10 000 writers doesn't hold memory for ever. */
+/** Buffers kept at most, so that one turn with 10 000 writers doesn't hold memory for ever. */
 const smallKept = 1024
 const largeKept = 64
 
@@ -17,7 +17,7 @@ export class BufferPool {
     return Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(size)))
   }
 
-  /** Takes a buffer back. The caller is the only one who still knows it. */
+  /** Takes a buffer back. The caller must hold the only reference to it. */
   give(buffer: Buffer): void {
     if (buffer.length === smallSize) {
       if (this.#small.length < smallKept) this.#small.push(buffer)

@@ -35,7 +35,7 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost> i
   /** From CONNECT; until then 3.1.1. */
   version: ProtocolVersion = 4
   phase: Phase = 'awaitingConnect'
-  /** Bytes the client takes in one packet. MQTT 5.0 §3.1.2.11.4 */
+  /** Maximum Packet Size of the client in bytes. MQTT 5.0 §3.1.2.11.4 */
   maximumPacketSize: number = unlimited
   readonly deadlines: ConnectionDeadlines
   /** Undefined until more piles up for this client than it takes. */

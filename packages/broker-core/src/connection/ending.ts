@@ -1,4 +1,4 @@
-/** How a client has left:
+/** Why a connection has ended:
  * - `disconnect`: by DISCONNECT, whatever reason code that had
  * - `cut`: its connection ended without one, or failed
  * - `keepAlive`: it was silent for longer than its Keep Alive allows
@@ -17,8 +17,8 @@ export interface Ending {
   readonly serverReference?: string
   /** Why, for the events; undefined: nothing went wrong. */
   readonly error?: Error
-  /** The client said goodbye, so its will is not wanted ([MQTT5-3.14.4-3]). */
+  /** The client has sent DISCONNECT with 0x00, so its will is discarded ([MQTT5-3.14.4-3]). */
   readonly discardWill?: boolean
-  /** Called in a later turn, when the stream has the last packet; the stream ends with that. */
+  /** Called in a later turn, when the last packet was written to the stream; the stream ends then. */
   readonly sent?: () => void
 }

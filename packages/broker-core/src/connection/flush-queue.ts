@@ -1,11 +1,11 @@
 import { performance } from 'node:perf_hooks'
 
-/** Bytes that may stand in all outboxes together before who has put them there waits until they are flushed. A socket is
- * read up to 32 times in a turn: what 1000 receivers get of that is 2 GB, which passes through main memory several times.
- * In steps of 16 MiB fanout-1000 was 2.4 times as fast, and took 0.2 instead of 0.9 GB (4 MiB: 1.7 times). */
+/** Bytes that may be pending in all outboxes together before their publishers wait for a flush. A socket is read up to 32 times in a
+ * turn: what 1000 receivers get of that is 2 GB, which passes through main memory several times. In steps of 16 MiB fanout-1000 was 2.4
+ * times as fast, and took 0.2 instead of 0.9 GB (4 MiB: 1.7 times). */
 export const flushBytes = 16_777_216
 
-/** Programs publish without being asked to wait; what they put into outboxes in one turn is flushed within it at this many bytes. */
+/** A program that publishes does not wait; beyond this many bytes in one turn the outboxes are flushed at once. */
 const mostBytes = 8 * flushBytes
 
 /** ms of a turn that writing to sockets may take: a write is a system call of 5 to 10 µs, so 10 000 receivers take 80 ms. */
@@ -19,21 +19,21 @@ export interface Flushable {
   flushSafely(): void
 }
 
-/** Who of those that were written to is flushed first: what a fan-out to many has to say waits for all others, so that one message
- * to 10 000 receivers does not delay an answer to somebody else. */
+/** The order of flushing: the bytes of a fan-out to many receivers wait for all others, so that one message to 10 000 receivers delays
+ * no acknowledgement. */
 export const Urgency = { none: 0, bulk: 1, prompt: 2 } as const
 
-/** Receivers from which on a fan-out is bulk: their writes take a few milliseconds. */
+/** Receivers of a fan-out that is bulk: their writes take a few milliseconds. */
 const manyReceivers = 256
 
-/** Flushes every outbox that was written to in a turn of the event loop, once, at the end of the turn. What would take longer than
- * {@link budget} goes on in the next turns, behind what those have to send. */
+/** Flushes every outbox that was written to in a turn of the event loop, once, at the end of the turn. Flushing that takes longer than
+ * {@link budget} goes on in the next turns. */
 export class FlushQueue {
-  /** One of {@link Urgency}: of what is written now. */
+  /** One of {@link Urgency}, for the bytes that are written now. */
   urgency: number = Urgency.prompt
   #prompt: Flushable[] = []
   #bulk: Flushable[] = []
-  /** Of `#bulk`, flushed already. */
+  /** Number of outboxes in `#bulk` that were flushed. */
   #flushed = 0
   #scheduled = false
   #spent = 0
@@ -54,14 +54,14 @@ export class FlushQueue {
     if (receivers >= manyReceivers) this.urgency = Urgency.bulk
   }
 
-  /** It has ended, and has put so many bytes into outboxes. */
+  /** The fan-out has ended; it has put `bytes` into outboxes. */
   endFanOut(bytes: number): void {
     this.urgency = Urgency.prompt
     this.#spent += bytes
     if (this.#spent >= mostBytes) this.#flushAll()
   }
 
-  /** Who has more for many receivers waits until what they have already is flushed. */
+  /** Publishers to many receivers wait until these have been flushed. */
   get isBehind(): boolean {
     return this.#spent >= flushBytes || this.#flushed > 0
   }

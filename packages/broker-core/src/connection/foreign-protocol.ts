@@ -1,9 +1,9 @@
 const space = 0x20
 
-/** What a peer speaks whose first bytes are no CONNECT, as far as they show it: so that the log names what somebody has sent here by
- * mistake. Of the bytes only the first few are looked at. */
+/** Names the protocol of a peer whose first bytes are not a CONNECT, if they show it, so that the log tells what was sent here by
+ * mistake. Only the first few bytes are read. */
 export function foreignProtocol(bytes: Uint8Array): string | undefined {
-  // Handshake, and the major version that all of them have. RFC 8446 §5.1
+  // A handshake record, and the major version of all TLS versions. RFC 8446 §5.1
   if (bytes[0] === 0x16 && bytes[1] === 0x03) return 'a TLS handshake'
   if (startsWith(bytes, [0x0d, 0x0a, 0x0d, 0x0a, 0x00])) return proxyHeader
   const word = firstWord(bytes)
@@ -13,7 +13,7 @@ export function foreignProtocol(bytes: Uint8Array): string | undefined {
 
 const proxyHeader = 'a PROXY header, which trustProxy lets come before CONNECT,'
 
-/** Capital letters, as the methods of HTTP are, and the space behind them. */
+/** The capital letters before the first space, as in an HTTP method. */
 function firstWord(bytes: Uint8Array): string | undefined {
   let word = ''
   for (const byte of bytes.subarray(0, 10)) {

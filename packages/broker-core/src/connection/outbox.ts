@@ -6,7 +6,7 @@ import { copyBytes } from './copy-bytes.ts'
 import { Urgency } from './flush-queue.ts'
 import type { FlushQueue } from './flush-queue.ts'
 
-/** What all outboxes of a broker share. */
+/** The objects that all outboxes of a broker share. */
 export interface OutboxContext {
   readonly pool: BufferPool
   readonly flushQueue: FlushQueue
@@ -15,7 +15,7 @@ export interface OutboxContext {
   readonly highWaterMark: number
 }
 
-/** Told when an outbox fills and when it has drained. */
+/** The owner of an outbox, which is told when it fills and when it has drained. */
 export interface OutboxOwner {
   outboxFull(): void
   outboxFailed(thrown: unknown): void
@@ -32,8 +32,7 @@ export class Outbox {
   readonly #stream: Duplex
   readonly #context: OutboxContext
   readonly #owner: OutboxOwner
-  /** A plain socket has copied (or sent) everything once `writableLength` is 0; of other streams that isn't known, so
-   * what was written to them is never used again. */
+  /** A plain socket has sent everything once `writableLength` is 0, so its buffer can be used again. This is not known of other streams. */
   readonly #reusable: boolean
 
   #own: Buffer | undefined
@@ -41,15 +40,15 @@ export class Outbox {
   #runSource: Buffer | undefined
   #runStart = 0
   #runEnd = 0
-  /** One of {@link Urgency}: how it stands in the flush queue. */
+  /** One of {@link Urgency}: its place in the flush queue. */
   #dirty: number = Urgency.none
   /** The stream asked to wait for its 'drain'. */
   #blocked = false
-  /** What was to be flushed meanwhile, a buffer for each turn; undefined when there is none. */
+  /** Bytes to write after the 'drain', one buffer for each turn; undefined when there are none. */
   #waiting: Buffer[] | undefined
   #waitingBytes = 0
   #closed = false
-  /** Above the high-water mark since it last was nearly empty. */
+  /** The outbox has exceeded the high-water mark and has not drained since. */
   full = false
 
   constructor(stream: Duplex, context: OutboxContext, owner: OutboxOwner) {
@@ -64,8 +63,8 @@ export class Outbox {
     return this.#waitingBytes + this.#ownLength + this.#runEnd - this.#runStart + this.#stream.writableLength
   }
 
-  /** More than the high-water mark is pending; or more than the stream takes without asking for a pause, if that is more: of that it
-   * does not tell when it has gone. */
+  /** More bytes are pending than the high-water mark, or than the stream's own mark if that is higher: below it the stream emits no
+   * 'drain'. */
   get isOverfull(): boolean {
     return this.pending > Math.max(this.#context.highWaterMark, this.#stream.writableHighWaterMark)
   }
@@ -84,7 +83,7 @@ export class Outbox {
     if (this.#dirty < this.#context.flushQueue.urgency) this.#markDirty()
   }
 
-  /** Makes room for `size` bytes in `buffer` and answers where they begin; the caller writes all of them. */
+  /** Makes room for `size` bytes in `buffer` and returns their offset; the caller writes all of them. */
   reserve(size: number): number {
     if (this.#runSource !== undefined) this.#settleRun()
     const start = this.#ownLength
@@ -94,7 +93,7 @@ export class Outbox {
     return start
   }
 
-  /** Where `reserve` has made room; valid until the next call. */
+  /** The buffer in which `reserve` has made room; valid until the next call. */
   get buffer(): Buffer {
     return this.#own as Buffer
   }
@@ -105,7 +104,7 @@ export class Outbox {
     copyBytes(this.buffer, start, bytes, 0, bytes.length)
   }
 
-  /** The same for one of many: a stream that throws is the end of its own connection. */
+  /** Like `flush`, but a stream that throws ends only its own connection. */
   flushSafely(): void {
     try {
       this.flush()
@@ -114,7 +113,7 @@ export class Outbox {
     }
   }
 
-  /** One write with everything there is, unless the stream is still busy with the last one. */
+  /** Writes everything with one call, unless the stream waits for its 'drain'. */
   flush(): void {
     this.#dirty = Urgency.none
     if (this.#closed) return
@@ -132,7 +131,7 @@ export class Outbox {
       this.#context.pool.give(own)
     }
     if (goOn) {
-      // All that had piled up fitted into one write, so there is no 'drain' to wait for.
+      // Everything fitted into one write, so there is no 'drain' to wait for.
       if (this.full) this.#watchRelief()
       return
     }
@@ -147,14 +146,14 @@ export class Outbox {
     if (this.full) this.#watchRelief()
   }
 
-  /** Whoever has more to send than should wait here asks to be told when there is room. */
+  /** Marks the outbox as full, so that its owner is told when it has drained. */
   overfill(): void {
     if (this.full) return
     this.full = true
     this.#owner.outboxFull()
   }
 
-  /** Writes what there is now and takes nothing more. False when the stream was busy and bytes are lost. */
+  /** Writes what is pending and accepts nothing further. False: the stream was busy, so bytes are lost. */
   close(): boolean {
     const blocked = this.#blocked
     if (!blocked) this.flush()
@@ -186,8 +185,8 @@ export class Outbox {
     return bytes
   }
 
-  /** Keeps bytes until the stream has drained. Those that are most of the memory they stand in, as a run of a publisher's
-   * chunk usually is, are kept where they stand and so shared by all receivers; others are copied. */
+  /** Keeps bytes until the stream has drained. Bytes that fill most of their memory, as a run usually does in its publisher's chunk, are
+   * not copied, so all receivers share them; others are copied. */
   #wait(bytes: Buffer): void {
     this.#waiting ??= []
     this.#waiting.push(bytes.length * 2 >= bytes.buffer.byteLength ? bytes : Buffer.from(bytes))

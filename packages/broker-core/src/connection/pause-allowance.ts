@@ -1,14 +1,14 @@
 const minute = 60_000
 
-/** What a publisher may lose in a minute by waiting for receivers that then take nothing after all. Waiting for those that do take what
- * has piled up costs nothing of it: it is how the two find a pace. */
+/** How much time a publisher may lose in a minute by pausing for receivers that then take nothing. A pause for a receiver that does
+ * drain is free: it is how the two find a pace. */
 export class PauseAllowance {
   /** ms */
   readonly #limit: number
-  /** ms of this minute that were lost, and when it began. */
+  /** ms lost in this minute, and when the minute began. */
   #lost = 0
   #began = 0
-  /** When it began to wait for somebody. */
+  /** When the present pause began. */
   #since = 0
   #isVain = false
 
@@ -16,7 +16,7 @@ export class PauseAllowance {
     this.#limit = limit
   }
 
-  /** Whether there is something left for a receiver. One that took what had piled up the last time gets the same once more. */
+  /** Whether the publisher may pause for a receiver. For one that drained the last time the limit is twice as high. */
   permits(now: number, hasDrained: boolean): boolean {
     if (now - this.#began >= minute) return true
     return this.#lost < (hasDrained ? 2 * this.#limit : this.#limit)
@@ -27,12 +27,12 @@ export class PauseAllowance {
     this.#isVain = false
   }
 
-  /** One of those that it waits for takes nothing. */
+  /** A receiver that the publisher pauses for takes nothing. */
   inVain(): void {
     this.#isVain = true
   }
 
-  /** It waits for nobody any more. */
+  /** The pause is over. */
   end(now: number): void {
     if (!this.#isVain) return
     if (now - this.#began >= minute) {

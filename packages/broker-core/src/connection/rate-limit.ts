@@ -3,8 +3,7 @@ import { ReasonCode } from '../ground/reason-code.ts'
 
 const second = 1000
 
-/** ms for which a client has to be read, without using up all it may send, to have kept to its limits again. Longer than the half second
- * by which deadlines may be late. */
+/** ms that a client must stay below its rate to be within its limits again. Longer than the half second by which deadlines may be late. */
 const moderation = 1500
 
 export interface RateLimits {
@@ -16,17 +15,17 @@ export interface RateLimits {
   readonly rateTimeout: number
 }
 
-/** How much one client may send in a second. It may save up as much as that, and what exceeds it is waited for. */
+/** Limits how much one client may send in a second. Unused rate is saved up for one second; what exceeds it is read later. */
 export class RateLimit {
   readonly #limits: RateLimits
-  /** What may still come; below 0 after a packet that was larger than what was left. */
+  /** What may still come; negative after a packet that was larger than the rest. */
   #packets: number
   #bytes: number
-  /** ms, when both were right. */
+  /** When both were refilled, in ms. */
   #at: number
-  /** ms, when it began to send more than it may. */
+  /** When the client began to exceed its rate, in ms. */
   #exceedsSince = 0
-  /** ms, until when nothing is read. */
+  /** Until when nothing is read, in ms. */
   restsUntil = 0
 
   constructor(limits: RateLimits, now: number) {
@@ -36,7 +35,7 @@ export class RateLimit {
     this.#at = now
   }
 
-  /** Counts a packet. False: that was all for now. */
+  /** Counts a packet. False: the rate is used up. */
   take(bytes: number): boolean {
     this.#packets -= 1
     this.#bytes -= bytes
@@ -46,8 +45,8 @@ export class RateLimit {
     )
   }
 
-  /** All is used up: sets `restsUntil`, which is now when there is something again meanwhile. Returns why the client is to go when it has
-   * not kept to its limits for `rateTimeout`. */
+  /** The rate is used up: sets `restsUntil`, to now if the refill permits. Returns an error when the client has exceeded its rate for
+   * `rateTimeout`. */
   rest(now: number): BrokerError | undefined {
     const { maximumPacketRate, maximumByteRate, rateTimeout } = this.#limits
     this.#refill(now)
@@ -55,7 +54,7 @@ export class RateLimit {
       maximumPacketRate === 0 ? 0 : ((1 - this.#packets) * second) / maximumPacketRate,
       maximumByteRate === 0 ? 0 : ((1 - this.#bytes) * second) / maximumByteRate,
     )
-    // It was read for a while before it had used up all.
+    // The client was within its limits for a while.
     if (now - this.restsUntil > moderation) this.#exceedsSince = now
     this.restsUntil = now + Math.max(0, Math.ceil(wait))
     if (wait <= 0) return undefined

@@ -1,19 +1,19 @@
-/** Reasons why reading from a client rests, as bits; a connection reads when it has none. */
+/** Reasons why reading from a client rests, as bits. A connection with no reason reads. */
 export const ReadHold = {
-  /** A packet's effect is not complete (a hook or store is asynchronous), and packets take effect in order. */
+  /** The effect of a packet is not complete, since a hook or store is asynchronous; packets take effect in order. */
   step: 1,
-  /** A receiver of what this client publishes can't keep up. */
+  /** A receiver of this client's messages can't keep up. */
   backPressure: 2,
-  /** More publishes are on their way to the store than the client may have open. */
+  /** The client has as many unacknowledged publishes as it may have. */
   pending: 4,
   /** `client.pause()`. */
   program: 8,
-  /** The broker's parts are not open yet. */
+  /** Store and emitter are not open yet. */
   opening: 16,
-  /** The client does not take what it is sent. */
+  /** The client's outbox is full. */
   outbox: 32,
-  /** It had its share of this turn of the event loop. */
+  /** The connection has used up its share of this turn. */
   turn: 64,
-  /** It has sent as much as it may in this second. */
+  /** The client has used up its rate for this second. */
   rate: 128,
 } as const

@@ -11,24 +11,24 @@ interface UnfinishedPacketsHost {
   readonly wheel: DeadlineWheel
 }
 
-/** The connection that a packet comes by. */
+/** The connection of the packet. */
 interface SendingConnection {
-  /** It is not read at present. */
+  /** Reading rests. */
   readonly isHeld: boolean
   fail(error: Error): void
 }
 
 interface Unfinished {
-  /** Reserved for it. */
+  /** Bytes reserved for the packet. */
   bytes: number
-  /** ms of the engine's clock at its first byte. */
+  /** When its first byte came, in ms of the engine's clock. */
   since: number
 }
 
-/** Added to the age in ms of an unfinished packet, so that of those that are new the largest counts most. */
+/** Added to the age in ms of an unfinished packet, so that among new packets the largest one counts most. */
 const second = 1000
 
-/** Packets of which not all bytes have come: how long they take, and what they hold together. */
+/** Packets that have come in part: how long they take, and how many bytes they hold together. */
 export class UnfinishedPackets implements Deadlined {
   wheelTick = 0
   /** Bytes of all of them. */
@@ -41,7 +41,7 @@ export class UnfinishedPackets implements Deadlined {
     this.#engine = engine
   }
 
-  /** The connection holds so many bytes of a packet whose first ones came just now. */
+  /** A packet begins: the connection has reserved `bytes` for it. */
   begin(connection: SendingConnection, bytes: number): void {
     this.end(connection)
     const { clock, options, wheel } = this.#engine
@@ -51,7 +51,7 @@ export class UnfinishedPackets implements Deadlined {
     if (options.packetTimeout > 0 && this.wheelTick === 0) wheel.schedule(this, since + options.packetTimeout)
   }
 
-  /** It is so many of the same packet now. */
+  /** The same packet has reserved `bytes` by now. */
   goOn(connection: SendingConnection, bytes: number): void {
     const unfinished = this.#open.get(connection)
     if (unfinished === undefined) {
@@ -63,7 +63,7 @@ export class UnfinishedPackets implements Deadlined {
     this.#grow(more)
   }
 
-  /** The packet is complete, or will never be. */
+  /** The packet is complete, or its connection ends. */
   end(connection: SendingConnection): void {
     const unfinished = this.#open.get(connection)
     if (unfinished === undefined) return
@@ -78,7 +78,7 @@ export class UnfinishedPackets implements Deadlined {
       if (now < since + packetTimeout) return since + packetTimeout
       if (left === 0) return moreIsDue
       left -= 1
-      // What it sends is not read, so that it can't end its packet.
+      // The connection is not read, so the packet can't be completed.
       if (connection.isHeld) this.begin(connection, bytes)
       else {
         this.#close(
@@ -98,7 +98,8 @@ export class UnfinishedPackets implements Deadlined {
     while (this.bytes > this.#engine.options.maximumUnfinishedBytes && this.#closeGreatest());
   }
 
-  /** Ends the connection that has held most for longest, so that it isn't one that sends as fast as it can. False: there is none. */
+  /** Ends the connection with the largest product of bytes and age, so that a client which sends as fast as it can is spared. False:
+   * there is none. */
   #closeGreatest(): boolean {
     const now = this.#engine.clock.now()
     let greatest: SendingConnection | undefined

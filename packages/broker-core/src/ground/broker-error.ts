@@ -55,12 +55,12 @@ export type BrokerErrorCode =
   | 'NOT_OPEN'
   | 'PACKET_INVALID'
 
-/** How the engine refuses: a stable code, what an MQTT 5 peer is told, and a sentence with the value and the limit. Where
- * programs written for Aedes compare `message`, it is Aedes's, to the letter, and the values are in `detail`. */
+/** The engine's refusals: a stable code, the reason code for an MQTT 5 peer, and a sentence with the value and the limit. Where programs
+ * written for Aedes compare `message`, it is exactly Aedes's, and the values are in `detail`. */
 export class BrokerError extends Error {
   override readonly name = 'BrokerError'
   readonly code: BrokerErrorCode
-  /** The value and the limit, where `message` does not have them. Peers and logs are told both. */
+  /** The value and the limit, where `message` does not have them. Peers and logs get both. */
   readonly detail: string | undefined
   /** MQTT 5 reason code for the peer; 3.1.1 peers get the return code nearest to it, or a closed connection. */
   readonly reasonCode: number
@@ -81,7 +81,8 @@ export class BrokerError extends Error {
   }
 }
 
-/** Whatever was thrown, as an Error that can be read: one whose properties throw would do so again wherever it is reported. */
+/** Returns what was thrown as an Error that can be read. An error whose properties throw is replaced, since it would throw again
+ * wherever it is reported. */
 export function toError(thrown: unknown): Error {
   try {
     if (!(thrown instanceof Error)) return new Error(String(thrown))
@@ -92,7 +93,7 @@ export function toError(thrown: unknown): Error {
   }
 }
 
-/** What is read of an error later. */
+/** Reads every property that is read later. */
 function readAll(
   error: Error & { code?: unknown; reasonCode?: unknown; returnCode?: unknown; serverReference?: unknown },
 ): void {
@@ -102,7 +103,7 @@ function readAll(
   }
 }
 
-/** Whether it is an error with this stable code, whichever package has made it. */
+/** Whether it is an error with this stable code, of any package. */
 export function hasCode(error: unknown, code: BrokerErrorCode | PersistenceErrorCode): boolean {
   return typeof error === 'object' && error !== null && 'code' in error && error.code === code
 }
@@ -123,21 +124,21 @@ export function sentenceOf(error: Error): string {
     : text(error.message)
 }
 
-/** Characters of a reason string; more is no help to anybody. */
+/** Characters of a reason string; longer ones help nobody. */
 const longestReason = 1000
 
-/** An error's sentence for the peer, whatever a hook has put there. */
+/** The sentence of an error as a reason string; a hook may have put anything there. */
 export function reasonStringOf(error: Error): string {
   return asReasonString(sentenceOf(error))
 }
 
-/** The text as a UTF-8 string that MQTT allows, and not longer than helps anybody. MQTT 5.0 §1.5.4 */
+/** The text as a UTF-8 string that MQTT allows, cut to 1000 characters. MQTT 5.0 §1.5.4 */
 export function asReasonString(sentence: string): string {
-  // By way of UTF-8, which has no lone surrogates.
+  // UTF-8 has no lone surrogates, so encoding replaces them.
   return Buffer.from(sentence.slice(0, longestReason).replaceAll('\0', ' ')).toString()
 }
 
-/** The reasons that items have, as one text that is no longer than helps anybody; undefined when there is none. */
+/** Joins the reasons of the items into one reason string; undefined when there is none. */
 export function joinReasons<Item>(
   items: readonly Item[],
   reasonOf: (item: Item) => string | undefined,
@@ -152,14 +153,14 @@ export function joinReasons<Item>(
   return joined === undefined ? undefined : asReasonString(joined)
 }
 
-/** Where the client should go instead, as an error of a hook may say (with 0x9C or 0x9D). MQTT 5.0 §3.2.2.3.16 */
+/** The server that an error of a hook refers the client to (with 0x9C or 0x9D). MQTT 5.0 §3.2.2.3.16 */
 export function serverReferenceOf(error: unknown): { serverReference?: string } {
   if (typeof error !== 'object' || error === null || !('serverReference' in error)) return {}
   const { serverReference } = error
   return typeof serverReference === 'string' ? { serverReference: asReasonString(serverReference) } : {}
 }
 
-/** A hook may have put anything where the text of its error belongs. */
+/** Returns a text even when a hook has put another type there. */
 function text(message: unknown): string {
   return typeof message === 'string' ? message : String(message)
 }

@@ -29,10 +29,10 @@ export function createCounters(): Counters {
   }
 }
 
-/** Programs may give their errors any code; these are not all kept. */
+/** Programs may give their errors any code; only this many different codes are counted. */
 const mostCodes = 256
 
-/** Counts an error of a peer by its code, if it has one. */
+/** Counts an error by its code, if it has one. */
 export function countError({ errors }: Counters, error: Error): void {
   // A stream of the program may fail with anything.
   const { code } = Object(error) as { code?: unknown }

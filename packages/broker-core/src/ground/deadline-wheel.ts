@@ -1,38 +1,38 @@
 import { Slices } from '@x/contract'
 import type { Clock } from '@x/contract'
 
-/** Something that has deadlines of its own and is asked now and then whether one has passed. */
+/** An item with deadlines, which the wheel asks now and then whether one has passed. */
 export interface Deadlined {
-  /** Tick at which the wheel asks next; 0: it doesn't. Written by the wheel alone. */
+  /** Tick at which the wheel asks next; 0: not scheduled. Only the wheel writes it. */
   wheelTick: number
-  /** Acts on what is due. Answers when to be asked again (milliseconds since the epoch), 0 for never, or {@link moreIsDue}. */
+  /** Acts on what is due. Returns when to be asked again (ms of the wheel's clock), 0 for never, or {@link moreIsDue}. */
   checkDeadlines(now: number): number
 }
 
-/** Answer of an item that has done its share, and is to be asked again when others were served. */
+/** Returned by an item that has done its share and is to be asked again after others. */
 export const moreIsDue = -1
-/** What one item does of much that is due at the same time, before it answers {@link moreIsDue}. */
+/** Deadlines that one item acts on before it returns {@link moreIsDue}. */
 export const shareOfDue = 16
 
-/** Items that are asked at once in a turn; what exceeds it is cut into slices. */
+/** Items that are asked in one turn without slices; further ones are asked in slices. */
 const askedAtOnce = 64
-/** Items in one of these. */
+/** Items in one slice. */
 const perStep = 8
 /** In place of a tick: the item waits in `#overdue`. */
 const overdueTick = -1
 
-/** Milliseconds after an item has failed. */
+/** ms until an item that has failed is asked again. */
 const retryDelay = 1000
 
-/** One timer for all connections: deadlines are sorted into buckets of a tick, and a deadline that was moved (a keep-alive
- * with every packet) is found out when its old bucket comes up, so moving it costs one assignment.
+/** One timer for all connections: deadlines are sorted into buckets of a tick, and a deadline that was moved (a keep-alive with every
+ * packet) is found out when its old bucket comes up, so moving it costs one assignment.
  *
- * Nothing fires early; it may fire up to two ticks late, and when the event loop stood still not before that has read what came
- * meanwhile: a peer is not silent because nobody listened. */
+ * Nothing fires early. A deadline may fire up to two ticks late. After the event loop was blocked, it fires only when the sockets have
+ * been read: a peer whose bytes were not read yet is not silent. */
 export class DeadlineWheel {
   static readonly tickMilliseconds = 250
 
-  /** Time of the last tick: up to a tick (plus what the event loop lags) in the past. What hot paths read. */
+  /** Time of the last tick: up to one tick (plus the lag of the event loop) in the past. Hot paths read this. */
   now: number
   readonly #clock: Clock
   readonly #failed: (error: unknown) => void
@@ -47,11 +47,11 @@ export class DeadlineWheel {
   /** A turn that waits until sockets have been read. */
   #lateTurn: NodeJS.Immediate | undefined
   readonly #slices: Slices
-  /** Items that are due, and wait because so many are; undefined while there are none. */
+  /** Due items that wait for a slice; undefined while there are none. */
   #overdue: Deadlined[] | undefined
 
   /** @param clock never goes back
-   * @param failed takes what an item throws, which keeps back none of the others */
+   * @param failed gets what an item throws; the other items are asked all the same */
   constructor(clock: Clock, failed: (error: unknown) => void = rethrow, slices: Slices = new Slices()) {
     this.#clock = clock
     this.#slices = slices
@@ -60,7 +60,7 @@ export class DeadlineWheel {
     this.#tick = Math.floor(this.now / DeadlineWheel.tickMilliseconds)
   }
 
-  /** Asks `item` at `at` or soon after; an earlier appointment stays. */
+  /** Asks `item` at `at` or soon after. An earlier appointment stays. */
   schedule(item: Deadlined, at: number): void {
     if (!this.#running) this.#start()
     const tick = Math.max(Math.ceil(at / DeadlineWheel.tickMilliseconds), this.#tick + 1)
@@ -73,7 +73,7 @@ export class DeadlineWheel {
     else bucket.add(item)
   }
 
-  /** Forgets the item, so that a connection that has gone is not kept until a deadline which may be hours away. */
+  /** Forgets the item, so that a closed connection is not kept in memory until its deadline, which may be hours away. */
   cancel(item: Deadlined): void {
     const { wheelTick } = item
     if (wheelTick === 0) return
@@ -91,7 +91,7 @@ export class DeadlineWheel {
     this.#buckets.clear()
     this.#population = 0
     this.#overdue = undefined
-    // Whatever is still scheduled is never asked.
+    // Items that are still scheduled are never asked.
     this.#running = true
   }
 
@@ -106,7 +106,7 @@ export class DeadlineWheel {
     this.#timer = this.#clock.setTimeout(() => this.#begin(), DeadlineWheel.tickMilliseconds)
   }
 
-  /** The event loop runs timers before it reads sockets, so a turn that comes too late waits for that. */
+  /** The event loop runs timers before it reads sockets, so a late turn waits until the sockets have been read. */
   #begin(): void {
     this.now = this.#clock.now()
     const isLate = Math.floor(this.now / DeadlineWheel.tickMilliseconds) - this.#tick > 1
@@ -117,7 +117,7 @@ export class DeadlineWheel {
   #turn(): void {
     this.#askedNow = 0
     const until = Math.floor(this.now / DeadlineWheel.tickMilliseconds)
-    // A clock that jumped far ahead is not followed tick by tick.
+    // When the clock has jumped far ahead, the empty ticks are skipped.
     if (until - this.#tick > this.#buckets.size) {
       for (const tick of [...this.#buckets.keys()].toSorted((a, b) => a - b)) {
         if (tick <= until) this.#empty(tick)
@@ -138,7 +138,7 @@ export class DeadlineWheel {
     this.#buckets.delete(tick)
     this.#population -= bucket.size
     for (const item of bucket) {
-      // One before it may have cancelled it, or moved it.
+      // An item before it may have cancelled or moved it.
       if (item.wheelTick !== tick) continue
       this.#askedNow += 1
       if (this.#askedNow > askedAtOnce) this.#postpone(item)
@@ -162,7 +162,7 @@ export class DeadlineWheel {
     const overdue = [item]
     this.#overdue = overdue
     let place = 0
-    // No step throws: what an item throws is taken by `#ask`.
+    // No step throws: `#ask` catches what an item throws.
     void this.#slices.run(() => {
       if (this.#overdue !== overdue) return false
       for (const end = Math.min(place + perStep, overdue.length); place < end; place += 1) {
@@ -175,7 +175,7 @@ export class DeadlineWheel {
     })
   }
 
-  /** One that fails is asked again. */
+  /** An item that fails is asked again. */
   #ask(item: Deadlined): number {
     try {
       return item.checkDeadlines(this.now)

@@ -10,10 +10,10 @@ const sharedStrategyNames = ['roundRobin', 'random', 'sticky', 'leastInflight'] 
  * - `leastInflight`: the one with the fewest unacknowledged messages */
 export type SharedStrategy = (typeof sharedStrategyNames)[number]
 
-/** Every limit of the engine. The comment says what happens at it. */
+/** Every limit of the engine. The comment says what happens at the limit. */
 export interface BrokerLimits {
-  /** In-process subscribers running at once; further messages and their publishers wait, except for what such functions publish
-   * themselves while they run. */
+  /** In-process subscribers that run at the same time; further messages and their publishers wait, except for messages that such a
+   * function publishes while it runs. */
   concurrency: number
   /** Levels of messages that in-process subscribers publish while they run, whose subscribers publish, and so on; one more is not
    * delivered to the function, and its publish fails (`NESTED_TOO_DEEP`). */
@@ -43,12 +43,12 @@ export interface BrokerLimits {
   /** Sessions of one user name, those that outlive their connection included; one more is refused (0x97). 0: no limit, the default,
    * since devices often share a name. */
   maximumSessionsPerUser: number
-  /** Packets that may have arrived behind a CONNECT that is still being answered; one more ends the connection. */
+  /** Packets that may arrive behind a CONNECT before its CONNACK is sent; one more ends the connection. */
   queueLimit: number
   /** ms between two heartbeats of this broker, on `$SYS/<id>/heartbeat`; below 250 they come as often as the clock is looked at. Another broker that misses three is forgotten. */
   heartbeatInterval: number
-  /** ms a hook may take to answer; then it has answered with an error (`HOOK_TIMEOUT`). 0: for ever. Likewise an in-process
-   * subscriber, waiting for its turn included (`SUBSCRIBER_TIMEOUT`). */
+  /** ms a hook may take to decide; then it counts as failed (`HOOK_TIMEOUT`). 0: no limit. The same holds for an in-process subscriber,
+   * including the time it waits for its turn (`SUBSCRIBER_TIMEOUT`). */
   hookTimeout: number
   /** Levels of a topic name or filter; deeper ones are refused. */
   maxTopicLevels: number

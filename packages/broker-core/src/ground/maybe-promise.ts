@@ -1,16 +1,17 @@
 import type { MaybePromise } from '@x/contract'
 
-/** Whether an answer has to be waited for. */
+/** Whether a result has to be waited for. */
 export function isPromise<T>(answer: MaybePromise<T>): answer is Promise<T> {
   return typeof answer === 'object' && answer !== null && 'then' in answer && typeof answer.then === 'function'
 }
 
-/** Goes on with the answer: at once when it is there, later when it is a promise. */
+/** Calls `next` with the result: at once when it is there, later when it is a promise. */
 export function after<T, R>(answer: MaybePromise<T>, next: (value: T) => MaybePromise<R>): MaybePromise<R> {
   return isPromise(answer) ? answer.then(next) : next(answer)
 }
 
-/** Takes a step that may fail at once or later: `failed` gets what it throws or rejects, and answers in its place. */
+/** Takes a step that may fail at once or later. `failed` gets what it throws or rejects; the result of `failed` takes the place of the
+ * step's. */
 export function recover<T>(step: () => MaybePromise<T>, failed: (error: unknown) => MaybePromise<T>): MaybePromise<T> {
   let answer: MaybePromise<T>
   try {
@@ -21,11 +22,10 @@ export function recover<T>(step: () => MaybePromise<T>, failed: (error: unknown)
   return isPromise(answer) ? answer.then(undefined, failed) : answer
 }
 
-/** Calls `step` for each item, in order, and returns all answers: at once when all are there.
+/** Calls `step` for each item, in order, and returns all results: at once when all are there.
  *
- * A step that throws ends the row, and the first failure is what the caller gets. It takes the calls and not their answers, because
- * a caller that made them itself would abandon the promises of the first ones when a later one throws, and a rejection that
- * nobody listens to ends the process. */
+ * A step that throws ends the row, and the caller gets the first failure. The function takes the steps and not their promises: a caller
+ * that made the calls itself would abandon the first promises when a later call throws, and an unhandled rejection ends the process. */
 export function all<Item, Answer>(
   items: Iterable<Item>,
   step: (item: Item) => MaybePromise<Answer>,

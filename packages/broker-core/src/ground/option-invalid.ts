@@ -9,7 +9,7 @@ export function assertOptions(options: unknown, table: OptionTable, owner: strin
   if (problem !== undefined) throw refused(problem)
 }
 
-/** What a program set an option to, and what it may be. */
+/** The error of an option: its value, and what it may be. */
 export function optionInvalid(name: string, value: unknown, expected: string): BrokerError {
   return refused(`option ${name} is ${shownOption(value)}, it must be ${expected}`)
 }

@@ -1,12 +1,12 @@
-/** Characters of a text that are shown unless told otherwise. */
+/** Characters of a text that are shown by default. */
 const longestShown = 512
 
-/** Control characters (C0, C1), marks that turn the direction or have no width, separators of lines, lone surrogates: each of them can
- * make a terminal or a reader show something else than what is there. */
+/** Control characters (C0, C1), direction and zero-width marks, line separators, lone surrogates: each can make a terminal show
+ * something else than the text. */
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 
-/** A text that may have come from the wire as one line that is safe to print: what would steer a terminal or break the line is
- * written as `\u{…}`, and the text is cut, its length named.
+/** Returns a text from the wire as one line that is safe to print: characters that could control a terminal or break the line become
+ * `\u{…}`, and a long text is cut, with its length.
  * @param longest characters that are kept */
 export function printable(text: string, longest: number = longestShown): string {
   const kept = text.length > longest ? text.slice(0, longest) : text

@@ -33,8 +33,8 @@ export function receiveAck(connection: ClientConnection, reader: FrameReader): v
   }
 }
 
-/** The client may use the packet id again; it is told so even if we did not know it ([MQTT5-4.3.3-11]), and not before the
- * store has forgotten the id: a new message under it would be taken for the old one. */
+/** Releases a packet id, which the client may use again, also when it was not known ([MQTT5-4.3.3-11]). PUBCOMP waits until the store
+ * has forgotten the id: otherwise a new message with it would be taken for the old one. */
 function receivePubrel(connection: ClientConnection, session: Session, messageId: number): void {
   const { engine } = connection
   if (!session.received.has(messageId)) {
@@ -78,8 +78,7 @@ export function sendAck(
   writeAck(outbox.buffer, offset, header[kind], messageId, reasonCode, version)
 }
 
-/** A delivery is over. Whoever listens is told which: of a stored queue the PUBLISH, or the PUBREL that was the last word; of
- * others nobody kept it. */
+/** A delivery is acknowledged. The event `ack` gets its PUBLISH or PUBREL if the session's queue is stored; otherwise nothing kept it. */
 function finish(connection: ClientConnection, session: Session, messageId: number, kind: 'puback' | 'pubcomp'): void {
   const { broker, clock } = connection.engine
   if (broker.listenerCount('ack') === 0) {
@@ -87,7 +86,7 @@ function finish(connection: ClientConnection, session: Session, messageId: numbe
     return
   }
   session.assertAwaited(messageId, kind)
-  // Asked before it is forgotten.
+  // Read before the store forgets it.
   let entry: MaybePromise<QueueEntry | undefined>
   try {
     entry = session.storedEntry(messageId)

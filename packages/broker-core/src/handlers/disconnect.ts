@@ -9,7 +9,7 @@ import { ReasonCode } from '../ground/reason-code.ts'
 import type { Session } from '../session/session.ts'
 import { publishWill } from '../connect/will.ts'
 
-/** DISCONNECT from a client: the connection ends as it wishes. MQTT 5.0 §3.14 */
+/** Receives DISCONNECT: the connection ends. MQTT 5.0 §3.14 */
 export function receiveDisconnect(connection: ClientConnection, packet: DisconnectPacket): void {
   const interval = packet.properties?.sessionExpiryInterval
   if (interval !== undefined && interval > 0 && connection.sessionExpiryInterval === 0) {
@@ -24,22 +24,22 @@ export function receiveDisconnect(connection: ClientConnection, packet: Disconne
   connection.end({ reason: 'disconnect', discardWill: (packet.reasonCode ?? 0) === ReasonCode.success })
 }
 
-/** How a connection has left. */
+/** How a connection has ended. */
 export interface Departure {
   readonly ending: Ending
-  /** The phase it left. */
+  /** The phase before the end. */
   readonly before: Phase
-  /** The will that the store wants to have published. */
+  /** The will to publish, as the store returns it. */
   readonly will: MaybePromise<Will | undefined>
 }
 
-/** Takes the client out of everything it was in, and tells the store. `before`: the phase it leaves. Nothing of the program is called
- * here: it is told by `announceDeparture`, when the connection has left completely. */
+/** Removes the client from all tables, and closes the session in the store. `before`: the phase before the end. The program is not
+ * called here: `announceDeparture` does that when the connection has ended completely. */
 export function endSession(connection: ClientConnection, before: Phase, ending: Ending): Departure {
   const { engine, client, session } = connection
   if (connection.clientId !== undefined && engine.clients.get(connection.clientId) === connection) {
     engine.clients.delete(connection.clientId)
-    // Of a session that was taken over, whoever has it now says how long it lasts.
+    // When the session was taken over, its new connection decides how long it lasts.
     if (!connection.takenOver) engine.userSessions.closed(connection.clientId, connection.sessionExpiryInterval)
   }
   client.left()
@@ -49,7 +49,7 @@ export function endSession(connection: ClientConnection, before: Phase, ending: 
   return { ending, before, will }
 }
 
-/** Tells the program who has left, and why, and publishes the will. */
+/** Publishes the will and tells the program who has left, and why. */
 export function announceDeparture(connection: ClientConnection, departure: Departure): void {
   const { ending, will } = departure
   const { engine, client } = connection

@@ -15,7 +15,7 @@ const publish = 3
 const subscribe = 8
 const unsubscribe = 10
 const pingreq = 12
-/** With the fields that decoders of mqtt-packet leave empty. */
+/** With the empty fields that mqtt-packet's decoder gives it. */
 const pingreqPacket = {
   cmd: 'pingreq',
   retain: false,
@@ -27,8 +27,8 @@ const pingreqPacket = {
 } as const
 const pingrespFrame: Buffer = Buffer.of(0xd0, 0)
 
-/** Has one packet of a connected client take effect. A promise: the next one has to wait.
- * @throws PacketError, TopicError, BrokerError: what the client did wrong, and with which reason code it is told */
+/** Has one packet of a connected client take effect. A promise: the next packet waits for it.
+ * @throws PacketError, TopicError, BrokerError when the client has violated the protocol or a limit */
 export function receivePacket(connection: ClientConnection, reader: FrameReader): MaybePromise<void> {
   const type = reader.header >> 4
   if (type === publish) return receivePublish(connection, reader)
@@ -43,7 +43,7 @@ export function receivePacket(connection: ClientConnection, reader: FrameReader)
   return receiveControl(connection, decodeControl(reader.frame(), connection.version, connection.engine.frameSettings))
 }
 
-/** What has no message and no filters is small, or it is an attack: its properties are read in one go.
+/** Limits packets without message and filters, whose properties are read at once: a large one is an attack.
  * @throws PacketError `PACKET_TOO_LARGE` */
 function checkSize({ header, source, frameStart, bodyStart, frameEnd }: FrameReader, limit: number): void {
   const type = header >> 4
@@ -55,7 +55,7 @@ function checkSize({ header, source, frameStart, bodyStart, frameEnd }: FrameRea
   throw new PacketError('PACKET_TOO_LARGE', { message, offset: 1 })
 }
 
-/** A variable byte integer, as far as it is there; what is wrong with it is found by who reads the packet. */
+/** Reads a variable byte integer; the packet's decoder checks it. */
 function propertyLength(source: Buffer, start: number, end: number): number {
   let value = 0
   for (let digit = 0; digit < 4 && start + digit < end; digit += 1) {

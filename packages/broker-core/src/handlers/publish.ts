@@ -36,7 +36,7 @@ export function receivePublish(connection: ClientConnection, reader: FrameReader
   const topic = topicOf(connection, frame)
   const refusal = topicRefusal(engine, connection.client, topic)
   if (refusal !== undefined) return refuseTopic(connection, frame, refusal)
-  // While others wait, one of this topic may be among them: plans change, and with them the way.
+  // No run while publishes are pending: it could overtake one on this topic.
   if (passable && connection.pending === undefined) {
     const plan = engine.router.plan(topic)
     if (plan.verbatim && engine.emitter?.reaches(topic) !== true) {
@@ -80,7 +80,7 @@ function refuseTopic(connection: ClientConnection, { messageId, qos }: PublishFr
   else drop({ connection, messageId, qos }, refusal)
 }
 
-/** A message on its own: what is not passed on in a run. */
+/** Accepts a message that is not forwarded in a run. */
 function accept(connection: ClientConnection, engine: Host, frame: PublishFrame, topic: string): MaybePromise<void> {
   const session = connection.session as Session
   const { messageId, qos, dup } = frame
@@ -114,8 +114,8 @@ function accept(connection: ClientConnection, engine: Host, frame: PublishFrame,
   )
 }
 
-/** A PUBLISH on its way through the steps below. `qos` and `messageId` are the packet's, whatever a hook makes of the
- * message: the acknowledgement follows them. */
+/** A PUBLISH on its way through the steps below. `qos` and `messageId` are those of the packet, even if a hook changes the message: the
+ * acknowledgement depends on them. */
 interface Request {
   readonly connection: ClientConnection
   readonly session: Session
@@ -124,7 +124,7 @@ interface Request {
   readonly qos: number
 }
 
-/** `authorizePublish` lets the message pass as it is in `packet` now. One that can't be published is refused. */
+/** `authorizePublish` permits the message as it is in `packet` now. A message that can't be published is refused. */
 function allowed(request: Request, packet: IncomingPacket, now: number): MaybePromise<void> {
   let publication: Publication
   try {
@@ -137,18 +137,19 @@ function allowed(request: Request, packet: IncomingPacket, now: number): MaybePr
   return authorized({ ...request, publication })
 }
 
-/** 5.0 clients are told with the acknowledgement and stay; for 3.x there is no way to say it but to close. */
+/** An MQTT 5 client gets the reason code and stays connected; a 3.x client can only be disconnected. */
 function refuse(request: Request, error: Error): void {
   if (request.connection.version !== 5) request.connection.fail(error)
   else drop(request, error)
 }
 
-/** The client stays; of 5.0 it is told, of 3.x its message is acknowledged all the same. MQTT 3.1.1 §3.3.5 */
+/** Drops the message; the client stays connected. MQTT 5 clients get the reason code, 3.x clients a plain acknowledgement. MQTT 3.1.1
+ * §3.3.5 */
 function drop({ connection, messageId, qos }: Omit<Request, 'session' | 'publication'>, error: Error): void {
   refuseWith(connection, { messageId, qos }, error, reasonCodeFrom(error, ReasonCode.notAuthorized))
 }
 
-/** The acknowledgement, of 5.0 with the reason in code and words. Of a QoS 0 message there is nothing to say. */
+/** Reports the error and acknowledges the message, with code and reason string in MQTT 5. A QoS 0 message has no acknowledgement. */
 function refuseWith(
   connection: ClientConnection,
   { messageId, qos }: Pick<Request, 'messageId' | 'qos'>,
@@ -185,15 +186,15 @@ function authorized(request: Request): MaybePromise<void> {
   if (!isPromise(stored) && connection.pending === undefined) return complete(request, stored)
   connection.pending ??= new PendingPublishes(connection)
   connection.pending.add(qos, settle(stored), outcome => {
-    // What the client has published elsewhere since then would come before it ([MQTT5-4.6.0-6]).
+    // The client may have published on another connection since; this message would follow those ([MQTT5-4.6.0-6]).
     if (qos === 0 && connection.takenOver) return undefined
     return typeof outcome === 'number' ? begin(request, outcome) : notStored(request, outcome?.error)
   })
   return undefined
 }
 
-/** The message is ours already; only the acknowledgement was lost ([MQTT5-4.3.3-10]). While it is still on its way to the store or
- * to other brokers, so is its acknowledgement. */
+/** The message was accepted before; only the acknowledgement was lost ([MQTT5-4.3.3-10]). It is repeated once the message is stored and
+ * sent to other brokers. */
 function acknowledgeAgain(request: Omit<Request, 'publication'>): void {
   const { connection, session, messageId } = request
   const unfinished = connection.engine.unfinished.of(session.clientId)
@@ -207,7 +208,7 @@ function acknowledgeAgain(request: Omit<Request, 'publication'>): void {
   }
 }
 
-/** An answer that does not reject. */
+/** Settles with the result or the error of `stored`; it does not reject. */
 async function settle(stored: MaybePromise<number>): Promise<number | { readonly error: unknown }> {
   try {
     return await stored
@@ -228,7 +229,7 @@ function checkReceiveMaximum(connection: ClientConnection, session: Session, qos
   })
 }
 
-/** Stored: routed, reported, acknowledged; at once when nobody has to be waited for. */
+/** Routes, reports and acknowledges a stored message: at once if nothing has to be waited for. */
 function complete(request: Request, stored: number): void {
   const { connection, publication, messageId } = request
   const begun = connection.engine.begin(publication, connection, stored)
@@ -243,15 +244,15 @@ function complete(request: Request, stored: number): void {
   } else acknowledge(request, begun)
 }
 
-/** What comes next is not acted on, or not acknowledged, before this. */
+/** Later publishes are neither delivered nor acknowledged before this one. */
 function wait({ connection, qos }: Request, ending: Ending): void {
-  // It may be taken up in a later turn; until then a failure must not look as if nobody waited for it.
+  // Its promises may be awaited in a later turn only; until then a rejection must not count as unhandled.
   for (const step of [ending.routed, ending.emitted]) if (isPromise(step)) step.catch(() => undefined)
   connection.pending = new PendingPublishes(connection)
   connection.pending.add(qos, undefined, () => ending)
 }
 
-/** The same as `complete` for one that was waiting. */
+/** Like `complete`, for a publish that has waited. */
 function begin(request: Request, stored: number): Ending {
   const { connection, publication } = request
   const begun = connection.engine.begin(publication, connection, stored)
@@ -265,10 +266,10 @@ function endingOf(request: Request, { routed, emitted, reached }: Begun): Ending
   return { routed, emitted, answer, unsent: error => notSent(request, error) }
 }
 
-/** Another broker could not get it: not acknowledged, so that the client sends it again, and it is published again. */
+/** Other brokers could not get the message. It is not acknowledged, so the client sends it again. */
 function notSent({ connection, session, messageId, qos }: Request, error: unknown): void {
   const { engine, version } = connection
-  // Where the client has come back meanwhile, it waits for the acknowledgement there.
+  // A client that has reconnected meanwhile waits for the acknowledgement on its new connection.
   const current = engine.clients.get(session.clientId)?.session
   if (qos === 2 && current?.removeReceived(messageId) === true) {
     if (current.stored) {
@@ -287,7 +288,7 @@ function acknowledge({ connection, messageId, qos }: Omit<Request, 'publication'
   sendAck(connection, qos === 1 ? 'puback' : 'pubrec', messageId, reasonCode)
 }
 
-/** Not stored, so not acknowledged: the client keeps the message. A full store is something 5.0 clients can be told. */
+/** The message was not stored, so it is not acknowledged and the client keeps it. An MQTT 5 client is told when the store is full. */
 function notStored({ connection, session, messageId, qos }: Request, error: unknown): 'failed' | undefined {
   session.removeReceived(messageId)
   if (isQuotaExceeded(error)) connection.engine.counters.refusedPublishes += 1

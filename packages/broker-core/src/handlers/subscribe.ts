@@ -35,7 +35,8 @@ export function receiveSubscribe(connection: ClientConnection, list: FilterList)
   )
 }
 
-/** Subscribes: checks, asks `authorizeSubscribe`, stores, routes. The answer has one outcome for each filter, in order. */
+/** Subscribes a session: checks the filters, asks `authorizeSubscribe`, stores and routes. Returns one outcome for each filter, in
+ * order. */
 export function subscribe(
   session: Session,
   wishes: readonly PacketSubscription[],
@@ -60,7 +61,7 @@ export function subscribe(
   })
 }
 
-/** All of them before the first one takes effect, since a wrong one may end the connection. */
+/** Checks all filters before the first one takes effect, since an invalid one may end the connection. */
 function checkFilters(
   session: Session,
   wishes: readonly PacketSubscription[],
@@ -88,7 +89,7 @@ function acknowledgeSubscribe(connection: ClientConnection, messageId: number, o
   reportSubscribed(connection, outcomes)
 }
 
-/** Tells the program, and who listens to `$SYS`, what the client has subscribed to. */
+/** Reports what the client has subscribed to, as an event and under `$SYS`. */
 export function reportSubscribed(connection: ClientConnection, outcomes: readonly Outcome[]): void {
   if (connection.phase !== 'connected') return
   const { broker, presence } = connection.engine
@@ -97,7 +98,7 @@ export function reportSubscribed(connection: ClientConnection, outcomes: readonl
   reportRefused(connection, outcomes)
 }
 
-/** What a limit refuses is an error of the client's, once for each SUBSCRIBE. */
+/** Reports a refusal by a limit as a `clientError`, once for each SUBSCRIBE. */
 function reportRefused(connection: ClientConnection, outcomes: readonly Outcome[]): void {
   const { broker } = connection.engine
   const refused = outcomes.find(outcome => outcome.kind === 'denied' && outcome.reasonCode === ReasonCode.quotaExceeded)
@@ -110,20 +111,20 @@ function reportRefused(connection: ClientConnection, outcomes: readonly Outcome[
   )
 }
 
-/** MQTT 3.1 has no code for it: "it has no way of informing that client", so SUBACK is positive. MQTT 3.1 §3.8 */
+/** The code of a denied filter. MQTT 3.1 has none ("it has no way of informing that client"), so its SUBACK is positive. MQTT 3.1 §3.8 */
 function deniedCode({ version }: ClientConnection, { reasonCode, packet }: Denied): number {
   if (version === 5) return reasonCode
   return version === 4 ? failure : packet.qos
 }
 
-/** The reasons of what was denied, as one text, if the client wants it. MQTT 5.0 §3.1.2.11.7 */
+/** The reasons of the denied filters as one reason string, if the client wants it. MQTT 5.0 §3.1.2.11.7 */
 function reasonsOf(connection: ClientConnection, outcomes: readonly Outcome[]): Pick<SubackPacket, 'properties'> {
   if (connection.version !== 5 || !connection.requestProblemInformation) return {}
   const reasonString = joinReasons(outcomes, outcome => (outcome.kind === 'denied' ? outcome.reason : undefined))
   return reasonString === undefined ? {} : { properties: { reasonString } }
 }
 
-/** Each filter once, as it stands now: with the QoS granted, or 128. */
+/** Returns each filter once, with its final QoS, or 128. */
 function lastOutcomes(outcomes: readonly Outcome[]): PacketSubscription[] {
   const byFilter = new Map<string, PacketSubscription>()
   for (const outcome of outcomes) {
@@ -135,9 +136,9 @@ function lastOutcomes(outcomes: readonly Outcome[]): PacketSubscription[] {
   return [...byFilter.values()]
 }
 
-/** Retained messages for new subscriptions. MQTT 5.0 §3.3.1.3 */
+/** Sends the retained messages of new subscriptions. MQTT 5.0 §3.3.1.3 */
 export function sendRetained(connection: ClientConnection, outcomes: readonly Outcome[]): MaybePromise<void> {
-  // Each filter once: one that comes again in the packet would begin from the start.
+  // Each filter once: a repeated one would begin again from the start.
   const filters = new Set<string>()
   for (const outcome of outcomes) {
     if (outcome.kind === 'granted' && wantsRetained(outcome)) filters.add(outcome.subscription.filter)

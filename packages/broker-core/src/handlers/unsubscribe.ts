@@ -9,11 +9,11 @@ import { isShared } from '../session/new-subscriptions.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import type { Session } from '../session/session.ts'
 
-/** What became of the filters of an UNSUBSCRIBE. */
+/** The result of an UNSUBSCRIBE. */
 interface Unsubscribed {
   /** One for each filter, in order ([MQTT5-3.11.3-1]). */
   readonly codes: number[]
-  /** Of the filters that were refused, for people. */
+  /** Reason strings of the filters that were refused. */
   readonly reasons: readonly string[]
 }
 
@@ -29,7 +29,7 @@ export function receiveUnsubscribe(connection: ClientConnection, list: FilterLis
   )
 }
 
-/** Tells the program, and who listens to `$SYS`, what the client no longer subscribes to. */
+/** Reports what the client has unsubscribed from, as an event and under `$SYS`. */
 export function reportUnsubscribed(connection: ClientConnection, filters: string[]): void {
   if (connection.phase !== 'connected') return
   const { broker, presence } = connection.engine
@@ -57,7 +57,7 @@ export function unsubscribe(session: Session, filters: readonly string[]): Maybe
 }
 
 function remove(session: Session, filter: string): number {
-  // Of a session that has ended, all subscriptions are taken out already.
+  // The subscriptions of an ended session are removed already.
   if (!session.isOpen || !session.subscriptions.has(filter)) return ReasonCode.noSubscriptionExisted
   session.engine.subscriptions.remove(session, filter)
   return ReasonCode.success
@@ -79,8 +79,8 @@ function acknowledgeUnsubscribe(
   reportUnsubscribed(connection, unsubscriptions)
 }
 
-/** What is wrong with filters; 3.x clients can't be told, so for them it is thrown. All are looked at before the first one takes
- * effect. */
+/** Checks all filters before the first one takes effect. Returns what is wrong with each; for 3.x clients, which can't be told, it is
+ * thrown. */
 function checkFilters(session: Session, filters: readonly string[]): MaybePromise<ReadonlyMap<string, string>> {
   const { options, slices } = session.engine
   const refusals = new Map<string, string>()

@@ -13,8 +13,8 @@ export interface ForwardHost extends TopicAccessHost {
   readonly options: CheckedOptions
 }
 
-/** What `topicAccess` and `authorizeForward` make of a message for this client; undefined: it does not get it. What the hook throws or answers
- * wrongly costs this delivery alone. */
+/** Asks `topicAccess` and `authorizeForward` about a delivery. Returns the message for this client; undefined: it gets none. An error of
+ * the hook costs this delivery alone. */
 export function forwarded(engine: ForwardHost, client: Client, publication: Publication): Publication | undefined {
   if (!mayReceive(engine, client, publication.topic)) return undefined
   const { authorizeForward } = engine.hooks

@@ -59,7 +59,7 @@ export interface ProgramBroker extends EventEmitter {
 export interface ClientLink {
   readonly stream: Duplex
   readonly version: ProtocolVersion
-  /** Name of the listener it came by. */
+  /** Name of its listener. */
   readonly listener: string | undefined
   readonly faults: ProgramFaults
   /** The session's subscriptions; none before there is a session. */
@@ -74,36 +74,36 @@ export interface ClientLink {
   whenClosed(): Promise<void>
 }
 
-/** A client as hooks, events and programs see it: who it is, and what the program can do with it.
+/** A client as hooks, events and programs see it, with the methods that a program may call.
  *
- * Events: `connected` when its session is set up and what waited for it was sent; `error` with each error of its connection,
- * if anybody listens. */
+ * Events: `connected` when its session is set up and what waited for it was sent; `error` with each error of its connection, if anybody
+ * listens. */
 export class Client extends EventEmitter {
   readonly broker: ProgramBroker
-  /** Whatever the listener handed over with the stream: the HTTP request of a WebSocket, for one. */
+  /** The request that the listener handed over with the stream, for instance the HTTP request of a WebSocket. */
   readonly req: IncomingMessage | undefined
-  /** Null until a CONNECT with an acceptable identifier has come; typed as Aedes types it. */
+  /** Null until a CONNECT with an acceptable identifier has come; typed as in Aedes. */
   id: string = null as unknown as string
   clean = true
-  /** Null likewise. */
+  /** Null until CONNECT has come. */
   version: ProtocolVersion = null as unknown as ProtocolVersion
   /** Seconds, as the client asked for. */
   keepalive = 0
   will: Will | undefined
-  /** What MQTT 5 clients said in CONNECT. */
+  /** The properties of an MQTT 5 CONNECT. */
   connectProperties: ConnectProperties | undefined
-  /** It is another broker's bridge (protocol level 0x83 or 0x84): retain flags are kept, its own messages not echoed. */
+  /** The client is a bridge of another broker (protocol level 0x83 or 0x84): retain flags are kept, and its own messages are not sent
+   * back to it. */
   bridge = false
   connecting = true
   connected = false
   closed = false
-  /** CONNACK is out, whatever it said. */
+  /** CONNACK was sent, with any code. */
   connackSent = false
   /** An error has ended, or is ending, the connection. */
   errored = false
   connDetails: ConnectionDetails | undefined
-  /** Who the transport proved it to be, where its listener takes the user name from there: the Common Name of a certificate, or a
-   * PSK identity. */
+  /** The user name that the transport has verified, if the listener uses it: the Common Name of a certificate, or a PSK identity. */
   identity: string | undefined
   readonly #link: ClientLink
 
@@ -122,12 +122,12 @@ export class Client extends EventEmitter {
     return this.#link.stream
   }
 
-  /** Name of the listener it came by; undefined when its stream was handed over without one. */
+  /** Name of its listener; undefined when the stream was handed over without one. */
   get listener(): string | undefined {
     return this.#link.listener
   }
 
-  /** The certificate that the client has shown, and the listener has verified; undefined: none. */
+  /** The client's certificate, if the listener has verified it. */
   get certificate(): PeerCertificate | undefined {
     const { conn } = this
     const socket = ('socket' in conn ? conn.socket : conn) as Partial<TLSSocket>
@@ -136,7 +136,7 @@ export class Client extends EventEmitter {
     return certificate === undefined || Object.keys(certificate).length === 0 ? undefined : certificate
   }
 
-  /** What the client subscribes to now, by filter, without prototype. A copy: changing it changes nothing. */
+  /** The client's present subscriptions by filter, without prototype. A copy. */
   get subscriptions(): Readonly<Record<string, Subscription>> {
     const subscriptions = Object.create(null) as Record<string, Subscription>
     for (const { filter, qos, retainHandling, retainAsPublished, noLocal } of this.closed
@@ -147,13 +147,13 @@ export class Client extends EventEmitter {
     return subscriptions
   }
 
-  /** Bytes the client takes in one packet. MQTT 5.0 §3.1.2.11.4 */
+  /** Maximum Packet Size of the client in bytes. MQTT 5.0 §3.1.2.11.4 */
   get maximumPacketSize(): number {
     return this.connectProperties?.maximumPacketSize ?? unlimited
   }
 
-  /** Sends a message to this client alone. At QoS 1 and 2 it is stored first if the session outlives the connection. The
-   * callback, or promise, says that it is stored or handed to the connection, not that the client has it.
+  /** Sends a message to this client alone. At QoS 1 and 2 it is stored first if the session outlives the connection. The callback or
+   * promise means that the message is stored or written to the connection, not that the client has it.
    * @throws BrokerError `CONNECTION_CLOSED`, `PACKET_INVALID` */
   publish(packet: PublishRequest): Promise<void>
   publish(packet: PublishRequest, done: DoneCallback): void
@@ -169,7 +169,7 @@ export class Client extends EventEmitter {
     return this.#faults.settle(() => this.#link.subscribe(subscriptions), done)
   }
 
-  /** Takes subscriptions away as if the client had asked for it. With a `messageId` an UNSUBACK is sent.
+  /** Unsubscribes the client as if it had asked for it. With a `messageId` an UNSUBACK is sent.
    * @throws BrokerError `CONNECTION_CLOSED`, `PACKET_INVALID`; TopicError */
   unsubscribe(filters: UnsubscribeRequest): Promise<void>
   unsubscribe(filters: UnsubscribeRequest, done: DoneCallback): void
@@ -196,14 +196,14 @@ export class Client extends EventEmitter {
     this.#link.release(ReadHold.program)
   }
 
-  /** Drops the messages of QoS 1 and 2 that wait for the client or are not acknowledged yet: none of them is sent, or sent again. */
+  /** Drops the QoS 1 and 2 messages that wait for the client or are not acknowledged: none of them is sent, or sent again. */
   emptyOutgoingQueue(): Promise<void>
   emptyOutgoingQueue(done: DoneCallback): void
   emptyOutgoingQueue(done?: DoneCallback): Promise<void> | void {
     return this.#faults.settle(() => (this.closed ? undefined : this.#link.emptyQueue()), done)
   }
 
-  /** Calls back when the connection takes more; with an error when it has ended before. */
+  /** Calls back when the stream takes more bytes, or with an error when the connection has ended. */
   waitForDrain(done: DoneCallback): void {
     const { stream } = this.#link
     const callBack = (error?: Error): void => this.#faults.callBack(() => done(error))
@@ -223,7 +223,7 @@ export class Client extends EventEmitter {
     }
   }
 
-  /** Calls all listeners, whatever they throw or reject: that becomes the broker's `error` event (`LISTENER_FAILED`). */
+  /** Calls all listeners. What one throws or rejects becomes the broker's `error` event (`LISTENER_FAILED`). */
   override emit(event: string | symbol, ...values: unknown[]): boolean {
     return this.#faults.tell(this, event, values)
   }
@@ -232,7 +232,7 @@ export class Client extends EventEmitter {
     return this.#link.faults
   }
 
-  /** The engine's: CONNECT has been read and its identifier is acceptable. */
+  /** For the engine: CONNECT was read, and its identifier is acceptable. */
   accept(packet: ConnectPacket, id: string): void {
     this.id = id
     this.clean = packet.clean === true
@@ -243,21 +243,21 @@ export class Client extends EventEmitter {
     this.bridge = packet.bridgeMode === true
   }
 
-  /** The engine's: the session is set up. */
+  /** For the engine: the session is set up. */
   ready(): void {
     if (this.closed) return
     this.connecting = false
     this.connected = true
   }
 
-  /** The engine's: whom the program ends now knows that it is connected. */
+  /** For the engine: emits `clientReady` and `connected`. */
   tellReady(): void {
     if (this.closed) return
     this.broker.emit('clientReady', this)
     this.emit('connected')
   }
 
-  /** The engine's: the connection has ended. */
+  /** For the engine: the connection has ended. */
   left(): void {
     this.connecting = false
     this.connected = false
@@ -265,7 +265,7 @@ export class Client extends EventEmitter {
   }
 }
 
-/** The refusal of what only a connected client can do. */
+/** The error of a method that needs a connected client. */
 export function connectionClosed(client: Client): BrokerError {
   return new BrokerError('CONNECTION_CLOSED', {
     message: 'connection closed',

@@ -1,8 +1,7 @@
 import type { Client } from './client.ts'
 import type { NormalisedHooks } from './hooks.ts'
 
-/** What `decodeProtocol` makes of a chunk that came before a CONNECT was accepted: the bytes that are MQTT. Throws what the hook
- * throws. */
+/** Asks the hook `decodeProtocol` about a chunk that came before CONNECT. Returns the bytes that are MQTT. Throws what the hook throws. */
 export function decodeProtocol(client: Client, chunk: Buffer, hooks: NormalisedHooks): Buffer {
   const details = hooks.decodeProtocol?.(client, chunk)
   if (!details) return chunk

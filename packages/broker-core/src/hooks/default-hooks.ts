@@ -17,8 +17,8 @@ interface DefaultHooks {
   readonly published: PublishedHook
 }
 
-/** What the properties of a broker hold where no hook is set, for programs that wrap what was there. The engine never calls them: a
- * hook that is not set costs nothing. */
+/** The hooks that a broker's properties return where none is set, for programs that wrap them. The engine never calls them: a hook that
+ * is not set costs nothing. */
 export const defaultHooks: DefaultHooks = {
   preConnect: (_client, _packet, done) => done(null, true),
   authenticate: (_client, _username, _password, done) => done(null, true),

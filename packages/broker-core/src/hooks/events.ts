@@ -4,7 +4,7 @@ import type { Client } from './client.ts'
 import type { DisconnectReason } from '../connection/ending.ts'
 import type { BrokerPacket } from '../message/broker-packet.ts'
 
-/** Where a connection comes from that never became a client. */
+/** The origin of a connection that never became a client. */
 export interface ConnectionOrigin {
   /** Name of the listener. */
   readonly listener: string
@@ -14,25 +14,25 @@ export interface ConnectionOrigin {
 
 /** The events of a broker, with what their listeners get. */
 export interface BrokerEvents {
-  /** Its CONNECT is accepted; CONNACK goes out now. */
+  /** CONNECT is accepted; CONNACK is being sent. */
   client: [client: Client]
-  /** What waited for it, as far as its window has room, is sent. */
+  /** The messages that waited for the client were sent, as far as its window has room. */
   clientReady: [client: Client]
-  /** A connected client has gone, and how. */
+  /** A connected client has left, and why. */
   clientDisconnect: [client: Client, reason: DisconnectReason]
-  /** What went wrong with a client whose identifier is known, or with its session, even after it has left. */
+  /** An error of a client whose identifier is known, or of its session, even after it has left. */
   clientError: [client: Client, error: Error]
-  /** What went wrong before an identifier was known. */
+  /** An error before the client's identifier was known. */
   connectionError: [client: Client, error: Error]
   /** A connection that a listener refused, or that failed, before anything of it reached the broker: by its address, in TLS, in
    * HTTP. */
   connectionRefused: [error: Error, origin: ConnectionOrigin]
-  /** CONNACK is out, with whatever code. */
+  /** CONNACK was sent, with any code. */
   connackSent: [packet: ConnackPacket, client: Client]
   keepaliveTimeout: [client: Client]
-  /** A message is stored and delivered; the client is null for the broker's own. */
+  /** A message was stored and delivered; `client` is null for the broker's own messages. */
   publish: [packet: BrokerPacket, client: Client | null]
-  /** A delivery of QoS 1 or 2 is over: the PUBLISH, or the PUBREL. Undefined when no store kept it; typed as Aedes types it. */
+  /** A delivery of QoS 1 or 2 was acknowledged: its PUBLISH, or PUBREL. Undefined when no store kept it; typed as in Aedes. */
   ack: [packet: BrokerPacket | PubrelPacket, client: Client]
   ping: [packet: PingreqPacket, client: Client]
   /** Each filter once, with the QoS granted, or 128. */
@@ -41,7 +41,7 @@ export interface BrokerEvents {
   /** Messages were dropped from a queue. */
   dropped: [drop: Drop]
   closed: []
-  /** What is no client's fault. Without a listener it becomes a warning of the process, once for each code. */
+  /** An error that is no client's fault. Without a listener it becomes a process warning, once for each code. */
   error: [error: Error]
   /** Node's own. */
   newListener: [name: string | symbol]

@@ -4,17 +4,17 @@ import type { HookOptions, SubscriptionDenial } from './hooks.ts'
 import { isPromise } from '../ground/maybe-promise.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 
-/** How a hook is written: its return value counts, or what that promise is settled with, or what it calls back with. */
+/** The source of a hook's result: its return value, the promise it returns, or its callback. */
 export type HookStyle = 'value' | 'promise' | 'callback'
 
-/** One kind of answer. */
+/** A kind of result. */
 interface AnswerKind {
-  /** For people, in the README and in error sentences. */
+  /** Shown in the README and in error messages. */
   readonly text: string
   readonly is: (answer: unknown, parameters: readonly unknown[], style: HookStyle) => boolean
 }
 
-/** A callback that is given null for its answer has given none: Aedes's programs do so. */
+/** A callback that is called with null as its result has no result, as in programs written for Aedes. */
 const nothing: AnswerKind = {
   text: 'nothing',
   is: (answer, _parameters, style) => answer === undefined || (style === 'callback' && answer === null),
@@ -23,7 +23,7 @@ const noValue: AnswerKind = { text: '`undefined`', is: answer => answer === unde
 const nullValue: AnswerKind = { text: '`null`', is: answer => answer === null }
 const yes: AnswerKind = { text: '`true`', is: answer => answer === true }
 const no: AnswerKind = { text: '`false`', is: answer => answer === false }
-/** Aedes lets in whoever gets a truthy answer, a user object for instance. An Error that was returned is a forgotten throw. */
+/** Aedes accepts any truthy result, a user object for instance. A returned Error is taken for a forgotten throw. */
 const truthy: AnswerKind = {
   text: 'a truthy value (`true`, a user object) that is no Error, function or promise',
   is: answer => Boolean(answer) && !(answer instanceof Error) && typeof answer !== 'function' && !isPromise(answer),
@@ -59,19 +59,18 @@ const anything: AnswerKind = { text: 'anything', is: () => true }
 const denialCodes = reasonCodeTable.suback.filter(code => code >= 0x80)
 
 interface AnswerRow {
-  /** It waits for no promise and has no callback. */
+  /** The hook is synchronous: it has no callback, and no promise is waited for. */
   readonly synchronous?: true
   readonly permits: readonly AnswerKind[]
-  /** What the program means as a no. */
+  /** Results that refuse. */
   readonly refuses: readonly AnswerKind[]
-  /** What a permission does. */
+  /** The effect of a permission. */
   readonly permission: string
-  /** What a no does. */
+  /** The effect of a refusal. */
   readonly refusal: string
 }
 
-/** What each hook may answer. Whatever is in neither list, and whatever is thrown, rejected or called back with as an error, is never
- * a permission. */
+/** The results that each hook may have. A result in neither list, and every error, is never a permission. */
 export const hookAnswers: Readonly<Record<keyof HookOptions, AnswerRow>> = {
   decodeProtocol: {
     synchronous: true,
@@ -125,13 +124,13 @@ export const hookAnswers: Readonly<Record<keyof HookOptions, AnswerRow>> = {
   },
 }
 
-/** What tells the client why a filter is denied. MQTT 5.0 §3.9.3 */
+/** Whether the result tells the client why a filter is denied. MQTT 5.0 §3.9.3 */
 export function isDenial(answer: unknown): answer is SubscriptionDenial {
   return isRecord(answer) && isIn(answer['reasonCode'], denialCodes)
 }
 
-/** Whether the answer is a permission.
- * @throws BrokerError `HOOK_ANSWER_INVALID` when it is neither that nor a no */
+/** Whether the result is a permission.
+ * @throws BrokerError `HOOK_ANSWER_INVALID` when it is neither a permission nor a refusal */
 export function isPermission(
   name: keyof HookOptions,
   answer: unknown,
@@ -144,8 +143,8 @@ export function isPermission(
   throw hookAnswerInvalid(`hook ${name} answered ${shown(answer)}, it may answer ${known.join(', or ')}`)
 }
 
-/** What a hook threw, rejected with or called back with as its error, as an Error. Programs written for Aedes may use an object
- * with `returnCode`; what says nothing at all is a fault of the hook, and no permission. */
+/** Returns what a hook threw, rejected with or called back with as an Error. Programs written for Aedes may use an object with
+ * `returnCode`. A value that says nothing is a fault of the hook, and no permission. */
 export function hookFailure(
   name: string,
   verb: 'threw' | 'rejected with' | 'called back with',
@@ -156,7 +155,7 @@ export function hookFailure(
   return hookAnswerInvalid(`hook ${name} ${verb} ${shown(thrown)}, which is no Error`)
 }
 
-/** The object's own properties on an Error. */
+/** Copies the object's own properties to an Error. */
 function asError(thrown: Readonly<Record<string, unknown>>, otherwise: string): Error {
   try {
     const { message } = thrown
@@ -166,7 +165,7 @@ function asError(thrown: Readonly<Record<string, unknown>>, otherwise: string): 
   }
 }
 
-/** A proxy may not even tell that. */
+/** A proxy may throw here. */
 function isError(thrown: object): boolean {
   try {
     return thrown instanceof Error
@@ -195,7 +194,7 @@ function isBytes(value: unknown): boolean {
   return value === undefined || value === null || Buffer.isBuffer(value)
 }
 
-/** By its kind where its text could be long, or run code of the program's. */
+/** Names the kind of a value whose text could be long, or whose conversion could run the program's code. */
 function shown(value: unknown): string {
   if (value instanceof Error) return 'an Error, which must be thrown,'
   if (isPromise(value)) return 'a promise'

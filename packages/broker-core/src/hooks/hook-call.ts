@@ -4,14 +4,14 @@ import { moreIsDue, shareOfDue } from '../ground/deadline-wheel.ts'
 import type { Deadlined, DeadlineWheel } from '../ground/deadline-wheel.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 
-/** What may take `hookTimeout`, and not longer. */
+/** A call that may take `hookTimeout` at most. */
 export interface TimedCall {
-  /** ms of the clock after which `expire` is called; set by {@link HookCalls.watch}. */
+  /** Time of the clock, in ms, after which `expire` is called; {@link HookCalls.watch} sets it. */
   deadline: number
   expire(timeout: number): void
 }
 
-/** A hook that did not answer at once. Its first answer counts; what comes later is of no interest. */
+/** A call of a hook that is asynchronous. Its first result counts; later ones are ignored. */
 export class HookCall implements TimedCall {
   readonly name: string
   deadline = 0
@@ -45,14 +45,13 @@ export class HookCall implements TimedCall {
   }
 }
 
-/** The calls of the program's hooks and subscribers that have not ended yet, and how long they may take: `hookTimeout` ms, 0 for
- * ever. */
+/** The calls of hooks and subscribers that have not ended, each of which may take `hookTimeout` ms (0: no limit). */
 export class HookCalls implements Deadlined {
   wheelTick = 0
   readonly #wheel: DeadlineWheel
   readonly #clock: Clock
   readonly #timeout: number
-  /** Oldest first. All have the same time, so the first one is due first, and one appointment serves all. */
+  /** Oldest first. All have the same timeout, so the first is due first, and one appointment serves all. */
   readonly #open = new Set<TimedCall>()
 
   constructor(wheel: DeadlineWheel, clock: Clock, timeout: number) {
@@ -78,18 +77,18 @@ export class HookCalls implements Deadlined {
     if (this.#open.size === 1) this.#wheel.schedule(this, call.deadline)
   }
 
-  /** The call has ended. */
+  /** Stops watching a call that has ended. */
   forget(call: TimedCall): void {
     this.#open.delete(call)
   }
 
-  /** The call is answered, if it wasn't. */
+  /** Ends the call with a result, unless it has ended. */
   end(call: HookCall, answer: unknown): void {
     this.#open.delete(call)
     call.answered(answer)
   }
 
-  /** The call has failed, if it wasn't answered. */
+  /** Ends the call with an error, unless it has ended. */
   fail(call: HookCall, error: Error): void {
     this.#open.delete(call)
     call.failed(error)

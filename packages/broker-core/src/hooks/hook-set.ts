@@ -34,13 +34,13 @@ const hookParameters = {
   published: 2,
 } as const satisfies Record<keyof HookOptions, number>
 
-/** An emitter of broker events whose hooks can be set, changed and taken away at any time. They are brought into one form
- * when they are set, not when they are called. */
+/** An emitter of broker events whose hooks can be set, changed and removed at any time. They are normalised when they are set, not when
+ * they are called. */
 export abstract class HookSet extends EventEmitter<BrokerEvents> {
   readonly #set: HookOptions = {}
-  /** What the program's code does wrong. */
+  /** Reports what the program's code throws. */
   protected readonly programFaults: ProgramFaults = new ProgramFaults(this)
-  /** Whether anybody listens to single messages. */
+  /** Whether somebody listens to the event `publish`. */
   publishObserved = false
   readonly #listenerAdded = (name: string | symbol): void => {
     if (name === 'publish') this.#observe(true)
@@ -54,8 +54,8 @@ export abstract class HookSet extends EventEmitter<BrokerEvents> {
     this.#watchListeners()
   }
 
-  /** Calls all listeners, whatever they throw or reject: that becomes an `error` event (`LISTENER_FAILED`). An `error` that nobody
-   * listens to becomes a warning of the process, once for each code. */
+  /** Calls all listeners. What one throws or rejects becomes an `error` event (`LISTENER_FAILED`). An `error` without a listener becomes
+   * a process warning, once for each code. */
   override emit<Name>(
     name: Name | keyof BrokerEvents,
     ...values: Name extends keyof BrokerEvents ? BrokerEvents[Name] : never
@@ -73,9 +73,9 @@ export abstract class HookSet extends EventEmitter<BrokerEvents> {
     return this
   }
 
-  /** Where the hooks go in the form the engine calls. */
+  /** The hooks in the form that the engine calls. */
   protected abstract get normalisedHooks(): NormalisedHooks
-  /** Hooks that are to answer yet. */
+  /** The calls of hooks that have not ended. */
   protected abstract get hookCalls(): HookCalls
   /** A hook, or the interest in messages, has changed. */
   protected abstract hooksChanged(): void
@@ -163,7 +163,7 @@ export abstract class HookSet extends EventEmitter<BrokerEvents> {
     this.hooksChanged()
   }
 
-  /** Unless it does so already. */
+  /** Adds its own listeners, unless they are there. */
   #watchListeners(): void {
     if (!this.listeners('newListener').includes(this.#listenerAdded)) this.on('newListener', this.#listenerAdded)
     if (!this.listeners('removeListener').includes(this.#listenerRemoved))
@@ -178,8 +178,8 @@ export abstract class HookSet extends EventEmitter<BrokerEvents> {
 
 type UnknownFunction = (this: ProgramBroker, ...values: unknown[]) => unknown
 
-/** `preConnect` once was `(client, done)`, and is `(client, packet, done)`. Of a function of two parameters nobody can tell which
- * it is, so its second one is what serves as either: the packet, which can be called. */
+/** `preConnect` used to be `(client, done)` and is now `(client, packet, done)`. A function of two parameters may be either, so its
+ * second argument serves as both: the packet, which can also be called. */
 function withPacketOrCallback(hook: PreConnectHook): UnknownFunction {
   const call = hook as UnknownFunction
   if (call.length !== 2) return call

@@ -5,15 +5,15 @@ import type { Client, ProgramBroker } from './client.ts'
 import type { ConnectionDetails } from './connection-details.ts'
 import type { BrokerPacket, IncomingPacket } from '../message/broker-packet.ts'
 
-/** A callback in Node's style; an error wins over an answer. Only its first call counts. */
+/** A callback in Node's style. An error takes precedence over a result. Only the first call counts. */
 export type HookCallback<Answer> = (error?: Error | null, answer?: Answer | null) => void
 
-/** What the client has sent of an enhanced authentication. */
+/** One step of an enhanced authentication, as the client has sent it. */
 export interface AuthenticationExchange {
   readonly method: string
   readonly data: Buffer | undefined
   /** - `connect`: the first step, in CONNECT
-   * - `continue`: the answer to our last challenge
+   * - `continue`: the response to the last challenge
    * - `reauthenticate`: the first step of a further authentication of a connected client */
   readonly step: 'connect' | 'continue' | 'reauthenticate'
   readonly username: string | undefined
@@ -26,19 +26,20 @@ export interface AuthenticationStep {
   readonly data?: Buffer
 }
 
-/** Every hook may be written in either style: with the callback parameter declared, it answers by calling it; without,
- * by its return value or promise (a throw or rejection is the error). `this` is the broker. */
+/** Every hook may be written in either style: a function that declares the callback parameter calls it with the result; one that doesn't
+ * returns the result or a promise of it (a throw or rejection is the error). `this` is the broker. */
 type Hook<Parameters_ extends unknown[], Answer> = HookFunction<
   [...parameters: Parameters_, done: HookCallback<Answer>],
   MaybePromise<Answer> | void
 >
-/** Its parameters may be declared more narrowly: programs write `client: Client` where it can be null, as Aedes's types have it. */
+/** A method type, so that parameters may be declared more narrowly: programs write `client: Client` where it can be null, as Aedes's
+ * types do. */
 type HookFunction<Parameters_ extends unknown[], Answer> = {
   method(this: ProgramBroker, ...parameters: Parameters_): Answer
 }['method']
 
-/** Before anything of the client is known. Anything but `true` closes the connection without CONNACK. In JavaScript a function
- * of two parameters may also be `(client, done)`, as Aedes had it once. */
+/** Called before the client is known. Any result but `true` closes the connection without CONNACK. In JavaScript a function of two
+ * parameters may also be `(client, done)`, as Aedes had it once. */
 export type PreConnectHook = Hook<[client: Client, packet: ConnectPacket], boolean>
 /** `true` lets the client in. An error may carry `returnCode` (3.1.1) or `reasonCode` (5.0) for the CONNACK. */
 export type AuthenticateHook = Hook<
@@ -60,17 +61,17 @@ export type AuthorizeSubscribeHook = Hook<
   [client: Client, subscription: PacketSubscription],
   PacketSubscription | SubscriptionDenial | null | undefined
 >
-/** Called for every delivery; answers what this client gets of the message, null for nothing. Synchronous. */
+/** Called for every delivery. Returns the packet that this client gets, or null for none. Synchronous. */
 export type AuthorizeForwardHook = HookFunction<
   [client: Client, packet: BrokerPacket],
   BrokerPacket | null | undefined | void
 >
-/** After a message is stored and routed; the publisher's acknowledgement waits for it. */
+/** Called when a message is stored and routed; the publisher's acknowledgement waits for it. */
 export type PublishedHook = Hook<[packet: BrokerPacket, client: Client | null], void>
 
-/** With `trustProxy`: looks at the bytes that come before a CONNECT, and returns what it found in them, for `client.connDetails`:
- * an object with fields of `ConnectionDetails`, or of the program's own. The bytes in its `data` take the place of those that
- * came. Synchronous; a throw closes the connection. */
+/** With `trustProxy`: reads the first bytes of each connection and returns what it found in them, for `client.connDetails`: an object
+ * with fields of `ConnectionDetails`, or of the program's own. The bytes in its `data` replace those that came. Synchronous; a throw
+ * closes the connection. */
 export type DecodeProtocolHook = HookFunction<
   [client: Client, bytes: Buffer],
   ConnectionDetails | Buffer | { data?: Buffer } | null | undefined | void
@@ -87,7 +88,7 @@ export interface HookOptions {
   published?: PublishedHook | null
 }
 
-/** The hooks in the one form the engine calls; undefined where none is set, so that it costs nothing. */
+/** The hooks in the form that the engine calls; undefined where none is set, so that it costs nothing. */
 export interface NormalisedHooks {
   decodeProtocol?: (client: Client, bytes: Buffer) => ConnectionDetails | null | undefined
   preConnect?: (client: Client, packet: ConnectPacket) => MaybePromise<boolean | undefined>

@@ -8,20 +8,20 @@ import { normaliseHook } from './normalised-hook.ts'
 import { assertOptions, optionInvalid } from '../ground/option-invalid.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 
-/** What the streams of one listener have in common. */
+/** Options of one listener, for all its streams. */
 export interface ListenerProfileOptions {
   /** Shown in logs and statistics, and as `client.listener`. */
   readonly name: string
   /** ms until CONNECT must have come; the broker's `connectTimeout` unless given. */
   readonly connectTimeout?: number
-  /** In place of the broker's hook; null lets everybody in. */
+  /** Replaces the broker's hook; null accepts everybody. */
   readonly authenticate?: AuthenticateHook | null
-  /** The user name that the transport answers for, a certificate's for instance, in place of the one in CONNECT. When it knows
-   * none, the client is refused. */
+  /** Returns the user name that the transport has verified, for instance that of a certificate; it replaces the one in CONNECT. When it
+   * returns none, the client is refused. */
   readonly username?: (client: Client) => string | undefined
 }
 
-/** The same as the engine takes it: made by `broker.listenerProfile`, given to `broker.handle`. */
+/** The checked options of a listener: `broker.listenerProfile` makes them, `broker.handle` takes them. */
 export interface ListenerProfile {
   readonly name: string
   readonly connectTimeout: number
@@ -32,7 +32,7 @@ export interface ListenerProfile {
 
 const longestTimeout = 3_600_000
 
-/** What has a sentence with the listener's name is checked below. */
+/** The options with error messages of their own are checked below. */
 const listenerProfileOptionTable: OptionTable<keyof ListenerProfileOptions> = {
   name: optionRules.text,
   connectTimeout: optionRules.any,

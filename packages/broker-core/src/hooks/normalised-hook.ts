@@ -9,7 +9,7 @@ import { isPromise } from '../ground/maybe-promise.ts'
 import type { BrokerPacket } from '../message/broker-packet.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 
-/** A hook before it is brought into the engine's form. */
+/** A hook as the program has set it. */
 export interface RawHook {
   readonly name: keyof HookOptions
   readonly call: (...values: never[]) => unknown
@@ -17,11 +17,11 @@ export interface RawHook {
   readonly parameters: number
 }
 
-/** Reads what a hook has answered; throws what it may not. */
+/** Reads the result of a hook; throws if the hook may not return it. */
 type ReadAnswer = (answer: unknown, parameters: readonly unknown[], style: HookStyle) => unknown
 
-/** Turns a hook of either style into a function that returns its answer, or a promise of it that settles in time. Its answer is one
- * that `hookAnswers` has; anything else is thrown, as is whatever the hook threw. */
+/** Turns a hook of either style into a function that returns its result, or a promise that settles within `hookTimeout`. A result that
+ * `hookAnswers` does not list is thrown as an error, and so is what the hook throws. */
 export function normaliseHook(
   { name, call, parameters }: RawHook,
   broker: ProgramBroker,
@@ -47,7 +47,7 @@ export function normaliseHook(
 
 type UnknownHook = (...values: unknown[]) => unknown
 
-/** In the form in which the engine takes permission and refusal of this hook. */
+/** Returns the reader of this hook's results, in the form that the engine uses. */
 function readerOf(name: keyof HookOptions): ReadAnswer {
   const isAllowed: ReadAnswer = (answer, parameters, style) => isPermission(name, answer, { parameters, style })
   switch (name) {
@@ -72,7 +72,7 @@ function refusedPublish([, packet]: readonly unknown[]): BrokerError {
   })
 }
 
-/** A promise where none is waited for is no answer, and its rejection is nobody else's to listen to. */
+/** A synchronous hook may not return a promise. Its rejection is handled here, since nobody else will. */
 function readPromise(answer: Promise<unknown>, values: readonly unknown[], read: ReadAnswer): unknown {
   answer.then(ignore, ignore)
   return read(answer, values, 'value')
@@ -84,7 +84,7 @@ function ignore(): void {
 
 function inTime(name: string, calls: HookCalls, answer: Promise<unknown>): Promise<unknown> {
   const call = calls.begin(name)
-  // What only looks like a promise may throw in its `then`.
+  // A thenable that is no promise may throw in its `then`.
   Promise.resolve(answer).then(
     value => calls.end(call, value),
     (error: unknown) => calls.fail(call, hookFailure(name, 'rejected with', error)),
@@ -99,8 +99,8 @@ interface CallbackHook {
   readonly hook: UnknownHook
 }
 
-/** A callback that is called before the hook returns needs no promise. Only the first answer counts; a hook that throws or
- * rejects has answered with an error. */
+/** A callback that is called before the hook returns needs no promise. Only the first call counts. A throw or a rejection counts as an
+ * error. */
 function callWithCallback({ name, calls, read, hook }: CallbackHook, values: unknown[]): MaybePromise<unknown> {
   const outcome: { answered: boolean; error?: Error | undefined; value?: unknown; call?: HookCall } = {
     answered: false,

@@ -1,16 +1,16 @@
 import type { MaybePromise } from '@x/contract'
 import { isPromise } from '../ground/maybe-promise.ts'
 
-/** Called when it is done, with the error when it failed. */
+/** Called when an operation is done, with the error if it failed. */
 export type DoneCallback = (error?: Error) => void
 
-/** The promise that a method of the broker or of a client returns. The program may leave it alone: programs that were written for Aedes
- * publish without a callback and don't look back. When it rejects, and nobody has asked for it one turn of the event loop later, the
- * error goes to `abandoned` instead of ending the process as an unhandled rejection. */
+/** The promise that a method of the broker or a client returns. A program may ignore it, as programs written for Aedes do. When it
+ * rejects and has no handler one turn of the event loop later, `abandoned` gets the error instead of ending the process as an unhandled
+ * rejection. */
 export class Outcome extends Promise<void> {
   #isAskedFor = false
 
-  /** What `then` returns is an ordinary promise: from there on the program is in charge. */
+  /** `then` returns an ordinary promise, which the program has to handle. */
   static override get [Symbol.species](): PromiseConstructor {
     return Promise
   }
@@ -47,5 +47,5 @@ export class Outcome extends Promise<void> {
 }
 
 function ignore(): void {
-  // Settled before there was a promise: can't be.
+  // Replaced before it can be called.
 }

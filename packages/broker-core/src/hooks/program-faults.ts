@@ -11,37 +11,37 @@ import { ReasonCode } from '../ground/reason-code.ts'
 /** Characters of a warning. */
 const longestWarning = 1000
 
-/** What of the program can fail while the engine is calling it, and is nobody else's fault. */
+/** Codes of the program's code that failed while the engine called it. */
 export type ProgramFaultCode = Extract<
   BrokerErrorCode,
   'LISTENER_FAILED' | 'CALLBACK_FAILED' | 'SUBSCRIBER_FAILED' | 'HOOK_FAILED' | 'PLUGIN_FAILED'
 >
 
-/** Takes what functions and hooks of the program did wrong with a message that is published all the same. */
+/** Reports that a function or hook of the program failed on a message that is published all the same. */
 export type FaultReport = (code: ProgramFaultCode, what: string, thrown: unknown) => void
 
-/** What the program's code throws or rejects when the engine calls it. Nothing of it reaches the engine's own state, another listener
- * or a client: it becomes the broker's `error` event. */
+/** Catches what the program's code throws or rejects when the engine calls it, so that it affects neither the engine's state nor other
+ * listeners nor clients: it becomes the broker's `error` event. */
 export class ProgramFaults {
   readonly #broker: EventEmitter
-  /** Codes of which the process was warned. */
+  /** Codes that have become a process warning. */
   readonly #warned = new Set<string>()
 
   constructor(broker: EventEmitter) {
     this.#broker = broker
   }
 
-  /** Reports what is nobody's in particular; on its own, not in the middle of what failed. */
+  /** Emits `error` in a tick of its own, so that a listener does not run in the middle of what failed. */
   report(error: Error): void {
     process.nextTick(() => this.#broker.emit('error', error))
   }
 
-  /** The same for something of the program. `what` names it. */
+  /** Reports what the program's code threw. `what` names the code. */
   add(code: ProgramFaultCode, what: string, thrown: unknown): void {
     this.report(programFault(code, what, thrown))
   }
 
-  /** Calls all listeners of the event, whatever the others do. False: there are none. */
+  /** Calls all listeners of the event, even when one throws. False: there are none. */
   tell(emitter: EventEmitter, event: string | symbol, values: readonly unknown[]): boolean {
     const listeners = emitter.rawListeners(event)
     for (const listener of listeners) {
@@ -56,7 +56,7 @@ export class ProgramFaults {
     return listeners.length > 0
   }
 
-  /** Calls what the program has given to be called once something is done. */
+  /** Calls a callback of the program. */
   callBack(callback: (() => unknown) | undefined): void {
     try {
       const returned: unknown = callback?.()
@@ -67,8 +67,8 @@ export class ProgramFaults {
     }
   }
 
-  /** Takes a step for a caller who wants a callback or a promise, or neither: then a failure is reported. The callback never comes before
-   * this returns. */
+  /** Takes a step for a caller that uses a callback, the promise, or neither; in the last case a failure is reported. The callback is
+   * never called before this method returns. */
   settle(step: () => MaybePromise<void>, done?: DoneCallback): Promise<void> | void {
     const outcome = new Outcome(step, error => this.report(toError(error)))
     if (done === undefined) return outcome
@@ -78,7 +78,7 @@ export class ProgramFaults {
     )
   }
 
-  /** For an `error` that nobody listens to, and for what a listener of `error` throws: once for each code. */
+  /** Emits a process warning, once for each code: for an `error` without a listener, and for what a listener of `error` throws. */
   warn(error: Error): void {
     const code = 'code' in error ? String(error.code) : error.name
     if (this.#warned.has(code)) return
@@ -92,13 +92,13 @@ export class ProgramFaults {
 
   #listenerFailed(emitter: EventEmitter, event: string | symbol, thrown: unknown): void {
     const what = `a listener of '${String(event)}'`
-    // Telling the listeners of `error` of it would come back here.
+    // Emitting `error` would fail in the same listener again.
     if (event === 'error' && emitter === this.#broker) this.warn(programFault('LISTENER_FAILED', what, thrown))
     else this.add('LISTENER_FAILED', what, thrown)
   }
 }
 
-/** What says by itself which function of the program is meant. */
+/** Errors that name the program's function themselves. */
 const telling: ReadonlySet<BrokerErrorCode> = new Set(['SUBSCRIBER_TIMEOUT', 'NESTED_TOO_DEEP'])
 
 export function programFault(code: ProgramFaultCode, what: string, thrown: unknown): BrokerError {

@@ -10,7 +10,7 @@ const longestInterval = 0xffffffff
 
 /** A PUBLISH as hooks, events and in-process subscribers see it. */
 export interface BrokerPacket extends Omit<PublishPacket, 'messageId'> {
-  /** There, and undefined, at QoS 1 and 2; a number only where a client's packet is looked at. */
+  /** Present but undefined at QoS 1 and 2; a number only in hooks that see a client's own packet. */
   messageId?: number | undefined
   payload: Buffer
   brokerId: string
@@ -21,13 +21,13 @@ export interface BrokerPacket extends Omit<PublishPacket, 'messageId'> {
 
 /** A PUBLISH of a client, or a will, on its way in: what `authorizePublish` may change. */
 export interface IncomingPacket extends Omit<BrokerPacket, 'brokerId' | 'brokerCounter'> {
-  /** Bytes behind the fixed header, as they came. */
+  /** Bytes behind the fixed header of the packet that came. */
   length?: number
   brokerId?: string
   brokerCounter?: number
 }
 
-/** What a program may publish: only the topic is required. */
+/** A message that a program publishes: only the topic is required. */
 export interface PublishRequest {
   cmd?: 'publish'
   topic: string
@@ -42,8 +42,8 @@ export interface PublishRequest {
   clientId?: string
 }
 
-/** The packet object of a message; new each time, so that a hook may change it. `dup` is the flag it came with, `now` (ms since
- * the epoch) what its Message Expiry Interval is counted from. */
+/** Makes a packet object of a message; a new one each time, so that a hook may change it. `dup` is the flag of the packet; the Message
+ * Expiry Interval is counted from `now` (ms of the engine's clock). */
 export function packetOf(message: Message, dup: boolean, now: number): BrokerPacket {
   const packet: BrokerPacket = {
     cmd: 'publish',
@@ -62,7 +62,7 @@ export function packetOf(message: Message, dup: boolean, now: number): BrokerPac
   return packet
 }
 
-/** The packet object of a message that a client sends, as decoders of mqtt-packet make it. */
+/** Makes a packet object of a message from a client, with the fields that mqtt-packet gives it. */
 export function incomingPacketOf(
   message: Message,
   wire: { dup: boolean; messageId: number; length: number },
@@ -94,7 +94,7 @@ function propertiesOf(message: Message, now: number): PublishProperties | undefi
   return properties
 }
 
-/** The message a packet object stands for.
+/** Makes a publication of a packet object.
  * @throws BrokerError `PACKET_INVALID` when the packet can't be published; the characters of topics are checked by the caller */
 export function publicationOf(
   packet: PublishRequest,
@@ -117,7 +117,7 @@ export function publicationOf(
   })
 }
 
-/** For programs without types. A topic that is missing is the fault that `parseTopicName` names.
+/** Checks a packet of a program that may have no types. `parseTopicName` refuses a missing topic.
  * @throws BrokerError `PACKET_INVALID` unless it is an object, whose topic, if any, is a text */
 export function checkPublishRequest(packet: PublishRequest): void {
   const given: unknown = packet
@@ -163,8 +163,8 @@ function packetInvalid(message: string): BrokerError {
   return new BrokerError('PACKET_INVALID', { reasonCode: ReasonCode.implementationSpecificError, message })
 }
 
-/** The message after a hook has had its packet: the very same when the hook has changed nothing, so that the order of
- * user properties, which a packet object can't hold, survives hooks that only look. `now`: what `packetOf` was given. */
+/** Makes a publication of a packet that a hook may have changed. Without changes it is the same publication, which keeps the order of
+ * user properties that a packet object can't hold. `now`: the value that `packetOf` was given. */
 export function republish(publication: Publication, packet: IncomingPacket, now: number): Publication {
   const sameProperties = hasSameProperties(publication, packet, now)
   const same =
@@ -193,7 +193,7 @@ export function republish(publication: Publication, packet: IncomingPacket, now:
   )
 }
 
-/** Whether the packet still has the properties that `packetOf` gave it. */
+/** Whether the packet has the properties that `packetOf` gave it. */
 function hasSameProperties(publication: Publication, { properties }: IncomingPacket, now: number): boolean {
   const before = propertiesOf(publication, now)
   if (before === undefined || properties === undefined) return before === properties

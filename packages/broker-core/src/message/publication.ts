@@ -5,7 +5,7 @@ import type { OutgoingPublish, ProtocolVersion, PublishFrame, QoS } from '@x/pac
 import { copyBytes } from '../connection/copy-bytes.ts'
 import type { Outbox } from '../connection/outbox.ts'
 
-/** One encoded PUBLISH that others are copied from. */
+/** One encoded PUBLISH, from which the others are copied. */
 interface Template {
   readonly source: Buffer
   readonly start: number
@@ -14,7 +14,7 @@ interface Template {
   readonly idAt: number
 }
 
-/** Who a publication is written for. */
+/** The receiver that a publication is written for. */
 export interface Recipient {
   readonly outbox: Outbox
   readonly version: ProtocolVersion
@@ -31,13 +31,13 @@ export interface Envelope {
   readonly subscriptionIdentifiers: readonly number[] | undefined
   /** 0: none. */
   readonly topicAlias: number
-  /** The receiver knows the alias, so the topic itself is not sent. */
+  /** The receiver knows the alias, so the topic is not sent. */
   readonly topicKnown: boolean
 }
 
-/** A message together with its encodings. It is encoded at most once for each wire format (3.x or 5, with or without
- * packet identifier); each receiver gets a copy with its own flags and packet identifier. A message that came in on a
- * wire is its own encoding. Payload and properties become objects only when somebody looks at them. */
+/** A message together with its encodings. It is encoded at most once for each wire format (3.x or 5, with or without packet identifier);
+ * each receiver gets a copy with its own flags and packet identifier. A message that came in on a wire is its own encoding. Payload and
+ * properties become objects when they are read first. */
 export class Publication implements Message {
   readonly topic: string
   readonly qos: QoS
@@ -52,11 +52,11 @@ export class Publication implements Message {
   readonly #idAt: number = 0
   readonly #payloadStart: number = 0
   readonly #frameEnd: number = 0
-  /** Format the source frame can serve for; -1: none, since it carries what concerns the publisher alone. */
+  /** Format that the source frame can be sent as; -1: none, since it has properties for the broker alone. */
   readonly #formatOfSource: number = -1
   #payload: Buffer | undefined
   readonly #properties: Uint8Array | undefined
-  /** By format; undefined until it has been written once. */
+  /** By format; undefined until the publication was written once. */
   #templates: (Template | undefined)[] | undefined
   #kept: Message | undefined
 
@@ -95,7 +95,7 @@ export class Publication implements Message {
 
   /** A publication of a message that was stored or came from another broker. */
   static of(message: Message): Publication {
-    // Not spread: twice the time.
+    // Spreading takes twice the time.
     const { publisher, brokerId, brokerCounter } = message
     return new Publication(message.topic, { publisher, brokerId, brokerCounter, now: 0 }, message)
   }
@@ -105,7 +105,7 @@ export class Publication implements Message {
     return this.#payload
   }
 
-  /** Bytes that one receiver gets, more or less. */
+  /** Approximate number of bytes for one receiver. */
   get size(): number {
     return this.#source === undefined ? this.payload.length + this.topic.length : this.#frameEnd - this.#frameStart
   }
@@ -114,7 +114,7 @@ export class Publication implements Message {
     return this.#properties
   }
 
-  /** A copy to keep; the same one each time. */
+  /** Returns a copy that owns its bytes; the same one each time. */
   kept(): Message {
     this.#kept ??= keepMessage(this)
     return this.#kept
@@ -138,7 +138,7 @@ export class Publication implements Message {
       idAt = this.#idAt
     } else {
       if (this.#templates === undefined) {
-        // For a single receiver, as of a retained message, a template costs more than it saves.
+        // For a single receiver, for instance of a retained message, a template costs more than it saves.
         this.#templates = []
         return this.#writeIndividually(recipient, envelope, now)
       }

@@ -8,23 +8,23 @@ import type { Host } from '../connect/client-connection.ts'
 import { checkPublishRequest, packetOf, publicationOf } from '../message/broker-packet.ts'
 import type { BrokerPacket, PublishRequest } from '../message/broker-packet.ts'
 
-/** The part of Aedes's stores that programs use themselves, over a store of ours. */
+/** The methods of Aedes's stores that programs call themselves. */
 export interface AedesStoreMethods {
   /** Packets of the retained messages whose topics match, as an object stream. */
   createRetainedStream(pattern: string): Readable
-  /** The same for several filters; each topic once. */
+  /** Like `createRetainedStream`, for several filters; each topic comes once. */
   createRetainedStreamCombi(patterns: readonly string[]): Readable
   /** Retains the message, with QoS 0, or removes the topic's with an empty payload. Nobody is sent it.
    * @throws BrokerError `PACKET_INVALID`; TopicError */
   storeRetained(packet: PublishRequest): Promise<void>
-  /** Of a client that is connected here; an empty list for others. */
+  /** The subscriptions of a connected client; an empty list for others. */
   subscriptionsByClient(client: { readonly id: string }): Promise<Subscription[]>
   /** Packets of a lasting session that were sent to a client that is connected here and are not acknowledged, with their
    * `messageId`; a PUBREL for those that wait for PUBCOMP. Nothing for other clients, nor what is yet to be sent. */
   outgoingStream(client: { readonly id: string }): Readable
 }
 
-/** Puts Aedes's methods on the store itself, so that it stays the very object that was given. They can't be enumerated. */
+/** Adds Aedes's methods to the store itself, so that `broker.persistence` stays the object that was given. They are not enumerable. */
 export function withAedesMethods(engine: Host): Persistence & AedesStoreMethods {
   const { persistence } = engine
   const methods: AedesStoreMethods = {
@@ -73,7 +73,7 @@ async function storeRetained(engine: Host, packet: PublishRequest): Promise<void
     brokerCounter: engine.nextCounter(),
     now: engine.clock.now(),
   }
-  // With a higher QoS the store would queue it for sessions as well.
+  // At a higher QoS the store would queue it for sessions.
   const message = keepMessage(publicationOf({ ...packet, qos: 0, retain: true }, origin))
   await engine.broker.ready
   await engine.persistence.publish(message)
@@ -83,7 +83,7 @@ function subscriptionsOf(engine: Host, clientId: string): Subscription[] {
   return Object.values(engine.broker.client(clientId)?.subscriptions ?? {})
 }
 
-/** Only what was taken: reading on would take what the client has not been sent. */
+/** Only messages that were sent: reading further entries would take them from the client. */
 async function* outgoingPackets(engine: Host, clientId: string): AsyncGenerator<BrokerPacket | PubrelPacket> {
   const session = engine.clients.get(clientId)?.session
   for (const messageId of session?.inflightIds() ?? []) {

@@ -44,7 +44,7 @@ export function subscribeClient(connection: ClientConnection, request: Subscribe
   // Before there is a session nothing can be subscribed to.
   if (connection.session === undefined) return undefined
   return after(subscribe(connection.session, subscriptions, undefined), outcomes => {
-    // No packet may carry identifier 0 ([MQTT5-2.2.1-2]), so there is nothing to answer.
+    // No packet may carry identifier 0 ([MQTT5-2.2.1-2]), so no SUBACK is sent.
     if ('messageId' in request && request.messageId) {
       const granted = outcomes.map(outcome => (outcome.kind === 'granted' ? outcome.subscription.qos : failure))
       connection.sendPacket({ cmd: 'suback', messageId: request.messageId, granted })

@@ -1,8 +1,7 @@
 import type { Client } from '../hooks/client.ts'
 import type { ClientConnection } from '../connect/client-connection.ts'
 
-/** The connected clients as an object without prototype, by client identifier: always current, and costs nothing until somebody
- * looks. It can't be written to. */
+/** A read-only view of the connected clients by identifier, without prototype. It is always current, and costs nothing until it is read. */
 export function clientsView(connections: ReadonlyMap<string, ClientConnection>): Readonly<Record<string, Client>> {
   const find = (name: string | symbol): Client | undefined => {
     const connection = typeof name === 'string' ? connections.get(name) : undefined

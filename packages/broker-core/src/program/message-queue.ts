@@ -9,8 +9,8 @@ import { ReasonCode } from '../ground/reason-code.ts'
 
 type Done = (error?: Error | null) => void
 
-/** `broker.mq`: the broker's messages behind the interface of mqemitter, for plugins that were written for Aedes. What is emitted
- * is published, what is listened to is subscribed by the program. */
+/** `broker.mq`: the interface of mqemitter, for plugins written for Aedes. `emit` publishes a message, `on` subscribes a function of the
+ * program. */
 export class MessageQueue {
   readonly #broker: ProgramBroker
   readonly #subscribers: ProgramSubscribers
@@ -27,12 +27,12 @@ export class MessageQueue {
     return this.#subscribers.concurrency
   }
 
-  /** Messages whose listeners are not done yet. */
+  /** Number of messages whose listeners have not ended. */
   get current(): number {
     return this.#subscribers.running
   }
 
-  /** Messages that wait for a listener. */
+  /** Number of messages that wait for a listener. */
   get length(): number {
     return this.#subscribers.waiting
   }
@@ -42,7 +42,7 @@ export class MessageQueue {
   }
 
   on(topic: string, listener: DeliverFunction, done?: Done): this {
-    // Without `done` there is nobody who would be told later.
+    // Checked here, since without `done` a later error would reach nobody.
     assertDeliver(listener)
     const listeners = this.#listeners.get(topic) ?? new Set()
     this.#listeners.set(topic, listeners.add(listener))
@@ -60,7 +60,7 @@ export class MessageQueue {
     return this
   }
 
-  /** Of those that were added here. */
+  /** Removes the listeners that `on` has added. */
   removeAllListeners(topic: string, done?: Done): this {
     const listeners = [...(this.#listeners.get(topic) ?? [])]
     this.#listeners.delete(topic)
@@ -90,7 +90,7 @@ export class MessageQueue {
     return this
   }
 
-  /** The broker closes it with itself. */
+  /** Does nothing: it closes with the broker. */
   close(done?: Done): void {
     queueMicrotask(() => this.#faults.callBack(done))
   }

@@ -3,19 +3,19 @@ import type { BrokerPacket } from '../message/broker-packet.ts'
 import { Publication } from '../message/publication.ts'
 import type { Deadlined } from '../ground/deadline-wheel.ts'
 
-/** Heartbeats of another broker that may be missed before it is forgotten. */
+/** Missed heartbeats after which another broker is forgotten. */
 const missedHeartbeats = 3
 
-/** Filters in one message about subscriptions: a client may have a hundred thousand. */
+/** Filters in one message about subscriptions, of which a client may have a hundred thousand. */
 const toldAtATime = 1000
 
 type News = 'birth' | 'heartbeat' | 'new/clients' | 'disconnect/clients' | 'new/subscribes' | 'new/unsubscribes'
 
-/** What brokers tell each other, and whoever subscribes to it, under `$SYS/<id>/`: that they are there, and who comes, goes and
- * subscribes. A message that nobody would get is not made. */
+/** News that brokers publish under `$SYS/<id>/`: that they are alive, and which clients come, go and subscribe. A message without
+ * receivers is not created. */
 export class Presence implements Deadlined {
   wheelTick = 0
-  /** ms since the epoch of the last heartbeat of each other broker that is there, by id. */
+  /** Time of the last heartbeat of each other broker, in ms since the epoch, by id. */
   readonly brokers: Record<string, number> = Object.create(null) as Record<string, number>
   readonly #engine: Host
   readonly #topics: Readonly<Record<News, string>>
@@ -33,7 +33,7 @@ export class Presence implements Deadlined {
     }
   }
 
-  /** This broker is there, and will say so each `heartbeatInterval`. */
+  /** Announces this broker, now and then at each `heartbeatInterval`. */
   begin(): void {
     const { emitter, router, wheel, clock, options } = this.#engine
     if (emitter !== undefined) {
@@ -47,7 +47,7 @@ export class Presence implements Deadlined {
     wheel.schedule(this, clock.now() + options.heartbeatInterval)
   }
 
-  /** The emitter knows earlier than a heartbeat that is missed. */
+  /** The emitter has found that a broker came or left, earlier than its heartbeats tell. */
   seen(brokerId: string, present: boolean): void {
     if (!present) delete this.brokers[brokerId]
   }
@@ -69,7 +69,7 @@ export class Presence implements Deadlined {
     this.#tellAll('new/unsubscribes', clientId, filters)
   }
 
-  /** In as many messages as it takes, at the time that others leave. */
+  /** Publishes a list in several messages, in slices of long work. */
   #tellAll(news: News, clientId: string, list: () => readonly unknown[]): void {
     if (this.#concernsNobody(news)) {
       this.#engine.nextCounter()

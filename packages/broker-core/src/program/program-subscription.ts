@@ -8,7 +8,7 @@ import type { SubscribeRequest, UnsubscribeRequest, Unsubscription } from '../me
 
 type Levels = Pick<BrokerLimits, 'maxTopicLevels'>
 
-/** What the program subscribes a client to, checked.
+/** Checks the subscriptions that a program requests for a client.
  * @throws BrokerError `PACKET_INVALID`; TopicError */
 export function subscriptionsOf(request: SubscribeRequest, limits: Levels): Subscription[] {
   checkObject(request, 'SUBSCRIBE')
@@ -24,7 +24,7 @@ export function subscriptionsOf(request: SubscribeRequest, limits: Levels): Subs
   })
 }
 
-/** What the program unsubscribes a client from, checked.
+/** Checks the filters that a program unsubscribes a client from.
  * @throws BrokerError `PACKET_INVALID`; TopicError */
 export function filtersOf(request: UnsubscribeRequest, limits: Levels): string[] {
   const list = listOf(request)
@@ -37,7 +37,7 @@ export function filtersOf(request: UnsubscribeRequest, limits: Levels): string[]
   })
 }
 
-/** A filter of the program's own, whatever a program without types passes on.
+/** Checks a filter of the program, which may have no types.
  * @throws BrokerError `PACKET_INVALID`; TopicError */
 export function checkFilter(filter: unknown, { maxTopicLevels }: Levels, packet: 'SUBSCRIBE' | 'UNSUBSCRIBE'): void {
   const given = filter ?? ''
@@ -49,7 +49,7 @@ function listOf(request: UnsubscribeRequest): Unsubscription[] {
   if (typeof request === 'string') return [request]
   checkObject(request, 'UNSUBSCRIBE')
   if (Array.isArray(request)) return request
-  // A decoded packet has a topic as well: null.
+  // A decoded packet also has a topic, null.
   if ('unsubscriptions' in request) return request.unsubscriptions
   return 'subscriptions' in request ? request.subscriptions : [request]
 }

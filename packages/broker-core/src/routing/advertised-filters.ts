@@ -3,21 +3,21 @@ import { after, all, isPromise, recover } from '../ground/maybe-promise.ts'
 
 interface Route {
   count: number
-  /** The emitter has taken it. */
+  /** The emitter has added it. */
   added: boolean
-  /** The emitter has not answered yet. */
+  /** Settles when the emitter has added it; undefined otherwise. */
   adding: Promise<void> | undefined
 }
 
 export interface AdvertisedFiltersHost {
   readonly emitter: Emitter | undefined
-  /** The store brings messages of QoS 1 and 2 to stored sessions and shared groups, whichever broker they came in by. */
+  /** The store delivers QoS 1 and 2 messages to stored sessions and shared groups, from any broker. */
   readonly storeIsShared: boolean
-  /** The emitter could not be told. */
+  /** The emitter failed to remove a route. */
   failed(error: unknown): void
 }
 
-/** What other brokers must know: the filters that somebody here subscribes to, each told once. */
+/** The filters that other brokers must know: those with a subscriber here, each added to the emitter once. */
 export class AdvertisedFilters {
   readonly #host: AdvertisedFiltersHost
   readonly #routes = new Map<string, Route>()
@@ -27,14 +27,14 @@ export class AdvertisedFilters {
     this.#host = host
   }
 
-  /** The emitter is open: tells it what was added before. */
+  /** The emitter is open: adds the filters that were subscribed before. */
   async open(): Promise<void> {
     this.#opened = true
     const adding = [...this.#routes].map(async ([name, route]) => this.#tell(name, route))
     await Promise.all(adding)
   }
 
-  /** Answers when the other brokers know; rejects when they could not be told.
+  /** Returns when other brokers know the filter; rejects when they could not be told.
    * @param isStored a store brings QoS 1 and 2 */
   addSession(filter: string, isStored: boolean): MaybePromise<void> {
     return this.#add(nameOf(filter, this.#maximumQoS(isStored)))
@@ -44,7 +44,7 @@ export class AdvertisedFilters {
     this.#remove(nameOf(filter, this.#maximumQoS(isStored)))
   }
 
-  /** A group takes turns with those of other brokers at QoS 0. What the store does not share with them is dealt out by each. */
+  /** At QoS 0 a group takes turns with those of other brokers. Where the store is not shared, each broker deals out all messages. */
   addGroup(filter: string, group: string): MaybePromise<void> {
     const turns = nameOf(group, 0)
     if (this.#host.storeIsShared) return this.#add(turns)

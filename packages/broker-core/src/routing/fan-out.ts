@@ -4,8 +4,8 @@ import type { Publication } from '../message/publication.ts'
 import type { Receiver } from './receiver.ts'
 import type { Plan, Target } from './router.ts'
 
-/** Sends a message to every connected session of the plan, except what the store delivers: QoS 1 and 2 to sessions with
- * a stored queue. `from` is the publisher's connection; it is paused for receivers that can't keep up. */
+/** Sends a message to every connected session of the plan, except QoS 1 and 2 to sessions with a stored queue, which the store delivers.
+ * `from`, the publisher's connection, is paused for receivers that can't keep up. */
 export function fanOut(plan: Plan, publication: Publication, from: Connection | undefined): void {
   const { publisher } = publication
   for (const target of plan.targets) {
@@ -16,13 +16,13 @@ export function fanOut(plan: Plan, publication: Publication, from: Connection | 
     try {
       deliverTo(target, reception, publication)
     } catch (error) {
-      // Neither the publisher nor the other receivers pay for what can't be written to this one.
+      // An error of this receiver affects neither the publisher nor the other receivers.
       session.connection.fail(error)
     }
   }
 }
 
-/** Pauses the publisher; or, where it has waited enough for receivers like this one, drops what nobody promised to deliver. */
+/** Pauses the publisher for a receiver that can't keep up. True: the publisher has waited enough, so the message is dropped at QoS 0. */
 function isTurnedAway(from: Connection, session: Receiver, { qos }: Publication, reception: Reception): boolean {
   if (from.slowDownFor(session.connection) || !session.outbox.full || (qos > 0 && reception.qos > 0)) return false
   session.connection.engine.counters.droppedOutboxFull += 1

@@ -22,32 +22,33 @@ export function assertDeliver(deliver: unknown): void {
 /** How many functions the program's own messages may run beyond `concurrency`, for each slot. */
 const nestedForEachSlot = 100
 
-/** Runs that begin in one turn of the event loop. */
+/** Runs that may begin in one turn of the event loop. */
 const runsPerTurn = 5000
 
-/** Runs the program's own subscribers, `concurrency` messages at a time; further ones wait, and their publishers with them.
+/** Runs the functions that the program has subscribed, `concurrency` messages at a time; further messages wait, and so do their
+ * publishers.
  *
- * A message that such a function publishes while it runs does not wait: the function may be waiting for it, and holds the slot that
- * it would wait for. That the one comes from the other is known by the asynchronous context, which is followed only while functions
- * run. So that a circle of functions ends, it goes `maximumNesting` deep, and when very many run already, also such messages wait.
+ * A message that such a function publishes while it runs needs no slot: the function may wait for it while it holds the slot. The
+ * asynchronous context, which is followed only while functions run, tells which function publishes. Nesting ends at `maximumNesting`,
+ * and nested messages wait when very many run already.
  *
- * Functions that publish without waiting can go round in a circle as well: in one turn of the event loop only so many begin, and
+ * Functions that publish to each other without waiting form an endless circle: only so many begin in one turn of the event loop, and
  * others are served in between.
  *
- * Each is over within `hookTimeout`, its waiting included; its slot goes to the next one, its publisher goes on. */
+ * Each run ends within `hookTimeout`, including its time of waiting; then its slot is free and its publisher goes on. */
 export class ProgramSubscribers {
   readonly #queue: queue<SubscriberRun, void>
   readonly #broker: ProgramBroker
   readonly #clock: Clock
   readonly #calls: HookCalls
   readonly #maximumNesting: number
-  /** The run in which something happens, if it does in one. */
+  /** The run in which code executes, if it does in one. */
   readonly #context = new AsyncLocalStorage<SubscriberRun>()
-  /** Runs without a slot. */
+  /** Number of runs without a slot. */
   #nested = 0
-  /** Pushed in this turn. */
+  /** Number of runs that began in this turn. */
   #pushed = 0
-  /** For the next turn, in their order. */
+  /** Runs for the next turn, in order. */
   #later: SubscriberRun[] = []
 
   constructor(
@@ -78,7 +79,8 @@ export class ProgramSubscribers {
     return this.#queue.length() + this.#later.length
   }
 
-  /** Delivers to all of them; a promise when one is not done yet. It does not reject: `failed` gets what they throw or reject. */
+  /** Delivers a message to all subscribers. Returns a promise while one is not done; it does not reject, since `failed` gets what a
+   * function throws or rejects. */
   deliver(
     subscribers: readonly ProgramSubscriber[],
     publication: Publication,
@@ -106,7 +108,7 @@ export class ProgramSubscribers {
     })
   }
 
-  /** The asynchronous context is followed no more: until then each promise of the process costs a little for it. */
+  /** Stops following the asynchronous context, which costs a little for each promise of the process. */
   close(): void {
     this.#context.disable()
   }
@@ -144,7 +146,7 @@ function call(run: SubscriberRun, broker: ProgramBroker): void {
   try {
     if (deliver.length >= 2) {
       const returned = deliver.call(broker, run.packet, () => run.end())
-      // It is done when it calls back, but a rejection is all that it will say.
+      // The run ends when the function calls back; a function that rejects will not call back.
       if (isPromise(returned)) Promise.resolve(returned).catch((error: unknown) => run.end(toError(error)))
       return
     }
@@ -169,5 +171,5 @@ function nestedTooDeep({ subscriber }: SubscriberRun, limit: number): BrokerErro
 }
 
 function ignore(): void {
-  // For functions that don't declare the parameter.
+  // Given to functions that don't declare the parameter.
 }

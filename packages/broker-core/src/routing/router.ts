@@ -7,14 +7,14 @@ import type { Receiver } from './receiver.ts'
 import type { AdvertisedFilters } from './advertised-filters.ts'
 import type { SharedGroup } from './shared-group.ts'
 
-/** One entry of the routing table: who gets what matches a filter. */
+/** One entry of the routing table: a receiver of the topics that match a filter. */
 type Route =
   | {
       readonly kind: 'session'
       readonly session: Receiver
       readonly subscription: Subscription
-      /** Made when it is first needed: the plan of the topics that match by this route alone. Among 100 000 filters, with a topic
-       * that never comes again, that spares a tenth of the time. */
+      /** The plan of topics that match this route alone, made when it is needed first. With 100 000 filters and ever new topics it saves
+       * a tenth of the time. */
       alone: Plan | undefined
     }
   | { readonly kind: 'group'; readonly group: SharedGroup }
@@ -25,18 +25,18 @@ export interface Target extends Reception {
   readonly session: Receiver
   /** Reception of the session's own messages, where `noLocal` makes it differ; undefined: it gets none of them. */
   readonly own: Reception | undefined
-  /** Neither own messages nor subscription identifiers need a thought. */
+  /** No No Local and no identifiers, so QoS 0 bytes can be forwarded unchanged. */
   readonly plain: boolean
 }
 
-/** Everybody here who receives the messages of a topic, made once for each topic and set of subscriptions. */
+/** All receivers of a topic on this broker; made once for each topic and set of subscriptions. */
 export interface Plan {
   readonly targets: readonly Target[]
   readonly groups: readonly SharedGroup[]
   readonly programSubscribers: readonly ProgramSubscriber[]
-  /** Of all three. */
+  /** Number of receivers of all three kinds. */
   readonly size: number
-  /** QoS 0 messages can be sent on as they came in, to all targets. */
+  /** QoS 0 messages can be forwarded to all targets unchanged. */
   readonly verbatim: boolean
 }
 
@@ -46,14 +46,14 @@ function isWildcard(character: number): boolean {
   return character === 0x23 || character === 0x2b
 }
 
-/** Who, of the sessions connected here and the program's own functions, receives a topic. */
+/** The routing table: which connected sessions, shared groups and functions of the program receive a topic. */
 export class Router {
   readonly #trie: FilterTrie<Route, Plan>
   readonly #advertised: AdvertisedFilters
-  /** The program's subscribers whose filters begin with a wildcard; undefined while there are none. */
+  /** Functions of the program whose filters begin with a wildcard; undefined while there are none. */
   #programSubscribers: FilterTrie<ProgramSubscriber> | undefined
 
-  /** `worked` is told the microseconds of each plan that took long to make. */
+  /** `worked` gets the microseconds of each plan that took long to make. */
   constructor(advertised: AdvertisedFilters, worked: (microseconds: number) => void) {
     this.#trie = new FilterTrie<Route, Plan>({
       derive: makePlan,
@@ -84,13 +84,13 @@ export class Router {
     }
   }
 
-  /** Answers when other brokers know that somebody here subscribes to the filter; so do the next two. */
+  /** Returns when other brokers know that this broker has a subscriber for the filter; so do the next two methods. */
   addSession(session: Receiver, subscription: Subscription): MaybePromise<void> {
     const filter = subscription.filter as TopicFilter
     const before = this.#trie.get(filter, session)
     this.#trie.add(filter, session, { kind: 'session', session, subscription, alone: undefined })
     const added = this.#advertised.addSession(filter, isServedByStore(session, subscription))
-    // Afterwards, so that there is a route all the time.
+    // Removed afterwards, so that there is a route at all times.
     if (before !== undefined) this.#removeRoute(filter, before)
     return added
   }
@@ -132,22 +132,22 @@ export class Router {
   }
 }
 
-/** Messages of QoS 1 and 2 come to the session by the store. With QoS 0 of its own none do. */
+/** Whether the session gets messages of this subscription from the store: those of QoS 1 and 2. */
 function isServedByStore(session: Receiver, subscription: Subscription): boolean {
   return session.stored && subscription.qos > 0
 }
 
-/** Of making a plan here, and one in the store, which has the same filters if sessions are stored. */
+/** Steps of making a plan here and one in the store, which has the same filters for stored sessions. */
 const stepsPerMicrosecond = 8
 
-/** What a plan keeps: a client with 16 000 filters that match is one target. */
+/** The memory of a plan: a client with 16 000 matching filters is one target. */
 function weightOf({ targets, size }: Plan): number {
   let weight = size
   for (const { subscriptionIdentifiers } of targets) weight += subscriptionIdentifiers?.length ?? 0
   return weight
 }
 
-/** Of every topic that nobody here receives. Made for each one, it was two thirds of the garbage that ever new topics cause. */
+/** The plan of every topic without receivers. A new one for each topic was two thirds of the garbage of ever new topics. */
 const nobody: Plan = { targets: [], groups: [], programSubscribers: [], size: 0, verbatim: true }
 
 function makePlan(routes: readonly Route[]): Plan {

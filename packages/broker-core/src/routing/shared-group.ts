@@ -6,9 +6,9 @@ import type { Publication } from '../message/publication.ts'
 import type { Group, GroupMember } from './receiver.ts'
 import { sharedStrategies } from './shared-strategy.ts'
 
-/** Beyond this backlog `sticky` no longer knows whose messages wait. */
+/** Publishers that `sticky` remembers; beyond this backlog it does not know whose messages wait. */
 const rememberedPublishers = 1024
-/** Milliseconds after a claim that has failed. */
+/** ms until a claim that has failed is repeated. */
 const claimRetryDelay = 1000
 
 /** What shared groups need of the engine. */
@@ -27,10 +27,10 @@ interface Member {
   place: number
 }
 
-/** The members of one shared subscription that are connected here. MQTT 5.0 §4.8.2
+/** The members of one shared subscription with a connection here. MQTT 5.0 §4.8.2
  *
- * QoS 0 messages are dealt out as they come. QoS 1 and 2 messages wait in the store's queue of the group, and a member
- * with room in its window claims them, so no session starves while another is full. */
+ * QoS 0 messages are dealt out as they come. QoS 1 and 2 messages wait in the store's queue of the group, and a member with room in its
+ * window claims them, so no session starves while another is full. */
 export class SharedGroup implements Group {
   /** `$share/{ShareName}/{filter}`. */
   readonly name: string
@@ -41,19 +41,19 @@ export class SharedGroup implements Group {
   readonly #members = new Map<GroupMember, Member>()
   /** The members; each knows its place here, so that joining and leaving cost the same in a large group. */
   readonly #order: GroupMember[] = []
-  /** Whose turn is next. It moves on when a member was given something. */
+  /** Index of the member whose turn is next. It advances when a member gets a message. */
   #cursor = 0
-  /** Who was chosen last. */
+  /** Index of the member that was chosen last. */
   #picked = 0
   /** The store may hold messages that nobody has claimed. */
   #backlog = false
-  /** No member has had room for them: each member knows, and looks here when it has. Until then nobody is looked for. */
+  /** No member had room for them. Each member knows and calls `roomFor` when it has; until then no member is searched for. */
   #starved = false
-  /** Publishers of the messages that wait, in their order, for strategies that ask. A guess: other brokers claim as well. */
+  /** Publishers of the waiting messages, in order, for `sticky`. An estimate, since other brokers claim as well. */
   #publishers: (string | undefined)[] = []
   /** A claim on an asynchronous store is on its way. */
   #claiming = false
-  /** Messages have come since that claim was made: that it found nothing says nothing of them. */
+  /** Messages have come since the claim was made, so an empty claim does not mean that none wait. */
   #readySinceClaim = false
 
   constructor(name: string, filter: string, engine: SharedGroupHost) {
@@ -90,14 +90,14 @@ export class SharedGroup implements Group {
       if (moved !== undefined) moved.place = member.place
     }
     session.groups?.delete(this)
-    // What it was to claim may wait for the others, and a claim of its own on its way finds nothing.
+    // Its messages may go to the other members now, and a claim of its own that is on its way finds nothing.
     this.#backlog = true
     this.#readySinceClaim = true
     if (!this.#starved) this.#claim()
   }
 
-  /** Deals a QoS 0 message to one member, if possible one that takes its bytes. `from`: the publisher's connection; it is paused
-   * when there is none. */
+  /** Sends a QoS 0 message to one member, if possible one whose outbox has room; otherwise `from`, the publisher's connection, is
+   * paused. */
   send(publication: Publication, from: Connection | undefined): void {
     const { publisher } = publication
     const member = this.#next(publisher, isTaking) ?? this.#next(publisher, isOpen)
@@ -113,7 +113,7 @@ export class SharedGroup implements Group {
     member.send(publication, 0, retain, identifier === undefined ? undefined : [identifier])
   }
 
-  /** A message waits in the store; of which publisher, as far as it is known. */
+  /** A message waits in the store. `publisher` is undefined when it is not known. */
   ready(publisher: string | undefined): void {
     this.#backlog = true
     this.#readySinceClaim = true
@@ -124,7 +124,7 @@ export class SharedGroup implements Group {
     if (!this.#starved) this.#claim()
   }
 
-  /** A member has room again. False: nothing waits for it here. */
+  /** The member has room again. False: no message waits for it. */
   roomFor(session: GroupMember): boolean {
     if (!this.#members.has(session)) return false
     while (this.#backlog && !this.#claiming && session.hasRoom) this.#claimFor(session)
@@ -133,7 +133,7 @@ export class SharedGroup implements Group {
     return false
   }
 
-  /** One message at a time to the next member with room, until there is no more of either. */
+  /** Gives one message at a time to the next member with room, until there is no message or no room. */
   #claim(): void {
     while (this.#backlog && !this.#claiming) {
       const member = this.#next(this.#publishers[0], session => session.hasRoom)
@@ -145,7 +145,7 @@ export class SharedGroup implements Group {
     }
   }
 
-  /** Looking for a member with room takes a look at each: once, not for each message that comes. */
+  /** Searching for a member with room visits each one: done once, not for each message. */
   #starve(): void {
     if (this.#members.size === 0) return
     this.#starved = true
@@ -172,7 +172,7 @@ export class SharedGroup implements Group {
     }
   }
 
-  /** A store that can't be reached now may be later, and nothing else need ever ask again. */
+  /** Tries again later: a store that can't be reached may be back then, and nothing else would ask again. */
   #claimFailed(error: unknown): void {
     this.#claiming = true
     this.#engine.fail(error, 'CLAIM_FAILED')

@@ -1,7 +1,7 @@
 import type { SharedStrategy } from '../ground/limits.ts'
 import type { GroupMember } from './receiver.ts'
 
-/** Where to begin looking for a member with room. */
+/** Chooses the member at which the search for room begins. */
 export interface Turn {
   readonly members: readonly GroupMember[]
   /** Member after the one that was chosen last. */
@@ -10,7 +10,7 @@ export interface Turn {
   readonly publisher: string | undefined
 }
 
-/** Each answers an index into `members`, which are at least one. */
+/** Each returns an index into `members`, of which there is at least one. */
 export const sharedStrategies: Readonly<Record<SharedStrategy, (turn: Turn) => number>> = {
   roundRobin: ({ cursor }) => cursor,
   random: ({ members }) => Math.floor(Math.random() * members.length),
@@ -19,7 +19,7 @@ export const sharedStrategies: Readonly<Record<SharedStrategy, (turn: Turn) => n
   leastInflight: ({ members, cursor }) => {
     let best = cursor
     let fewest = Infinity
-    // From the cursor on, so that equally idle members take turns.
+    // Begins at the cursor, so that equally idle members take turns.
     for (let step = 0; step < members.length; step += 1) {
       const index = (cursor + step) % members.length
       const inflight = members[index]?.inflight ?? Infinity

@@ -10,15 +10,16 @@ export interface ProgramSubscriber {
   readonly deliver: DeliverFunction
 }
 
-/** One message for one function of the program: it waits for a slot, runs, and is over once. */
+/** The delivery of one message to one function of the program: it waits for a slot, runs, and ends once. */
 export class SubscriberRun implements TimedCall {
   readonly subscriber: ProgramSubscriber
   readonly packet: BrokerPacket
-  /** 0: published by a client, or by the program outside of such functions; otherwise one more than the run it was published in. */
+  /** 0 for messages published by a client, or by the program outside of such functions; otherwise one more than the run in which it was
+   * published. */
   readonly depth: number
   deadline = 0
   phase: 'waiting' | 'running' | 'over' = 'waiting'
-  /** Gives its slot to the next one; undefined while it has none. */
+  /** Frees its slot; undefined while it has none. */
   leave: (() => void) | undefined
   readonly #settled: (run: SubscriberRun, error: Error | undefined) => void
 
@@ -32,7 +33,7 @@ export class SubscriberRun implements TimedCall {
     this.#settled = settled
   }
 
-  /** Only the first end counts. */
+  /** Ends the run. Only the first call counts. */
   end(error?: Error): void {
     if (this.phase === 'over') return
     this.phase = 'over'
@@ -50,7 +51,7 @@ export class SubscriberRun implements TimedCall {
         reasonCode: ReasonCode.implementationSpecificError,
       }),
     )
-    // Afterwards: what is due at the same moment must not begin now.
+    // Freed later, so that a run which is due at the same moment does not begin now.
     if (leave !== undefined) queueMicrotask(leave)
   }
 }

@@ -3,22 +3,21 @@ import type { Counters } from '@x/contract'
 import { ReasonCode } from '../ground/reason-code.ts'
 import type { BrokerLimits } from '../ground/limits.ts'
 
-/** Why a filter is not granted. */
+/** The reason why a filter is not granted. */
 export interface Refusal {
   readonly reasonCode: number
-  /** For people: MQTT 5.0 §3.9.2.1.2 */
+  /** The Reason String. MQTT 5.0 §3.9.2.1.2 */
   readonly reason: string
 }
 
-/** What one session holds of what is limited. Whoever has one leaves it to the quota. */
+/** What one session holds of the limits. Only the quota changes it. */
 export interface Holder {
   heldSubscriptions: number
   heldSubscriptionBytes: number
   heldSharedSubscriptions: number
 }
 
-/** The subscriptions of connected clients, counted as long as they are routed: those of a session that has ended count until the last
- * one is taken out. */
+/** Counts the subscriptions of connected clients as long as they are routed: those of an ended session count until they are removed. */
 export class SubscriptionQuota {
   count = 0
   bytes = 0
@@ -57,7 +56,7 @@ export class SubscriptionQuota {
     if (isShared) holder.heldSharedSubscriptions += 1
   }
 
-  /** It is gone. */
+  /** Counts out a subscription that was removed. */
   release(holder: Holder, filter: string, isShared: boolean): void {
     const bytes = subscriptionBytes(filter)
     this.count -= 1

@@ -7,7 +7,7 @@ import { SharedGroup } from './shared-group.ts'
 import type { SharedGroupHost } from './shared-group.ts'
 import { SubscriptionQuota } from './subscription-quota.ts'
 
-/** Subscriptions of an ended session that are taken out between two looks at the clock. */
+/** Subscriptions of an ended session that are removed between two readings of the clock. */
 const retiredAtATime = 16
 
 /** What {@link Subscriptions} needs of the engine. */
@@ -18,8 +18,8 @@ export interface SubscriptionsHost extends SharedGroupHost {
   own(code: 'ROUTE_FAILED', step: () => unknown): void
 }
 
-/** Who of the clients connected here subscribes to what: each subscription has a route, or is a place in a shared group, and counts
- * until that is gone. */
+/** The subscriptions of connected clients. Each has a route, or a place in a shared group, and counts against the limits until that is
+ * removed. */
 export class Subscriptions {
   readonly quota: SubscriptionQuota
   /** By shared filter. */
@@ -31,7 +31,7 @@ export class Subscriptions {
     this.quota = new SubscriptionQuota(engine.options, engine.counters)
   }
 
-  /** Of what was counted in already. The promise says that other brokers know of it. */
+  /** Adds a subscription that the quota has counted. The promise means that other brokers know the filter. */
   add(session: GroupMember, subscription: Subscription): MaybePromise<void> {
     session.addSubscription(subscription)
     const unshared = parseSharedFilter(subscription.filter as TopicFilter)
@@ -46,19 +46,20 @@ export class Subscriptions {
     this.#takeOut(session, filter)
   }
 
-  /** Takes out everything of a session that has been closed, and gets nothing any more: in slices, since that may be much. */
+  /** Removes all subscriptions of a closed session, in slices, since there may be many. */
   retire(session: GroupMember): void {
     const filters = session.subscriptions.keys()
     const step = (): boolean => {
       for (let count = 0; count < retiredAtATime; count += 1) {
         const next = filters.next()
         if (next.done === true) return false
-        // Whatever becomes of one, the others go as well.
+        // When one fails, the others are removed all the same.
         this.#engine.own('ROUTE_FAILED', () => this.#takeOut(session, next.value))
       }
       return true
     }
-    // The few that most sessions have are gone at once, however busy this turn is: who comes and goes leaves no heap of routes.
+    // The few subscriptions of most sessions are removed at once, even in a busy turn, so that short connections leave no heap of
+    // routes.
     if (step()) void this.#engine.slices.run(step)
   }
 
@@ -75,7 +76,7 @@ export class Subscriptions {
     this.#engine.router.removeGroup(group.filter, group)
   }
 
-  /** The group of a shared filter, made when it is first needed. */
+  /** Returns the group of a shared filter, made when it is needed first. */
   #group(name: string, filter: string): SharedGroup {
     let group = this.groups.get(name)
     if (group === undefined) {

@@ -14,7 +14,7 @@ export interface DeliveryTarget extends Recipient {
 
 const pubrelHeader = 0x62
 
-/** How a message goes to one client. */
+/** The flags of one delivery. */
 export interface DeliveryManner {
   readonly qos: QoS
   readonly retain: boolean
@@ -22,7 +22,7 @@ export interface DeliveryManner {
   readonly subscriptionIdentifiers: readonly number[] | undefined
 }
 
-/** Written before each use; a delivery allocates none. */
+/** Reused for each delivery, so that none is allocated. */
 const envelope: { -readonly [Key in keyof Envelope]: Envelope[Key] } = {
   qos: 0,
   retain: false,
@@ -33,7 +33,7 @@ const envelope: { -readonly [Key in keyof Envelope]: Envelope[Key] } = {
   topicKnown: false,
 }
 
-/** Writes a message of QoS 0, or drops it, counted, when the client had its time and is still full. */
+/** Writes a QoS 0 message, or drops and counts it when the client sheds load. */
 export function writeAtMostOnce(
   session: DeliveryTarget,
   publication: Publication,
@@ -52,7 +52,7 @@ export function writeAtMostOnce(
   writeEnveloped(session, publication)
 }
 
-/** Writes a message of QoS 1 or 2. False: it exceeds the client's Maximum Packet Size, and was counted. */
+/** Writes a QoS 1 or 2 message. False: it exceeds the client's Maximum Packet Size, and is counted as dropped. */
 export function writeDelivery(
   session: DeliveryTarget,
   publication: Publication,
@@ -75,7 +75,7 @@ export function writePubrel({ outbox, version, engine }: DeliveryTarget, message
 }
 
 function writeEnveloped(session: DeliveryTarget, publication: Publication): boolean {
-  // Not at QoS 2: clients that keep such a message until PUBREL may have lost its topic by then, as MQTT.js 5 has.
+  // No alias at QoS 2: a client that keeps the message until PUBREL may have lost its topic by then, as MQTT.js 5 does.
   if (session.aliases !== undefined && envelope.qos < 2) return writeWithAlias(session, session.aliases, publication)
   return writePlain(session, publication)
 }

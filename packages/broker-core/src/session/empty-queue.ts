@@ -2,7 +2,7 @@ import type { Session } from './session.ts'
 
 const pageSize = 256
 
-/** Drops everything that waits for the session or is not acknowledged, so that none of it is sent, or sent again. */
+/** Drops all messages that wait for the session or are not acknowledged, so that none of them is sent, or sent again. */
 export async function emptyQueue(session: Session): Promise<void> {
   session.dropWaiting()
   if (!session.stored) return
@@ -13,6 +13,6 @@ export async function emptyQueue(session: Session): Promise<void> {
     if (entries.length === 0) break
     for (const { sequence } of entries) await persistence.acknowledge(handle, sequence)
   }
-  // It has missed what was read here.
+  // The session reads on behind what was dropped.
   session.pump()
 }

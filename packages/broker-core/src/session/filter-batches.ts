@@ -1,12 +1,12 @@
 import type { MaybePromise, Slices } from '@x/contract'
 import { after, isPromise } from '../ground/maybe-promise.ts'
 
-/** Filters that take effect between two looks at the clock, and go to the store in one call: with a hook that takes 0.5 ms for each
- * that is 16 ms. */
+/** Filters that are processed between two readings of the clock, and go to the store in one call: with a hook that takes 0.5 ms each,
+ * this takes 16 ms. */
 const batchSize = 32
 
-/** Has `effect` on the items, so many at a time and in their order, for as long as the turn of the event loop allows, and goes on in
- * later turns. MQTT has a packet with many filters handled as so many packets with one ([MQTT5-3.8.4-5], [MQTT5-3.10.4-6]). */
+/** Calls `effect` with batches of the items, in order, as long as the turn of the event loop allows, and goes on in later turns. MQTT
+ * has a packet with many filters handled as so many packets with one ([MQTT5-3.8.4-5], [MQTT5-3.10.4-6]). */
 export function inBatches<Item>(
   slices: Slices,
   items: readonly Item[],

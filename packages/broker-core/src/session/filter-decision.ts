@@ -10,14 +10,14 @@ import { ReasonCode } from '../ground/reason-code.ts'
 import type { Session } from './session.ts'
 import type { Refusal } from '../routing/subscription-quota.ts'
 
-/** What becomes of one filter of a SUBSCRIBE. */
+/** The result for one filter of a SUBSCRIBE. */
 export type Outcome = Granted | Denied
 
 export interface Granted {
   readonly kind: 'granted'
   readonly subscription: Subscription
   readonly packet: PacketSubscription
-  /** The session had a subscription with this filter. */
+  /** The session already had a subscription with this filter. */
   readonly existed: boolean
 }
 
@@ -26,7 +26,7 @@ export interface Denied extends Refusal {
   readonly packet: PacketSubscription
 }
 
-/** Why a filter can't be granted; what breaks the protocol, or is wrong and can't be said with a 3.x SUBACK, is thrown. */
+/** Returns why a filter can't be granted. Throws what violates the protocol, or what a 3.x SUBACK can't express. */
 export function checkFilter(session: Session, wish: PacketSubscription): Refusal | undefined {
   const { options, persistence } = session.engine
   let filter: TopicFilter
@@ -57,7 +57,7 @@ export function checkFilter(session: Session, wish: PacketSubscription): Refusal
   return { reasonCode: ReasonCode.sharedSubscriptionsNotSupported, reason }
 }
 
-/** Asks `authorizeSubscribe` about a filter that is valid. */
+/** Asks `authorizeSubscribe` about a valid filter. */
 export function decide(
   session: Session,
   wish: PacketSubscription,
@@ -81,7 +81,7 @@ interface Wish {
   readonly identifier: number | undefined
 }
 
-/** `authorizeSubscribe` may have changed the subscription, which must still be one. */
+/** Checks the result of `authorizeSubscribe`, which may have changed the subscription. */
 function authorized(
   { session, wish, identifier }: Wish,
   answer: PacketSubscription | SubscriptionDenial | null | undefined,
@@ -94,7 +94,7 @@ function authorized(
   return grant(session, answer, identifier)
 }
 
-/** What the client could not have subscribed to, a hook can't either, and it is not the client's fault. */
+/** A hook can't grant what the client could not have subscribed to; that is the hook's fault, not the client's. */
 function checkChanged(session: Session, wish: PacketSubscription, answer: PacketSubscription): void {
   let refused: Refusal | undefined
   try {
@@ -108,7 +108,7 @@ function checkChanged(session: Session, wish: PacketSubscription, answer: Packet
   )
 }
 
-/** An answer that is none denies this filter, whose client has done nothing wrong; the hook's own error ends the connection. */
+/** An invalid result of the hook denies this filter, since the client has done nothing wrong. An error of the hook ends the connection. */
 function wronglyAnswered({ session, wish }: Wish, error: unknown): Outcome {
   if (!(error instanceof BrokerError) || error.code !== 'HOOK_ANSWER_INVALID') throw error
   session.engine.broker.reportClientError(session.connection.client, error)

@@ -1,14 +1,14 @@
 import { BrokerError } from '../ground/broker-error.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 
-/** What a sent message still waits for. */
+/** The acknowledgement that a sent message waits for. */
 export const Inflight = { none: 0, puback: 1, pubrec: 2, pubcomp: 3 } as const
 export type InflightState = (typeof Inflight)[keyof typeof Inflight]
 
-/** What ends a flow, or a step of it. */
+/** An acknowledgement from the client. */
 export type Acknowledgement = Exclude<keyof typeof Inflight, 'none'>
 
-/** A client that acknowledges another QoS than it was sent, or what it has not received yet, is out of step with the broker. */
+/** The error of an acknowledgement that does not match the message: the client is out of step with the broker. */
 export function acknowledgementWrong(packetId: number, got: Acknowledgement, awaited: InflightState): BrokerError {
   const due = acknowledgements.find(name => Inflight[name] === awaited) ?? 'nothing'
   return new BrokerError('ACKNOWLEDGEMENT_WRONG', {
@@ -31,7 +31,7 @@ const smallestRing = 16
 export class InflightWindow {
   /** Lowest sequence that may be open. */
   #base: number
-  /** The sequence the next message gets; everything at or above is not sent. */
+  /** Sequence of the next message; nothing at or above it was sent. */
   #next: number
   #open = 0
   #ring: Uint8Array | undefined
@@ -75,8 +75,7 @@ export class InflightWindow {
     return Math.max(this.#next - 1, sequence) - Math.min(this.#base, sequence) < packetIds
   }
 
-  /** Begins with a message. Sequences rise, and may leave gaps; a shared message and others can pass each other on their way from
-   * the store. */
+  /** Adds a message that is sent. Sequences rise and may leave gaps; shared messages can overtake others on their way from the store. */
   add(sequence: number, state: InflightState): void {
     if (this.#open === 0) {
       this.#base = sequence
@@ -106,7 +105,7 @@ export class InflightWindow {
     return ring[sequence & (ring.length - 1)] as InflightState
   }
 
-  /** PUBREC arrived: now PUBCOMP is waited for. */
+  /** PUBREC has come; the message waits for PUBCOMP. */
   release(sequence: number): void {
     const ring = this.#ring as Uint8Array
     ring[sequence & (ring.length - 1)] = Inflight.pubcomp
@@ -125,7 +124,7 @@ export class InflightWindow {
     while (ring[this.#base & mask] === Inflight.none) this.#base += 1
   }
 
-  /** The ring holds every sequence of the span at its own place, and gaps read as none. */
+  /** Grows the ring until each sequence of the span has a place of its own. */
   #grow(span: number): void {
     const old = this.#ring
     if (old !== undefined && span <= old.length) return

@@ -13,7 +13,8 @@ export function isShared(filter: string): boolean {
   return parseSharedFilter(filter as TopicFilter) !== undefined
 }
 
-/** Stores and routes what was granted, as far as the limits allow; `routed` gets the promises that other brokers know of it. */
+/** Stores and routes the granted subscriptions, as far as the limits allow. `routed` collects the promises that other brokers know the
+ * filters. */
 export function addGranted(
   session: Session,
   outcomes: readonly Outcome[],
@@ -22,7 +23,7 @@ export function addGranted(
   if (session.connection.phase !== 'connected') return outcomes
   const admission = new Admission(session)
   const admitted = outcomes.map(outcome => (outcome.kind === 'granted' ? admission.admit(outcome) : outcome))
-  // A session without a stored queue is matched here; the store only deals with its shared groups.
+  // A session without a stored queue is matched here; the store has only its shared groups.
   const isKept = (outcome: Outcome): outcome is Granted =>
     outcome.kind === 'granted' && (session.stored || isShared(outcome.subscription.filter))
   const kept = admitted.filter(isKept).map(({ subscription }) => subscription)
@@ -48,7 +49,8 @@ export function addGranted(
   })
 }
 
-/** Subscriptions on their way into a session: counted before the store is asked, so that no two packets get the last place. */
+/** Subscriptions on their way into a session. They are counted before the store is asked, so that two packets can't both get the last
+ * place. */
 class Admission {
   readonly #session: Session
   /** Filters counted in and not added yet. */
@@ -59,7 +61,7 @@ class Admission {
     this.#session = session
   }
 
-  /** Replacing a subscription takes no more than there was. */
+  /** Counts a new subscription in; a replaced one is counted already. */
   admit(outcome: Granted): Outcome {
     const { filter } = outcome.subscription
     if (this.#session.subscriptions.has(filter) || this.#charged.has(filter)) return outcome
@@ -82,7 +84,7 @@ class Admission {
     const { subscription } = outcome
     const session = this.#session
     const existed = session.subscriptions.has(subscription.filter)
-    // The client has left meanwhile: its session, which ends or waits for it, is none of this connection's.
+    // The client has left meanwhile, so the session no longer belongs to this connection.
     const isOver = session.connection.phase !== 'connected'
     const charged = this.#charged.delete(subscription.filter)
     if (charged && (existed || isOver)) this.#release(subscription.filter)
@@ -111,14 +113,14 @@ class Admission {
 export function addSubscription(session: Session, subscription: Subscription, routed: Promise<void>[]): void {
   const told = session.engine.subscriptions.add(session, subscription)
   if (!isPromise(told)) return
-  // Whoever waits for all of them may not come to it.
+  // The caller may end before it waits for all of them.
   told.catch(() => undefined)
   routed.push(told)
 }
 
 const noRefusal: readonly undefined[] = [undefined]
 
-/** Stores the subscriptions; for each, as far as the list goes, why the store refuses it. */
+/** Stores the subscriptions. Returns for each why the store refuses it; a shorter list means no refusal. */
 function keep(
   session: Session,
   subscriptions: readonly Subscription[],

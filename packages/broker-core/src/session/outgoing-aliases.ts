@@ -2,7 +2,7 @@ import { aliasBytes } from './topic-aliases.ts'
 
 const noAlias = { alias: 0, known: false } as const
 
-/** The topic aliases we have set towards one client, at most as many as it allows. MQTT 5.0 §3.3.2.3.4
+/** The topic aliases that the broker uses towards one client, at most as many as the client allows. MQTT 5.0 §3.3.2.3.4
  *
  * When all are taken, the least recently used alias gets the new topic. */
 export class OutgoingAliases {
@@ -20,8 +20,8 @@ export class OutgoingAliases {
     this.#maximumBytes = maximumBytes
   }
 
-  /** The alias for a topic; `known`: the client has been told its topic, which then need not be sent. Alias 0: none, since the topic
-   * alone exceeds what all may hold. */
+  /** Returns the alias of a topic. `known`: the client knows the topic, so it need not be sent. Alias 0: none, since the topic alone
+   * exceeds the limit. */
   use(topic: string): { alias: number; known: boolean } {
     const known = this.#aliases.get(topic)
     if (known !== undefined) {
@@ -38,7 +38,7 @@ export class OutgoingAliases {
     return { alias, known: false }
   }
 
-  /** The packet that should have told the client was not sent. */
+  /** Forgets an alias whose packet was not sent. */
   forget(topic: string, alias: number): void {
     if (this.#aliases.delete(topic)) this.#bytes -= aliasBytes(topic)
     this.#free.push(alias)
@@ -52,7 +52,7 @@ export class OutgoingAliases {
     return this.#forgetOldest()
   }
 
-  /** The alias is free then. */
+  /** Forgets the least recently used alias and returns it. */
   #forgetOldest(): number {
     const [oldest, alias] = this.#aliases.entries().next().value as [string, number]
     this.#aliases.delete(oldest)

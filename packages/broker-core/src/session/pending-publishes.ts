@@ -10,18 +10,18 @@ interface PublishingConnection extends Connection<ConnectionHost & { readonly re
   pending: PendingPublishes | undefined
 }
 
-/** What one of them takes of a turn when it goes on, in units of `Turn.credit`. */
+/** Cost of going on with one publish, in units of `Turn.credit`. */
 const unitsEach = 2
 
-/** What is left of a message that is being delivered. */
+/** The rest of a publish whose deliveries have begun. */
 export interface Ending {
-  /** Whatever comes next is not delivered before. */
+  /** The next message is not delivered before this settles. */
   readonly routed?: MaybePromise<unknown>
-  /** It is not acknowledged before. */
+  /** The message is not acknowledged before this settles. */
   readonly emitted?: MaybePromise<unknown>
   /** Acknowledges it. */
   readonly answer: () => MaybePromise<void>
-  /** Called instead when other brokers can't get it; what it throws ends the connection. */
+  /** Called instead of `answer` when other brokers can't get the message; what it throws ends the connection. */
   readonly unsent?: (error: unknown) => void
 }
 
@@ -34,11 +34,11 @@ interface Pending {
   next: Pending | undefined
 }
 
-/** Publishes of one connection that wait for an asynchronous store, hook, subscriber or emitter. They all are on their way at the
- * same time, are delivered in the order they came, and acknowledged in it ([MQTT5-4.6.0-5]); it exists only while there are any. */
+/** Publishes of one connection that wait for an asynchronous store, hook, subscriber or emitter. They wait at the same time; they are
+ * delivered and acknowledged in the order in which they came ([MQTT5-4.6.0-5]). The object exists only while there are any. */
 export class PendingPublishes implements Yielding {
   readonly #connection: PublishingConnection
-  /** The next to be acknowledged, the next to be delivered, and the last. */
+  /** The next publish to acknowledge, the next one to deliver, and the last one. */
   #first: Pending | undefined
   #waiting: Pending | undefined
   #last: Pending | undefined
@@ -46,10 +46,9 @@ export class PendingPublishes implements Yielding {
   #atLeastOnce = 0
   #routing = false
   #answering = false
-  /** It goes on in a later turn: a store, or hooks, may have finished with thousands at the same moment. */
+  /** The rest goes on in a later turn: thousands may be ready at the same moment. */
   #rests = false
-  /** One of them has failed, and ended the connection. The client sends it again, and what stands behind it as well: that may not
-   * come before it. */
+  /** A publish has failed and ended the connection. The client sends it again, and the later ones too, which must not overtake it. */
   #failed = false
   /** Made when somebody waits for it. */
   #ended: Promise<void> | undefined
@@ -64,7 +63,7 @@ export class PendingPublishes implements Yielding {
     return this.#atLeastOnce
   }
 
-  /** Settles when there are none any more. */
+  /** Settles when all publishes are done. */
   get ended(): Promise<void> {
     this.#ended ??= new Promise(resolve => {
       this.#end = resolve
@@ -72,8 +71,8 @@ export class PendingPublishes implements Yielding {
     return this.#ended
   }
 
-  /** Calls `begin` once `stored`, which does not reject, has settled and everything before it is being delivered; undefined: that was
-   * all. */
+  /** Adds a publish. Calls `begin` once `stored`, which does not reject, has settled and the deliveries of all earlier ones have begun.
+   * When `begin` returns undefined, the publish is done. */
   add<Outcome>(
     qos: number,
     stored: Promise<Outcome> | undefined,

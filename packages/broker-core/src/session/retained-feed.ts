@@ -19,17 +19,16 @@ const perStep = 64
 /** How far one look at the current feed has come. */
 type Progress = 'sent' | 'nothing' | 'rests' | 'ended'
 
-/** Retained messages on their way to one session: taken from the store one by one, as fast as the client takes them, so that
- * a subscription to a million topics costs no more memory than one to ten. MQTT 5.0 §3.3.1.3 */
+/** Retained messages for one session: taken from the store one by one, as fast as the client takes them, so that a subscription to a
+ * million topics needs no more memory than one to ten. MQTT 5.0 §3.3.1.3 */
 export class RetainedFeeds {
   readonly #session: FeedSession
   readonly #engine: SessionHost
-  /** Filters whose messages are yet to come, in the order of the subscriptions. */
+  /** Filters whose messages are not all sent, in the order of the subscriptions. */
   readonly #filters = new Set<string>()
-  /** Of the first filter: others ask the store when it is their turn. */
+  /** Messages of the current filter; the others ask the store when it is their turn. */
   #source: RetainedSource | undefined
-  /** Passes over the filters once, those to come included: looking for the first one anew each time would cost a step for each
-   * that is gone. */
+  /** Iterates over the filters, including those added later: finding the first one each time would cost a step for each one removed. */
   #turns: Iterator<string> | undefined
   #current: string | undefined
   /** An asynchronous store is taking the last message. */
@@ -45,8 +44,8 @@ export class RetainedFeeds {
     return this.#filters.size === 0
   }
 
-  /** Begins with the retained messages of a subscription; what is left of those for an earlier one with the same filter is not
-   * sent. Settles when the store has given the first of them, if it was asked. */
+  /** Begins to send the retained messages of a subscription; an earlier feed of the same filter ends. Settles when the store has
+   * returned the first messages, if it was asked. */
   add(filter: string): MaybePromise<void> {
     if (this.#current === filter) this.#leave()
     this.#filters.delete(filter)
@@ -55,12 +54,12 @@ export class RetainedFeeds {
     return this.#source?.arriving
   }
 
-  /** A newer message of the topic has gone out to the client, or waits for it. */
+  /** A newer message of the topic was sent to the client, or waits for it. */
   overtaken(topic: string): void {
     this.#source?.overtaken(topic)
   }
 
-  /** Sends what there is room for. */
+  /** Sends messages as long as there is room. */
   pump(): void {
     if (this.#running) return
     this.#running = true
@@ -80,7 +79,7 @@ export class RetainedFeeds {
     } else this.#running = false
   }
 
-  /** False: there is no more, or no room. */
+  /** False: there are no more messages, or no room. */
   #step(): boolean {
     if (!this.#session.isOpen) return false
     for (let count = 0; count < perStep; count += 1) {
@@ -113,7 +112,7 @@ export class RetainedFeeds {
 
   #sendFrom(filter: string): Progress {
     const { outbox } = this.#session
-    // As it is now: it may have been replaced since, or be gone.
+    // The subscription may have been replaced or removed since.
     const subscription = this.#session.subscriptions.get(filter)
     if (subscription === undefined) return 'ended'
     if (this.#storing || (subscription.qos > 0 && !this.#session.hasRoom)) return 'rests'
@@ -156,7 +155,7 @@ export class RetainedFeeds {
         this.#storing = false
       })
       .then(() => this.pump())
-      // Not left out: a client that subscribes again gets all of them.
+      // The connection ends, so that the client subscribes again and gets all of them.
       .catch((error: unknown) => this.#failed(error))
   }
 

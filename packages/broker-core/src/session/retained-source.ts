@@ -1,33 +1,33 @@
 import type { MaybePromise, Message, RetainedPage } from '@x/contract'
 import { isPromise } from '../ground/maybe-promise.ts'
 
-/** - `nothing`: a small step has found nothing; there may be more
- * - `waits`: what comes next is on its way from the store
- * - `end`: there is no more */
+/** - `nothing`: this step found no message; there may be more
+ * - `waits`: the next page is on its way from the store
+ * - `end`: there are no more messages */
 export type Given = Message | 'nothing' | 'waits' | 'end'
 
-/** The retained messages of one filter, as the store gives them: one by one as they are at that moment, or in pages that grow old while
- * they wait. Of a page nothing is given out that a newer message of its topic has overtaken. */
+/** The retained messages of one filter, as the store returns them: one by one, or in pages that may be outdated when their turn comes. A
+ * message of a page is skipped when a newer one of its topic was sent. */
 export class RetainedSource {
-  /** A page that is there as a whole, and the place in it. */
+  /** A page that was loaded as a whole, and the position in it. */
   #page: Map<string, Message> | undefined
   #place: Iterator<Message> | undefined
   #iterator: Iterator<Message | undefined> | undefined
   #more: (() => MaybePromise<RetainedPage>) | undefined
-  /** Topics of newer messages that went out while a page was on its way. */
+  /** Topics of newer messages that were sent while a page was on its way. */
   #overtaken: Set<string> | undefined
   readonly #tell: () => void
-  /** Settles when the page on its way is there; it does not reject. */
+  /** Settles when the page has come; it does not reject. */
   arriving: Promise<void> | undefined
   #failure: { readonly error: unknown } | undefined
 
-  /** @param arrived - called when a page that was on its way is there, or failed */
+  /** @param arrived - called when a page has come, or failed */
   constructor(ask: () => MaybePromise<RetainedPage>, arrived: () => void) {
     this.#tell = arrived
     this.#ask(ask)
   }
 
-  /** @throws what the store has failed with */
+  /** @throws the store's error */
   next(): Given {
     if (this.#failure !== undefined) throw this.#failure.error
     if (this.arriving !== undefined) return 'waits'
@@ -46,7 +46,7 @@ export class RetainedSource {
     return 'nothing'
   }
 
-  /** A newer message of the topic has gone out to the client. */
+  /** A newer message of the topic was sent to the client. */
   overtaken(topic: string): void {
     this.#page?.delete(topic)
     this.#overtaken?.add(topic)

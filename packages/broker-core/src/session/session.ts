@@ -30,11 +30,11 @@ import type { SessionHost } from './session-host.ts'
 import { StoredQueue } from './stored-queue.ts'
 import { WaitingQueue } from './waiting-queue.ts'
 
-/** The session of a connected client: what it subscribes to, and its outgoing QoS 1 and 2 flows. It lives as long as the
- * connection; what outlives that is in the store. MQTT 5.0 §4.1
+/** The session of a connected client: its subscriptions, and its outgoing QoS 1 and 2 messages. It lives as long as the connection; the
+ * store has what outlives it. MQTT 5.0 §4.1
  *
- * A *stored* session (expiry above 0) has its queue in the store: entries come in by `deliver`, or by `read` after there
- * was no room. For the others messages beyond the window wait in `#waiting`. */
+ * A *stored* session (expiry above 0) has its queue in the store: entries come in by `deliver`, or by `read` after there was no room.
+ * For the others messages beyond the window wait in `#waiting`. */
 export class Session implements SessionOwner, Recipient, GroupMember {
   readonly clientId: string
   readonly connection: ReceiverConnection
@@ -45,10 +45,9 @@ export class Session implements SessionOwner, Recipient, GroupMember {
   readonly #inflightLimit: number
   readonly engine: SessionHost
   readonly stored: boolean
-  /** Which frames may be passed on to this client untouched: 3 (3.x), 5 (5.0), or 0 when each has to be looked at (or the
-   * session is closed). */
+  /** Which frames may be forwarded to this client unchanged: those of 3.x (3), of 5.0 (5), or none (0). */
   lane: 0 | 3 | 5
-  /** Filter to subscription; what `router` and store know as well. Undefined until the first. */
+  /** By filter; `router` and the store have them as well. Undefined until the first. */
   #subscriptions: Map<string, Subscription> | undefined
   /** Packet ids of QoS 2 messages from the client that await PUBREL. Undefined until the first. */
   #received: Set<number> | undefined
@@ -123,8 +122,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     return this.stored ? Math.max(this.#sentBefore, this.#queue?.takenThrough ?? 0, claimedThrough) : claimedThrough
   }
 
-  /** Nothing older waits, so another message can be sent at once. Bytes for a client that does not take them are counted, and
-   * bounded, in its queue; in its outbox they would not be. */
+  /** Nothing older waits, so another message can be sent at once. With a full outbox messages wait in the queue, which has limits. */
   get hasRoom(): boolean {
     if (this.#phase !== 'open' || this.#queue?.isCaughtUp === false || this.outbox.full) return false
     if (this.#waiting !== undefined && this.#waiting.length > 0) return false
@@ -135,7 +133,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     return this.#window?.open ?? 0
   }
 
-  /** Packet ids of what was sent and is not acknowledged, in the order of sending. */
+  /** Packet ids of the messages that were sent and not acknowledged, in the order of sending. */
   inflightIds(): readonly number[] {
     return this.#window?.packetIds() ?? []
   }
@@ -145,7 +143,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     return this.outbox.full || (this.#waiting?.isBackedUp ?? false)
   }
 
-  /** Takes over what the store has of this session. Subscriptions and routes are the caller's. */
+  /** Takes over the state that the store has of this session. The caller restores the subscriptions. */
   restore(opened: OpenedSession): void {
     this.#handle = opened.handle
     this.#sentBefore = opened.sentThrough
@@ -156,7 +154,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     } else this.#firstSequence = opened.lastSequence
   }
 
-  /** The CONNACK is out: deliveries may begin ([MQTT5-3.2.0-1]). What waits already is sent by `pump`. */
+  /** CONNACK was sent, so deliveries may begin ([MQTT5-3.2.0-1]). `pump` sends what waits already. */
   open(): void {
     if (this.#phase !== 'opening') return
     this.#phase = 'open'
@@ -234,13 +232,13 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     try {
       this.#takeEntry(entry)
     } catch (error) {
-      // Neither the store nor the publisher, in whose call this may be, pays for what can't be sent here.
+      // Fails later, since this may be a call of the store or of a publisher, which must not fail.
       queueMicrotask(() => this.connection.fail(error))
     }
     return true
   }
 
-  /** The store may be in the middle of opening the session for another connection, which ends this one itself when it is done. */
+  /** Ends later: the store may be opening the session for another connection, which ends this one when it is done. */
   fenced(): void {
     this.isFenced = true
     this.close()
@@ -258,9 +256,9 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     this.pump()
   }
 
-  /** A message of a shared group that this session has claimed. Entries before it may not be taken yet. */
+  /** Sends a message of a shared group that this session has claimed. Older entries may not be taken yet. */
   sendClaimed(entry: QueueEntry): void {
-    // It has gone back to its group.
+    // The store has returned it to its group.
     if (this.#phase === 'closed') return
     if (entry.qos === 0) {
       this.send(Publication.of(entry.message), 0, entry.retain, entry.subscriptionIdentifiers)
@@ -269,7 +267,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     this.#claims ??= new GroupClaims()
     this.#claims.claimedThrough = Math.max(this.#claims.claimedThrough, entry.sequence)
     if (this.stored) {
-      // It is in the queue, and is read from there.
+      // The entry is in the queue, and is read from there.
       if (this.#window?.reaches(entry.sequence) === false) this.#queue?.missed()
       else this.#takeEntry(entry)
       return
@@ -285,7 +283,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     this.#sendInflight(publication, { qos, retain, dup: false, subscriptionIdentifiers }, sequence)
   }
 
-  /** What the store has of a message in flight; undefined: nothing. */
+  /** Returns the store's entry of a message in flight; undefined: the store has none. */
   storedEntry(messageId: number): MaybePromise<QueueEntry | undefined> {
     const sequence = this.#window?.find(messageId) ?? -1
     if (!this.stored || sequence < 0) return undefined
@@ -299,7 +297,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     this.#finish(messageId, 'puback')
   }
 
-  /** PUBREC: answered by PUBREL, or the end of the flow when the client refused the message ([MQTT5-4.3.3-4]). */
+  /** PUBREC: PUBREL follows, or the flow ends when the client refused the message ([MQTT5-4.3.3-4]). */
   pubrec(messageId: number, reasonCode: number): void {
     const window = this.#window
     const sequence = window === undefined ? -1 : window.find(messageId)
@@ -334,7 +332,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     this.#finish(messageId, 'pubcomp')
   }
 
-  /** Forgets what waits for room and is in no store. */
+  /** Forgets the waiting messages that are in no store. */
   dropWaiting(): void {
     this.#waiting = undefined
     this.#retained = undefined
@@ -354,7 +352,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     this.#claims.starves(group)
   }
 
-  /** @throws BrokerError `ACKNOWLEDGEMENT_WRONG` when something else is due for the message that has this packet id */
+  /** @throws BrokerError `ACKNOWLEDGEMENT_WRONG` when the message with this packet id waits for another acknowledgement */
   assertAwaited(messageId: number, acknowledgement: Acknowledgement): void {
     const state = this.#window?.state(this.#window.find(messageId)) ?? Inflight.none
     if (state !== Inflight.none && state !== Inflight[acknowledgement]) {
@@ -374,7 +372,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     if (this.#waiting || this.#queue?.isCaughtUp === false || this.#retained || this.#claims?.hasStarved) this.pump()
   }
 
-  /** The store need not keep the message any longer. */
+  /** Tells the store that it can forget the message. */
   #settle(sequence: number): void {
     const stored = this.#storedSequence(sequence)
     if (stored === undefined) return
@@ -391,7 +389,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     }
   }
 
-  /** Settles what is found out while the store is offering it: then the store must not be called. */
+  /** Acknowledges an entry later, since the store must not be called while it offers one. */
   #settleLater(stored: number): void {
     queueMicrotask(() => {
       if (this.#phase !== 'closed') this.#acknowledge(stored)
@@ -473,7 +471,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
       return
     }
     const dup = sequence <= this.#sentBefore
-    // What was begun is completed although it has expired ([MQTT5-4.3.3-7]).
+    // A message that was sent before is sent again even if it has expired ([MQTT5-4.3.3-7]).
     if (!dup && this.#isExpired(entry.message)) {
       this.#settleLater(sequence)
       return

@@ -9,7 +9,7 @@ export interface TopicAliasLimits {
 /** Memory of an alias beside its topic. */
 const bytesBeside = 64
 
-/** What an alias holds: JavaScript keeps two bytes for each character as soon as one of them needs them. */
+/** Bytes of an alias in memory: JavaScript uses two bytes for each character as soon as one needs them. */
 export function aliasBytes(topic: string): number {
   return topic.length * 2 + bytesBeside
 }

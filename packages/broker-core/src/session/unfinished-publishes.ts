@@ -1,5 +1,5 @@
-/** Messages of stored sessions that are still on their way to other brokers when their connection has ended: the next one may not
- * acknowledge them before. */
+/** Publishes of stored sessions that are still on their way when their connection has ended. The next connection of the client must not
+ * acknowledge them earlier. */
 export class UnfinishedPublishes {
   readonly #byClient = new Map<string, Promise<unknown>>()
 
@@ -11,7 +11,7 @@ export class UnfinishedPublishes {
     this.#byClient.set(clientId, all)
   }
 
-  /** Settles when all of the client's are; undefined: there are none. */
+  /** Returns a promise that settles when all of the client's publishes are done; undefined: there are none. */
   of(clientId: string): Promise<unknown> | undefined {
     return this.#byClient.get(clientId)
   }

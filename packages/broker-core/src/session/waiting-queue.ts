@@ -1,7 +1,7 @@
 import { messageBytes } from '@x/contract'
 import type { Delivery, StoreLimits } from '@x/contract'
 
-/** Head slots that are dead before the array is cut. */
+/** Empty slots at the head of the array before it is cut. */
 const compactAt = 1024
 
 /** Bytes that wait in all queues of a broker's process together. */
@@ -18,7 +18,7 @@ export class WaitingQueue {
   #head = 0
   #bytes = 0
 
-  /** @param total - of all queues, this one included */
+  /** @param total - bytes of all queues, including this one */
   constructor(limits: StoreLimits, total: WaitingBytes = { bytes: 0 }) {
     this.#limits = limits
     this.#total = total
@@ -32,16 +32,16 @@ export class WaitingQueue {
     return this.#bytes
   }
 
-  /** Beyond half of a limit: whoever fills it had better slow down. */
+  /** More than half of a limit is used: publishers should slow down. */
   get isBackedUp(): boolean {
     const { maximumQueuedMessages, maximumQueuedBytes } = this.#limits
     return this.length * 2 > maximumQueuedMessages || this.#bytes * 2 > maximumQueuedBytes
   }
 
-  /** Appends; answers how many messages the limits cost, this one included when it is the one that goes. */
+  /** Appends a message. Returns how many messages were dropped for the limits, this one included. */
   push(delivery: Delivery): number {
     const size = messageBytes(delivery.message)
-    // Nothing would be won by making room for what does not fit even alone.
+    // A message that does not fit even alone is dropped without making room.
     if (size > this.#limits.maximumQueuedBytes) return 1
     let dropped = 0
     while (this.#isOver(size)) {
@@ -69,7 +69,7 @@ export class WaitingQueue {
     return delivery
   }
 
-  /** Nobody waits for it any more. */
+  /** Drops all messages. */
   clear(): void {
     this.#count(-this.#bytes)
     this.#items = []
