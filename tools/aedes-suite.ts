@@ -12,6 +12,8 @@ const inside = (file: string): string => join(root, 'tools/aedes-suite', file)
 const left = new Set(['drain-toxiproxy.js', 'helper.js'])
 /** What `timed-test.mjs` puts before the name of a private test. */
 const mark = 'private: '
+/** They wait for less than one of our ticks takes. */
+const passAtTimes = new Set(['will.js: delete old broker'])
 /** They mostly wait. */
 const filesAtATime = 6
 
@@ -74,7 +76,9 @@ const outcomes = await runAll()
 const failed = outcomes.filter(({ passed }) => !passed)
 const reasons = explained()
 const unexplained = failed.filter(outcome => !reasons.has(titleOf(outcome)))
-const passedAfterAll = outcomes.filter(outcome => outcome.passed && reasons.has(titleOf(outcome)))
+const passedAfterAll = outcomes.filter(
+  outcome => outcome.passed && reasons.has(titleOf(outcome)) && !passAtTimes.has(titleOf(outcome)),
+)
 for (const outcome of unexplained) {
   console.error(`not in MIGRATION.md: ${titleOf(outcome)}\n    ${outcome.error.replaceAll(/\s+/g, ' ').slice(0, 200)}`)
 }
