@@ -30,6 +30,7 @@ import { HookSet } from './hooks/hook-set.ts'
 import type { NormalisedHooks } from './hooks/hooks.ts'
 import { assertDeliver } from './routing/program-subscribers.ts'
 import { MessageQueue } from './program/message-queue.ts'
+import { streamPair } from './program/stream-pair.ts'
 import { limitRules } from './ground/limits.ts'
 import { assertOptions, optionInvalid } from './ground/option-invalid.ts'
 import { brokerOptionTable, checkOptions } from './options.ts'
@@ -120,6 +121,18 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     stream.on('error', onError)
     stream.on('close', onClose)
     return connection.client
+  }
+
+  /** A connection of the program's own: what speaks MQTT on the returned stream is served without a socket, and no hook is asked
+   * about it, nor `topicAccess`.
+   * @param name shown in logs, as `client.listener`
+   * @throws BrokerError `OPTION_INVALID` */
+  openLocalStream(name: string): Duplex & { readonly client: Client } {
+    const profile = this.listenerProfile({ name, authenticate: null })
+    const [ours, theirs] = streamPair()
+    const client = this.handle(ours, undefined, profile)
+    client.trusted = true
+    return Object.assign(theirs, { client })
   }
 
   /** Whether clients may publish and receive, by topic; null: no rule but that `$SYS/` is the broker's. What is set counts from the next

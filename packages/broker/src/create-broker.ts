@@ -1,5 +1,7 @@
 import { BrokerError, Broker as CoreBroker, ReasonCode, assertOptions, brokerOptionTable } from '@x/broker-core'
 import type { AedesStoreMethods, BrokerOptions as CoreOptions, MessageQueue } from '@x/broker-core'
+import { bridge } from '@x/bridge'
+import type { BridgeOptions } from '@x/bridge'
 import { optionRules, shownOption } from '@x/contract'
 import type { ListenerAddress, Logger, OptionRule, OptionTable, Persistence } from '@x/contract'
 import { checkListenOptions } from './listener/listen-options.ts'
@@ -27,6 +29,8 @@ export interface BrokerOptions extends Omit<CoreOptions, 'persistence' | 'emitte
    * belong together, or the options of `@x/emitter-mesh`. */
   mesh?: MeshOption
   emitter?: EmitterOption | null
+  /** Other brokers that messages are carried to and from, as `@x/bridge` takes them. */
+  bridges?: readonly BridgeOptions[]
   /** What Aedes calls `emitter`. */
   mq?: EmitterOption | null
   /** Gets connections, disconnections and errors; pino's loggers fit. Without one nothing is logged. */
@@ -55,6 +59,7 @@ const optionTable: OptionTable<keyof BrokerOptions> = {
       (typeof value === 'string' && value !== '') ||
       (typeof value === 'object' && value !== null && ('directory' in value || 'listen' in value)),
   },
+  bridges: { text: 'a list of objects with the options of @x/bridge', allows: value => Array.isArray(value) },
   logger: nullOr(optionRules.has("a logger like pino's", 'debug', 'info', 'warn', 'error')),
 }
 
@@ -98,7 +103,7 @@ export class Broker extends CoreBroker {
   constructor(options: BrokerOptions = {}) {
     assertOneProcess(options)
     assertOptions(options, optionTable, 'createBroker')
-    const { persistence: store, mq, emitter: ours, redis, data, mesh, logger, ...rest } = options
+    const { persistence: store, mq, emitter: ours, redis, data, mesh, logger, bridges, ...rest } = options
     const given = { persistence: store ?? undefined, mq: ours ?? mq ?? undefined }
     // The store is made before the broker that can report what befalls it.
     const trouble: { report?: (error: Error) => void } = {}
@@ -111,7 +116,8 @@ export class Broker extends CoreBroker {
       heartbeatInterval: rest.heartbeatInterval,
       partFailed,
     })
-    super({ ...rest, ...limitsOf(given, rest), persistence, ...(emitter !== undefined && { emitter }) })
+    const plugins = [...(rest.plugins ?? []), ...(bridges ?? []).map(bridge)]
+    super({ ...rest, ...limitsOf(given, rest), plugins, persistence, ...(emitter !== undefined && { emitter }) })
     trouble.report = error => this.reportError(error)
     this.#given = given
     this.#logger = logger ? new GuardedLogger(logger) : undefined

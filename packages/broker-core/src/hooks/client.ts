@@ -95,6 +95,8 @@ export class Client extends EventEmitter {
   /** The client is a bridge of another broker (protocol level 0x83 or 0x84): retain flags are kept, and its own messages are not sent
    * back to it. */
   bridge = false
+  /** It is a part of this program, a bridge for one: no hook is asked about it, nor `topicAccess`. */
+  trusted = false
   connecting = true
   connected = false
   closed = false

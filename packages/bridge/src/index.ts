@@ -1,0 +1,8 @@
+export { bridge } from './bridge.ts'
+export type { Bridge, BridgeCounters, BridgeEvents, BridgeState } from './bridge.ts'
+export { BridgeError } from './bridge-error.ts'
+export type { BridgeErrorCode } from './bridge-error.ts'
+export type { BridgeOptions } from './bridge-options.ts'
+export type { ReconnectDelayOptions } from './reconnect-delay.ts'
+export type { DirectionCounters } from './relay.ts'
+export type { BridgeTopic } from './topic-map.ts'

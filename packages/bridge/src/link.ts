@@ -1,0 +1,367 @@
+import type { Duplex } from 'node:stream'
+import type { Clock } from '@x/contract'
+import { AckFrame, FrameReader, PublishFrame, TopicInterner, commandOf, decodeControl, encode } from '@x/packet'
+import type {
+  ConnackPacket,
+  ConnectPacket,
+  OutgoingPublish,
+  Packet,
+  ProtocolVersion,
+  QoS,
+  SubackPacket,
+  Subscription,
+} from '@x/packet'
+import { parseTopicName } from '@x/topic-trie'
+import { BridgeError } from './bridge-error.ts'
+import { FrameWriter } from './frame-writer.ts'
+
+export const ackHeader = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 } as const
+export type AckKind = keyof typeof ackHeader
+
+/** What a link's packets are for. */
+export interface LinkReceiver {
+  publish(frame: PublishFrame, topic: string): void
+  ack(kind: AckKind, messageId: number, reasonCode: number): void
+}
+
+export interface LinkOptions {
+  /** Which side this is, in errors: `the broker at mqtt://b:1883`, `this broker`. */
+  readonly name: string
+  readonly version: ProtocolVersion
+  readonly clock: Clock
+  /** Seconds of Keep Alive, 0 for none; the peer's own takes its place. */
+  readonly keepAlive: number
+  /** Aliases that the peer was told it may use. */
+  readonly topicAliasMaximum: number
+  /** Called once, when no packet can come or go any more. */
+  readonly ended: (error: BridgeError) => void
+}
+
+/** What the peer of a link has said that it takes. */
+export interface PeerLimits {
+  readonly sessionPresent: boolean
+  readonly receiveMaximum: number
+  /** Bytes of a packet. */
+  readonly maximumPacketSize: number
+  readonly maximumQos: QoS
+  readonly retainAvailable: boolean
+  readonly topicAliasMaximum: number
+}
+
+const largestPacket = 268_435_460
+const greatestWindow = 65_535
+/** Packet identifiers that the link uses for itself, from the end that the messages' come to last. */
+const ownIds = { subscribe: 65_535, unsubscribe: 65_534, publish: 65_533 }
+const pingreq = Buffer.of(0xc0, 0)
+const shortConnack = 4
+/** Looks, two to each Keep Alive. */
+const greatestSilence = 4
+
+/** One MQTT client connection of a bridge: to the other broker or to its own. It does the handshakes and keeps alive; messages and their
+ * acknowledgements are passed on as they come, so that the two links of a bridge make one path from end to end. */
+export class Link {
+  readonly #stream: Duplex
+  readonly #options: LinkOptions
+  readonly #reader = new FrameReader({ maximumPacketSize: largestPacket })
+  readonly #publish = new PublishFrame()
+  readonly #ack = new AckFrame()
+  readonly #topics = new TopicInterner({ check: parseTopicName })
+  readonly #writer = new FrameWriter()
+  /** Topics by the aliases that the peer gave them on this connection. */
+  readonly #aliases = new Map<number, string>()
+  /** Resolves what waits for a packet of the peer's, by its type. */
+  readonly #awaited = new Map<string, (packet: Packet) => void>()
+  #receiver: LinkReceiver | undefined
+  /** CONNACK has come: what follows it is for the receiver. */
+  #isConnected = false
+  #limits: PeerLimits | undefined
+  #failure: BridgeError | undefined
+  #flushScheduled = false
+  #keepAliveTimer: unknown
+  #sentSince = false
+  #receivedSince = false
+  #silentLooks = 0
+  /** Called when the peer takes bytes again. */
+  #onDrain: (() => void) | undefined
+
+  constructor(stream: Duplex, options: LinkOptions) {
+    this.#stream = stream
+    this.#options = options
+    this.#reader.version = options.version
+    stream.on('data', (chunk: Buffer) => this.#receive(chunk))
+    stream.on('drain', () => this.#drained())
+    stream.on('error', error => this.fail('BRIDGE_CONNECTION_LOST', `lost ${options.name}: ${error.message}`, error))
+    stream.on('close', () => this.fail('BRIDGE_CONNECTION_LOST', `${options.name} closed the connection`))
+    stream.on('end', () => this.fail('BRIDGE_CONNECTION_LOST', `${options.name} closed the connection`))
+  }
+
+  get version(): ProtocolVersion {
+    return this.#options.version
+  }
+
+  /** Known once `connect` has resolved. */
+  get limits(): PeerLimits {
+    if (this.#limits === undefined) throw new Error('the link is not connected')
+    return this.#limits
+  }
+
+  /** Sends CONNECT and returns what CONNACK says. What comes after CONNACK waits until `start`.
+   * @throws BridgeError `BRIDGE_REFUSED` with the reason code, or why the connection ended */
+  async connect(packet: ConnectPacket): Promise<PeerLimits> {
+    const connack = (await this.#exchange(encode(packet, this.version), 'connack')) as ConnackPacket
+    const code = (this.version === 5 ? connack.reasonCode : connack.returnCode) ?? connack.returnCode ?? 0
+    if (code !== 0) throw refused(this.#options.name, code, connack.properties?.reasonString)
+    const { properties = {} } = connack
+    this.#limits = {
+      sessionPresent: connack.sessionPresent,
+      receiveMaximum: properties.receiveMaximum ?? greatestWindow,
+      maximumPacketSize: properties.maximumPacketSize ?? largestPacket,
+      maximumQos: (properties.maximumQoS ?? 2) as QoS,
+      retainAvailable: properties.retainAvailable !== false,
+      topicAliasMaximum: properties.topicAliasMaximum ?? 0,
+    }
+    this.#keepAlive(properties.serverKeepAlive ?? this.#options.keepAlive)
+    return this.#limits
+  }
+
+  /** Passes on what comes, from what came right after CONNACK on. */
+  start(receiver: LinkReceiver): void {
+    this.#receiver = receiver
+    this.#read()
+    if (this.#failure === undefined) this.#stream.resume()
+  }
+
+  /** Returns the codes of SUBACK in order.
+   * @throws BridgeError why the connection ended */
+  async subscribe(subscriptions: Subscription[]): Promise<readonly number[]> {
+    if (subscriptions.length === 0) return []
+    const frame = encode({ cmd: 'subscribe', messageId: ownIds.subscribe, subscriptions }, this.version)
+    return ((await this.#exchange(frame, 'suback')) as SubackPacket).granted
+  }
+
+  async unsubscribe(unsubscriptions: readonly string[]): Promise<void> {
+    if (unsubscriptions.length === 0) return
+    const messageId = ownIds.unsubscribe
+    const frame = encode({ cmd: 'unsubscribe', messageId, unsubscriptions: [...unsubscriptions] }, this.version)
+    await this.#exchange(frame, 'unsuback')
+  }
+
+  /** Sends a message of the bridge's own at QoS 1, before messages are passed on. */
+  async publish(packet: { readonly topic: string; readonly payload: string; readonly retain: boolean }): Promise<void> {
+    const qos = this.limits.maximumQos === 0 ? 0 : 1
+    const messageId = ownIds.publish
+    const frame = encode({ cmd: 'publish', dup: false, qos, ...(qos > 0 && { messageId }), ...packet }, this.version)
+    if (qos === 0) this.#send(frame)
+    else await this.#exchange(frame, 'puback')
+  }
+
+  /** Appends a PUBLISH to what leaves at the end of this turn. */
+  write(packet: OutgoingPublish): void {
+    this.#writer.publish(packet, this.version)
+    this.#scheduleFlush()
+  }
+
+  acknowledge(kind: AckKind, messageId: number, reasonCode = 0): void {
+    this.#writer.ack(ackHeader[kind], messageId, reasonCode, this.version)
+    this.#scheduleFlush()
+  }
+
+  /** The peer takes no more for now. */
+  get isFull(): boolean {
+    return this.#stream.writableNeedDrain
+  }
+
+  /** Stops reading until the other link takes bytes again. */
+  pauseUntilDrained(other: Link): void {
+    this.#stream.pause()
+    other.#onDrain = () => {
+      this.#read()
+      if (this.#failure === undefined && !other.isFull) this.#stream.resume()
+    }
+  }
+
+  /** Ends the connection with DISCONNECT; the session stays. */
+  disconnect(): void {
+    if (this.#failure !== undefined) return
+    this.#send(encode({ cmd: 'disconnect' }, this.version))
+    this.#stop(new BridgeError('BRIDGE_CONNECTION_LOST', 'the bridge has disconnected'))
+    this.#stream.end()
+  }
+
+  /** Ends it as it is, once. */
+  fail(code: ConstructorParameters<typeof BridgeError>[0], message: string, cause?: unknown): void {
+    if (this.#failure !== undefined) return
+    this.#stop(new BridgeError(code, message, { cause }))
+    this.#stream.destroy()
+  }
+
+  #stop(error: BridgeError): void {
+    this.#failure = error
+    this.#options.clock.clearTimeout(this.#keepAliveTimer)
+    for (const settle of this.#awaited.values()) settle({ cmd: 'pingresp' })
+    this.#options.ended(error)
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#failure !== undefined) return
+    this.#receivedSince = true
+    try {
+      this.#reader.push(chunk)
+    } catch (error) {
+      return this.#broken(error)
+    }
+    this.#read()
+  }
+
+  #read(): void {
+    try {
+      while (this.#failure === undefined && !this.#isHeld() && this.#reader.next()) this.#dispatch()
+    } catch (error) {
+      this.#broken(error)
+    }
+  }
+
+  /** Nobody takes messages yet: the stream rests behind CONNACK. */
+  #isHeld(): boolean {
+    const isHeld = this.#isConnected && this.#receiver === undefined
+    if (isHeld) this.#stream.pause()
+    return isHeld
+  }
+
+  #dispatch(): void {
+    const { source, header, frameStart, bodyStart, frameEnd } = this.#reader
+    switch (header >> 4) {
+      case 3: {
+        const frame = this.#publish
+        frame.read(source, header, frameStart, bodyStart, frameEnd, this.version, 'server')
+        this.#receiver?.publish(frame, this.#topicOf(frame))
+        return
+      }
+      case 4:
+      case 5:
+      case 6:
+      case 7:
+        return this.#dispatchAck()
+      case 13:
+        return
+      default:
+        return this.#dispatchControl()
+    }
+  }
+
+  #dispatchAck(): void {
+    const { source, header, bodyStart, frameEnd } = this.#reader
+    const ack = this.#ack
+    ack.read(source, header, bodyStart, frameEnd, this.version)
+    const kind = commandOf(header) as AckKind
+    if (kind === 'puback' && ack.messageId === ownIds.publish && this.#settle({ cmd: 'puback', messageId: 1 })) return
+    this.#receiver?.ack(kind, ack.messageId, ack.reasonCode)
+  }
+
+  #dispatchControl(): void {
+    const { header, bodyStart, frameEnd, frameStart, source } = this.#reader
+    const isConnack = header >> 4 === 2
+    // A broker that does not know the version says so in the oldest form there is.
+    const isShort = isConnack && frameEnd - frameStart === shortConnack
+    const packet: Packet = isShort
+      ? { cmd: 'connack', sessionPresent: (source[bodyStart] ?? 0) === 1, returnCode: source[bodyStart + 1] ?? 0 }
+      : decodeControl(this.#reader.frame(), this.version)
+    if (packet.cmd === 'disconnect') {
+      const { reasonCode = 0, properties } = packet
+      const reason = properties?.reasonString === undefined ? '' : `: ${properties.reasonString}`
+      return this.fail('BRIDGE_CONNECTION_LOST', `${this.#options.name} disconnected with ${hex(reasonCode)}${reason}`)
+    }
+    this.#isConnected ||= isConnack
+    if (!this.#settle(packet)) throw new Error(`unexpected ${packet.cmd}`)
+  }
+
+  #topicOf(frame: PublishFrame): string {
+    const { source, topicStart, topicEnd, frameStart, topicAlias } = frame
+    if (topicAlias === 0) return this.#topics.intern(source, topicStart, topicEnd, frameStart)
+    if (topicStart === topicEnd) {
+      const topic = this.#aliases.get(topicAlias)
+      if (topic === undefined) throw new Error(`topic alias ${topicAlias} has no topic`)
+      return topic
+    }
+    const { topicAliasMaximum } = this.#options
+    if (topicAlias > topicAliasMaximum) throw new Error(`topic alias ${topicAlias} is above ${topicAliasMaximum}`)
+    const topic = this.#topics.intern(source, topicStart, topicEnd, frameStart)
+    this.#aliases.set(topicAlias, topic)
+    return topic
+  }
+
+  /** The peer has sent what MQTT does not allow. */
+  #broken(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error)
+    this.fail('BRIDGE_PROTOCOL_ERROR', `${this.#options.name} breaks the protocol: ${reason}`, error)
+  }
+
+  async #exchange(frame: Buffer, answer: string): Promise<Packet> {
+    const packet = await new Promise<Packet>(resolve => {
+      this.#awaited.set(answer, resolve)
+      this.#send(frame)
+    })
+    if (this.#failure !== undefined) throw this.#failure
+    return packet
+  }
+
+  #settle(packet: Packet): boolean {
+    const resolve = this.#awaited.get(packet.cmd)
+    this.#awaited.delete(packet.cmd)
+    resolve?.(packet)
+    return resolve !== undefined
+  }
+
+  #send(frame: Buffer): void {
+    this.#writer.bytes(frame)
+    this.#flush()
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return
+    this.#flushScheduled = true
+    setImmediate(() => this.#flush())
+  }
+
+  #flush(): void {
+    this.#flushScheduled = false
+    if (this.#writer.isEmpty || this.#stream.destroyed || this.#stream.writableEnded) return
+    this.#sentSince = true
+    this.#stream.cork()
+    for (const bytes of this.#writer.take()) this.#stream.write(bytes)
+    this.#stream.uncork()
+  }
+
+  #drained(): void {
+    const resume = this.#onDrain
+    this.#onDrain = undefined
+    resume?.()
+  }
+
+  /** Looks twice in each interval, so that no more than one passes between two packets. */
+  #keepAlive(seconds: number): void {
+    if (seconds === 0 || this.#failure !== undefined) return
+    const look = (): void => {
+      this.#silentLooks = this.#receivedSince ? 0 : this.#silentLooks + 1
+      if (this.#silentLooks >= greatestSilence) {
+        return this.fail('BRIDGE_CONNECTION_LOST', `${this.#options.name} was silent for ${2 * seconds} s`)
+      }
+      if (!this.#sentSince || !this.#receivedSince) this.#send(pingreq)
+      this.#sentSince = false
+      this.#receivedSince = false
+      this.#keepAliveTimer = this.#options.clock.setTimeout(look, seconds * 500)
+    }
+    this.#keepAliveTimer = this.#options.clock.setTimeout(look, seconds * 500)
+  }
+}
+
+function refused(name: string, code: number, reasonString: string | undefined): BridgeError {
+  const reason = reasonString === undefined ? '' : `: ${reasonString}`
+  return new BridgeError('BRIDGE_REFUSED', `${name} refused the connection with ${hex(code)}${reason}`, {
+    reasonCode: code,
+  })
+}
+
+function hex(code: number): string {
+  return code < 0x80 ? String(code) : `0x${code.toString(16)}`
+}
