@@ -62,7 +62,8 @@ function parseFlags(args: readonly string[]): Flags {
   }
 }
 
-function defaultScenarios(quick: boolean): readonly ScenarioName[] {
+/** What is measured unless scenarios are named. */
+export function defaultScenarios(quick: boolean): readonly ScenarioName[] {
   return scenarioNames.filter(name => (quick ? scenarios[name].quick : scenarios[name].byDefault))
 }
 

@@ -1,11 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Cores, chooseCores } from './broker-process.ts'
 import { type BrokerName, brokerNames, brokers, ours } from './brokers.ts'
 import { type Durations, measureOnce } from './measure-once.ts'
 import { busyness, describeMachine, gitCommit } from './machine.ts'
-import { type BenchOptions, OptionError, helpText, parseOptions } from './options.ts'
+import { type BenchOptions, OptionError, defaultScenarios, helpText, parseOptions } from './options.ts'
 import { progressLine, report } from './report.ts'
 import { type ScenarioName, quickened, scenarios } from './scenarios.ts'
 import { type Run, type Summary, faults, ratiosOf, summarize, underFloor } from './summary.ts'
@@ -54,10 +54,24 @@ async function runAll(options: BenchOptions, names: readonly BrokerName[], cores
   return runs
 }
 
-/** Writes `content` to a file named after date and commit; returns the file's name. */
-function save(date: string, commit: string, content: object): string {
+/** Which run it was. */
+interface Identity {
+  readonly date: string
+  readonly commit: string
+  readonly options: BenchOptions
+}
+
+/** Writes `content` to a file named after date and commit, in place of earlier ones; returns the file's name. What has not measured
+ * everything takes no place: it is called `part-…`, and is not kept in the repository. */
+function save({ date, commit, options }: Identity, content: object): string {
   mkdirSync(results, { recursive: true })
-  const file = join(results, `${date.replaceAll(/[:.]/g, '-')}-${commit}.json`)
+  const isWhole =
+    options.brokers === undefined &&
+    !options.quick &&
+    defaultScenarios(false).every(name => options.scenarios.includes(name))
+  const earlier = isWhole ? readdirSync(results).filter(name => name.endsWith('.json')) : []
+  for (const name of earlier) rmSync(join(results, name))
+  const file = join(results, `${isWhole ? '' : 'part-'}${date.replaceAll(/[:.]/g, '-')}-${commit}.json`)
   writeFileSync(file, `${JSON.stringify(content, undefined, 1)}\n`)
   return file
 }
@@ -88,7 +102,7 @@ async function main(args: readonly string[]): Promise<number> {
   )
   const commit = gitCommit()
   const identity = { date, commit, machine, versions: Object.fromEntries(versions), cores, options, busyness: before }
-  console.log(`written to ${save(date, commit, { ...identity, summaries, ratios, runs })}`)
+  console.log(`written to ${save(identity, { ...identity, summaries, ratios, runs })}`)
   const failures = [...faults(runs), ...(options.check ? underFloor(ratios) : [])]
   if (options.check && !versions.has(ours)) failures.push('nothing to check: our broker was not measured')
   for (const failure of failures) console.error(`FAILED ${failure}`)

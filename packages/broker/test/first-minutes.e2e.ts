@@ -150,7 +150,7 @@ test('in a terminal each event is one line, and a terminal that closes ends the 
   if (spawnSync('script', ['--version']).error !== undefined)
     context.skip('script is missing: apt-get install bsdutils')
   const port = await freePort()
-  const inTerminal = `exec ${[process.execPath, commandFile, '--port', `${port}`, '--host', '127.0.0.1'].join(' ')}`
+  const inTerminal = `exec ${[process.execPath, commandFile, '--port', `${port}`, '--host', '127.0.0.1', '--memory'].join(' ')}`
   const terminal = new StartedProcess('script', ['-qec', inTerminal, '/dev/null'])
   onTestFinished(() => terminal.stop())
   await terminal.line(/listening on/)

@@ -65,5 +65,5 @@ test.each(commands)('$file: $line', async ({ line }) => {
 })
 
 test('npm start runs the command', () => {
-  expect(scriptNamed('start')).toBe('node packages/broker/dist/command.js')
+  expect(scriptNamed('start')).toBe('node tools/run.mjs packages/broker/dist/command.js')
 })
