@@ -39,6 +39,13 @@ export class OwnRoutes {
     return names.length === this.#routes.size && names.every(name => this.#routes.has(name))
   }
 
+  /** What has to be changed (`+` or `-` with a route each) for those to be these. */
+  changesSince(names: readonly RouteName[]): string[] {
+    const before = new Set(names)
+    const added = [...this.#routes.keys()].filter(name => !before.has(name)).map(name => `+${name}`)
+    return [...added, ...names.filter(name => !this.#routes.has(name)).map(name => `-${name}`)]
+  }
+
   /** Settles when the others have it. When they could not be told, it was not added. */
   add(name: RouteName): Promise<void> | undefined {
     const known = this.#routes.get(name)

@@ -8,7 +8,7 @@ const pageSize = 16
 const readRetryDelay = 250
 
 /** Milliseconds after which an idle inbox is kept for another while. */
-const tendInterval = 4500
+export const tendInterval = 4500
 
 /** Fields of an entry of the stream. */
 export type StreamEntry = readonly [id: Buffer, fields: readonly Buffer[]]

@@ -12,12 +12,12 @@ import type { EmitterError } from './emitter-error.ts'
 import { library } from './functions/library.ts'
 import { HeldMessages } from './held-messages.ts'
 import { Inbox } from './inbox.ts'
-import type { StreamEntry } from './inbox.ts'
+import { InboxCalls } from './inbox-calls.ts'
 import type { OutgoingLink } from './outgoing-link.ts'
 import { OutgoingMessages } from './outgoing-messages.ts'
 import { RedisTime } from './redis-time.ts'
+import { RouteCalls, partsOf } from './route-calls.ts'
 import { RouteLog } from './route-log.ts'
-import type { LogAnswer } from './route-log.ts'
 
 /** Of keys and values; a release that changes them takes the next number and finds nothing of this one's. */
 const schema = '1'
@@ -44,6 +44,7 @@ export class OpenEmitter {
   readonly #inboxBase: string
   readonly #table: RouteTable<OutgoingLink>
   readonly #log: RouteLog
+  readonly #routes: RouteCalls
   readonly #own: OwnRoutes
   readonly #news: BrokerNews
   readonly #lease: BrokerLease
@@ -53,7 +54,6 @@ export class OpenEmitter {
   readonly #time = new RedisTime()
   /** When what all brokers share is to be kept for another while. */
   #keepAt = 0
-  #isThere = false
   #closed = false
 
   private constructor(parts: OpenEmitterParts) {
@@ -61,6 +61,13 @@ export class OpenEmitter {
     this.#parts = parts
     this.#routesBase = `{${prefix}${schema}.rt}:`
     this.#inboxBase = this.#baseOf(instance)
+    const inbox = new InboxCalls(parts.connection, this.#inboxBase)
+    this.#routes = new RouteCalls({
+      connection: parts.connection,
+      base: this.#routesBase,
+      instance,
+      brokerId: host.brokerId,
+    })
     this.#table = new RouteTable({
       instance,
       link: other => this.#outgoing.link(other),
@@ -92,7 +99,7 @@ export class OpenEmitter {
     this.#log = new RouteLog({
       instance,
       table: this.#table,
-      since: async position => (await this.#call('since', this.#routesBase, position)) as LogAnswer,
+      since: async position => this.#routes.since(position),
       confirm: (other, number) => this.#news.confirm(other, number),
       buried: () => void this.#lease.lose().catch(ignore),
       found: own => {
@@ -109,9 +116,9 @@ export class OpenEmitter {
       counters,
       maximumIncomingBytes,
       tendBytes: maximumInboxBytes / 8,
-      read: async (after, limit) => this.#readInbox(after, limit),
-      tend: async (seen, done, bytes) => this.#tendInbox(seen, done, bytes),
-      last: async () => this.#lastInInbox(),
+      read: async (after, limit) => inbox.read(after, limit),
+      tend: async (seen, done, bytes) => inbox.tend(seen, done, bytes),
+      last: async () => inbox.last(),
     })
     this.#news = new BrokerNews({
       ...parts,
@@ -206,7 +213,6 @@ export class OpenEmitter {
   async #begin(): Promise<void> {
     await this.#news.begin()
     await this.#inbox.tend()
-    this.#isThere = true
     await this.#lease.begin()
   }
 
@@ -220,14 +226,12 @@ export class OpenEmitter {
   }
 
   async #join(): Promise<void> {
-    const { instance, host } = this.#parts
-    const names = JSON.stringify(this.#own.names)
     try {
+      const staged = await this.#routes.stage(this.#own.names)
       await this.#news.change(async () => {
-        const answer = await this.#call('join', this.#routesBase, instance, host.brokerId, leaseDuration, names)
-        const [all, number, brokers] = answer as [LogAnswer, number, Buffer[]]
-        if (!this.#closed) await this.#log.joined(all)
-        return { number, brokers: brokers.map(String) }
+        const change = await this.#routes.join(staged, this.#own.changesSince(staged))
+        if (!this.#closed) await this.#log.joined()
+        return change
       })
     } catch (error) {
       throw emitterErrorOf(error)
@@ -264,44 +268,24 @@ export class OpenEmitter {
   }
 
   async #changeRoutes(changes: readonly string[]): Promise<void> {
-    const name = changes.some(change => change.startsWith('+')) ? 'route' : 'unroute'
+    await Promise.all(partsOf(changes).map(async part => this.#changeSome(part)))
+  }
+
+  async #changeSome(changes: readonly string[]): Promise<void> {
     try {
-      const { instance } = this.#parts
-      await this.#news.change(async () => {
-        const answer = await this.#call(name, this.#routesBase, instance, leaseDuration, JSON.stringify(changes))
-        const [number, brokers] = answer as [number, Buffer[]]
-        return { number, brokers: brokers.map(String) }
-      })
+      await this.#news.change(async () => this.#routes.change(changes))
     } catch (error) {
       this.#lease.outdated()
       if (!(error instanceof Error && error.message.includes('LOST '))) throw emitterErrorOf(error)
       await this.#lease.lose()
       // They went with all the others, and nobody has confirmed them.
-      await this.#changeRoutes(changes)
+      await this.#changeSome(changes)
     }
-  }
-
-  async #readInbox(after: number, limit: number): Promise<readonly StreamEntry[]> {
-    const key = `${this.#inboxBase}in`
-    const answer = await this.#parts.connection.command(key, 'XRANGE', key, `${after + 1}-0`, '+', 'COUNT', limit)
-    return answer as readonly StreamEntry[]
-  }
-
-  async #tendInbox(seen: number, done: number, bytes: number): Promise<{ lost: boolean; last: number }> {
-    const answer = await this.#call('tend', this.#inboxBase, leaseDuration, seen, done, bytes)
-    const [lost, last] = answer as [number, number]
-    // The first time there was none.
-    return { lost: lost === 1 && this.#isThere, last }
   }
 
   async #look(): Promise<InboxLook> {
     const lost = await this.#inbox.glance()
     return { lost, mayMiss: this.#inbox.isBehind }
-  }
-
-  async #lastInInbox(): Promise<number> {
-    const key = `${this.#inboxBase}n`
-    return Number((await this.#parts.connection.command(key, 'HGET', key, 'last')) ?? NaN)
   }
 
   #call(name: string, base: string, ...parameters: RedisArgument[]): Promise<unknown> {

@@ -4,15 +4,22 @@ import type { OutgoingLink } from './outgoing-link.ts'
 /** One change of who is there or wants what. */
 export type LogEntry =
   | readonly ['j', instance: string, brokerId: string, ...routes: RouteName[]]
+  /** The same with too many routes for an entry. */
+  | readonly ['a', instance: string, brokerId: string]
   | readonly ['r', instance: string, ...changes: string[]]
   | readonly ['g', instance: string]
 
-type Brokers = readonly (readonly [instance: Buffer, id: Buffer, routes: readonly Buffer[]])[]
+export type BrokerRoutes = readonly [instance: Buffer, id: Buffer, routes: readonly Buffer[]]
+
+type Brokers = readonly BrokerRoutes[]
 
 /** What Redis has of all brokers: as a whole, or after the last known position. */
 export type LogAnswer =
   | readonly [position: Buffer, kind: Buffer, brokers: Brokers]
   | readonly [position: Buffer, kind: Buffer, entries: readonly Buffer[]]
+
+/** Entries that Redis is asked for at a time. */
+export const logPage = 100
 
 export interface RouteLogHost {
   readonly instance: string
@@ -35,6 +42,10 @@ export class RouteLog {
   #applied = 0
   #heard = 0
   #catching = false
+  /** Everything has to be read, and not only what follows the position. */
+  #isStale = false
+  /** The log goes on behind what was read. */
+  #goesOn = false
 
   constructor(host: RouteLogHost) {
     this.#host = host
@@ -52,6 +63,7 @@ export class RouteLog {
     if (this.#position !== '' && before === this.#position && !this.#catching) {
       this.#apply(number, entry)
       this.#position = position
+      if (this.#isStale) void this.catchUp()
     } else if (number > this.#applied) {
       this.#heard = Math.max(this.#heard, number)
       if (this.#position !== '') void this.catchUp()
@@ -64,29 +76,38 @@ export class RouteLog {
     const number = numberOf(position)
     const isKnown =
       number === this.#applied ? position === this.#position : number >= appliedBefore && number < this.#applied
-    return isKnown || this.catchUp()
+    return (isKnown && !this.#isStale) || this.catchUp()
   }
 
-  /** This broker has joined, and that is what it found. */
-  async joined(answer: LogAnswer): Promise<void> {
-    this.#adopt(answer)
-    if (this.#heard > this.#applied) await this.catchUp()
+  /** This broker has joined: reads who else is there. */
+  async joined(): Promise<void> {
+    this.#isStale = true
+    await this.#readOn(() => undefined)
   }
 
   /** Asks Redis. Answers whether it has answered; otherwise the next check asks again. */
   async catchUp(): Promise<boolean> {
+    return this.#readOn(own => this.#host.found(own))
+  }
+
+  /** @param found is told this broker's own routes where everything was read */
+  async #readOn(found: (own: readonly RouteName[]) => void): Promise<boolean> {
     if (this.#catching) return false
     this.#catching = true
+    const wasStale = this.#isStale
     try {
       let heard: number
       do {
         heard = this.#heard
-        const own = this.#adopt(await this.#host.since(this.#position))
-        if (own !== undefined) this.#host.found(own)
-      } while (this.#heard > heard && this.#heard > this.#applied)
+        const position = this.#isStale ? '' : this.#position
+        this.#isStale = false
+        const own = this.#adopt(await this.#host.since(position))
+        if (own !== undefined) found(own)
+      } while (this.#isStale || this.#goesOn || (this.#heard > heard && this.#heard > this.#applied))
       return true
     } catch {
       // The connection has reported it.
+      this.#isStale ||= wasStale
       return false
     } finally {
       this.#catching = false
@@ -96,6 +117,7 @@ export class RouteLog {
   /** Answers this broker's own routes, if it was everything. */
   #adopt([last, kind, found]: LogAnswer): readonly RouteName[] | undefined {
     const position = last.toString()
+    this.#goesOn = kind.toString() === 'log' && found.length === logPage
     if (kind.toString() === 'log') {
       for (const text of found as readonly Buffer[]) this.#apply(this.#applied + 1, JSON.parse(text.toString()))
       this.#position = position
@@ -133,6 +155,10 @@ export class RouteLog {
       case 'j':
         table.join(instance, entry[2], entry.slice(3))
         break
+      case 'a':
+        // It is confirmed when they are known.
+        this.#isStale = true
+        return
       case 'r':
         table.change(instance, entry.slice(2))
         break

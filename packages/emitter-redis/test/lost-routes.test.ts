@@ -36,10 +36,15 @@ describe.skipIf(!hasRedisServer())('routes that Redis has lost (apt-get install 
     await Promise.all(Array.from({ length: many }, async (_, index) => other.emitter.addRoute(`devices/${index}`)))
     await expect.poll(() => one.emitter.reaches(`devices/${many - 1}`), { timeout: 10_000 }).toBe(true)
     const client = clientOf(redis)
+    const calls = async (): Promise<number> =>
+      Number(/cmdstat_fcall:calls=(\d+)/.exec(await client.info('commandstats'))?.[1])
+    // No call has more of them than Redis does in a moment.
+    expect(await calls()).toBeGreaterThan(many / 300)
     await client.zrem(`${base}leases`, await instanceOf('other', client))
     await expect.poll(() => other.errors, { timeout: 5000 }).toEqual(['LEASE_LOST'])
     await expect.poll(() => one.emitter.reaches(`devices/${many - 1}`), { timeout: 10_000 }).toBe(true)
     expect(one.emitter.reaches('devices/0')).toBe(true)
+    await expect.poll(calls, { timeout: 5000 }).toBeGreaterThan((2 * many) / 300)
   }, 40_000)
 
   test('after a failover that has lost the last changes, brokers know what was changed instead of them', async () => {

@@ -10,6 +10,7 @@ export const library: FunctionLibrary = new FunctionLibrary(
   'x_emitter',
   [serverGeneration, routes, inbox].join('\n'),
   {
+    stage: vital,
     join: vital,
     renew: vital,
     route: [],

@@ -29,7 +29,7 @@ end
 local function forget(base, instance)
   redis.call('ZREM', base .. 'fo', instance)
   redis.call('ZREM', base .. 'leases', instance)
-  redis.call('DEL', base .. 'r:' .. instance)
+  redis.call('UNLINK', base .. 'r:' .. instance)
   if redis.call('HDEL', base .. 'brokers', instance) == 1 then tell(base, { 'g', instance }) end
 end
 
@@ -46,12 +46,11 @@ local function keep(base, instance, lease)
   end
 end
 
--- The last position, and for each broker: instance, id, filters.
+-- The last position, and who is there: instance, id. Their filters are read page by page afterwards, and what has changed meanwhile from
+-- the log.
 local function everything(base)
   local brokers, found = redis.call('HGETALL', base .. 'brokers'), {}
-  for index = 1, #brokers, 2 do
-    found[#found + 1] = { brokers[index], brokers[index + 1], redis.call('SMEMBERS', base .. 'r:' .. brokers[index]) }
-  end
+  for index = 1, #brokers, 2 do found[#found + 1] = { brokers[index], brokers[index + 1] } end
   return { position(base), 'all', found }
 end
 
@@ -59,9 +58,24 @@ local function followersOf(base)
   return redis.call('ZRANGEBYSCORE', base .. 'fo', '(' .. milliseconds(), '+inf')
 end
 
--- instance, id, milliseconds of its lease, JSON of its filters. Answers everything, the entry's number and who has to know it.
+local function change(base, instance, changes)
+  for _, one in ipairs(changes) do
+    redis.call(string.sub(one, 1, 1) == '+' and 'SADD' or 'SREM', base .. 'r:' .. instance, string.sub(one, 2))
+  end
+end
+
+-- instance, milliseconds of its lease, 1: the first ones, JSON of filters with which it joins afterwards
+F.stage = function(keys, args)
+  local key = keys[1] .. 'n:' .. args[1]
+  if args[3] == '1' then redis.call('DEL', key) end
+  redis.call('SADD', key, unpack(cjson.decode(args[4])))
+  redis.call('PEXPIRE', key, tonumber(args[2]) * afterlife)
+end
+
+-- instance, id, milliseconds of its lease, 1: with what it has staged, JSON of + or - with a filter each, beside that. Answers the entry's
+-- number and who has to know it.
 F.join = function(keys, args)
-  local base, instance, lease = keys[1], args[1], tonumber(args[3])
+  local base, instance, lease, isStaged = keys[1], args[1], tonumber(args[3]), args[4] == '1'
   sweep(base, tonumber(milliseconds()))
   -- What has lost its lease by other means.
   for _, other in ipairs(redis.call('HKEYS', base .. 'brokers')) do
@@ -69,15 +83,20 @@ F.join = function(keys, args)
   end
   redis.call('ZADD', base .. 'leases', whole(milliseconds() + lease), instance)
   redis.call('HSET', base .. 'brokers', instance, args[2])
-  redis.call('DEL', base .. 'r:' .. instance)
-  local entry = { 'j', instance, args[2] }
-  for index, filter in ipairs(cjson.decode(args[4])) do
-    redis.call('SADD', base .. 'r:' .. instance, filter)
-    entry[index + 3] = filter
+  redis.call('UNLINK', base .. 'r:' .. instance)
+  if isStaged and redis.call('EXISTS', base .. 'n:' .. instance) == 1 then
+    redis.call('RENAME', base .. 'n:' .. instance, base .. 'r:' .. instance)
+  end
+  local changes = cjson.decode(args[5])
+  change(base, instance, changes)
+  -- Too many for an entry: whoever hears of them reads everything.
+  local entry = { isStaged and 'a' or 'j', instance, args[2] }
+  if not isStaged then
+    for index, one in ipairs(changes) do entry[index + 3] = string.sub(one, 2) end
   end
   local number = tell(base, entry)
   keep(base, instance, lease)
-  return { everything(base), number, followersOf(base) }
+  return { number, followersOf(base) }
 end
 
 -- instance, milliseconds of its lease, milliseconds for which it goes by what it has heard, 1: keeps what all brokers share for another
@@ -100,22 +119,20 @@ end
 F.route = function(keys, args)
   local base, instance = keys[1], args[1]
   if not isHere(base, instance) then return redis.error_reply('LOST the lease of ' .. instance .. ' has ended') end
-  local entry = { 'r', instance }
-  for index, change in ipairs(cjson.decode(args[3])) do
-    redis.call(string.sub(change, 1, 1) == '+' and 'SADD' or 'SREM', base .. 'r:' .. instance, string.sub(change, 2))
-    entry[index + 2] = change
-  end
+  local entry, changes = { 'r', instance }, cjson.decode(args[3])
+  change(base, instance, changes)
+  for index, one in ipairs(changes) do entry[index + 2] = one end
   redis.call('PEXPIRE', base .. 'r:' .. instance, tonumber(args[2]) * afterlife)
   return { tell(base, entry), followersOf(base) }
 end
 -- Without new filters: allowed when memory is full.
 F.unroute = F.route
 
--- The last position that is known.
+-- The last position that is known, and how many entries at most.
 F.since = function(keys, args)
   local base, known = keys[1], args[1]
   if known == '' then return everything(base) end
-  local found = redis.call('XRANGE', base .. 'log', known, '+')
+  local found = redis.call('XRANGE', base .. 'log', known, '+', 'COUNT', args[2] + 1)
   if #found == 0 or found[1][1] ~= known then return everything(base) end
   local entries = {}
   for index = 2, #found do entries[index - 1] = found[index][2][2] end
