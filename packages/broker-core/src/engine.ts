@@ -20,7 +20,7 @@ import { BrokerError, toError } from './ground/broker-error.ts'
 import { createCounters } from './ground/counters.ts'
 import { DeadlineWheel } from './ground/deadline-wheel.ts'
 import type { Begun, ClientConnection, Host, Protocol } from './connect/client-connection.ts'
-import { fanOut } from './routing/fan-out.ts'
+import { FanOuts } from './routing/fan-outs.ts'
 import { FlushQueue } from './connection/flush-queue.ts'
 import { HookCalls } from './hooks/hook-call.ts'
 import type { NormalisedHooks } from './hooks/hooks.ts'
@@ -107,6 +107,7 @@ export class Engine implements PersistenceHost, Host {
   readonly publishFrame: PublishFrame = new PublishFrame()
   readonly ackFrame: AckFrame = new AckFrame()
   readonly run: VerbatimRun
+  readonly fanOuts: FanOuts
 
   /** Limits of control packets. */
   readonly frameSettings: FilterListSettings
@@ -175,6 +176,7 @@ export class Engine implements PersistenceHost, Host {
     })
     this.subscriptions = new Subscriptions(this)
     this.run = new VerbatimRun(this)
+    this.fanOuts = new FanOuts(this)
     this.presence = new Presence(this)
     this.dueSweep = new DueSweep(this)
   }
@@ -276,7 +278,10 @@ export class Engine implements PersistenceHost, Host {
   store(publication: Publication, receipt?: { session: SessionHandle; packetId: number }): MaybePromise<number> {
     if (publication.qos === 0 && !publication.retain) return 0
     if (this.persistence.supports.shared && publication.retain && this.#statistics.retain(publication)) return 0
-    return this.persistence.publish(publication, receipt)
+    const stored = this.persistence.publish(publication, receipt)
+    // It has offered the message to as many sessions meanwhile.
+    if (typeof stored === 'number') this.turn.credit -= stored
+    return stored
   }
 
   /** The retained messages whose topics match. */
@@ -445,14 +450,10 @@ export class Engine implements PersistenceHost, Host {
     failed: FaultReport,
   ): MaybePromise<void> {
     if (isExpired(publication, this.wheel.now)) return undefined
-    const { flushQueue } = this.outboxContext
-    flushQueue.beginFanOut(plan.targets.length)
-    fanOut(plan, publication, from)
-    flushQueue.endFanOut(publication.size * plan.targets.length)
-    this.turn.credit -= plan.targets.length
-    return plan.programSubscribers.length === 0
-      ? undefined
-      : this.programSubscribers.deliver(plan.programSubscribers, publication, failed)
+    const sent = this.fanOuts.send(plan.targets, publication, from)
+    if (plan.programSubscribers.length === 0) return sent
+    const taken = this.programSubscribers.deliver(plan.programSubscribers, publication, failed)
+    return isPromise(sent) ? sent.then(() => taken) : taken
   }
 
   /** Calls the hook `published` and emits the event `publish`. `messageId` is that of the publisher's packet. */

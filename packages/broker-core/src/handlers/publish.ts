@@ -39,7 +39,7 @@ export function receivePublish(connection: ClientConnection, reader: FrameReader
   // No run while publishes are pending: it could overtake one on this topic.
   if (passable && connection.pending === undefined) {
     const plan = engine.router.plan(topic)
-    if (plan.verbatim && engine.emitter?.reaches(topic) !== true) {
+    if (plan.verbatim && engine.emitter?.reaches(topic) !== true && !engine.fanOuts.isSending(topic)) {
       engine.run.begin(connection, { plan, topic }, frame)
       return undefined
     }

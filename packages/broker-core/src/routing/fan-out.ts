@@ -2,13 +2,13 @@ import type { Reception } from '@x/contract'
 import type { Connection } from '../connection/connection.ts'
 import type { Publication } from '../message/publication.ts'
 import type { Receiver } from './receiver.ts'
-import type { Plan, Target } from './router.ts'
+import type { Target } from './router.ts'
 
-/** Sends a message to every connected session of the plan, except QoS 1 and 2 to sessions with a stored queue, which the store delivers.
- * `from`, the publisher's connection, is paused for receivers that can't keep up. */
-export function fanOut(plan: Plan, publication: Publication, from: Connection | undefined): void {
+/** Sends a message to connected sessions, except QoS 1 and 2 to sessions with a stored queue, which the store delivers. `from`, the
+ * publisher's connection, is paused for receivers that can't keep up. */
+export function fanOut(targets: readonly Target[], publication: Publication, from: Connection | undefined): void {
   const { publisher } = publication
-  for (const target of plan.targets) {
+  for (const target of targets) {
     const { session } = target
     const reception = target.session.clientId === publisher ? target.own : target
     if (reception === undefined) continue

@@ -6,7 +6,7 @@ import { flushBytes } from '../connection/flush-queue.ts'
 import type { OutboxContext } from '../connection/outbox.ts'
 import { Publication } from '../message/publication.ts'
 import type { Receiver } from './receiver.ts'
-import type { Plan } from './router.ts'
+import type { Plan, Target } from './router.ts'
 import { mayReceive } from '../hooks/topic-access.ts'
 import type { TopicAccessHost } from '../hooks/topic-access.ts'
 import type { Turn } from '../connection/turn.ts'
@@ -26,6 +26,11 @@ export interface RunPublisher extends Connection {
 
 /** Bytes that make a write to one receiver worth its cost. */
 const smallestStep = 4096
+
+/** Deliveries of a run, about, when each packet has to be looked at for a receiver: they take a millisecond. */
+const mostOneByOne = 1024
+
+const unlimited = 2 ** 30
 
 const none: Buffer = Buffer.alloc(0)
 
@@ -47,6 +52,8 @@ export class VerbatimRun {
   #count = 0
   /** Offset in the source that ends the run, so that the work of a turn comes in steps of `flushBytes`. */
   #limit = 0
+  /** Messages that it may have. */
+  #most = 0
 
   constructor(engine: RunHost) {
     this.#engine = engine
@@ -55,6 +62,7 @@ export class VerbatimRun {
   /** Adds the frame if it directly follows the run and has the same topic. False: it does not. */
   extend(frame: PublishFrame): boolean {
     if (frame.frameStart !== this.#end || frame.source !== this.#source || frame.frameEnd > this.#limit) return false
+    if (this.#count >= this.#most) return false
     const length = this.#topicEnd - this.#topicStart
     if (frame.topicEnd - frame.topicStart !== length) return false
     const source = frame.source
@@ -78,6 +86,7 @@ export class VerbatimRun {
     this.#topicEnd = frame.topicEnd
     this.#count = 1
     this.#limit = frame.frameStart + Math.max(smallestStep, flushBytes / (plan.targets.length + 1))
+    this.#most = plan.targets.some(isLookedAt) ? Math.ceil(mostOneByOne / plan.targets.length) : unlimited
   }
 
   /** Delivers the run, if there is one. Must be called before any other packet of the connection takes effect, and before the chunk
@@ -121,7 +130,7 @@ export class VerbatimRun {
       counters.publishesSent += count
     }
     flushQueue.endFanOut((end - start) * plan.targets.length)
-    this.#engine.turn.credit -= plan.targets.length
+    this.#engine.turn.credit -= this.#most === unlimited ? plan.targets.length : count * plan.targets.length
   }
 
   /** Sends the messages one by one, to a client whose packets can't be forwarded unchanged. */
@@ -132,6 +141,11 @@ export class VerbatimRun {
       session.send(new Publication(topic, origin, frame, connection.version), 0, false, undefined)
     })
   }
+}
+
+/** Each packet for it is written on its own. */
+function isLookedAt({ session }: Target): boolean {
+  return session.lane === 0
 }
 
 /** The run in the wire format of the other protocol generation. */
