@@ -12,12 +12,17 @@ export interface Target {
 export class Attacker {
   readonly #target: Target
   readonly #peers: Peer[] = []
-  readonly #deadline: number
+  #deadline: number
   #reported: number | undefined
 
   /** @param milliseconds after which the attack is over */
   constructor(target: Target, milliseconds: number) {
     this.#target = target
+    this.#deadline = performance.now() + milliseconds
+  }
+
+  /** @param milliseconds from now after which the attack is over */
+  begin(milliseconds: number): void {
     this.#deadline = performance.now() + milliseconds
   }
 

@@ -37,12 +37,15 @@ export async function measure(row: Row): Promise<Measurement> {
     await warmUp(victim.target)
     probe = await Probe.start(victim.target.port, victim.pid)
     const { port, websocketPort } = victim.target
+    attacker = fork(attackMain, [row.name, String(port), String(websocketPort)])
+    await told(attacker, 'gathered')
     await victim.begin()
     probe.reset()
     const logBefore = victim.logBytes
     const { also } = row
-    attacker = fork(attackMain, [row.name, String(port), String(websocketPort)])
-    const reported = await attacked(attacker)
+    const attacking = told(attacker, 'attacked')
+    attacker.send('attack')
+    const reported = await attacking
     const retained = also?.seenBy === 'counts' ? await victim.retainedMessages() : 0
     const heldMemory = await victim.heldMemory()
     const { p99 } = probe
@@ -69,11 +72,12 @@ export async function measure(row: Row): Promise<Measurement> {
   }
 }
 
-async function attacked(attacker: ChildProcess): Promise<number | undefined> {
+/** What the attacker reports when it has come so far. */
+async function told(attacker: ChildProcess, kind: 'gathered' | 'attacked'): Promise<number | undefined> {
   const [message] = (await Promise.race([once(attacker, 'message'), once(attacker, 'exit')])) as [
     { kind: string; reason?: string; reported?: number } | number | null,
   ]
-  if (typeof message !== 'object' || message === null || message.kind !== 'attacked') {
+  if (typeof message !== 'object' || message === null || message.kind !== kind) {
     throw new Error(`the attacker failed: ${JSON.stringify(message)}`)
   }
   return message.reported

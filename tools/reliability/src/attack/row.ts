@@ -1,5 +1,6 @@
 import type { Broker, BrokerOptions } from '@x/broker'
 import type { Attacker } from './attacker.ts'
+import type { Peer } from './peer.ts'
 
 /** One attack: what a client sends, and what it may cost. */
 export interface Row {
@@ -14,8 +15,10 @@ export interface Row {
   /** - `program` (default): a program that embeds the broker
    * - `command`: `x-broker`, whose log is counted */
   readonly broker?: 'program' | 'command'
+  /** Connects those who are there before the attack begins: what they cost is not counted. */
+  gather?(attacker: Attacker): Promise<readonly Peer[]>
   /** Runs in a process of its own, and returns when the broker has dealt with everything or the time is over. */
-  attack(attacker: Attacker): Promise<void>
+  attack(attacker: Attacker, crowd: readonly Peer[]): Promise<void>
   /** Bytes that an option of the broker lets clients hold; a quarter of them is allowed on top, for the allocator and for garbage. */
   readonly memory?: { readonly option: string; readonly bytes: number }
   /** Something else that has a bound. */

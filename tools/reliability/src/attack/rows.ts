@@ -1,4 +1,5 @@
 import type { Row } from './row.ts'
+import { fanOutRows } from './rows/fan-out.ts'
 import { floodRows } from './rows/floods.ts'
 import { logRows } from './rows/log.ts'
 import { memoryRows } from './rows/memory.ts'
@@ -12,6 +13,7 @@ export const allRows: readonly Row[] = [
   ...sessionRows,
   ...memoryRows,
   ...floodRows,
+  ...fanOutRows,
   ...logRows,
 ]
 

@@ -52,6 +52,7 @@ export const property = {
   willDelayInterval: (seconds: number): Buffer => bytes(0x18, u32(seconds)),
   topicAlias: (value: number): Buffer => bytes(0x23, u16(value)),
   receiveMaximum: (value: number): Buffer => bytes(0x21, u16(value)),
+  topicAliasMaximum: (value: number): Buffer => bytes(0x22, u16(value)),
 } as const
 
 export interface WillFields {
