@@ -37,6 +37,29 @@ async function offline({ inFlight }: DiskScenario, plan: LoadPlan): Promise<Send
   return acknowledged({ inFlight, plan, deliveries: undefined, copies: away })
 }
 
+async function drain({ inFlight }: DiskScenario, plan: LoadPlan): Promise<Send> {
+  const deliveries = new Tally()
+  const comeBack = async (): Promise<Client[]> =>
+    openClients(away, 100, index => ({ port: plan.port, clientId: `away-${index}`, clean: false, deliveries }))
+  const leave = async (clients: readonly Client[]): Promise<void> => {
+    await Promise.all(clients.map(async client => client.disconnect()))
+  }
+  const clients = await comeBack()
+  await Promise.all(clients.map(async client => client.request(subscribeFrame(4, [topic], 1))))
+  await leave(clients)
+  const store = await acknowledged({ inFlight, plan, deliveries: undefined, copies: 1 })
+  return async count => {
+    await store(count)
+    deliveries.reset()
+    const startedAt = performance.now()
+    const back = await comeBack()
+    const outcome = await settle([{ tally: deliveries, total: count * away }], plan.capSeconds)
+    const seconds = (performance.now() - startedAt) / 1000
+    await leave(back)
+    return { seconds, expected: count * away, delivered: deliveries.count, outcome }
+  }
+}
+
 interface Acknowledged {
   readonly inFlight: number
   readonly plan: LoadPlan
@@ -101,6 +124,7 @@ const sends = {
   'disk-qos1-1': stored,
   'disk-qos1-100': stored,
   'disk-offline-1000': offline,
+  'disk-drain-1000': drain,
   'disk-retained-1000': retained,
 } as const
 

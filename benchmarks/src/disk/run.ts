@@ -46,6 +46,7 @@ function mosquitto(...lines: readonly string[]): Broker {
 const variants: Readonly<Record<string, Broker>> = {
   'x, disk': ours('--data', 'DIR'),
   'x, process': ours('--data', 'DIR', '--data-durability', 'process'),
+  'x, interval:1000': ours('--data', 'DIR', '--data-durability', 'interval:1000'),
   'x, memory': ours('--memory'),
   'Aedes, Level': {
     ...brokers.aedes,

@@ -1,5 +1,5 @@
 /** Names that `--scenario` takes. */
-type DiskScenarioName = 'disk-qos1-1' | 'disk-qos1-100' | 'disk-offline-1000' | 'disk-retained-1000'
+type DiskScenarioName = 'disk-qos1-1' | 'disk-qos1-100' | 'disk-offline-1000' | 'disk-drain-1000' | 'disk-retained-1000'
 
 export interface DiskScenario {
   readonly name: DiskScenarioName
@@ -20,6 +20,12 @@ export const diskScenarios: readonly DiskScenario[] = [
     name: 'disk-offline-1000',
     about: '1 publisher, 1000 stored sessions whose clients are away, QoS 1, 4 in flight: stored a second',
     inFlight: 4,
+  },
+  {
+    name: 'disk-drain-1000',
+    about:
+      'the 1000 clients come back and acknowledge what was stored for each: from the first CONNECT to the last message',
+    inFlight: 100,
   },
   { name: 'disk-retained-1000', about: 'QoS 0 with RETAIN to 1000 topics in turns, 64 B', inFlight: 1 },
 ]

@@ -68,6 +68,15 @@ export class RemotePersistence implements Persistence {
     })
   }
 
+  /** Holds the process at the instruction at which it is. */
+  hold(): void {
+    this.#process.kill('SIGSTOP')
+  }
+
+  goOn(): void {
+    this.#process.kill('SIGCONT')
+  }
+
   open = async (host: PersistenceHost): Promise<void> => {
     this.#host = host
     await this.#call('open', { brokerId: host.brokerId, limits: host.limits })
