@@ -37,13 +37,14 @@ async function offline({ inFlight }: DiskScenario, plan: LoadPlan): Promise<Send
   return acknowledged({ inFlight, plan, deliveries: undefined, copies: away })
 }
 
+async function leave(clients: readonly Client[]): Promise<void> {
+  await Promise.all(clients.map(async client => client.disconnect()))
+}
+
 async function drain({ inFlight }: DiskScenario, plan: LoadPlan): Promise<Send> {
   const deliveries = new Tally()
   const comeBack = async (): Promise<Client[]> =>
     openClients(away, 100, index => ({ port: plan.port, clientId: `away-${index}`, clean: false, deliveries }))
-  const leave = async (clients: readonly Client[]): Promise<void> => {
-    await Promise.all(clients.map(async client => client.disconnect()))
-  }
   const clients = await comeBack()
   await Promise.all(clients.map(async client => client.request(subscribeFrame(4, [topic], 1))))
   await leave(clients)

@@ -1,82 +1,83 @@
 import { PersistenceError } from '@x/contract'
 
-/** Long work of a transaction, which yields after each short piece of it so that the event loop can be left to others. */
+/** Long work of a transaction: it yields after each short piece, so that the event loop can serve others in between. */
 export type Steps<T> = Generator<undefined, T, undefined>
 export type Work<T> = () => T | Steps<T>
 
 /** One call. */
 export interface Task {
   readonly work: Work<unknown>
-  /** What it adds takes room on the disk: it is refused when there is none, while everything else goes on. */
+  /** It stores something new: it is refused when the disk is full, while all other tasks go on. */
   readonly adds: boolean
-  /** Undefined: nobody waits for it. */
-  readonly answer: { readonly resolve: (value: unknown) => void; readonly reject: (error: unknown) => void } | undefined
+  /** Settles the promise of its caller; undefined: no caller waits for it. */
+  readonly caller: { readonly resolve: (value: unknown) => void; readonly reject: (error: unknown) => void } | undefined
   outcome?: { readonly value: unknown } | { readonly error: unknown }
-  /** Its caller has the outcome already: from now on it is carried out again until it is on the disk. */
+  /** Its caller has its outcome already, so it is carried out again until it is on the disk. */
   isPromised?: boolean
 }
 
 /** What a transaction leaves behind. */
 export interface Ending {
-  /** Whom to tell when it is as durable as promised, in order. */
+  /** What to call, in order, when the transaction is as durable as promised. */
   readonly told: readonly (() => void)[]
-  /** It could not be committed: nothing that it left in memory holds. */
+  /** The transaction was not committed: what it left in memory is wrong. */
   undone(): void
 }
 
-/** What has to happen around the work of a transaction. */
+/** What a transaction does before and after its tasks. */
 export interface TransactionFrame {
-  /** Before the first work. */
+  /** Before the first task. */
   begin(): void
-  /** Before further work of the same transaction, when others were served in between. */
+  /** Before further tasks of the same transaction, after the event loop has served others. */
   resume(): void
-  /** Something new to be stored for which nobody waits; undefined: nothing. */
+  /** Stores what no caller waits for; undefined: there is nothing to store. */
   due(): Work<void> | undefined
-  /** Whom to tell of the work so far, in order, when that does not wait for the end. */
+  /** Returns what to call because of the tasks so far, in order. */
   takeTold(): readonly (() => void)[]
-  /** After the last one: writes what is still in memory alone. */
+  /** After the last task: writes the records that are still in memory only. */
   end(): Steps<Ending>
-  /** The work failed halfway: nothing of it holds. */
+  /** A task threw: the transaction is undone. */
   discard(): void
 }
 
-/** The calls of one transaction. */
+/** The tasks of one transaction. */
 export class Batch {
   readonly tasks: Task[] = []
-  /** `performance.now()` at which it takes no further one. */
+  /** `performance.now()` from which on it starts no further task. */
   until = 0
   ending: Ending | undefined
-  /** Whom to tell before those whom the ending names. */
+  /** What to call before what the ending names. */
   readonly told: (() => void)[] = []
-  /** Its work has left the event loop to others. */
+  /** The event loop has served others while its tasks were carried out. */
   isCut = false
-  /** It stays open for further calls, whose callers are answered before it is committed. */
+  /** It stays open for further tasks; their callers get the outcome before it is committed. */
   isHeld = false
-  /** The one whose work threw. */
+  /** The task that threw. */
   culprit: Task | undefined
 
-  answer(): void {
+  /** Settles the promises of all callers that wait. */
+  settle(): void {
     for (const task of this.tasks) {
-      const { answer, outcome } = task
-      if (task.isPromised === true || answer === undefined || outcome === undefined) continue
-      if ('error' in outcome) answer.reject(outcome.error)
-      else answer.resolve(outcome.value)
+      const { caller, outcome } = task
+      if (task.isPromised === true || caller === undefined || outcome === undefined) continue
+      if ('error' in outcome) caller.reject(outcome.error)
+      else caller.resolve(outcome.value)
     }
   }
 
-  /** Answers those that have not been answered yet, from this place on; returns the place of the next one. */
+  /** Settles the promises of the tasks from this index on, before the commit. Returns the index of the next task. */
   promise(from: number): number {
     for (const task of this.tasks.slice(from)) {
-      const { answer, outcome } = task
-      if (outcome !== undefined && 'error' in outcome) answer?.reject(outcome.error)
-      else answer?.resolve(outcome?.value)
+      const { caller, outcome } = task
+      if (outcome !== undefined && 'error' in outcome) caller?.reject(outcome.error)
+      else caller?.resolve(outcome?.value)
       task.isPromised = true
     }
     return this.tasks.length
   }
 }
 
-/** Says which calls of a transaction are refused because it was undone; the others get another one. */
+/** Which tasks of an undone transaction are refused; the others are carried out in another one. */
 export function blame(
   failed: readonly Task[],
   { culprit, isFull }: { readonly culprit: Task | undefined; readonly isFull: boolean },
@@ -95,7 +96,7 @@ export function isSteps(value: unknown): value is Steps<unknown> {
   )
 }
 
-/** Does long work at once, where it can't be left to others. */
+/** Does long work without serving others in between. */
 export function finish<T>(steps: Steps<T>): T {
   for (;;) {
     const step = steps.next()
@@ -103,7 +104,7 @@ export function finish<T>(steps: Steps<T>): T {
   }
 }
 
-/** Something the peer can be told. */
+/** The peer is told 0x97 (Quota exceeded). */
 export function noRoom(cause?: unknown): PersistenceError {
   return new PersistenceError('QUOTA_EXCEEDED', { message: 'the disk is full, nothing can be stored', cause })
 }

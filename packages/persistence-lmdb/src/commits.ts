@@ -4,7 +4,7 @@ import { Batch, blame, isSteps, noRoom, unwritable } from './batch.ts'
 import type { Ending, Steps, Task, TransactionFrame, Work } from './batch.ts'
 import type { Environment } from './environment.ts'
 
-/** ms that what nobody waits for may wait. */
+/** ms after which work is carried out that no caller waits for. */
 const lazyDelay = 1000
 /** ms of one transaction's work; what is left goes into the next one. */
 const transactionBudget = 5
@@ -18,7 +18,7 @@ export interface CommitsParts {
   readonly frame: TransactionFrame
   readonly clock: Clock
   readonly slices: Slices
-  /** ms for which a transaction stays open, while callers are answered at once; 0: they are answered when it is committed. */
+  /** ms for which a transaction stays open while callers get their outcomes at once; 0: they get them when it is committed. */
   readonly interval: number
 }
 
@@ -36,7 +36,7 @@ export class Commits {
   #timer: unknown
   /** `performance.now()` until which the disk counts as full. */
   #fullUntil = 0
-  /** The last transaction failed: callers are answered when the next one is committed. */
+  /** The last transaction failed: callers of the next one get their outcomes when it is committed. */
   #isTroubled = false
   /** The store closes, so no transaction is held open any more. */
   #isClosing = false
@@ -62,9 +62,9 @@ export class Commits {
     return this.#call(work, true)
   }
 
-  /** The same for what nobody waits for. */
+  /** The same for work that no caller waits for. */
   soon(work: Work<void>): void {
-    this.#tasks.push({ work, adds: false, answer: undefined })
+    this.#tasks.push({ work, adds: false, caller: undefined })
     this.#schedule()
     this.#wake?.()
   }
@@ -83,19 +83,19 @@ export class Commits {
     else await this.run(() => undefined).catch(() => undefined)
   }
 
-  /** Holds no transaction open from now on, so that whoever calls is answered when everything before is on the disk. */
+  /** Holds no transaction open from now on: each call returns when everything before it is on the disk. */
   endHolding(): void {
     this.#isClosing = true
     this.#wake?.()
   }
 
   #call<T>(work: Work<T>, adds: boolean): Promise<T> {
-    const answer = new Promise<T>((resolve, reject) => {
-      this.#tasks.push({ work, adds, answer: { resolve: resolve as (value: unknown) => void, reject } })
+    const called = new Promise<T>((resolve, reject) => {
+      this.#tasks.push({ work, adds, caller: { resolve: resolve as (value: unknown) => void, reject } })
     })
     this.#schedule()
     this.#wake?.()
-    return answer
+    return called
   }
 
   #schedule(): void {
@@ -106,7 +106,7 @@ export class Commits {
     this.#last = this.#commit(this.#last)
   }
 
-  /** `previous`: the commit before, whose calls get their answers first. */
+  /** `previous`: the commit before, whose callers get their outcomes first. */
   async #commit(previous: Promise<void>): Promise<void> {
     const batch = new Batch()
     try {
@@ -124,8 +124,8 @@ export class Commits {
     await previous
     this.#isTroubled = false
     await this.#tell([...batch.told, ...(batch.ending?.told ?? [])])
-    batch.answer()
-    // The next one would not know what to go on from if this one failed after its calls were answered.
+    batch.settle()
+    // The next one builds on this one, whose callers have their outcomes: it must not begin before this one is committed.
     if (batch.isHeld) setImmediate(() => this.#next())
   }
 
@@ -146,7 +146,7 @@ export class Commits {
     this.#isWanted = false
     frame.begin()
     const due = frame.due()
-    if (due !== undefined) this.#tasks.push({ work: due, adds: true, answer: undefined })
+    if (due !== undefined) this.#tasks.push({ work: due, adds: true, caller: undefined })
     batch.until = performance.now() + transactionBudget
     batch.isHeld = interval > 0 && !this.#isTroubled && !this.#isClosing && !environment.isFull()
     if (batch.isHeld) return this.#hold(batch, previous)
@@ -165,7 +165,7 @@ export class Commits {
     }
   }
 
-  /** Carries out all calls that come within the interval, and answers them before they are on the disk. */
+  /** Carries out all calls that come within the interval; callers get their outcomes before the commit. */
   async #hold(batch: Batch, previous: Promise<void>): Promise<void> {
     const { clock, interval } = this.#parts
     const until = clock.monotonic() + interval
@@ -214,7 +214,7 @@ export class Commits {
 
   #perform(task: Task, batch: Batch): Promise<void> | undefined {
     const { frame } = this.#parts
-    // Those who are told of it were told when it was carried out for the first time.
+    // Its callbacks were called when it was carried out for the first time.
     if (task.isPromised === true) batch.told.push(...frame.takeTold())
     const done = (outcome: NonNullable<Task['outcome']>): void => {
       task.outcome = outcome
@@ -266,8 +266,8 @@ export class Commits {
     const refusal = isFull ? noRoom(error) : unwritable(error)
     const isToBlame = blame(failed, { culprit, isFull })
     this.#again = [...this.#again, ...failed.filter(task => !isToBlame(task))]
-    for (const task of failed) if (isToBlame(task)) task.answer?.reject(refusal)
-    // What was promised is tried again at its leisure: there may be no room for a while.
+    for (const task of failed) if (isToBlame(task)) task.caller?.reject(refusal)
+    // What callers were promised is tried again after a second: the disk may stay full for a while.
     if (this.#again.some(({ isPromised }) => isPromised !== true)) this.#schedule()
     else this.later()
   }

@@ -67,7 +67,7 @@ export class Environment {
       noSync: !sync,
       // By itself lmdb trusts what was not flushed unless the system has been started since, which says nothing about a copied disk.
       safeRestore: sync,
-      // Otherwise lmdb makes a promise of its own for each turn, whose rejection nobody could handle.
+      // Otherwise lmdb makes a promise of its own for each turn, whose rejection can't be handled.
       eventTurnBatching: false,
     } as const
     this.#database = open<Buffer, Buffer>(options)
@@ -194,7 +194,7 @@ function isSamePath(one: string, other: string): boolean {
 /** Bytes that are left of a disk that counts as full when writing has failed: one large transaction. */
 const scarce = 16 * 1024 * 1024
 
-/** lmdb rejects with an error that has a promise of the true one, which nobody else handles. */
+/** lmdb rejects with an error that holds a promise of the real one; its rejection has to be handled here. */
 async function commitErrorOf(failure: unknown): Promise<unknown> {
   if (!(failure instanceof Error) || !('commitError' in failure)) return failure
   const nextTurn = new Promise(resolve => setImmediate(resolve))

@@ -55,7 +55,7 @@ export class LmdbPersistence implements Persistence {
   }
 
   async #begin(host: PersistenceHost, options: CheckedOptions): Promise<OpenStore> {
-    // Loaded by whoever opens a store: the native module can't be part of a bundle.
+    // Imported when a store is opened: a bundle can't contain the native module.
     const { Environment, OpenStore: Store, OtherDurability } = await import('./open-store.ts')
     await Environment.whenIdle(options.directory)
     const store = new Store(options, host)

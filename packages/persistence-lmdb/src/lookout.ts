@@ -5,7 +5,7 @@ import type { Commits } from './commits.ts'
 import type { Distribution } from './distribution.ts'
 import type { Instances } from './instances.ts'
 import { isGone, isOutOfSight, ownMachine, startOf } from './instances.ts'
-import { answers } from './news.ts'
+import { hasListener } from './news.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { Hint } from './news.ts'
 import type { Durability } from './options.ts'
@@ -149,7 +149,7 @@ export class Lookout {
   /** lmdb's locks don't hold between containers that don't see each other's processes. One that is gone does not listen any more. */
   async #checkOthers(): Promise<void> {
     for (const other of this.#parts.instances.all()) {
-      if (other.state === 'closed' || !isOutOfSight(other) || !(await answers(other.address))) continue
+      if (other.state === 'closed' || !isOutOfSight(other) || !(await hasListener(other.address))) continue
       throw new PersistenceError('UNAVAILABLE', {
         message: `${this.#parts.directory} is open in another container, as broker '${other.brokerId}' with process ${other.pid}: give each container a directory of its own, or let them share their processes (pid namespace)`,
       })

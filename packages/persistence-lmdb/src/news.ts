@@ -97,8 +97,8 @@ export class News {
   }
 }
 
-/** Whether somebody listens there. */
-export async function answers(address: string): Promise<boolean> {
+/** Whether a process listens at the address. */
+export async function hasListener(address: string): Promise<boolean> {
   return new Promise(resolve => {
     const socket = createConnection(address)
     socket.once('connect', () => {

@@ -33,9 +33,10 @@ import type { SessionStore } from './session-store.ts'
 import type { Settlements } from './settlements.ts'
 import type { SharedGroups } from './shared-groups.ts'
 import { storeParts } from './store-parts.ts'
-import type { StoredWills } from './stored-wills.ts'
+import type { StoredWills } from './wills.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { UnwrittenRetained } from './unwritten-retained.ts'
+import type { VolatileRetained } from './volatile-retained.ts'
 import type { WorkingSet } from './working-set.ts'
 
 export { Environment } from './environment.ts'
@@ -56,6 +57,7 @@ export class OpenStore {
   readonly #wills: StoredWills
   readonly #retained: RetainedStore
   readonly #unwritten: UnwrittenRetained
+  readonly #volatile: VolatileRetained
   readonly #sessions: SessionStore
   readonly #settlements: Settlements
   readonly #distribution: Distribution
@@ -77,6 +79,7 @@ export class OpenStore {
     this.#wills = parts.wills
     this.#retained = parts.retained
     this.#unwritten = parts.unwritten
+    this.#volatile = parts.volatile
     this.#sessions = parts.sessions
     this.#settlements = parts.settlements
     this.#distribution = parts.distribution
@@ -129,6 +132,7 @@ export class OpenStore {
   publish(message: Message, receipt?: Receipt): MaybePromise<number> {
     const kept = keepMessage(this.#time.inward(message))
     if (!kept.retain) return this.#commits.add(() => this.#publish(kept, receipt))
+    if (this.#volatile.take(kept)) return 0
     if (kept.qos === 0 && receipt === undefined && this.#unwritten.take(kept)) return 0
     return this.#publishRetained(kept, receipt)
   }
@@ -211,7 +215,8 @@ export class OpenStore {
     if (!this.#unwritten.isEmpty) this.#commits.soon(() => this.#unwritten.write())
     return this.#commits.add(() => {
       const session = this.#sessions.resolve(handle)
-      if (this.#retained.isCurrent(kept.message)) this.#distribution.enqueue(session, kept)
+      const isCurrent = this.#volatile.isCurrent(kept.message) || this.#retained.isCurrent(kept.message)
+      if (isCurrent) this.#distribution.enqueue(session, kept)
     })
   }
 
@@ -226,7 +231,8 @@ export class OpenStore {
   async counts(): Promise<PersistenceCounts> {
     if (!this.#unwritten.isEmpty) await this.#writeRetained()
     return this.#commits.run(() => {
-      const { sessions, subscriptions, queuedMessages, retainedMessages } = this.#set.totals
+      const { sessions, subscriptions, queuedMessages } = this.#set.totals
+      const retainedMessages = this.#set.totals.retainedMessages + this.#volatile.size
       const { waitingBytes: queuedBytes, retainedBytes, willBytes } = this.#set.totals
       return { sessions, subscriptions, queuedMessages, retainedMessages, queuedBytes, retainedBytes, willBytes }
     })
@@ -262,7 +268,7 @@ export class OpenStore {
     } else {
       const publisher = this.#sessions.resolve(receipt.session)
       const key = numberKey(kind.received, publisher.number, receipt.packetId)
-      // Stored with its id before: this is the repetition of a call whose answer got lost.
+      // Stored with its packet identifier before: the same call is repeated because its outcome got lost.
       if (this.#environment.has(key)) return 0
       if (message.retain) this.#retained.checkRoom(message)
       this.#environment.put(key, nothing)
@@ -281,7 +287,9 @@ export class OpenStore {
   #retainedPage(filter: string, after?: Buffer): RetainedPage {
     if (this.#closed) return []
     const { messages, next } = this.#retained.match(filter, after)
-    const page = messages.map(message => this.#time.outward(message))
+    const found = after === undefined ? this.#volatile.match(filter) : []
+    const stored = messages.filter(({ topic }) => !this.#volatile.has(topic))
+    const page = [...found, ...stored].map(message => this.#time.outward(message))
     return next === undefined ? page : Object.assign(page, { more: () => this.#retainedPage(filter, next) })
   }
 }

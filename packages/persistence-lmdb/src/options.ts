@@ -1,7 +1,7 @@
 import { PersistenceError, optionProblem, optionRules, withDefaults } from '@x/contract'
 import type { OptionTable } from '@x/contract'
 
-/** When an answer is given.
+/** When a call returns.
  * - `disk`: what it says is on the disk (fsync).
  * - `process`: it survives the end of the process, however that comes; the operating system writes it when it likes.
  * - `interval:MS`: at once. It is on the disk at most so many ms later (and as long as writing takes), so a process that is killed loses

@@ -127,7 +127,7 @@ export class RetainedStore {
     return found !== undefined && isSameMessage(found.message, message)
   }
 
-  /** Frees at most `limit` messages that nobody can get any more; returns how many. */
+  /** Frees at most `limit` messages that have expired; returns how many. */
   dropExpired(limit: number): number {
     const range = { start: numberKey(kind.retainedExpiry, 0), end: expiryKey(this.#parts.clock.now() + 1, 0), limit }
     const due = this.#parts.environment.collect(range)

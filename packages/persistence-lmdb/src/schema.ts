@@ -11,7 +11,7 @@ import { RecordReader } from './record-reader.ts'
 import type { RetainedShares } from './retained-shares.ts'
 import { messageOfRow } from './retained-store.ts'
 import { readSession } from './session-record.ts'
-import type { StoredWills } from './stored-wills.ts'
+import type { StoredWills } from './wills.ts'
 import type { QueueRecord } from './total-room.ts'
 import type { WorkingSet } from './working-set.ts'
 

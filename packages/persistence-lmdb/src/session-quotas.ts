@@ -2,7 +2,7 @@ import { messageBytes, PersistenceError } from '@x/contract'
 import type { Clock, OpenSessionRequest, StoreLimits } from '@x/contract'
 import type { Deadline, Deadlines } from './deadlines.ts'
 import type { SessionRecord } from './session-record.ts'
-import type { StoredWills } from './stored-wills.ts'
+import type { StoredWills } from './wills.ts'
 import type { WorkingSet } from './working-set.ts'
 
 export interface SessionQuotaParts {

@@ -15,7 +15,7 @@ export interface SettlementsParts {
   readonly groups: SharedGroups
   readonly instances: Instances
   readonly unwritten: UnwrittenRetained
-  /** Something waits to be written, and nobody waits for that. */
+  /** There is something to be written that no caller waits for. */
   report(): void
 }
 
@@ -34,8 +34,8 @@ function nothing(): Settled {
   return { offered: [], acknowledged: [] }
 }
 
-/** What owners did with their entries and nobody waits for: what they took or refused of what they were offered, and what their clients
- * have acknowledged. Each transaction stores it before anything else, in this order: what is acknowledged was taken before. */
+/** What owners did with their entries, which no caller waits for: which of the offered entries they took or refused, and which ones their
+ * clients have acknowledged. Each transaction stores that first, in this order: an entry that is acknowledged was taken before. */
 export class Settlements implements TransactionFrame {
   readonly #parts: SettlementsParts
   /** What is not in the directory yet. */

@@ -18,10 +18,11 @@ import { SessionStore } from './session-store.ts'
 import { Settlements } from './settlements.ts'
 import { SharedGroups } from './shared-groups.ts'
 import { SharedMessages } from './shared-messages.ts'
-import { StoredWills } from './stored-wills.ts'
+import { StoredWills } from './wills.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { TotalRoom } from './total-room.ts'
 import { UnwrittenRetained } from './unwritten-retained.ts'
+import { VolatileRetained } from './volatile-retained.ts'
 import { WorkingSet } from './working-set.ts'
 
 /** The parts of an open store. */
@@ -43,6 +44,7 @@ export interface StoreParts {
   readonly wills: StoredWills
   readonly retained: RetainedStore
   readonly unwritten: UnwrittenRetained
+  readonly volatile: VolatileRetained
   readonly sessions: SessionStore
   readonly settlements: Settlements
   readonly distribution: Distribution
@@ -79,6 +81,7 @@ export function storeParts(options: CheckedOptions, host: PersistenceHost): Stor
   const shares = new RetainedShares(environment, limits)
   const retained = new RetainedStore({ environment, set, clock, limits: options, shares })
   const unwritten = new UnwrittenRetained({ retained, clock, isAlone: () => neighbours.isAlone, report })
+  const volatile = new VolatileRetained(clock)
   const stored = { host, set, subscriptions, messages, queues, groups, owned, instances, neighbours, time: clock }
   const distribution = new Distribution(stored)
   const settlements = new Settlements({ set, owned, queues, groups, instances, unwritten, report })
@@ -114,6 +117,7 @@ export function storeParts(options: CheckedOptions, host: PersistenceHost): Stor
     wills,
     retained,
     unwritten,
+    volatile,
     sessions,
     settlements,
     distribution,

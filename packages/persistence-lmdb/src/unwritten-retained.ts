@@ -20,13 +20,14 @@ export type Written = ReadonlyMap<string, Message>
 export interface UnwrittenParts {
   readonly retained: RetainedStore
   readonly clock: Clock
-  /** No other broker could ask for what is not in the directory yet. */
+  /** No other broker has the directory open, which would miss what is not written yet. */
   readonly isAlone: () => boolean
-  /** Something waits to be written, and nobody waits for that. */
+  /** There is something to be written that no caller waits for. */
   readonly report: () => void
 }
 
-/** The newest retained messages of QoS 0: their publishers do not wait, so a topic that changes all the time is written once a second. */
+/** The newest retained messages of QoS 0. Their publishers don't wait for the disk, so a topic that changes all the time is written once a
+ * second. */
 export class UnwrittenRetained {
   readonly #parts: UnwrittenParts
   /** By topic; what is not in the directory yet. */

@@ -6,13 +6,13 @@ import { messageOfRow } from '../retained-store.ts'
 import { takenThrough } from '../session-record.ts'
 import type { SessionRecord } from '../session-record.ts'
 import { readSubscription } from '../subscription-record.ts'
-import { decodeWill } from '../stored-wills.ts'
+import { decodeWill } from '../wills.ts'
 import { dumpMessage, dumpVersion } from './dump.ts'
 import type { DumpedWill, DumpRecord } from './dump.ts'
 import { Snapshot } from './snapshot.ts'
 
 /** Everything that is stored in a directory, as it is at one moment, also while brokers have it open; sessions that end with their
- * connection are left out. Ends by itself when it has been read, or when whoever reads it stops.
+ * connection are left out. Closes the directory after the last record, or when the reader stops.
  * @throws PersistenceError `UNAVAILABLE` when there is no store in the directory */
 export async function* exportData(directory: string): AsyncGenerator<DumpRecord> {
   const snapshot = new Snapshot(directory)
