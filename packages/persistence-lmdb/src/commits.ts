@@ -213,28 +213,34 @@ export class Commits {
   }
 
   #perform(task: Task, batch: Batch): Promise<void> | undefined {
-    const { frame } = this.#parts
     // Its callbacks were called when it was carried out for the first time.
-    if (task.isPromised === true) batch.told.push(...frame.takeTold())
-    const done = (outcome: NonNullable<Task['outcome']>): void => {
-      task.outcome = outcome
-      if (task.isPromised === true) frame.takeTold()
-    }
-    const failed = (error: unknown): void => {
-      if (!(error instanceof PersistenceError)) {
-        batch.culprit = task
-        throw error
-      }
-      done({ error })
-    }
+    if (task.isPromised === true) batch.told.push(...this.#parts.frame.takeTold())
     try {
       const value = task.work()
-      if (isSteps(value)) return this.#walk(batch, value, result => done({ value: result }))?.catch(failed)
-      done({ value })
+      if (isSteps(value)) {
+        const walking = this.#walk(batch, value, result => this.#done(task, { value: result }))
+        return walking?.catch((error: unknown) => this.#failed(task, batch, error))
+      }
+      this.#done(task, { value })
     } catch (error) {
-      failed(error)
+      this.#failed(task, batch, error)
     }
     return undefined
+  }
+
+  #done(task: Task, outcome: NonNullable<Task['outcome']>): void {
+    task.outcome = outcome
+    if (task.isPromised === true) this.#parts.frame.takeTold()
+  }
+
+  /** A refusal concerns its task alone; anything else undoes the transaction. */
+  #failed(task: Task, batch: Batch, error: unknown): void {
+    if (error instanceof PersistenceError) {
+      this.#done(task, { error })
+      return
+    }
+    batch.culprit = task
+    throw error
   }
 
   #next(): void {
