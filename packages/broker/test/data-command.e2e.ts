@@ -100,7 +100,7 @@ test(
   },
 )
 
-test('wrong words are refused with the right ones', async () => {
+test('wrong words are refused with the right ones', { timeout: 30_000 }, async () => {
   expect(await run('look', root)).toMatchObject({
     code: 2,
     stderr: expect.stringContaining(
@@ -121,6 +121,7 @@ test('wrong words are refused with the right ones', async () => {
 
 describe.skipIf(spawnSync('mosquitto', ['-h']).error !== undefined)(
   "what Debian's mosquitto wrote (needs mosquitto)",
+  { timeout: 30_000 },
   () => {
     async function startMosquitto(): Promise<{ port: number; process: StartedProcess }> {
       const port = await freePort()
@@ -251,7 +252,7 @@ describe.skipIf(spawnSync('mosquitto', ['-h']).error !== undefined)(
   },
 )
 
-test('an export that nobody reads to its end ends', async () => {
+test('an export that nobody reads to its end ends', { timeout: 30_000 }, async () => {
   const directory = join(root, 'store')
   const url = await serve(directory)
   const { client } = await connect(url, 'lamp')

@@ -39,7 +39,7 @@ async function connect(command: StartedProcess, clientId: string): Promise<Conne
   return { client, received }
 }
 
-test('what a new user has published is there after kill -9 and another start', async () => {
+test('what a new user has published is there after kill -9 and another start', { timeout: 30_000 }, async () => {
   const first = start()
   const lamp = await connect(first, 'lamp')
   await lamp.client.subscribeAsync('light/#', { qos: 2 })
@@ -68,17 +68,23 @@ test('the start says where the state is, which is for its user alone', async () 
   expect(statSync(directory).mode & 0o777).toBe(0o700)
 })
 
-test('a second broker that is told nothing is refused, and one that is told another place starts', async () => {
-  const first = start()
-  await listeningUrl(first)
-  const second = start()
-  expect(await second.exited).toMatchObject({ code: 1 })
-  expect(second.stderr).toContain(`${join(stateHome, 'x-broker')} is open in another broker`)
-  expect(second.stderr).toContain('--data')
-  expect(second.stderr.trim().split('\n')).toHaveLength(1)
-  await listeningUrl(start('--memory'))
-  await listeningUrl(start('--data', join(stateHome, 'other')))
-})
+test(
+  'a second broker that is told nothing is refused, and one that is told another place starts',
+  {
+    timeout: 30_000,
+  },
+  async () => {
+    const first = start()
+    await listeningUrl(first)
+    const second = start()
+    expect(await second.exited).toMatchObject({ code: 1 })
+    expect(second.stderr).toContain(`${join(stateHome, 'x-broker')} is open in another broker`)
+    expect(second.stderr).toContain('--data')
+    expect(second.stderr.trim().split('\n')).toHaveLength(1)
+    const others = [start('--memory'), start('--data', join(stateHome, 'other'))]
+    await Promise.all(others.map(async other => listeningUrl(other)))
+  },
+)
 
 test('with --memory nothing is written', async () => {
   await listeningUrl(start('--memory'))
