@@ -131,7 +131,7 @@ test('in a terminal the log is readable, and Ctrl-C closes', async context => {
   if (spawnSync('script', ['--version']).error !== undefined)
     context.skip('script is missing: apt-get install bsdutils')
   // `exec`, because not every shell gives way to its only command by itself, and one that stays dies of the Ctrl-C.
-  const inTerminal = `exec ${[process.execPath, commandFile, ...anyPort].map(part => `'${part}'`).join(' ')}`
+  const inTerminal = `exec ${[process.execPath, commandFile, '--memory', ...anyPort].map(part => `'${part}'`).join(' ')}`
   const terminal = new StartedProcess('script', ['-qec', inTerminal, '/dev/null'])
   onTestFinished(() => terminal.stop('SIGHUP'))
   const line = await terminal.line(/listening on/)

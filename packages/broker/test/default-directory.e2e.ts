@@ -60,8 +60,8 @@ test('what a new user has published is there after kill -9 and another start', {
   expect(reader.received).toEqual(['news kept 1 retained'])
 })
 
-test('the start says where the state is, which is for its user alone', async () => {
-  const command = start()
+test('the log says where the state is, which is for its user alone', async () => {
+  const command = start('--log-level', 'debug')
   await listeningUrl(command)
   const directory = join(stateHome, 'x-broker')
   expect(command.lines.join('\n')).toContain(`sessions and retained messages are kept in ${directory}`)

@@ -13,7 +13,9 @@ import { anyPort, commandFile, freePort, listeningUrl, portOf, startCommand } fr
 /** The command behind a shell line in which `$0 "$@"` stands for it. */
 function inShell(line: string, parameters: readonly string[]): { readonly child: ChildProcess; stderr: () => string } {
   let stderr = ''
-  const child = spawn('bash', ['-c', line, process.execPath, commandFile, ...parameters], { detached: true })
+  const child = spawn('bash', ['-c', line, process.execPath, commandFile, '--memory', ...parameters], {
+    detached: true,
+  })
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
   })

@@ -36,7 +36,6 @@ import { storeParts } from './store-parts.ts'
 import type { StoredWills } from './wills.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { UnwrittenRetained } from './unwritten-retained.ts'
-import type { VolatileRetained } from './volatile-retained.ts'
 import type { WorkingSet } from './working-set.ts'
 
 export { Environment } from './environment.ts'
@@ -57,7 +56,6 @@ export class OpenStore {
   readonly #wills: StoredWills
   readonly #retained: RetainedStore
   readonly #unwritten: UnwrittenRetained
-  readonly #volatile: VolatileRetained
   readonly #sessions: SessionStore
   readonly #settlements: Settlements
   readonly #distribution: Distribution
@@ -79,7 +77,6 @@ export class OpenStore {
     this.#wills = parts.wills
     this.#retained = parts.retained
     this.#unwritten = parts.unwritten
-    this.#volatile = parts.volatile
     this.#sessions = parts.sessions
     this.#settlements = parts.settlements
     this.#distribution = parts.distribution
@@ -132,7 +129,6 @@ export class OpenStore {
   publish(message: Message, receipt?: Receipt): MaybePromise<number> {
     const kept = keepMessage(this.#time.inward(message))
     if (!kept.retain) return this.#commits.add(() => this.#publish(kept, receipt))
-    if (this.#volatile.take(kept)) return 0
     if (kept.qos === 0 && receipt === undefined && this.#unwritten.take(kept)) return 0
     return this.#publishRetained(kept, receipt)
   }
@@ -215,8 +211,7 @@ export class OpenStore {
     if (!this.#unwritten.isEmpty) this.#commits.soon(() => this.#unwritten.write())
     return this.#commits.add(() => {
       const session = this.#sessions.resolve(handle)
-      const isCurrent = this.#volatile.isCurrent(kept.message) || this.#retained.isCurrent(kept.message)
-      if (isCurrent) this.#distribution.enqueue(session, kept)
+      if (this.#retained.isCurrent(kept.message)) this.#distribution.enqueue(session, kept)
     })
   }
 
@@ -231,8 +226,7 @@ export class OpenStore {
   async counts(): Promise<PersistenceCounts> {
     if (!this.#unwritten.isEmpty) await this.#writeRetained()
     return this.#commits.run(() => {
-      const { sessions, subscriptions, queuedMessages } = this.#set.totals
-      const retainedMessages = this.#set.totals.retainedMessages + this.#volatile.size
+      const { sessions, subscriptions, queuedMessages, retainedMessages } = this.#set.totals
       const { waitingBytes: queuedBytes, retainedBytes, willBytes } = this.#set.totals
       return { sessions, subscriptions, queuedMessages, retainedMessages, queuedBytes, retainedBytes, willBytes }
     })
@@ -287,9 +281,7 @@ export class OpenStore {
   #retainedPage(filter: string, after?: Buffer): RetainedPage {
     if (this.#closed) return []
     const { messages, next } = this.#retained.match(filter, after)
-    const found = after === undefined ? this.#volatile.match(filter) : []
-    const stored = messages.filter(({ topic }) => !this.#volatile.has(topic))
-    const page = [...found, ...stored].map(message => this.#time.outward(message))
+    const page = messages.map(message => this.#time.outward(message))
     return next === undefined ? page : Object.assign(page, { more: () => this.#retainedPage(filter, next) })
   }
 }

@@ -22,7 +22,6 @@ import { StoredWills } from './wills.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { TotalRoom } from './total-room.ts'
 import { UnwrittenRetained } from './unwritten-retained.ts'
-import { VolatileRetained } from './volatile-retained.ts'
 import { WorkingSet } from './working-set.ts'
 
 /** The parts of an open store. */
@@ -44,7 +43,6 @@ export interface StoreParts {
   readonly wills: StoredWills
   readonly retained: RetainedStore
   readonly unwritten: UnwrittenRetained
-  readonly volatile: VolatileRetained
   readonly sessions: SessionStore
   readonly settlements: Settlements
   readonly distribution: Distribution
@@ -81,7 +79,6 @@ export function storeParts(options: CheckedOptions, host: PersistenceHost): Stor
   const shares = new RetainedShares(environment, limits)
   const retained = new RetainedStore({ environment, set, clock, limits: options, shares })
   const unwritten = new UnwrittenRetained({ retained, clock, isAlone: () => neighbours.isAlone, report })
-  const volatile = new VolatileRetained(clock)
   const stored = { host, set, subscriptions, messages, queues, groups, owned, instances, neighbours, time: clock }
   const distribution = new Distribution(stored)
   const settlements = new Settlements({ set, owned, queues, groups, instances, unwritten, report })
@@ -117,7 +114,6 @@ export function storeParts(options: CheckedOptions, host: PersistenceHost): Stor
     wills,
     retained,
     unwritten,
-    volatile,
     sessions,
     settlements,
     distribution,

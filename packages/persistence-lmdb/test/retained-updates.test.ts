@@ -99,25 +99,3 @@ test('the limits hold for it as for everything else', async () => {
   expect((await store.counts()).retainedMessages).toBe(2)
   await store.close()
 })
-
-test('what the broker says of itself below $SYS is kept in memory, and found as everything else', async () => {
-  const store = await open(new LmdbPersistence({ directory }))
-  const own = { publisher: undefined }
-  expect(store.publish(update('10', { ...own, topic: '$SYS/broker/uptime' }))).toBe(0)
-  expect(store.publish(update('5', { ...own, topic: '$SYS/broker/clients/total' }))).toBe(0)
-  await store.publish(update('mine', { topic: '$SYS/of/a/client', qos: 1 }))
-  expect(await retained(store, '$SYS/#')).toEqual([
-    '$SYS/broker/clients/total 5',
-    '$SYS/broker/uptime 10',
-    '$SYS/of/a/client mine',
-  ])
-  expect(await retained(store, '$SYS/broker/+')).toEqual(['$SYS/broker/uptime 10'])
-  expect(await retained(store, '#')).toEqual([])
-  expect((await store.counts()).retainedMessages).toBe(3)
-  void store.publish(update('', { ...own, topic: '$SYS/broker/uptime' }))
-  expect(await retained(store, '$SYS/broker/+')).toEqual([])
-  await store.close()
-  const again = await open(new LmdbPersistence({ directory }))
-  expect(await retained(again, '$SYS/#')).toEqual(['$SYS/of/a/client mine'])
-  await again.close()
-})

@@ -47,7 +47,7 @@ export async function runBroker(wanted: RunCommand): Promise<void> {
     const secrets = tls && readTlsFiles(tls)
     await broker.ready
     startingLogger.started()
-    if (data !== undefined) logger.info({}, `sessions and retained messages are kept in ${data.directory}`)
+    if (data !== undefined) logger.debug({}, `sessions and retained messages are kept in ${data.directory}`)
     for (const listener of listeners) {
       const isSecured = secrets !== undefined && speaksTls(listener.protocols ?? [])
       const listening = await broker.listen({ ...listener, ...(isSecured && { tls: secrets }) })
