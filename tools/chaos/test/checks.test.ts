@@ -173,6 +173,12 @@ describe('wills', () => {
     expect(found(twice(struck(), 30).received('watcher', 'w', got).quiet())).toEqual(['duplicates'])
     expect(found(twice(struck(), 20).quiet())).toEqual(['duplicates'])
     expect(found(twice(watched(), 30).quiet())).toEqual(['duplicates'])
+    // The watcher hears late of the first one, which has DUP since it was offered before.
+    const late = struck()
+      .closed('dying')
+      .wait(31)
+      .received('watcher', 'w', { ...got, dup: true })
+    expect(found(late.wait(1).received('watcher', 'w', got).quiet())).toEqual([])
   })
   test('two are found', () => {
     const history = watched().closed('dying', false).received('watcher', 'w', got).received('watcher', 'w', got)

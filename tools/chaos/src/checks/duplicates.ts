@@ -67,8 +67,8 @@ const leastReturn = 25_000
 /** Milliseconds around the end of a connection in which a fault keeps its broker from confirming. */
 const confirming = 3000
 
-/** Once more, from another broker, when the one that published it was struck before it could say so (README of persistence-redis, "Not
- * promised"). */
+/** Once more, from another broker, when the one that published it was struck before it could say so (READMEs of persistence-redis, "Not
+ * promised", and of persistence-lmdb). A repetition with DUP was published some time before, at the earliest when the connection ended. */
 function mayPublishWillAgain(
   history: readonly HistoryEvent[],
   first: Placed<'received'>,
@@ -76,7 +76,7 @@ function mayPublishWillAgain(
   { closed, wills }: Connections,
 ): boolean {
   const ended = history[closed.get(wills.get(event.message) ?? -1) ?? -1]
-  if (ended === undefined || event.at - first.at < leastReturn) return false
+  if (ended === undefined || event.at - (first.dup ? ended.at : first.at) < leastReturn) return false
   return history.some(one => one.kind === 'fault' && one.at >= ended.at - confirming && one.at <= first.at + confirming)
 }
 
