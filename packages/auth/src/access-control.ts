@@ -12,6 +12,8 @@ export interface AccessPolicy {
   /** Whether clients come in about whom no check has decided: those without user name, and all of them where there is no check.
    * False by default. */
   readonly allowAnonymous?: boolean
+  /** What every client identifier must begin with; empty by default. */
+  readonly clientIdPrefix?: string
 }
 
 export interface AccessOptions extends AccessPolicy {
@@ -27,11 +29,16 @@ export interface AccessClient {
   readonly identity?: string | undefined
 }
 
-/** A client that came in, and under which policies. */
+/** A client that came in. */
 interface Admitted {
-  identity: Identity
-  /** Policies that `identity` was made for. */
-  policies: Policies
+  readonly username: string | undefined
+  /** What the check knew that has accepted it. */
+  readonly evidence: unknown
+  /** Policies that the rest was made for. */
+  readonly policies: Policies
+  readonly rules: readonly AccessRules[]
+  /** Made when the client first publishes or receives: an idle one needs none. */
+  identity: Identity | undefined
 }
 
 /** Users and rules of one broker: give it `hooks`. Policies can be replaced while it runs.
@@ -66,10 +73,10 @@ export class AccessControl {
     const policies = this.#policies
     const policy = policies.for(client)
     const admit = (evidence: unknown): boolean => {
-      const identity = new Identity({ username, clientId: client.id, evidence }, policy.rules)
-      this.#admitted.set(client, { identity, policies })
+      this.#admitted.set(client, { username, evidence, policies, rules: policy.rules, identity: undefined })
       return true
     }
+    if (!client.id.startsWith(policy.clientIdPrefix)) return false
     if (client.identity !== undefined) return admit(undefined)
     const verdict = checked(policy.logins, { clientId: client.id, username, password })
     const decide = ({ verdict: found, by }: Decision): boolean => {
@@ -102,27 +109,29 @@ export class AccessControl {
     const admitted = this.#admitted.get(client)
     // Not connected yet, or by other means: not this one's to end.
     if (admitted === undefined) return true
-    const { username, clientId, evidence } = admitted.identity
+    const { username, evidence } = admitted
     const policy = policies.for(client)
-    const isIn = client.identity !== undefined || stillIn(policy, admitted.identity)
+    const isIn =
+      client.id.startsWith(policy.clientIdPrefix) && (client.identity !== undefined || stillIn(policy, admitted))
     const rules = isIn ? policy.rules : [nothingAtAll]
-    this.#admitted.set(client, { identity: new Identity({ username, clientId, evidence }, rules), policies })
+    this.#admitted.set(client, { username, evidence, policies, rules, identity: undefined })
     return isIn
   }
 
   #identityOf(client: AccessClient): Identity {
-    const admitted = this.#admitted.get(client)
-    if (admitted === undefined) return this.#admitUnknown(client).identity
-    if (admitted.policies !== this.#policies) this.#renew(client, this.#policies)
-    return this.#admitted.get(client)?.identity ?? admitted.identity
+    let admitted = this.#admitted.get(client)
+    if (admitted === undefined || admitted.policies !== this.#policies) admitted = this.#admitAgain(client)
+    admitted.identity ??= new Identity({ username: admitted.username, clientId: client.id }, admitted.rules)
+    return admitted.identity
   }
 
-  /** Let in by another hook: it has the rights of somebody without name. */
-  #admitUnknown(client: AccessClient): Admitted {
+  /** After a change; or a client that another hook let in, which has the rights of somebody without name. */
+  #admitAgain(client: AccessClient): Admitted {
     const policies = this.#policies
+    this.#renew(client, policies)
     const { rules } = policies.for(client)
-    const identity = new Identity({ username: client.identity, clientId: client.id, evidence: undefined }, rules)
-    const admitted = { identity, policies }
+    const unknown = { username: client.identity, evidence: undefined, policies, rules, identity: undefined }
+    const admitted = this.#admitted.get(client) ?? unknown
     this.#admitted.set(client, admitted)
     return admitted
   }
@@ -144,8 +153,9 @@ class Policies {
   }
 }
 
-function complete({ logins = [], rules = [], allowAnonymous = false }: AccessPolicy): Required<AccessPolicy> {
-  return { logins, rules, allowAnonymous }
+function complete(policy: AccessPolicy): Required<AccessPolicy> {
+  const { logins = [], rules = [], allowAnonymous = false, clientIdPrefix = '' } = policy
+  return { logins, rules, allowAnonymous, clientIdPrefix }
 }
 
 interface Decision {
@@ -164,7 +174,7 @@ function checked(logins: readonly LoginCheck[], login: Parameters<LoginCheck['ch
   return typeof verdict === 'string' ? next(verdict) : verdict.then(next)
 }
 
-function stillIn({ logins, allowAnonymous }: Required<AccessPolicy>, { username, evidence }: Identity): boolean {
+function stillIn({ logins, allowAnonymous }: Required<AccessPolicy>, { username, evidence }: Admitted): boolean {
   for (const login of logins) {
     const verdict = login.recheck({ username, evidence })
     if (verdict !== 'unknown') return verdict === 'accept'

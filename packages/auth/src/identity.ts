@@ -18,20 +18,13 @@ function isReserved(topic: string): boolean {
 /** Who a connected client is, with what it may do. A decision is made once for each topic; the one that was asked for last is found
  * without a look-up, since it is asked for most. */
 export class Identity {
-  readonly username: string | undefined
-  readonly clientId: string
-  /** What the check knew that has accepted it. */
-  readonly evidence: unknown
   readonly #publish: Decisions
   readonly #receive: Decisions
 
   constructor(
-    { username, clientId, evidence }: Pick<Identity, 'username' | 'clientId' | 'evidence'>,
+    { username, clientId }: { readonly username: string | undefined; readonly clientId: string },
     rules: readonly AccessRules[],
   ) {
-    this.username = username
-    this.clientId = clientId
-    this.evidence = evidence
     const rights = rules.map(one => one.rightsOf(username, clientId))
     this.#publish = new Decisions('publish', rights)
     this.#receive = new Decisions('receive', rights)

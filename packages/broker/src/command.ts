@@ -27,9 +27,11 @@ switch (command.kind) {
   case 'data':
     process.exitCode = await (await import('./command/data-command.ts')).runDataTask(command.task)
     break
-  case 'run':
-    await (await import('./command/run.ts')).runBroker(command)
+  case 'run': {
+    const { tasks } = await import('./command/tasks.ts')
+    await tasks[command.task](command)
     break
+  }
 }
 
 function readVersion(): string {

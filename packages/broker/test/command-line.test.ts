@@ -2,21 +2,8 @@ import { expect, test } from 'vitest'
 import { logLevels, parseCommandLine } from '../src/command/command-line.ts'
 
 const mqtt = { protocols: ['mqtt'], port: 1883 }
-const defaults = {
-  kind: 'run',
-  listeners: [mqtt],
-  tls: undefined,
-  trustedProxies: undefined,
-  data: undefined,
-  memory: false,
-  dataDurability: 'disk',
-  redis: undefined,
-  redisDurability: 'redis',
-  mesh: undefined,
-  logLevel: 'info',
-  logBuffer: 1_048_576,
-  sysInterval: 10,
-}
+/** A command that runs a broker, told this by its options. */
+const run = (flags: object): object => ({ kind: 'run', task: 'run', flags })
 const mesh = {
   directory: undefined,
   listen: undefined,
@@ -28,106 +15,98 @@ const mesh = {
 const files = {
   cert: 'c.pem',
   key: 'k.pem',
-  ca: undefined,
   clientCertificates: 'none',
-  identityAsUsername: false,
-  psk: undefined,
-  servers: [],
 }
 const tlsFiles = ['--tls-cert', 'c.pem', '--tls-key', 'k.pem']
 
 test.for<[string[], object]>([
-  [[], defaults],
-  [['--port', '2883'], { ...defaults, listeners: [{ ...mqtt, port: 2883 }] }],
-  [['--port=0'], { ...defaults, listeners: [{ ...mqtt, port: 0 }] }],
-  [['-p', '65535'], { ...defaults, listeners: [{ ...mqtt, port: 65_535 }] }],
-  [['-p', '1', '-p', '2'], { ...defaults, listeners: [{ ...mqtt, port: 2 }] }],
-  [['--host', '127.0.0.1'], { ...defaults, listeners: [{ ...mqtt, host: '127.0.0.1' }] }],
-  [['-H', '::1'], { ...defaults, listeners: [{ ...mqtt, host: '::1' }] }],
-  [['--log-level', 'silent'], { ...defaults, logLevel: 'silent' }],
-  [['--data', './d'], { ...defaults, data: './d' }],
-  [
-    ['-d', '/var/lib/b', '--data-durability', 'process'],
-    { ...defaults, data: '/var/lib/b', dataDurability: 'process' },
-  ],
-  [['--data-durability', 'process'], { ...defaults, dataDurability: 'process' }],
-  [['--data-durability', 'interval:500'], { ...defaults, dataDurability: 'interval:500' }],
-  [['--memory'], { ...defaults, memory: true }],
-  [['-m'], { ...defaults, memory: true }],
-  [['--redis', 'redis://h'], { ...defaults, redis: 'redis://h' }],
+  [[], run({})],
+  [['--port', '2883'], run({ listeners: [{ ...mqtt, port: 2883 }] })],
+  [['--port=0'], run({ listeners: [{ ...mqtt, port: 0 }] })],
+  [['-p', '65535'], run({ listeners: [{ ...mqtt, port: 65_535 }] })],
+  [['-p', '1', '-p', '2'], run({ listeners: [{ ...mqtt, port: 2 }] })],
+  [['--host', '127.0.0.1'], run({ listeners: [{ ...mqtt, host: '127.0.0.1' }] })],
+  [['-H', '::1'], run({ listeners: [{ ...mqtt, host: '::1' }] })],
+  [['--log-level', 'silent'], run({ log: { level: 'silent' } })],
+  [['--data', './d'], run({ store: { data: './d' } })],
+  [['-d', '/var/lib/b', '--data-durability', 'process'], run({ store: { data: '/var/lib/b', durability: 'process' } })],
+  [['--data-durability', 'process'], run({ store: { durability: 'process' } })],
+  [['--data-durability', 'interval:500'], run({ store: { durability: 'interval:500' } })],
+  [['--memory'], run({ store: { memory: true } })],
+  [['-m'], run({ store: { memory: true } })],
+  [['--redis', 'redis://h'], run({ store: { redis: 'redis://h' } })],
   [
     ['--redis', 'redis://h', '--redis-durability', 'replicated'],
-    { ...defaults, redis: 'redis://h', redisDurability: 'replicated' },
+    run({ store: { redis: 'redis://h', redisDurability: 'replicated' } }),
   ],
-  [['--mesh', './m'], { ...defaults, mesh: { ...mesh, directory: './m' } }],
+  [['--mesh', './m'], run({ mesh: { ...mesh, directory: './m' } })],
   [
     ['--mesh-listen', ':::7883', '--mesh-peers', 'a:1,dns:b:2', '--mesh-advertise', 'c:3', '--mesh-secret', 'file'],
-    {
-      ...defaults,
-      mesh: { ...mesh, listen: ':::7883', peers: ['a:1', 'dns:b:2'], advertise: 'c:3', secretFile: 'file' },
-    },
+    run({ mesh: { ...mesh, listen: ':::7883', peers: ['a:1', 'dns:b:2'], advertise: 'c:3', secretFile: 'file' } }),
   ],
   [
     ['--mesh-listen', 'a:1', '--mesh-cert', 'c.pem', '--mesh-key', 'k.pem', '--mesh-ca', 'ca.pem'],
-    { ...defaults, mesh: { ...mesh, listen: 'a:1', tlsFiles: { cert: 'c.pem', key: 'k.pem', ca: 'ca.pem' } } },
+    run({ mesh: { ...mesh, listen: 'a:1', tlsFiles: { cert: 'c.pem', key: 'k.pem', ca: 'ca.pem' } } }),
   ],
-  [['-l', 'debug'], { ...defaults, logLevel: 'debug' }],
-  [['--sys-interval', '0'], { ...defaults, sysInterval: 0 }],
-  [['-s', '3600'], { ...defaults, sysInterval: 3600 }],
-  [['--trust-proxy', 'all'], { ...defaults, trustedProxies: [] }],
-  [['--trust-proxy', '10.0.0.0/8,::1'], { ...defaults, trustedProxies: ['10.0.0.0/8', '::1'] }],
-  [tlsFiles, { ...defaults, listeners: [{ protocols: ['mqtts'], port: 8883 }], tls: files }],
+  [['-l', 'debug'], run({ log: { level: 'debug' } })],
+  [['--sys-interval', '0'], run({ statistics: { interval: 0 } })],
+  [['-s', '3600'], run({ statistics: { interval: 3600 } })],
+  [['--trust-proxy', 'all'], run({ listeners: [{ ...mqtt, trustProxy: true, trustedProxies: [] }] })],
+  [
+    ['--trust-proxy', '10.0.0.0/8,::1'],
+    run({ listeners: [{ ...mqtt, trustProxy: true, trustedProxies: ['10.0.0.0/8', '::1'] }] }),
+  ],
+  [tlsFiles, run({ listeners: [{ protocols: ['mqtts'], port: 8883, tls: files }] })],
   [
     [...tlsFiles, '-p', '1', '--tls-ca', 'ca.pem', '--tls-identity-as-username', '--tls-server', 'a.org=a.pem,a.key'],
-    {
-      ...defaults,
-      listeners: [{ protocols: ['mqtts'], port: 1 }],
-      tls: {
-        ...files,
-        ca: 'ca.pem',
-        clientCertificates: 'required',
-        identityAsUsername: true,
-        servers: [{ name: 'a.org', cert: 'a.pem', key: 'a.key' }],
-      },
-    },
+    run({
+      listeners: [
+        {
+          protocols: ['mqtts'],
+          port: 1,
+          tls: {
+            ...files,
+            ca: 'ca.pem',
+            clientCertificates: 'required',
+            identityAsUsername: true,
+            servers: [{ name: 'a.org', cert: 'a.pem', key: 'a.key' }],
+          },
+        },
+      ],
+    }),
   ],
   [
     ['--tls-psk', 'keys', '-p', '1'],
-    {
-      ...defaults,
-      listeners: [{ protocols: ['mqtts'], port: 1 }],
-      tls: { ...files, cert: undefined, key: undefined, psk: 'keys' },
-    },
+    run({ listeners: [{ protocols: ['mqtts'], port: 1, tls: { clientCertificates: 'none', psk: 'keys' } }] }),
   ],
-  [['-L', 'mqtt://127.0.0.1:1'], { ...defaults, listeners: [{ protocols: ['mqtt'], host: '127.0.0.1', port: 1 }] }],
-  [['-L', 'mqtt://:0'], { ...defaults, listeners: [{ protocols: ['mqtt'], port: 0 }] }],
-  [['-L', 'mqtt://[::1]:1'], { ...defaults, listeners: [{ protocols: ['mqtt'], host: '::1', port: 1 }] }],
-  [['-L', 'ws://localhost'], { ...defaults, listeners: [{ protocols: ['ws'], host: 'localhost' }] }],
-  [['-L', 'ws://:80/mqtt'], { ...defaults, listeners: [{ protocols: ['ws'], port: 80, path: '/mqtt' }] }],
+  [['-L', 'mqtt://127.0.0.1:1'], run({ listeners: [{ protocols: ['mqtt'], host: '127.0.0.1', port: 1 }] })],
+  [['-L', 'mqtt://:0'], run({ listeners: [{ protocols: ['mqtt'], host: '*', port: 0 }] })],
+  [['-L', 'mqtt://[::1]:1'], run({ listeners: [{ protocols: ['mqtt'], host: '::1', port: 1 }] })],
+  [['-L', 'ws://localhost'], run({ listeners: [{ protocols: ['ws'], host: 'localhost' }] })],
+  [['-L', 'ws://:80/mqtt'], run({ listeners: [{ protocols: ['ws'], host: '*', port: 80, path: '/mqtt' }] })],
   [
     ['-L', 'mqtt+unix:/run/x.sock', '-L', 'mqtt+ws://:1'],
-    {
-      ...defaults,
+    run({
       listeners: [
         { protocols: ['mqtt'], socketPath: '/run/x.sock' },
-        { protocols: ['mqtt', 'ws'], port: 1 },
+        { protocols: ['mqtt', 'ws'], host: '*', port: 1 },
       ],
-    },
+    }),
   ],
   [
     ['-L', 'mqtt+mqtts+ws+wss://:1', ...tlsFiles],
-    { ...defaults, listeners: [{ protocols: ['mqtt', 'mqtts', 'ws', 'wss'], port: 1 }], tls: files },
+    run({ listeners: [{ protocols: ['mqtt', 'mqtts', 'ws', 'wss'], host: '*', port: 1, tls: files }] }),
   ],
   [
     [
       '-L',
       'ws://:1?name=web&origins=https://a.org,https://b.org&allow=10.0.0.0/8&deny=::1&max-connections=9&max-rate=8&max-payload=1000&connect-timeout=7&packets-per-frame=many&strict-subprotocol=false',
     ],
-    {
-      ...defaults,
+    run({
       listeners: [
         {
           protocols: ['ws'],
+          host: '*',
           port: 1,
           name: 'web',
           origins: ['https://a.org', 'https://b.org'],
@@ -141,18 +120,25 @@ test.for<[string[], object]>([
           strictSubprotocol: false,
         },
       ],
-    },
+    }),
   ],
   [['--help'], { kind: 'help' }],
   [['-h', '--port', 'none'], { kind: 'help' }],
   [['--version'], { kind: 'version' }],
-  [['-v'], { kind: 'version' }],
+  [['-v'], run({ log: { level: 'debug' } })],
+  [['-q', '-v'], run({ log: { level: 'silent' } })],
+  [['--allow-anonymous'], run({ access: { allowAnonymous: true } })],
+  [['--password-file', 'users', '--acl-file', 'acl'], run({ access: { passwordFile: 'users', aclFile: 'acl' } })],
+  [['-c', 'b.yaml'], { ...run({}), file: 'b.yaml' }],
+  [['--config=b.conf', '--test-config'], { ...run({}), task: 'check', file: 'b.conf' }],
+  [['-c', 'b.conf', '--check-config'], { ...run({}), task: 'check', file: 'b.conf' }],
+  [['--print-config'], { ...run({}), task: 'print' }],
 ])('understands %j', ([parameters, command]) => {
   expect(parseCommandLine(parameters)).toEqual(command)
 })
 
 test.each(logLevels)('takes the log level %s', logLevel => {
-  expect(parseCommandLine(['--log-level', logLevel])).toEqual({ ...defaults, logLevel })
+  expect(parseCommandLine(['--log-level', logLevel])).toEqual(run({ log: { level: logLevel } }))
 })
 
 test.for<[string[], string]>([
@@ -225,6 +211,9 @@ test.for<[string[], string]>([
   [['--mesh-secret', 'file'], '--mesh-secret needs --mesh-listen'],
   [['--mesh-listen', 'a:1', '--mesh-cert', 'c.pem'], '--mesh-cert, --mesh-key and --mesh-ca must be given together'],
   [['--log-level', 'loud'], `--log-level is 'loud', it must be one of ${logLevels.join(', ')}`],
+  [['--config='], "--config is '', it must be the path of a file"],
+  [['--test-config'], '--check-config needs --config'],
+  [['--acl-file='], '--password-file and --acl-file must name a file'],
   [['--log-level', 'INFO'], `--log-level is 'INFO', it must be one of ${logLevels.join(', ')}`],
 ])('refuses %j', ([parameters, message]) => {
   expect(parseCommandLine(parameters)).toEqual({ kind: 'refuse', message })

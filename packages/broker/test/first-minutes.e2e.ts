@@ -78,7 +78,7 @@ describe.skipIf(!authority.works)('of keys and certificates', () => {
     spawnSync('cp', [encrypted, key])
     command.signal('SIGHUP')
     expect(await command.line(/SIGHUP/)).toContain(
-      `SIGHUP: the old keys and certificates stay: --tls-key ${key}: the key is encrypted`,
+      `SIGHUP: nothing has changed: --tls-key ${key}: the key is encrypted`,
     )
   })
 })
@@ -87,7 +87,7 @@ test('SIGHUP without TLS ends nothing', async () => {
   const command = start()
   const url = await listeningUrl(command)
   command.signal('SIGHUP')
-  await command.line(/SIGHUP: there are no keys and certificates to read again/)
+  await command.line(/SIGHUP: configuration, users, rules and certificates are read again/)
   await (await connectAsync(url)).endAsync()
 })
 

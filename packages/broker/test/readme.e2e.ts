@@ -56,7 +56,7 @@ test.each(commands)('$file: $line', async ({ line }) => {
     expect(bin).toEqual({ [verb]: './dist/command.js' })
     const command = startCommand(rest.map(parameter => (parameter === '1883' ? '0' : parameter)))
     onTestFinished(() => command.stop('SIGTERM'))
-    expect(await listeningUrl(command)).toMatch(/^mqtt:\/\/localhost:\d+$/)
+    expect(await listeningUrl(command)).toMatch(/^mqtt:\/\/127\.0\.0\.1:\d+$/)
     return
   }
   expect(program).toBe('npm')

@@ -1,19 +1,17 @@
 import { parseArgs } from 'node:util'
 import type { Durability } from '@x/persistence-lmdb'
-import type { ListenOptions } from '../listener/listen-options.ts'
+import { merged } from '../config/merge.ts'
+import type { Config, ListenerConfig, TlsConfig } from '../config/schema.ts'
 import { parseDataCommandLine } from './data-command-line.ts'
 import type { DataCommand } from './data-command-line.ts'
 import { ListenUrlError, parseListenUrl } from './listen-url.ts'
 import { meshLineOptions, meshOf } from './mesh-line.ts'
-import type { MeshLine } from './mesh-line.ts'
 import { Refusal } from './refusal.ts'
-import type { TlsFiles } from './tls-files.ts'
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
 const redisDurabilities = ['redis', 'replicated'] as const
-export type RedisDurability = (typeof redisDurabilities)[number]
 
 const greatestPort = 65_535
 /** Seconds: an hour. */
@@ -23,35 +21,20 @@ const greatestSysInterval = 3600
 const greatestInterval = 60_000
 
 /** Bytes. */
-const defaultLogBuffer = 1_048_576
 const greatestLogBuffer = 1_073_741_824
 
 /** What a command line asks for. */
 export type Command =
   | {
       readonly kind: 'run'
-      /** Without `tls`, which comes from the files. At least one. */
-      readonly listeners: readonly ListenOptions[]
-      readonly tls: TlsFiles | undefined
-      /** Undefined: no proxy is trusted; empty: all are. */
-      readonly trustedProxies: readonly string[] | undefined
-      /** The directory of the store; undefined: the platform's state directory, unless `memory` or `redis` is set. */
-      readonly data: string | undefined
-      /** Nothing is kept over a restart. */
-      readonly memory: boolean
-      /** When what is stored in the directory counts as stored. */
-      readonly dataDurability: Durability
-      /** The Redis that has the store; undefined: a directory or the memory has it. */
-      readonly redis: string | undefined
-      /** What Redis must have done before an answer counts. */
-      readonly redisDurability: RedisDurability
-      /** How it is connected to other brokers, other than by Redis; undefined: not at all. */
-      readonly mesh: MeshLine | undefined
-      readonly logLevel: LogLevel
-      /** Bytes of the log that wait for an output which takes none; then lines are dropped. */
-      readonly logBuffer: number
-      /** Seconds; 0: no statistics. */
-      readonly sysInterval: number
+      /** - `run`: the broker
+       * - `check`: reads all files and says whether they are well
+       * - `print`: prints the configuration */
+      readonly task: 'run' | 'check' | 'print'
+      /** The file of the configuration. */
+      readonly file: string | undefined
+      /** What the options say: it outweighs the file and the environment. */
+      readonly flags: Config
     }
   | DataCommand
   | { readonly kind: 'help' }
@@ -61,9 +44,18 @@ export const usage: string = `x-broker: an MQTT broker (3.1, 3.1.1, 5.0)
 
   x-broker [options]
   x-broker data …        looks at a directory that it keeps, exports, imports, backs up: see x-broker data --help
+  x-broker passwd …      users of a password file: see x-broker passwd --help
 
+  -c, --config FILE      configuration: YAML, JSON or TOML by its ending, or Mosquitto's where it is .conf; other options, and
+                         variables X_BROKER_…, outweigh it; read again on SIGHUP
+      --check-config, --test-config        reads all files and says what is wrong with them: exit code 0 or 3
+      --print-config                       prints the configuration as YAML, whatever it was written in
   -p, --port NUMBER      port for MQTT; 0: any free one (default 1883, with TLS 8883)
-  -H, --host ADDRESS     address to bind (default: all)
+  -H, --host ADDRESS     address to bind; '*': all (default: this machine alone, 127.0.0.1 and ::1)
+      --password-file FILE                 who may connect, as x-broker passwd or mosquitto_passwd writes it
+      --acl-file FILE                      who may publish and receive what, as Mosquitto has it
+      --allow-anonymous                    lets in clients without user name (default: from this machine alone, and with a
+                                           certificate that is asked for, as long as there is no password file)
   -L, --listen URL       instead of the two, and as often as you like: mqtt, mqtts, ws, wss, or several of them on one
                          port, at an address or a file
                            mqtt://127.0.0.1:1883       wss://:8084/mqtt?origins=https://example.org
@@ -96,14 +88,26 @@ export const usage: string = `x-broker: an MQTT broker (3.1, 3.1.1, 5.0)
       --log-buffer BYTES                   of the log that wait when nobody reads it, or the disk is full; further lines
                                            are dropped and counted (default 1048576)
   -s, --sys-interval S   seconds between two looks at the $SYS statistics; 0: none (default 10)
+  -v, --verbose          log level debug
+  -q, --quiet            no log
   -h, --help             this text
-  -v, --version          the version
+      --version          the version
 
 Logs go to standard output: readable in a terminal, JSON lines otherwise. SIGINT and SIGTERM close gracefully; a second
-one ends at once. Exit codes: 0 closed, 1 could not start or closed by an error, 2 wrong command line.
+one ends at once. Exit codes: 0 closed, 1 could not start or closed by an error, 2 wrong command
+line, 3 wrong configuration, 13 a password or ACL file can't be read, 14 no PID file or no such user.
 `
 
 const options = {
+  config: { type: 'string', short: 'c' },
+  'check-config': { type: 'boolean' },
+  'test-config': { type: 'boolean' },
+  'print-config': { type: 'boolean' },
+  'password-file': { type: 'string' },
+  'acl-file': { type: 'string' },
+  'allow-anonymous': { type: 'boolean' },
+  verbose: { type: 'boolean', short: 'v' },
+  quiet: { type: 'boolean', short: 'q' },
   port: { type: 'string', short: 'p' },
   host: { type: 'string', short: 'H' },
   listen: { type: 'string', short: 'L', multiple: true },
@@ -125,7 +129,7 @@ const options = {
   'log-buffer': { type: 'string' },
   'sys-interval': { type: 'string', short: 's' },
   help: { type: 'boolean', short: 'h' },
-  version: { type: 'boolean', short: 'v' },
+  version: { type: 'boolean' },
 } as const
 
 type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values']
@@ -166,46 +170,120 @@ function takesValue(parameter: string): boolean {
 }
 
 function commandOf(values: Values): Command {
-  const tls = tlsOf(values)
+  const { config: file, 'print-config': print } = values
+  const isChecked = values['check-config'] === true || values['test-config'] === true
+  if (file === '') throw new Refusal("--config is '', it must be the path of a file")
+  if (isChecked && file === undefined) throw new Refusal('--check-config needs --config')
   return {
     kind: 'run',
-    listeners: listenersOf(values, tls !== undefined),
-    tls,
-    trustedProxies: trustedOf(values['trust-proxy']),
-    data: dataOf(values),
-    memory: values.memory === true,
-    dataDurability: dataDurabilityOf(values['data-durability'] ?? 'disk'),
-    redis: values.redis,
-    redisDurability: durabilityOf(values),
-    mesh: meshOf(values),
-    logLevel: oneOf('log-level', logLevels, values['log-level'] ?? 'info'),
-    logBuffer: whole('log-buffer', values['log-buffer'] ?? `${defaultLogBuffer}`, greatestLogBuffer),
-    sysInterval: whole('sys-interval', values['sys-interval'] ?? '10', greatestSysInterval),
+    task: isChecked ? 'check' : print === true ? 'print' : 'run',
+    file,
+    flags: merged<Config>(storeOf(values), logOf(values), accessOf(values), {
+      listeners: listenersOf(values),
+      mesh: meshOf(values),
+      statistics:
+        values['sys-interval'] === undefined
+          ? undefined
+          : { interval: whole('sys-interval', values['sys-interval'], greatestSysInterval) },
+    }),
   }
 }
 
-function listenersOf({ port, host, listen }: Values, hasTls: boolean): ListenOptions[] {
+function storeOf(values: Values): Config {
+  const { data, memory, redis, 'data-durability': durability, 'redis-durability': redisDurability } = values
+  if (data === '') throw new Refusal("--data is '', it must be the path of a directory")
+  const given = Object.entries({ data, memory, redis }).flatMap(([name, value]) => (value === undefined ? [] : [name]))
+  const [place = '', other] = given
+  if (other !== undefined) throw new Refusal(`--${place} and --${other} are two places for one store`)
+  if (durability !== undefined && given.length > 0 && data === undefined) {
+    throw new Refusal(`--data-durability needs a directory, but --${place} is given`)
+  }
+  if (redis === undefined && redisDurability !== undefined) throw new Refusal('--redis-durability needs --redis')
+  if (given.length === 0 && durability === undefined) return {}
+  return {
+    store: {
+      data,
+      memory,
+      redis,
+      ...(durability !== undefined && { durability: dataDurabilityOf(durability) }),
+      ...(redisDurability !== undefined && {
+        redisDurability: oneOf('redis-durability', redisDurabilities, redisDurability),
+      }),
+    },
+  }
+}
+
+function dataDurabilityOf(text: string): Durability {
+  if (text === 'disk' || text === 'process') return text
+  const [, interval = '0'] = /^interval:(\d{1,5})$/.exec(text) ?? []
+  const milliseconds = Number(interval)
+  if (milliseconds > 0 && milliseconds <= greatestInterval) return `interval:${milliseconds}`
+  throw new Refusal(
+    `--data-durability is '${text}', it must be one of disk, process, interval:MS (1 to ${greatestInterval} ms)`,
+  )
+}
+
+function logOf(values: Values): Config {
+  const { 'log-level': level, 'log-buffer': buffer, verbose, quiet } = values
+  const wanted =
+    quiet === true
+      ? 'silent'
+      : verbose === true
+        ? 'debug'
+        : level === undefined
+          ? undefined
+          : oneOf('log-level', logLevels, level)
+  if (wanted === undefined && buffer === undefined) return {}
+  return {
+    log: { level: wanted, ...(buffer !== undefined && { buffer: whole('log-buffer', buffer, greatestLogBuffer) }) },
+  }
+}
+
+function accessOf(values: Values): Config {
+  const { 'password-file': passwordFile, 'acl-file': aclFile, 'allow-anonymous': allowAnonymous } = values
+  if (passwordFile === undefined && aclFile === undefined && allowAnonymous === undefined) return {}
+  if (passwordFile === '' || aclFile === '') throw new Refusal('--password-file and --acl-file must name a file')
+  return { access: { passwordFile, aclFile, allowAnonymous } }
+}
+
+/** Undefined: the options say nothing of them. */
+function listenersOf(values: Values): ListenerConfig[] | undefined {
+  const { port, host, listen } = values
+  const tls = tlsOf(values)
+  const proxies = trustedOf(values['trust-proxy'])
+  const more = proxies === undefined ? {} : { trustProxy: true, trustedProxies: proxies }
   if (listen === undefined) {
     if (host === '') throw new Refusal("--host is '', it must be an address or a host name")
-    const number = whole('port', port ?? (hasTls ? '8883' : '1883'), greatestPort)
-    return [{ protocols: [hasTls ? 'mqtts' : 'mqtt'], port: number, ...(host !== undefined && { host }) }]
+    if (port === undefined && host === undefined && tls === undefined && proxies === undefined) return undefined
+    const number = whole('port', port ?? (tls === undefined ? '1883' : '8883'), greatestPort)
+    const spoken = tls === undefined ? ('mqtt' as const) : ('mqtts' as const)
+    return [{ protocols: [spoken], port: number, ...(host !== undefined && { host }), ...(tls && { tls }), ...more }]
   }
   if (port !== undefined || host !== undefined) throw new Refusal('--listen takes the place of --port and --host')
-  const listeners = listen.map(url => {
-    try {
-      return parseListenUrl(url)
-    } catch (error) {
-      if (!(error instanceof ListenUrlError)) throw error
-      throw new Refusal(`--listen ${error.message}`, { cause: error })
-    }
-  })
-  const secured = listeners.some(({ protocols }) => protocols?.some(one => one === 'mqtts' || one === 'wss'))
-  if (secured && !hasTls) throw new Refusal('--listen with mqtts or wss needs --tls-cert and --tls-key, or --tls-psk')
-  if (!secured && hasTls) throw new Refusal('--tls-… is given, but --listen has neither mqtts nor wss')
-  return listeners
+  const listeners = listen.map(listenerAt)
+  const secured = listeners.some(isSecure)
+  if (secured && tls === undefined)
+    throw new Refusal('--listen with mqtts or wss needs --tls-cert and --tls-key, or --tls-psk')
+  if (!secured && tls !== undefined) throw new Refusal('--tls-… is given, but --listen has neither mqtts nor wss')
+  return listeners.map(listener => Object.assign(listener, isSecure(listener) && tls && { tls }, more))
 }
 
-function tlsOf(values: Values): TlsFiles | undefined {
+function isSecure({ protocols: spoken = [] }: ListenerConfig): boolean {
+  return spoken.includes('mqtts') || spoken.includes('wss')
+}
+
+/** A URL says where it listens: without a host at all addresses. */
+function listenerAt(url: string): ListenerConfig {
+  try {
+    const { socketPath, host = '*', ...rest } = parseListenUrl(url)
+    return socketPath === undefined ? { ...rest, host } : { ...rest, socketPath }
+  } catch (error) {
+    if (!(error instanceof ListenUrlError)) throw error
+    throw new Refusal(`--listen ${error.message}`, { cause: error })
+  }
+}
+
+function tlsOf(values: Values): TlsConfig | undefined {
   const { 'tls-cert': cert, 'tls-key': key, 'tls-ca': ca, 'tls-psk': psk } = values
   const clientCertificates = values['tls-client-cert'] ?? (ca === undefined ? 'none' : 'required')
   if (clientCertificates !== 'none' && clientCertificates !== 'optional' && clientCertificates !== 'required') {
@@ -219,11 +297,19 @@ function tlsOf(values: Values): TlsFiles | undefined {
     if (others) throw new Refusal('--tls-… needs --tls-cert and --tls-key, or --tls-psk')
     return undefined
   }
-  const servers = (values['tls-server'] ?? []).map(serverOf)
-  return { cert, key, ca, clientCertificates, identityAsUsername, psk, servers }
+  const servers = values['tls-server']?.map(serverOf)
+  return merged<TlsConfig>({
+    cert,
+    key,
+    ca,
+    clientCertificates,
+    identityAsUsername: identityAsUsername || undefined,
+    psk,
+    servers,
+  })
 }
 
-function serverOf(text: string): TlsFiles['servers'][number] {
+function serverOf(text: string): { name: string; cert: string; key: string } {
   const [name = '', files = ''] = text.split('=')
   const [cert = '', key = '', ...rest] = files.split(',')
   if (name === '' || cert === '' || key === '' || rest.length > 0) {
@@ -236,32 +322,6 @@ function trustedOf(text: string | undefined): readonly string[] | undefined {
   if (text === undefined) return undefined
   if (text === '') throw new Refusal("--trust-proxy is '', it must be addresses, networks, or 'all'")
   return text === 'all' ? [] : text.split(',')
-}
-
-function dataOf({ data, memory, redis, 'data-durability': durability }: Values): string | undefined {
-  if (data === '') throw new Refusal("--data is '', it must be the path of a directory")
-  const given = Object.entries({ data, memory, redis }).flatMap(([name, value]) => (value === undefined ? [] : [name]))
-  const [place = '', other] = given
-  if (other !== undefined) throw new Refusal(`--${place} and --${other} are two places for one store`)
-  if (durability !== undefined && given.length > 0 && data === undefined) {
-    throw new Refusal(`--data-durability needs a directory, but --${place} is given`)
-  }
-  return data
-}
-
-function dataDurabilityOf(text: string): Durability {
-  if (text === 'disk' || text === 'process') return text
-  const [, interval = '0'] = /^interval:(\d{1,5})$/.exec(text) ?? []
-  const milliseconds = Number(interval)
-  if (milliseconds > 0 && milliseconds <= greatestInterval) return `interval:${milliseconds}`
-  throw new Refusal(
-    `--data-durability is '${text}', it must be one of disk, process, interval:MS (1 to ${greatestInterval} ms)`,
-  )
-}
-
-function durabilityOf({ redis, 'redis-durability': text }: Values): RedisDurability {
-  if (text !== undefined && redis === undefined) throw new Refusal('--redis-durability needs --redis')
-  return oneOf('redis-durability', redisDurabilities, text ?? 'redis')
 }
 
 function oneOf<Word extends string>(name: string, words: readonly Word[], text: string): Word {

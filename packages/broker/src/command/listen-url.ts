@@ -1,4 +1,4 @@
-import type { ListenOptions } from '../listener/listen-options.ts'
+import type { ListenerConfig } from '../config/schema.ts'
 import { protocols as knownProtocols } from '../listener/protocols.ts'
 import type { Protocol } from '../listener/protocols.ts'
 
@@ -19,7 +19,7 @@ const parameters = {
   allow: 'allow',
   deny: 'deny',
   origins: 'origins',
-} as const satisfies Record<string, keyof ListenOptions>
+} as const satisfies Record<string, keyof ListenerConfig>
 
 const numeric: ReadonlySet<string> = new Set(['max-connections', 'max-rate', 'max-payload', 'connect-timeout'])
 const choices: Readonly<Record<string, readonly string[]>> = {
@@ -28,9 +28,9 @@ const choices: Readonly<Record<string, readonly string[]>> = {
 }
 const lists: ReadonlySet<string> = new Set(['allow', 'deny', 'origins'])
 
-/** `PROTOCOL[+PROTOCOL…]://HOST:PORT[/PATH][?PARAMETER=VALUE…]`, or `PROTOCOL+unix:/FILE`, as options of `listen`.
+/** `PROTOCOL[+PROTOCOL…]://HOST:PORT[/PATH][?PARAMETER=VALUE…]`, or `PROTOCOL+unix:/FILE`, as a listener.
  * @throws ListenUrlError */
-export function parseListenUrl(text: string): ListenOptions {
+export function parseListenUrl(text: string): ListenerConfig {
   const [scheme = ''] = text.split(':')
   const words = scheme.split('+')
   const isFile = words.at(-1) === unix
@@ -51,13 +51,13 @@ export function parseListenUrl(text: string): ListenOptions {
   return { protocols: spoken, ...(isFile ? fileOf(url, text) : addressOf(url, spoken, text)), ...optionsOf(url, text) }
 }
 
-function fileOf(url: URL, text: string): ListenOptions {
+function fileOf(url: URL, text: string): ListenerConfig {
   if (url.host !== '' || url.pathname.length < 2)
     throw new ListenUrlError(`'${text}' is no file such as mqtt+unix:/run/mqtt.sock`)
   return { socketPath: decodeURIComponent(url.pathname) }
 }
 
-function addressOf(url: URL, spoken: readonly Protocol[], text: string): ListenOptions {
+function addressOf(url: URL, spoken: readonly Protocol[], text: string): ListenerConfig {
   const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : decodeURIComponent(url.hostname)
   const hasPath = url.pathname !== '' && url.pathname !== '/'
   if (hasPath && !spoken.some(one => one.startsWith('ws'))) {
@@ -70,7 +70,7 @@ function addressOf(url: URL, spoken: readonly Protocol[], text: string): ListenO
   }
 }
 
-function optionsOf(url: URL, text: string): ListenOptions {
+function optionsOf(url: URL, text: string): ListenerConfig {
   const options: Record<string, unknown> = {}
   for (const [name, value] of url.searchParams) {
     if (!Object.hasOwn(parameters, name)) {

@@ -1,17 +1,16 @@
-import { constants, openSync, writeSync } from 'node:fs'
+import { writeSync } from 'node:fs'
+import { standardSink } from './log-sink.ts'
+import type { LogSink } from './log-sink.ts'
 
 /** ms between two tries to write what waits. */
 const retryInterval = 100
-
-const standardOutput = 1
-const standardError = 2
 
 /** Where the log goes: one line after the other, written at once, so that nothing that a dying process had to say is lost. What the
  * output does not take (a full disk, a reader that sleeps) waits, up to a number of bytes; further lines are dropped and counted.
  * Nothing here throws or blocks. */
 export class LogOutput {
-  readonly #file = nonBlocking(standardOutput)
-  readonly #errors = nonBlocking(standardError)
+  readonly #sink: LogSink
+  readonly #errors = standardSink('stderr').file
   readonly #maximum: number
   readonly #recovered: (dropped: number) => void
   /** Lines that wait, oldest first; of the first one, the part that is not written yet. */
@@ -23,7 +22,8 @@ export class LogOutput {
 
   /** @param maximum bytes that may wait
    * @param recovered told how many lines are missing when the output takes lines again */
-  constructor(maximum: number, recovered: (dropped: number) => void) {
+  constructor(sink: LogSink, maximum: number, recovered: (dropped: number) => void) {
+    this.#sink = sink
     this.#maximum = maximum
     this.#recovered = recovered
     process.once('exit', () => this.#drain())
@@ -57,7 +57,7 @@ export class LogOutput {
   }
 
   #writeFirst(line: Buffer): void {
-    const written = writeSync(this.#file, line)
+    const written = writeSync(this.#sink.file, line)
     this.#bytes -= written
     if (written < line.length) this.#waiting[0] = line.subarray(written)
     else this.#waiting.shift()
@@ -74,19 +74,5 @@ export class LogOutput {
     } catch {
       // There is nobody left to tell.
     }
-  }
-}
-
-/** The file descriptor as one whose writes fail where they would wait. */
-function nonBlocking(file: typeof standardOutput | typeof standardError): number {
-  const stream = file === standardOutput ? process.stdout : process.stderr
-  // With the stream, Node has made a pipe or socket non-blocking. It reports there what concerns nobody any more.
-  stream.on('error', () => undefined)
-  if (!stream.isTTY) return file
-  try {
-    // Of a terminal, only Node's own descriptor is.
-    return openSync(`/dev/fd/${file}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
-  } catch {
-    return file
   }
 }

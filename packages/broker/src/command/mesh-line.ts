@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { MeshEmitterOptions } from '@x/emitter-mesh'
+import type { Config } from '../config/schema.ts'
 import { Refusal } from './refusal.ts'
 
 /** What the command line has for the mesh. */
@@ -14,19 +15,13 @@ export const meshLineOptions = {
   'mesh-ca': { type: 'string' },
 } as const
 
-/** How brokers are connected, with files that are still to be read. */
-export interface MeshLine {
-  readonly directory: string | undefined
-  readonly listen: string | undefined
-  readonly peers: readonly string[]
-  readonly advertise: string | undefined
-  readonly secretFile: string | undefined
-  readonly tlsFiles: { readonly cert: string; readonly key: string; readonly ca: string } | undefined
-}
+type MeshConfig = NonNullable<Config['mesh']>
 
 /** Undefined: nothing is said of a mesh.
  * @throws Refusal */
-export function meshOf(values: Readonly<Partial<Record<keyof typeof meshLineOptions, string>>>): MeshLine | undefined {
+export function meshOf(
+  values: Readonly<Partial<Record<keyof typeof meshLineOptions, string>>>,
+): MeshConfig | undefined {
   const given = Object.keys(meshLineOptions).filter(name => Object.hasOwn(values, name))
   if (given.length === 0) return undefined
   const { mesh: directory, 'mesh-listen': listen, 'mesh-peers': peers, 'mesh-advertise': advertise } = values
@@ -48,7 +43,7 @@ function tlsOf({
   'mesh-cert': cert,
   'mesh-key': key,
   'mesh-ca': ca,
-}: Readonly<Partial<Record<keyof typeof meshLineOptions, string>>>): MeshLine['tlsFiles'] {
+}: Readonly<Partial<Record<keyof typeof meshLineOptions, string>>>): MeshConfig['tlsFiles'] {
   if (cert === undefined && key === undefined && ca === undefined) return undefined
   if (cert !== undefined && key !== undefined && ca !== undefined) return { cert, key, ca }
   throw new Refusal('--mesh-cert, --mesh-key and --mesh-ca must be given together')
@@ -56,7 +51,14 @@ function tlsOf({
 
 /** Reads the files.
  * @throws Error that names the file */
-export function readMesh({ directory, listen, peers, advertise, secretFile, tlsFiles }: MeshLine): MeshEmitterOptions {
+export function readMesh({
+  directory,
+  listen,
+  peers = [],
+  advertise,
+  secretFile,
+  tlsFiles,
+}: MeshConfig): MeshEmitterOptions {
   if (directory !== undefined) return { directory }
   return {
     ...(listen !== undefined && { listen }),

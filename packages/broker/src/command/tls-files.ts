@@ -1,42 +1,38 @@
+import type { TlsConfig } from '../config/schema.ts'
 import type { TlsOptions } from '../listener/tls-layer.ts'
 import { readCertificates, readNamedFile, readPair, wrong } from './pem-files.ts'
 import type { NamedFile, PemPair } from './pem-files.ts'
 
-/** The files of `--tls-…`. */
-export interface TlsFiles {
-  readonly cert: string | undefined
-  readonly key: string | undefined
-  /** Certificates of those who sign the clients' certificates. */
-  readonly ca: string | undefined
-  readonly clientCertificates: 'none' | 'optional' | 'required'
-  readonly identityAsUsername: boolean
-  /** Lines `identity:key`, the key in hexadecimal digits. */
-  readonly psk: string | undefined
-  /** Further certificates by server name. */
-  readonly servers: readonly { readonly name: string; readonly cert: string; readonly key: string }[]
-}
-
 /** Reads the files again each time.
+ * @param prefix of the options' names, for errors: `--tls-` or `tls.`
  * @throws TlsFileError */
-export function readTlsFiles(files: TlsFiles): TlsOptions {
-  const { cert, key, ca, clientCertificates, identityAsUsername, psk, servers } = files
+export function readTlsFiles(files: TlsConfig, prefix: string): TlsOptions {
+  const { cert, key, ca, crl, identityAsUsername, psk, pskHint, ciphers, minVersion, servers = [] } = files
+  const { clientCertificates = ca === undefined ? 'none' : 'required' } = files
   return {
     ...(cert !== undefined &&
       key !== undefined &&
-      readPair({ option: '--tls-cert', file: cert }, { option: '--tls-key', file: key })),
-    ...(ca !== undefined && { ca: readCertificates({ option: '--tls-ca', file: ca }) }),
+      readPair({ option: `${prefix}cert`, file: cert }, { option: `${prefix}key`, file: key })),
+    ...(ca !== undefined && { ca: readCertificates({ option: `${prefix}ca`, file: ca }) }),
     ...(clientCertificates !== 'none' && {
       requestCert: true,
       rejectUnauthorized: clientCertificates === 'required',
     }),
-    ...(identityAsUsername && { identityAsUsername }),
-    ...(psk !== undefined && { pskCallback: pskCallback({ option: '--tls-psk', file: psk }) }),
-    ...(servers.length > 0 && { servers: Object.fromEntries(servers.map(serverOf)) }),
+    ...(crl !== undefined && { crl: readNamedFile({ option: `${prefix}crl`, file: crl }) }),
+    ...(identityAsUsername === true && { identityAsUsername }),
+    ...(pskHint !== undefined && { pskIdentityHint: pskHint }),
+    ...(ciphers !== undefined && { ciphers }),
+    ...(minVersion !== undefined && { minVersion }),
+    ...(psk !== undefined && { pskCallback: pskCallback({ option: `${prefix}psk`, file: psk }) }),
+    ...(servers.length > 0 && { servers: Object.fromEntries(servers.map(server => serverOf(server, prefix))) }),
   }
 }
 
-function serverOf({ name, cert, key }: TlsFiles['servers'][number]): [name: string, pair: PemPair] {
-  const option = `--tls-server ${name}`
+function serverOf(
+  { name, cert, key }: NonNullable<TlsConfig['servers']>[number],
+  prefix: string,
+): [name: string, pair: PemPair] {
+  const option = `${prefix}server ${name}`
   return [name, readPair({ option, file: cert }, { option, file: key })]
 }
 

@@ -1,0 +1,133 @@
+import { AccessControl } from '@x/auth'
+import type { Logger } from '@x/contract'
+import type { Prepared, PreparedListener } from '../config/prepare.ts'
+import { createBroker } from '../create-broker.ts'
+import type { Broker, Listening } from '../create-broker.ts'
+import { ListenError } from '../listener/listen-error.ts'
+import type { ListenOptions } from '../listener/listen-options.ts'
+
+/** Rights of everybody who gets in where nothing is said about access. */
+const everybody = { allowAnonymous: true } as const
+
+interface OpenListener {
+  readonly prepared: PreparedListener
+  readonly listening: Listening
+}
+
+/** A broker made of a configuration, which can be given another one while it runs. */
+export class RunningBroker {
+  readonly broker: Broker
+  readonly #access: AccessControl
+  /** By name. */
+  #listeners = new Map<string, OpenListener>()
+
+  /** @throws BrokerError `OPTION_INVALID` */
+  constructor({ options, access }: Prepared, logger: Logger) {
+    this.#access = new AccessControl(access ?? everybody)
+    this.broker = createBroker({ ...options, logger, authenticate: this.#access.authenticate })
+    this.#limitTopics(access)
+  }
+
+  /** Opens all listeners.
+   * @throws what the store, or the first listener that can't be opened, has thrown */
+  async open(listeners: readonly PreparedListener[]): Promise<void> {
+    await this.broker.ready
+    for (const prepared of listeners) await this.#open(prepared)
+  }
+
+  /** Takes another configuration's users, rules, certificates and listeners. Whoever may not be connected any more is closed.
+   * @returns how many were closed
+   * @throws what a listener that can't be opened has thrown; nothing has changed then */
+  async reload(next: Prepared): Promise<number> {
+    const { added, changed, kept, removed } = this.#compare(next.listeners)
+    const before = this.#listeners
+    this.#listeners = new Map(before)
+    try {
+      for (const prepared of added) await this.#open(prepared)
+    } catch (error) {
+      for (const [name, { listening }] of this.#listeners) if (!before.has(name)) listening.close()
+      this.#listeners = before
+      throw error
+    }
+    for (const prepared of changed) await this.#reopen(prepared)
+    for (const prepared of kept) this.#renew(prepared)
+    for (const name of removed) {
+      this.#listeners.get(name)?.listening.close()
+      this.#listeners.delete(name)
+    }
+    return this.#changeAccess(next)
+  }
+
+  #changeAccess({ access }: Prepared): number {
+    this.#limitTopics(access)
+    const lost = this.#access.replace(access ?? everybody, Object.values(this.broker.clients))
+    for (const client of lost) client.close()
+    return lost.length
+  }
+
+  /** Without rules messages pass without a question. */
+  #limitTopics(access: Prepared['access']): void {
+    this.broker.topicAccess = access === undefined ? null : this.#access
+  }
+
+  async #open(prepared: PreparedListener): Promise<void> {
+    const listening = await listenAt(this.broker, prepared.options)
+    this.#listeners.set(prepared.options.name, { prepared, listening })
+  }
+
+  /** Its address is taken by itself, so it is closed first; connections stay. When the new one can't be opened, the old one is again. */
+  async #reopen(prepared: PreparedListener): Promise<void> {
+    const old = this.#listeners.get(prepared.options.name)
+    old?.listening.close()
+    try {
+      await this.#open(prepared)
+    } catch (error) {
+      if (old !== undefined) await this.#open(old.prepared)
+      throw error
+    }
+  }
+
+  #renew(prepared: PreparedListener): void {
+    const { name, tls } = prepared.options
+    const open = this.#listeners.get(name)
+    if (open === undefined) return
+    if (tls !== undefined) open.listening.reloadTls(tls)
+    this.#listeners.set(name, { ...open, prepared })
+  }
+
+  #compare(listeners: readonly PreparedListener[]): Record<'added' | 'changed' | 'kept', PreparedListener[]> & {
+    removed: string[]
+  } {
+    const names = new Set(listeners.map(({ options }) => options.name))
+    const result = {
+      added: [] as PreparedListener[],
+      changed: [] as PreparedListener[],
+      kept: [] as PreparedListener[],
+      removed: [...this.#listeners.keys()].filter(name => !names.has(name)),
+    }
+    for (const prepared of listeners) {
+      const open = this.#listeners.get(prepared.options.name)
+      if (open === undefined) result.added.push(prepared)
+      else if (shape(open.prepared) === shape(prepared)) result.kept.push(prepared)
+      else result.changed.push(prepared)
+    }
+    return result
+  }
+}
+
+/** All that can't be changed while it listens: everything but the contents of the files, and who may come in. */
+function shape({ config }: PreparedListener): string {
+  const { access: _access, ...rest } = config
+  return JSON.stringify(rest)
+}
+
+/** This machine may have one kind of address alone, which is enough for itself. */
+async function listenAt(broker: Broker, options: ListenOptions): Promise<Listening> {
+  try {
+    return await broker.listen(options)
+  } catch (error) {
+    const isLoopback = Array.isArray(options.host) && options.host.join() === '127.0.0.1,::1'
+    if (!isLoopback || !(error instanceof ListenError) || error.code !== 'ADDRESS_NOT_AVAILABLE') throw error
+    return broker.listen({ ...options, host: '127.0.0.1' })
+  }
+}

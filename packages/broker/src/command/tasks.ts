@@ -1,0 +1,74 @@
+import { AuthError } from '@x/auth'
+import { BrokerError } from '@x/broker-core'
+import { stringify } from 'yaml'
+import { ConfigProblem } from '../config/config-problem.ts'
+import { loadConfig } from '../config/load-config.ts'
+import { becomeUser } from './become-user.ts'
+import { CommandLog, prettyFormat } from './command-log.ts'
+import { BrokerProcess } from './broker-process.ts'
+import { print } from './print.ts'
+import { readAll } from './read-all.ts'
+import type { RunCommand } from './read-all.ts'
+import { writePidFile } from './service.ts'
+import { startProblem } from './start-problem.ts'
+
+/** Exit codes, as Mosquitto has them where it has one. */
+const exitCodes = { start: 1, commandLine: 2, configuration: 3, unreadable: 13, account: 14 } as const
+
+function checkConfiguration(command: RunCommand): void {
+  const read = tried(() => readAll(command))
+  if (read === undefined) return
+  for (const notice of read.notices) print(process.stderr, `${notice}\n`)
+  print(process.stderr, `${command.file}: the configuration is OK\n`)
+}
+
+function printConfiguration({ file, flags }: RunCommand): void {
+  const loaded = tried(() => loadConfig({ file, flags, environment: process.env }))
+  if (loaded === undefined) return
+  const header = loaded.notices.map(notice => `# ${notice}\n`).join('')
+  print(process.stdout, `${header}${stringify(JSON.parse(JSON.stringify(loaded.config)))}`)
+}
+
+async function runBroker(command: RunCommand): Promise<void> {
+  const read = tried(() => readAll(command))
+  if (read === undefined) return
+  const { config } = read
+  const pretty = await prettyFormat()
+  const log = tried(() => new CommandLog(config.log ?? {}, pretty), exitCodes.start)
+  if (log === undefined) return
+  const isReady = tried(() => {
+    if (config.user !== undefined) becomeUser(config.user)
+    if (config.pidFile !== undefined) writePidFile(config.pidFile)
+    return true
+  }, exitCodes.account)
+  if (isReady === undefined) return
+  const broker = tried(() => new BrokerProcess(command, read, log))
+  await broker?.start()
+}
+
+/** Undefined: it can't be, and it was said why. */
+function tried<Value>(attempt: () => Value, code?: number): Value | undefined {
+  try {
+    return attempt()
+  } catch (error) {
+    const lines = error instanceof ConfigProblem ? error.problems : [startProblem(error)]
+    const isOption = error instanceof BrokerError && error.code === 'OPTION_INVALID'
+    const advice = isOption ? 'Try x-broker --help.\n' : ''
+    print(process.stderr, `${lines.map(line => `x-broker: ${line}\n`).join('')}${advice}`)
+    process.exitCode = code ?? (isOption ? exitCodes.commandLine : codeOf(error))
+    return undefined
+  }
+}
+
+function codeOf(error: unknown): number {
+  if (error instanceof ConfigProblem) return exitCodes.configuration
+  if (!(error instanceof AuthError)) return exitCodes.start
+  return error.code === 'FILE_UNREADABLE' ? exitCodes.unreadable : exitCodes.configuration
+}
+
+/** What the command does, by its task. */
+export const tasks: Readonly<Record<RunCommand['task'], (command: RunCommand) => void | Promise<void>>> = {
+  run: runBroker,
+  check: checkConfiguration,
+  print: printConfiguration,
+}

@@ -1,0 +1,91 @@
+import { networkInterfaces } from 'node:os'
+import { ConfigProblem, placed } from '../config-problem.ts'
+import type { ListenerConfig, TlsConfig } from '../schema.ts'
+import type { Settings } from './settings.ts'
+import { wholeOf } from './values.ts'
+
+const defaultPort = 1883
+
+/** A listener of Mosquitto's. `global` has what it shares with others.
+ * @throws ConfigProblem */
+export function listenerOf(settings: Settings, global: Settings): ListenerConfig {
+  const tls = tlsOf(settings, global)
+  const secure = tls === undefined ? '' : 's'
+  const isWeb = settings.text('protocol') === 'websockets'
+  const origins = settings.all('websockets_origin').map(({ value }) => String(value))
+  const connections = settings.whole('max_connections') ?? 0
+  if (origins.length > 0 && !isWeb) throw problem(settings, 'websockets_origin needs protocol websockets')
+  return {
+    ...placeOf(settings),
+    protocols: [isWeb ? (`ws${secure}` as const) : (`mqtt${secure}` as const)],
+    ...(origins.length > 0 && { origins }),
+    ...(connections > 0 && { maximumConnections: connections }),
+    ...(settings.get('enable_proxy_protocol') !== undefined && { trustProxy: true, trustedProxies: [] }),
+    ...(tls !== undefined && { tls }),
+  }
+}
+
+/** Where it listens. All addresses unless it says otherwise. */
+function placeOf(settings: Settings): ListenerConfig {
+  const text = settings.text('listener')
+  const [first = '', ...rest] = text?.split(' ').filter(word => word !== '') ?? []
+  const host = text === undefined ? settings.text('bind_address') : rest.join(' ')
+  const port = text === undefined ? (settings.whole('port') ?? defaultPort) : portOf(settings, first)
+  if (port === 0) {
+    if (host === undefined || host === '') throw problem(settings, 'listener 0 needs the path of a Unix socket')
+    return { socketPath: host }
+  }
+  if (host !== undefined && host !== '') return { port, host }
+  return { port, host: addressesOf(settings) }
+}
+
+function portOf(settings: Settings, word: string): number {
+  try {
+    return wholeOf(word, { least: 0, greatest: 65_535 })
+  } catch (error) {
+    throw problem(settings, `listener ${(error as Error).message}`)
+  }
+}
+
+function addressesOf(settings: Settings): string | readonly string[] {
+  const name = settings.text('bind_interface')
+  const domain = settings.text('socket_domain')
+  if (name === undefined) return domain === 'ipv4' ? '0.0.0.0' : domain === 'ipv6' ? '::' : '*'
+  const family = domain === 'ipv4' ? 'IPv4' : domain === 'ipv6' ? 'IPv6' : undefined
+  const addresses = (networkInterfaces()[name] ?? [])
+    .filter(one => family === undefined || one.family === family)
+    .map(({ address, scopeid }) => (scopeid ? `${address}%${name}` : address))
+  if (addresses.length === 0) throw problem(settings, `bind_interface is '${name}', which has no such address`)
+  return addresses
+}
+
+function tlsOf(settings: Settings, global: Settings): TlsConfig | undefined {
+  const cert = settings.text('certfile')
+  const key = settings.text('keyfile')
+  const ca = settings.text('cafile')
+  const hint = settings.text('psk_hint')
+  if ((cert === undefined) !== (key === undefined))
+    throw problem(settings, 'certfile and keyfile must be given together')
+  if (cert === undefined && ca !== undefined) throw problem(settings, 'cafile needs certfile and keyfile')
+  if (cert !== undefined && hint !== undefined) throw problem(settings, 'psk_hint and certfile exclude each other')
+  if (cert === undefined && hint === undefined) return undefined
+  const psk = settings.text('psk_file') ?? global.text('psk_file')
+  if (hint !== undefined && psk === undefined) throw problem(settings, 'psk_hint needs psk_file')
+  const ciphers = [settings.text('ciphers_tls1.3'), settings.text('ciphers')].filter(one => one !== undefined)
+  const isRequired = settings.flag('require_certificate') === true
+  return {
+    cert,
+    key,
+    ...(isRequired && { ca }),
+    crl: settings.text('crlfile'),
+    clientCertificates: isRequired ? 'required' : 'none',
+    ...(settings.flag('use_identity_as_username') === true && { identityAsUsername: true }),
+    ...(hint !== undefined && { psk, pskHint: hint }),
+    ...(ciphers.length > 0 && { ciphers: ciphers.join(':') }),
+    minVersion: settings.text('tls_version') === 'tlsv1.3' ? 'TLSv1.3' : 'TLSv1.2',
+  }
+}
+
+function problem(settings: Settings, sentence: string): ConfigProblem {
+  return new ConfigProblem([placed(settings.place ?? { file: 'listener' }, sentence)])
+}

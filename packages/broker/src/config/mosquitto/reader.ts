@@ -1,0 +1,198 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { ConfigProblem, placed } from '../config-problem.ts'
+import type { ConfigPlace } from '../config-problem.ts'
+import { readText } from '../config-file.ts'
+import { directives } from './directives.ts'
+import type { Directive } from './directives.ts'
+import { Settings } from './settings.ts'
+import type { MosquittoFile, PluginSettings } from './settings.ts'
+import { readValue } from './values.ts'
+import type { Value } from './values.ts'
+
+/** Begin the default listener, where they stand before any `listener`. */
+const ofDefaultListener: ReadonlySet<string> = new Set(['port', 'bind_address'])
+
+/** One directive on its line. */
+interface Line {
+  readonly name: string
+  readonly rest: string
+  readonly place: ConfigPlace
+}
+
+/** Reads Mosquitto's format: a directive on each line, in sections that begin with `listener`, `connection` and `plugin`. All faults are
+ * collected, not the first alone. */
+export class MosquittoReader {
+  readonly #global = new Settings()
+  readonly #listeners: Settings[] = []
+  readonly #plugins: PluginSettings[] = []
+  readonly #problems: string[] = []
+  readonly #notices: string[] = []
+  #defaultListener: Settings | undefined
+  #listener: Settings | undefined
+  #plugin: PluginSettings | undefined
+  #hasBridge = false
+
+  read(file: string): MosquittoFile {
+    this.#readFile(file, 'main')
+    return {
+      global: this.#global,
+      listeners: this.#listeners,
+      plugins: this.#plugins,
+      notices: this.#notices,
+      problems: this.#problems,
+    }
+  }
+
+  #readFile(file: string, role: 'main' | 'included'): void {
+    const scopes = { listener: this.#listener, plugin: this.#plugin, hasBridge: this.#hasBridge }
+    if (role === 'included') this.#enter({ listener: undefined, plugin: undefined, hasBridge: false })
+    for (const [index, raw] of readText(file).split('\n').entries()) {
+      const line = raw.replace(/\r$/, '')
+      if (line.startsWith('#') || line.replaceAll(' ', '') === '') continue
+      const [, name = '', rest = ''] = /^ *([^ ]*) ?(.*)$/s.exec(line) ?? []
+      const place = { file, line: index + 1 }
+      try {
+        if (name === 'include_dir') this.#include({ name, rest, place }, role)
+        else this.#take({ name, rest, place })
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error
+        this.#problems.push(placed(place, `${name} ${error.message}`))
+      }
+    }
+    if (role === 'included') this.#enter(scopes)
+  }
+
+  #enter(scopes: { listener: Settings | undefined; plugin: PluginSettings | undefined; hasBridge: boolean }): void {
+    this.#listener = scopes.listener
+    this.#plugin = scopes.plugin
+    this.#hasBridge = scopes.hasBridge
+  }
+
+  #include({ rest, place }: Line, role: 'main' | 'included'): void {
+    if (role === 'included') throw new RangeError('may stand in the main file alone')
+    const directory = rest.trim()
+    let names: string[]
+    try {
+      names = readdirSync(directory)
+    } catch (error) {
+      throw new RangeError(`is '${directory}', which can't be read: ${(error as Error).message}`, { cause: error })
+    }
+    for (const name of names.filter(one => one.length > 5 && one.endsWith('.conf')).toSorted(inMosquittosOrder)) {
+      try {
+        this.#readFile(join(directory, name), 'included')
+      } catch (error) {
+        if (!(error instanceof ConfigProblem)) throw error
+        this.#problems.push(placed(place, error.message))
+      }
+    }
+  }
+
+  #take(line: Line): void {
+    const { name, rest, place } = line
+    const found = directiveOf(name)
+    if (found === undefined) throw new RangeError('is no directive of Mosquitto')
+    const { directive, known } = found
+    if (directive.scope === 'bridge' && name !== 'connection' && !this.#hasBridge) {
+      throw new RangeError('needs a connection before it')
+    }
+    if (name === 'connection') {
+      this.#hasBridge = true
+      this.#problems.push(placed(place, `connection ${rest.trim()}: ${directive.refused?.('') ?? ''}`))
+    }
+    // One sentence for a bridge, not one for each of its lines.
+    if (directive.scope === 'bridge') return
+    const value = readValue(directive.value, rest)
+    const refusal = directive.refused?.(value)
+    if (refusal !== undefined) throw new RangeError(`${shown(directive, value)}${refusal}`)
+    const notice = directive.notice?.(value)
+    if (notice !== undefined) this.#notices.push(placed(place, `${name}: ${notice}`))
+    this.#keep({ directive, name, known, value, place })
+  }
+
+  #keep(given: {
+    readonly directive: Directive
+    readonly name: string
+    readonly known: string
+    readonly value: Value
+    readonly place: ConfigPlace
+  }): void {
+    const { directive, name, known, value, place } = given
+    if (known === 'listener') {
+      this.#listener = new Settings(place)
+      this.#listeners.push(this.#listener)
+      this.#listener.add('listener', { value, place })
+    } else if (ofDefaultListener.has(known)) {
+      this.#listener = this.#openDefault(place)
+      this.#listener.add(known, { value, place })
+    } else if (known === 'plugin') this.#beginPlugin(String(value), place)
+    else if (directive.scope === 'plugin') this.#addToPlugin(name, String(value))
+    else {
+      const settings = this.#scopeOf(directive, place)
+      const isTwice =
+        directive.value.kind === 'text' && directive.lastWins !== true && settings.get(known) !== undefined
+      if (isTwice) throw new RangeError('stands there twice')
+      if (known === 'per_listener_settings') this.#checkPerListener(value)
+      settings.add(known, { value, place })
+    }
+  }
+
+  #openDefault(place: ConfigPlace): Settings {
+    this.#defaultListener ??= new Settings(place)
+    if (!this.#listeners.includes(this.#defaultListener)) this.#listeners.unshift(this.#defaultListener)
+    return this.#defaultListener
+  }
+
+  get #isPerListener(): boolean {
+    return this.#global.flag('per_listener_settings') === true
+  }
+
+  #scopeOf(directive: Directive, place: ConfigPlace): Settings {
+    const isOwn = directive.scope === 'listener' || (directive.perListener === true && this.#isPerListener)
+    if (!isOwn) return this.#global
+    if (this.#listener !== undefined) return this.#listener
+    if (directive.needsListener === true || directive.perListener === true) {
+      throw new RangeError('needs a listener before it')
+    }
+    // Its port is opened only where something else has opened it, as with Mosquitto.
+    this.#defaultListener ??= new Settings(place)
+    return this.#defaultListener
+  }
+
+  #checkPerListener(value: Value): void {
+    if (value === false && this.#isPerListener) throw new RangeError('is false, but it was true before')
+    const earlier = Object.entries(directives).find(
+      ([name, { perListener }]) => perListener === true && this.#global.get(name) !== undefined,
+    )
+    if (value === true && earlier !== undefined) throw new RangeError(`must stand before ${earlier[0]}`)
+  }
+
+  #beginPlugin(path: string, place: ConfigPlace): void {
+    const listener = this.#isPerListener ? this.#listener : undefined
+    this.#plugin = { path, place, options: new Map(), listener }
+    this.#plugins.push(this.#plugin)
+  }
+
+  #addToPlugin(name: string, value: string): void {
+    if (this.#plugin === undefined) throw new RangeError('needs a plugin before it')
+    this.#plugin.options.set(name.replace(/^(plugin|auth)_opt_/, ''), value)
+  }
+}
+
+function directiveOf(name: string): { directive: Directive; known: string } | undefined {
+  const [, family] = /^(plugin_opt_|auth_opt_).{3,}/.exec(name) ?? []
+  const key = family === undefined ? name : `${family}*`
+  const directive = Object.hasOwn(directives, key) && !name.endsWith('*') ? directives[key] : undefined
+  return directive && { directive, known: directive.alias ?? key }
+}
+
+function shown(directive: Directive, value: Value): string {
+  return directive.value.kind === 'text' ? `${String(value)}: ` : `is ${String(value)}: `
+}
+
+/** Character by character, letters in upper case first, and of two that differ in their case alone the upper one. */
+function inMosquittosOrder(first: string, second: string): number {
+  const [one, other] = [first.toUpperCase(), second.toUpperCase()]
+  if (one === other) return first < second ? -1 : 1
+  return one < other ? -1 : 1
+}

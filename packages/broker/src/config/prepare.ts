@@ -1,0 +1,161 @@
+import { homedir } from 'node:os'
+import { readAclFile, readPasswordFile } from '@x/auth'
+import type { AccessOptions, AccessPolicy } from '@x/auth'
+import { sysTopics } from '@x/sys-topics'
+import { readMesh } from '../command/mesh-line.ts'
+import { stateDirectory } from '../command/state-directory.ts'
+import { readTlsFiles } from '../command/tls-files.ts'
+import type { BrokerOptions } from '../create-broker.ts'
+import type { ListenOptions } from '../listener/listen-options.ts'
+import { speaksTls } from '../listener/protocols.ts'
+import type { AccessConfig, Config, ListenerConfig } from './schema.ts'
+
+/** A configuration with all its files read: what a broker is made of. */
+export interface Prepared {
+  readonly options: BrokerOptions
+  readonly listeners: readonly PreparedListener[]
+  /** Undefined: everybody may do everything. */
+  readonly access: AccessOptions | undefined
+  /** Listeners that let in nobody who has no password, although the configuration doesn't say so. */
+  readonly closed: readonly string[]
+}
+
+export interface PreparedListener {
+  readonly config: ListenerConfig
+  readonly options: ListenOptions & { readonly name: string }
+}
+
+const defaultPort = 1883
+const loopback: readonly string[] = ['127.0.0.1', '::1']
+/** Hashes are slow, and logins of one address may not fill their queue. */
+const loginsAtATime = 8
+
+/** @param tlsPrefix of the names of TLS options, for errors
+ * @throws TlsFileError, AuthError */
+export function prepare(config: Config, tlsPrefix = 'tls.'): Prepared {
+  const { id, responseInformation, limits = {}, mesh, statistics = {}, store = {} } = config
+  const { interval = 10 } = statistics
+  const listeners = preparedListeners(config.listeners ?? [{ protocols: ['mqtt'], port: defaultPort }], tlsPrefix)
+  const hasPasswords = [config.access, ...listeners.map(one => one.config.access)].some(
+    one => one?.passwordFile !== undefined,
+  )
+  return {
+    options: {
+      ...(hasPasswords && { maximumConcurrentAuthentications: loginsAtATime }),
+      ...limits,
+      ...(id !== undefined && { id }),
+      ...(responseInformation !== undefined && { responseInformation }),
+      ...storeOptions(store),
+      ...(mesh !== undefined && { mesh: readMesh(mesh) }),
+      plugins: interval === 0 ? [] : [sysTopics({ interval: interval * 1000 })],
+    },
+    listeners,
+    ...preparedAccess(config, listeners),
+  }
+}
+
+/** Brokers share a directory when each of them is told its name; nobody shares the platform's by accident. */
+function storeOptions(store: NonNullable<Config['store']>): Pick<BrokerOptions, 'data' | 'redis'> {
+  const { data, memory, durability = 'disk', redis, redisDurability = 'redis' } = store
+  if (redis !== undefined) return { redis: { redis, durability: redisDurability } }
+  if (data !== undefined) return { data: { directory: data, durability } }
+  if (memory === true) return {}
+  const directory = stateDirectory({ platform: process.platform, environment: process.env, home: homedir() })
+  return { data: { directory, durability, exclusive: true } }
+}
+
+function preparedListeners(configs: readonly ListenerConfig[], tlsPrefix: string): PreparedListener[] {
+  const names = new Set<string>()
+  return configs.map(config => {
+    const { access: _access, tls, host: _host, name, ...rest } = config
+    const spoken = config.protocols ?? [tls === undefined ? ('mqtt' as const) : ('mqtts' as const)]
+    const options = {
+      ...rest,
+      protocols: spoken,
+      ...hostOption(config),
+      ...(tls !== undefined && speaksTls(spoken) && { tls: readTlsFiles(tls, tlsPrefix) }),
+      name: freeName(name ?? `${spoken.join(',')}:${config.socketPath ?? config.port ?? defaultPort}`, names),
+    }
+    return { config, options: withoutUndefined(options) }
+  })
+}
+
+/** Rights go by the listener's name. */
+function freeName(wanted: string, names: Set<string>): string {
+  let name = wanted
+  for (let count = 2; names.has(name); count += 1) name = `${wanted}.${count}`
+  names.add(name)
+  return name
+}
+
+function hostOption({ host, socketPath }: ListenerConfig): { host?: string | readonly string[] } {
+  if (socketPath !== undefined || host === '*') return {}
+  return { host: host ?? loopback }
+}
+
+function withoutUndefined<Value extends object>(value: Value): Value & ListenOptions {
+  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as Value & ListenOptions
+}
+
+/** Whether only this machine, or who has shown a certificate or a key, can come in. */
+function isSheltered({ host, socketPath, tls, protocols: spoken = [] }: ListenerConfig): boolean {
+  const isLocal = socketPath !== undefined || host === undefined || [host].flat().every(isLoopback)
+  const isTlsAlone = !spoken.includes('mqtt') && !spoken.includes('ws')
+  const showsKey =
+    tls !== undefined && (tls.clientCertificates === 'required' || (tls.psk !== undefined && tls.cert === undefined))
+  return isLocal || (isTlsAlone && showsKey)
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
+}
+
+function preparedAccess(config: Config, listeners: readonly PreparedListener[]): Pick<Prepared, 'access' | 'closed'> {
+  const general = config.access ?? {}
+  const files = new PolicyFiles(general.maximumConcurrentHashes)
+  const closed: string[] = []
+  const policies: Record<string, AccessPolicy> = Object.create(null) as Record<string, AccessPolicy>
+  for (const { config: listener, options } of listeners) {
+    const own = { ...general, ...withoutUndefined(listener.access ?? {}) } as AccessConfig
+    const isOpen = own.passwordFile === undefined && isSheltered(listener)
+    const allowAnonymous = own.allowAnonymous ?? isOpen
+    if (!allowAnonymous && own.passwordFile === undefined && own.allowAnonymous === undefined) closed.push(options.name)
+    policies[options.name] = {
+      ...files.policyOf(own),
+      allowAnonymous,
+      ...(general.clientIdPrefix !== undefined && { clientIdPrefix: general.clientIdPrefix }),
+    }
+  }
+  const isFree = Object.values(policies).every(
+    ({ logins = [], rules = [], allowAnonymous, clientIdPrefix }) =>
+      logins.length + rules.length === 0 && allowAnonymous === true && clientIdPrefix === undefined,
+  )
+  return { access: isFree ? undefined : { listeners: policies }, closed }
+}
+
+/** A file that several listeners name is read once. */
+class PolicyFiles {
+  readonly #passwords = new Map<string, ReturnType<typeof readPasswordFile>>()
+  readonly #rules = new Map<string, ReturnType<typeof readAclFile>>()
+  readonly #hashes: number | undefined
+
+  constructor(hashes: number | undefined) {
+    this.#hashes = hashes
+  }
+
+  policyOf({ passwordFile, aclFile }: AccessConfig): AccessPolicy {
+    const options = this.#hashes === undefined ? {} : { maximumConcurrentHashes: this.#hashes }
+    return {
+      ...(passwordFile !== undefined && {
+        logins: [once(this.#passwords, passwordFile, file => readPasswordFile(file, options))],
+      }),
+      ...(aclFile !== undefined && { rules: [once(this.#rules, aclFile, file => readAclFile(file))] }),
+    }
+  }
+}
+
+function once<Value>(known: Map<string, Value>, file: string, read: (file: string) => Value): Value {
+  const found = known.get(file) ?? read(file)
+  known.set(file, found)
+  return found
+}

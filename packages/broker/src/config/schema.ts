@@ -1,0 +1,239 @@
+import type { BrokerLimits } from '@x/broker-core'
+import type { Durability } from '@x/persistence-lmdb'
+import { z } from 'zod'
+import { protocols } from '../listener/protocols.ts'
+import { limitsSchema } from './limits-schema.ts'
+
+const text = z.string().min(1)
+const texts = z.array(text).min(1)
+const whole = (least: number, greatest: number): z.ZodInt => z.int().min(least).max(greatest)
+
+const tls = z
+  .strictObject({
+    cert: text.optional().describe('file: certificate, with those that sign it (PEM)'),
+    key: text.optional().describe('file: its key (PEM, not encrypted)'),
+    ca: text.optional().describe("file: who signs the clients' certificates (PEM)"),
+    crl: text.optional().describe('file: revoked certificates (PEM)'),
+    clientCertificates: z
+      .enum(['none', 'optional', 'required'])
+      .optional()
+      .describe("whether clients show a certificate; 'required' where `ca` is given, else 'none'"),
+    identityAsUsername: z
+      .boolean()
+      .optional()
+      .describe("the certificate's Common Name, or the PSK identity, is the user name, and no password is asked for"),
+    psk: text.optional().describe('file: pre-shared keys, lines `identity:hexadecimal`'),
+    pskHint: text.optional().describe('hint for clients with a pre-shared key'),
+    ciphers: text.optional().describe("OpenSSL's list of cipher suites; those of TLS 1.3 by their full names"),
+    minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).optional().describe('lowest version of TLS'),
+    servers: z
+      .array(z.strictObject({ name: text, cert: text, key: text }))
+      .optional()
+      .describe('further certificates by server name (SNI)'),
+  })
+  .describe('TLS: `cert` and `key`, or `psk`')
+
+const accessShape = {
+  passwordFile: text.optional().describe('file: users and hashes of their passwords, as `x-broker passwd` writes it'),
+  aclFile: text.optional().describe("file: who may publish and receive what, in Mosquitto's format"),
+  allowAnonymous: z
+    .boolean()
+    .optional()
+    .describe(
+      'lets in clients without user name, and with `passwordFile` missing all others too. Unless given: without `passwordFile`, on listeners that this machine alone can reach or that ask for a certificate',
+    ),
+}
+
+const listener = z.strictObject({
+  name: text.optional().describe('shown in logs and statistics'),
+  port: whole(0, 65_535).optional().describe('0: any free one; 1883, 8883, 8083 or 8084 by what is spoken'),
+  host: z
+    .union([text, texts])
+    .optional()
+    .describe("address, or list of addresses, to bind; '*': all; this machine alone unless given"),
+  socketPath: text.optional().describe('file of a Unix socket, in place of port and host'),
+  backlog: whole(1, 65_535).optional().describe('connections that wait to be accepted (4096)'),
+  protocols: z
+    .array(z.enum(protocols))
+    .min(1)
+    .optional()
+    .describe('what is spoken; several on one port: by first bytes'),
+  path: z.union([text, texts]).optional().describe('paths of the URL that are MQTT over WebSocket (all)'),
+  origins: texts.optional().describe('origins of web pages that may connect (all)'),
+  maximumPayload: whole(1, 268_435_460).optional().describe('bytes of a WebSocket message'),
+  perMessageDeflate: z.boolean().optional().describe('compresses WebSocket messages'),
+  packetsPerFrame: z.enum(['one', 'many']).optional().describe('MQTT packets in a WebSocket message to a client (one)'),
+  strictSubprotocol: z.boolean().optional().describe('WebSocket clients must offer `mqtt` or `mqttv3.1` (true)'),
+  trustProxy: z.boolean().optional().describe('believes PROXY headers and X-Forwarded-For'),
+  trustedProxies: z.array(text).optional().describe('addresses and networks of these proxies; none: all'),
+  maximumConnections: whole(1, 100_000_000).optional().describe('open at a time; more are closed at once (1000000)'),
+  maximumConnectionRate: whole(0, 1_000_000).optional().describe('new ones in a second; 0: no limit (0)'),
+  connectTimeout: whole(1, 3_600_000).optional().describe('ms for each step until the client is known'),
+  allow: texts.optional().describe('addresses and networks that may connect (all)'),
+  deny: texts.optional().describe('addresses and networks that may not'),
+  tls: tls.optional(),
+  access: z
+    .strictObject(accessShape)
+    .optional()
+    .describe('in place of the top-level `access` for clients of this listener'),
+})
+
+const store = z
+  .strictObject({
+    data: text.optional().describe('directory that keeps sessions, retained messages and wills over restarts'),
+    memory: z.boolean().optional().describe('keeps them in memory: a restart forgets them'),
+    durability: z
+      .union([z.enum(['disk', 'process']), z.templateLiteral(['interval:', z.int().min(1).max(60_000)])])
+      .optional()
+      .describe(
+        'in a directory, when a message is acknowledged: `disk`, on the disk (default); `process`, survives the process; `interval:MS`, at once, on the disk MS later',
+      ),
+    redis: text.optional().describe('URL of a Redis that all brokers share, in place of `data`'),
+    redisDurability: z.enum(['redis', 'replicated']).optional().describe('with `redis`, who must have a message'),
+  })
+  .describe("where sessions, retained messages and wills are; in the platform's state directory unless given")
+
+const mesh = z
+  .strictObject({
+    directory: text.optional().describe('connects brokers of this machine that name the same directory'),
+    listen: text.optional().describe('or of several machines: where the others reach this one, `HOST:PORT`'),
+    peers: z.array(text).optional().describe('addresses of the others, or `dns:NAME:PORT`'),
+    advertise: text.optional().describe('what the others connect to, where that differs'),
+    secretFile: text.optional().describe('file with what all of them know, 16 bytes or more'),
+    tlsFiles: z
+      .strictObject({ cert: text, key: text, ca: text })
+      .optional()
+      .describe('or certificates (PEM) of both sides, by an authority of their own'),
+  })
+  .describe('connects brokers directly: `directory`, or `listen`')
+
+const log = z.strictObject({
+  level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).optional().describe('(info)'),
+  destination: z
+    .enum(['stdout', 'stderr', 'none'])
+    .optional()
+    .describe('where the log goes (stdout, or `file` alone where it is given)'),
+  file: text.optional().describe('file that the log is appended to, mode 0600; opened again on SIGHUP and SIGUSR2'),
+  buffer: whole(0, 1_073_741_824).optional().describe('bytes that wait for an output which takes none (1048576)'),
+})
+
+/** All that `x-broker` can be told, whatever it was written in. */
+export const configSchema: z.ZodType<Config> = z.strictObject({
+  listeners: z.array(listener).min(1).optional().describe('ways in; port 1883 of this machine alone unless given'),
+  access: z
+    .strictObject({
+      ...accessShape,
+      clientIdPrefix: text.optional().describe('client identifiers must begin with it (0x87)'),
+      maximumConcurrentHashes: whole(1, 64).optional().describe('passwords compared at a time (2)'),
+    })
+    .optional()
+    .describe('who may connect, publish and receive'),
+  store: store.optional(),
+  mesh: mesh.optional(),
+  limits: limitsSchema().optional().describe('limits of the engine'),
+  log: log.optional(),
+  statistics: z
+    .strictObject({ interval: whole(0, 3600).optional().describe('seconds between two looks; 0: none (10)') })
+    .optional()
+    .describe('the topics below `$SYS`'),
+  id: z
+    .string()
+    .regex(/^[^+#/\0]+$/)
+    .optional()
+    .describe('names the broker in `$SYS` topics and to others (a random UUID)'),
+  responseInformation: text.optional().describe('what MQTT 5 clients are told to build response topics from'),
+  pidFile: text.optional().describe('file with the number of the process; removed at the end'),
+  user: text.optional().describe('account to become when started as root, as soon as the files are read'),
+  drainTimeout: whole(0, 600)
+    .optional()
+    .describe('seconds that an ordered end (SIGTERM) may take; then the process ends anyway (30)'),
+})
+
+type Text = string
+type Texts = readonly string[]
+
+/** Files and settings of one listener's TLS. */
+export interface TlsConfig {
+  cert?: Text | undefined
+  key?: Text | undefined
+  ca?: Text | undefined
+  crl?: Text | undefined
+  clientCertificates?: 'none' | 'optional' | 'required' | undefined
+  identityAsUsername?: boolean | undefined
+  psk?: Text | undefined
+  pskHint?: Text | undefined
+  ciphers?: Text | undefined
+  minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
+  servers?: readonly { name: Text; cert: Text; key: Text }[] | undefined
+}
+
+export interface AccessConfig {
+  passwordFile?: Text | undefined
+  aclFile?: Text | undefined
+  allowAnonymous?: boolean | undefined
+}
+
+export interface ListenerConfig {
+  name?: Text | undefined
+  port?: number | undefined
+  host?: Text | Texts | undefined
+  socketPath?: Text | undefined
+  backlog?: number | undefined
+  protocols?: readonly (typeof protocols)[number][] | undefined
+  path?: Text | Texts | undefined
+  origins?: Texts | undefined
+  maximumPayload?: number | undefined
+  perMessageDeflate?: boolean | undefined
+  packetsPerFrame?: 'one' | 'many' | undefined
+  strictSubprotocol?: boolean | undefined
+  trustProxy?: boolean | undefined
+  trustedProxies?: Texts | undefined
+  maximumConnections?: number | undefined
+  maximumConnectionRate?: number | undefined
+  connectTimeout?: number | undefined
+  allow?: Texts | undefined
+  deny?: Texts | undefined
+  tls?: TlsConfig | undefined
+  access?: AccessConfig | undefined
+}
+
+export interface Config {
+  listeners?: ListenerConfig[] | undefined
+  access?:
+    | (AccessConfig & { clientIdPrefix?: Text | undefined; maximumConcurrentHashes?: number | undefined })
+    | undefined
+  store?:
+    | {
+        data?: Text | undefined
+        memory?: boolean | undefined
+        durability?: Durability | undefined
+        redis?: Text | undefined
+        redisDurability?: 'redis' | 'replicated' | undefined
+      }
+    | undefined
+  mesh?:
+    | {
+        directory?: Text | undefined
+        listen?: Text | undefined
+        peers?: Texts | undefined
+        advertise?: Text | undefined
+        secretFile?: Text | undefined
+        tlsFiles?: { cert: Text; key: Text; ca: Text } | undefined
+      }
+    | undefined
+  limits?: Partial<BrokerLimits> | undefined
+  log?:
+    | {
+        level?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent' | undefined
+        destination?: 'stdout' | 'stderr' | 'none' | undefined
+        file?: Text | undefined
+        buffer?: number | undefined
+      }
+    | undefined
+  statistics?: { interval?: number | undefined } | undefined
+  id?: Text | undefined
+  responseInformation?: Text | undefined
+  pidFile?: Text | undefined
+  user?: Text | undefined
+  drainTimeout?: number | undefined
+}

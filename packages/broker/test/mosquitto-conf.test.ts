@@ -1,0 +1,272 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { ConfigProblem } from '../src/config/config-problem.ts'
+import { readMosquittoFile } from '../src/config/mosquitto/convert.ts'
+import type { Converted } from '../src/config/mosquitto/convert.ts'
+import { directives } from '../src/config/mosquitto/directives.ts'
+import type { Config, ListenerConfig } from '../src/config/schema.ts'
+
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), 'conf-'))
+  onTestFinished(() => rmSync(made, { recursive: true }))
+  return made
+}
+
+/** `DIR` in the text is the folder that the file is in. */
+function read(text: string, directory = folder()): Converted {
+  const file = join(directory, 'm.conf')
+  writeFileSync(file, text.replaceAll('DIR', directory))
+  return readMosquittoFile(file)
+}
+
+/** All that is wrong, without the name of the folder. */
+function problemsOf(text: string): string[] {
+  const directory = folder()
+  try {
+    read(text, directory)
+  } catch (error) {
+    if (!(error instanceof ConfigProblem)) throw error
+    return error.problems.map(problem => problem.replaceAll(`${directory}/`, ''))
+  }
+  return []
+}
+
+const here: ListenerConfig = { port: 1883, host: '*', protocols: ['mqtt'] }
+
+test.for<[text: string, config: Config]>([
+  ['', { access: { allowAnonymous: true }, log: { destination: 'stderr' } }],
+  ['allow_anonymous true', { access: { allowAnonymous: true } }],
+  ['listener 1884', { listeners: [{ ...here, port: 1884 }], access: { allowAnonymous: false } }],
+  ['listener 1884\nallow_anonymous true', { access: { allowAnonymous: true } }],
+  ['listener 0x75b 127.0.0.1', { listeners: [{ ...here, host: '127.0.0.1' }] }],
+  ['listener 0 /run/m.sock', { listeners: [{ socketPath: '/run/m.sock', protocols: ['mqtt'] }] }],
+  ['port 1885', { listeners: [{ ...here, port: 1885 }] }],
+  ['bind_address ::1', { listeners: [{ ...here, host: '::1' }] }],
+  ['bind_interface lo\nsocket_domain ipv4\nport 1883', { listeners: [{ ...here, host: ['127.0.0.1'] }] }],
+  ['max_connections 5\nlistener 1884', { listeners: [{ ...here, port: 1884 }] }],
+  ['max_connections 5\nport 1883', { listeners: [{ ...here, maximumConnections: 5 }] }],
+  ['listener 1\nmax_connections -1', { listeners: [{ ...here, port: 1 }] }],
+  [
+    'listener 1\nprotocol websockets\nwebsockets_origin a\nwebsockets_origin b',
+    { listeners: [{ ...here, port: 1, protocols: ['ws'], origins: ['a', 'b'] }] },
+  ],
+  ['listener 1\nenable_proxy_protocol 2', { listeners: [{ ...here, port: 1, trustProxy: true, trustedProxies: [] }] }],
+  ['listener 1 \r\nsocket_domain ipv6\r\n', { listeners: [{ ...here, port: 1, host: '::' }] }],
+  [
+    'password_file DIR/users\nacl_file  DIR/acl  \nlistener 1',
+    { access: { passwordFile: 'DIR/users', aclFile: 'DIR/acl', allowAnonymous: false } },
+  ],
+  [
+    'listener 1\nlistener_allow_anonymous true\nlistener 2',
+    {
+      listeners: [
+        { ...here, port: 1, access: { allowAnonymous: true } },
+        { ...here, port: 2 },
+      ],
+      access: { allowAnonymous: false },
+    },
+  ],
+  [
+    'per_listener_settings true\nlistener 1\npassword_file a\nallow_anonymous true\nlistener 2\nacl_file b',
+    {
+      listeners: [
+        { ...here, port: 1, access: { passwordFile: 'a', allowAnonymous: true } },
+        { ...here, port: 2, access: { aclFile: 'b', allowAnonymous: false } },
+      ],
+      access: { allowAnonymous: false },
+    },
+  ],
+  [
+    'plugin /usr/lib/mosquitto_password_file.so\nplugin_opt_password_file a\nplugin x/mosquitto_acl_file.so\nplugin_opt_acl_file b',
+    { access: { passwordFile: 'a', aclFile: 'b', allowAnonymous: true } },
+  ],
+  [
+    'max_inflight_messages 0\nmax_queued_messages 0\nmax_queued_bytes 5',
+    { limits: { maximumInflight: 65_535, maximumQueuedMessages: Number.MAX_SAFE_INTEGER, maximumQueuedBytes: 5 } },
+  ],
+  [
+    'max_keepalive 60\nretain_available false\nmax_packet_size 1000',
+    { limits: { keepaliveLimit: 60, retainAvailable: false, maximumPacketSize: 1000 } },
+  ],
+  ['persistent_client_expiration 2h', { limits: { maximumSessionExpiryInterval: 7200 } }],
+  ['persistent_client_expiration 3m', { limits: { maximumSessionExpiryInterval: 7_776_000 } }],
+  ['listener 1\nmax_qos 1\nlistener 2\nmaximum_qos 1', { limits: { maximumQoS: 1 } }],
+  ['persistence true\npersistence_location /var/lib/m/', { store: { data: '/var/lib/m/x-broker' } }],
+  ['persistence true\npersistence false', { store: { memory: true } }],
+  [
+    'log_dest file /var/log/m.log\nlog_type error\nlog_type warning',
+    { log: { file: '/var/log/m.log', level: 'warn' } },
+  ],
+  ['log_dest stdout\nlog_type all', { log: { destination: 'stdout', level: 'debug' } }],
+  ['log_dest none\nlog_type all\nlog_type none', { log: { destination: 'none', level: 'silent' } }],
+  [
+    'sys_interval 0\npid_file DIR/pid\nuser nobody\nclientid_prefixes dev-',
+    { statistics: { interval: 0 }, pidFile: 'DIR/pid', user: 'nobody', access: { clientIdPrefix: 'dev-' } },
+  ],
+  ['allow_anonymous true # words behind a word count for nothing', { access: { allowAnonymous: true } }],
+])('%j becomes %j', ([text, config]) => {
+  const directory = folder()
+  const placed: unknown = JSON.parse(JSON.stringify(config).replaceAll('DIR', directory))
+  expect(read(text, directory).config).toMatchObject(placed as object)
+})
+
+test('a listener with TLS takes its files and what it asks of clients', () => {
+  const text = `listener 8883
+certfile c
+keyfile k
+cafile a
+crlfile r
+require_certificate true
+use_identity_as_username true
+tls_version tlsv1.3
+ciphers X
+listener 8884
+psk_hint h
+psk_file p
+protocol websockets`
+  expect(read(text).config.listeners).toEqual([
+    {
+      ...here,
+      port: 8883,
+      protocols: ['mqtts'],
+      tls: {
+        cert: 'c',
+        key: 'k',
+        ca: 'a',
+        crl: 'r',
+        clientCertificates: 'required',
+        identityAsUsername: true,
+        minVersion: 'TLSv1.3',
+        ciphers: 'X',
+      },
+    },
+    {
+      ...here,
+      port: 8884,
+      protocols: ['wss'],
+      tls: { psk: 'p', pskHint: 'h', clientCertificates: 'none', minVersion: 'TLSv1.2' },
+    },
+  ])
+})
+
+test('files of include_dir are read in Mosquittos order, each as if nothing stood before it', () => {
+  const directory = folder()
+  mkdirSync(join(directory, 'd'))
+  writeFileSync(join(directory, 'd', 'B.conf'), 'max_keepalive 2\nlistener 2\n')
+  writeFileSync(join(directory, 'd', 'a.conf'), 'max_keepalive 1\nlistener 1\nmax_connections 7\n')
+  writeFileSync(join(directory, 'd', 'c.conf~'), 'nonsense\n')
+  const { config } = read('listener 9\ninclude_dir DIR/d\nmax_connections 3\n', directory)
+  expect(config.listeners).toEqual([
+    { ...here, port: 9, maximumConnections: 3 },
+    { ...here, port: 1, maximumConnections: 7 },
+    { ...here, port: 2 },
+  ])
+  expect(config.limits?.keepaliveLimit).toBe(2)
+  writeFileSync(join(directory, 'd', 'z.conf'), '\n\nmax_connections 7\nmount_point x\ninclude_dir .\n')
+  expect(() => read('include_dir DIR/d', directory)).toThrow(
+    new ConfigProblem([
+      `${directory}/d/z.conf:4: mount_point x: is not supported yet`,
+      `${directory}/d/z.conf:5: include_dir may stand in the main file alone`,
+    ]),
+  )
+})
+
+test.for<[text: string, ...problems: string[]]>([
+  ['# fine\n\n  \nportt 1', 'm.conf:4: portt is no directive of Mosquitto'],
+  [' # text', 'm.conf:1: # is no directive of Mosquitto'],
+  ['port\t1883', 'm.conf:1: port\t1883 is no directive of Mosquitto'],
+  ['Port 1883', 'm.conf:1: Port is no directive of Mosquitto'],
+  ['__proto__ 1', 'm.conf:1: __proto__ is no directive of Mosquitto'],
+  ['port', 'm.conf:1: port has no value'],
+  ['pid_file  ', 'm.conf:1: pid_file has no value'],
+  ['port 65536', "m.conf:1: port is '65536', it must be a whole number from 1 to 65535"],
+  ['port 18x', "m.conf:1: port is '18x', it must be a whole number from 1 to 65535"],
+  ['port 08', "m.conf:1: port is '08', it must be a whole number from 1 to 65535"],
+  ['allow_anonymous yes', "m.conf:1: allow_anonymous is 'yes', it must be true or false"],
+  [
+    'log_type loud',
+    "m.conf:1: log_type is 'loud', it must be none, error, warning, notice, information, debug, subscribe, unsubscribe, websockets, internal, all",
+  ],
+  ['listener 0', 'm.conf:1: listener 0 needs the path of a Unix socket'],
+  ['listener x', "m.conf:1: listener is 'x', it must be a whole number from 0 to 65535"],
+  ['pid_file a\npid_file b', 'm.conf:2: pid_file stands there twice'],
+  ['cafile a', 'm.conf:1: cafile needs a listener before it'],
+  ['listener 1\ncertfile a', 'm.conf:1: certfile and keyfile must be given together'],
+  ['listener 1\ncafile a', 'm.conf:1: cafile needs certfile and keyfile'],
+  ['plugin_opt_abc x', 'm.conf:1: plugin_opt_abc needs a plugin before it'],
+  ['plugin_opt_a x', 'm.conf:1: plugin_opt_a is no directive of Mosquitto'],
+  [
+    'plugin x.so',
+    'm.conf:1: plugin x.so: plugins of Mosquitto are machine code for Mosquitto alone; known are mosquitto_password_file and mosquitto_acl_file',
+  ],
+  [
+    'plugin mosquitto_acl_file.so\nplugin_opt_file x',
+    'm.conf:1: plugin mosquitto_acl_file.so needs plugin_opt_acl_file, and knows no other option',
+  ],
+  ['acl_file a\nper_listener_settings true', 'm.conf:2: per_listener_settings must stand before acl_file'],
+  [
+    'per_listener_settings true\nper_listener_settings false',
+    'm.conf:2: per_listener_settings is false, but it was true before',
+  ],
+  ['per_listener_settings true\nacl_file a', 'm.conf:2: acl_file needs a listener before it'],
+  ['address h', 'm.conf:1: address needs a connection before it'],
+  ['connection b\naddress h\ntopic #', 'm.conf:1: connection b: x-broker has no bridges yet; run a bridge beside it'],
+  [
+    'listener 1\ntls_engine e',
+    'm.conf:2: tls_engine e: Node.js knows no OpenSSL engines; keep the key in a file, or TLS in a proxy in front',
+  ],
+  ['queue_qos0_messages true', 'm.conf:1: queue_qos0_messages is true: is not supported yet'],
+  [
+    'memory_limit 5',
+    'm.conf:1: memory_limit is 5: limit the process (systemd: MemoryMax=), or its queues by max_queued_bytes',
+  ],
+  [
+    'log_dest syslog',
+    'm.conf:1: log_dest syslog: this is not supported; log to stdout, which systemd and containers keep, or to a file',
+  ],
+  ['log_dest sysloge', 'm.conf:1: log_dest sysloge: it must be none, stdout, stderr or file PATH'],
+  [
+    'persistent_client_expiration 5',
+    "m.conf:1: persistent_client_expiration is '5', it must be a whole number with s, h, d, w, m or y behind it",
+  ],
+  [
+    'listener 1\nmax_qos 1\nlistener 2',
+    'm.conf:2: max_qos differs between listeners; x-broker has one value for all of them',
+  ],
+  ['max_packet_size 20', 'm.conf:1: max_packet_size is 20, x-broker takes whole numbers from 128'],
+  ['sys_interval 3601', 'm.conf:1: sys_interval is 3601, x-broker takes whole numbers from 0 to 3600'],
+  [
+    'include_dir /nowhere',
+    "m.conf:1: include_dir is '/nowhere', which can't be read: ENOENT: no such file or directory, scandir '/nowhere'",
+  ],
+  [
+    'portt 1\nport 0\nsys_interval 4000',
+    'm.conf:1: portt is no directive of Mosquitto',
+    "m.conf:2: port is '0', it must be a whole number from 1 to 65535",
+    'm.conf:3: sys_interval is 4000, x-broker takes whole numbers from 0 to 3600',
+  ],
+])('%j is refused with its line', ([text, ...problems]) => {
+  expect(problemsOf(text)).toEqual(problems)
+})
+
+test('what means nothing here, or is followed by other means, is told with its line', () => {
+  const text = 'retry_interval 5\nset_tcp_nodelay true\nset_tcp_nodelay false\nautosave_interval 60'
+  expect(read(text).notices.map(notice => notice.replace(/^.*m\.conf/, 'm.conf'))).toEqual([
+    'm.conf:1: retry_interval: means nothing any more',
+    'm.conf:3: set_tcp_nodelay: TCP_NODELAY is always set',
+    'm.conf:4: autosave_interval: what is stored is on the disk when it is acknowledged',
+  ])
+})
+
+test('a value that is what this broker does anyway is no reason to refuse', () => {
+  const harmless = Object.entries(directives).filter(
+    ([, { refused, value }]) => value.kind === 'flag' && refused !== undefined,
+  )
+  expect(harmless.length).toBeGreaterThan(5)
+  for (const [name, { scope, refused }] of harmless) {
+    const value = [true, false].find(one => refused?.(one) === undefined)
+    expect(problemsOf(`${scope === 'listener' ? 'listener 1\n' : ''}${name} ${value}`)).toEqual([])
+  }
+})
