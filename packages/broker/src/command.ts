@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // What a word needs is loaded when the word is there: help comes three times as fast without a broker.
 import { readFileSync } from 'node:fs'
-import { parseCommandLine, usage } from './command/command-line.ts'
+import { parseCommandLine } from './command/command-line.ts'
 import { dataUsage } from './command/data-command-line.ts'
 import { print } from './command/print.ts'
+import { usage } from './command/usage.ts'
 
 const [word, ...further] = process.argv.slice(2)
 const command = word === 'passwd' ? ({ kind: 'passwd' } as const) : parseCommandLine(process.argv.slice(2))

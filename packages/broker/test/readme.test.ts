@@ -2,7 +2,8 @@ import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { logLevels, usage } from '../src/command/command-line.ts'
+import { logLevels } from '../src/command/command-line.ts'
+import { usage } from '../src/command/usage.ts'
 import { readmeFiles, repositoryFile, tableCodes } from './readme-blocks.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
