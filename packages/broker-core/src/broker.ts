@@ -1,18 +1,13 @@
-import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type {
-  BrokerCounts,
-  Clock,
-  Counters,
-  Emitter,
-  MaybePromise,
-  Persistence,
-  PluggableBroker,
-  Plugin,
-} from '@x/contract'
-import { systemClock } from '@x/contract'
+import type { BrokerCounts, Counters, MaybePromise, Persistence, PluggableBroker } from '@x/contract'
 import { PacketError } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
+import { partsOf } from './broker-parts.ts'
+import { attachConnection, connectionOf, listenTo } from './connect/handled-stream.ts'
+import { within } from './ground/within.ts'
+import { AttachedPlugins } from './program/attached-plugins.ts'
+import { countsOf } from './program/broker-counts.ts'
+import { ProgramSubscriptions } from './program/program-subscriptions.ts'
 import { withAedesMethods } from './program/aedes-store.ts'
 import type { AedesStoreMethods } from './program/aedes-store.ts'
 import { BrokerError } from './ground/broker-error.ts'
@@ -28,7 +23,6 @@ import { ReadHold } from './connection/read-hold.ts'
 import type { HookCalls } from './hooks/hook-call.ts'
 import { HookSet } from './hooks/hook-set.ts'
 import type { NormalisedHooks } from './hooks/hooks.ts'
-import { assertDeliver } from './routing/program-subscribers.ts'
 import { MessageQueue } from './program/message-queue.ts'
 import { streamPair } from './program/stream-pair.ts'
 import { limitRules } from './ground/limits.ts'
@@ -38,26 +32,12 @@ import type { BrokerOptions } from './options.ts'
 import { after } from './ground/maybe-promise.ts'
 import { checkPublishRequest, publicationOf } from './message/broker-packet.ts'
 import type { DoneCallback } from './hooks/outcome.ts'
-import { checkFilter } from './program/program-subscription.ts'
-import { programFault } from './hooks/program-faults.ts'
 import type { PublishRequest } from './message/broker-packet.ts'
 import { networkOf } from './connect/peer-address.ts'
 import type { Publication } from './message/publication.ts'
 import { ReasonCode } from './ground/reason-code.ts'
-import type { ProgramSubscriber } from './routing/subscriber-run.ts'
 import type { TopicAccess } from './hooks/topic-access.ts'
 import { packageVersion } from './ground/version.ts'
-
-const connectionKey = Symbol('connection')
-const writtenKey = Symbol('written')
-
-/** A stream with a connection. All streams share their listeners, so a connection needs no closures. */
-interface HandledStream extends Duplex {
-  [connectionKey]: ClientConnection
-  /** Chunks of this turn, from a stream whose other end is in this process. */
-  [writtenKey]?: Buffer[] | undefined
-  client: Client
-}
 
 /** An MQTT broker: {@link Broker.handle} serves the clients on the streams it is given. MQTT 3.1, 3.1.1, 5.0
  *
@@ -74,10 +54,8 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
   readonly clients: Readonly<Record<string, Client>>
   readonly #mq: MessageQueue
   readonly #engine: Engine
-  readonly #plugins: BrokerOptions['plugins']
-  readonly #attached: { readonly name: string; readonly detach: () => MaybePromise<void> }[] = []
-  /** Subscribed functions by filter. */
-  readonly #subscribers = new Map<string, Map<DeliverFunction, ProgramSubscriber>>()
+  readonly #plugins: AttachedPlugins
+  readonly #subscriptions: ProgramSubscriptions
   #store: (Persistence & AedesStoreMethods) | undefined
   #closing: Promise<void> | undefined
   #phase: 'opening' | 'open' | 'failed' = 'opening'
@@ -87,9 +65,10 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     super()
     const checked = checkOptions(options)
     this.id = checked.id
-    this.#plugins = options.plugins
+    this.#plugins = new AttachedPlugins(options.plugins ?? [], this.programFaults)
     this.#engine = new Engine(this, checked, { ...partsOf(options), faults: this.programFaults })
     this.opts = options
+    this.#subscriptions = new ProgramSubscriptions(this.#engine)
     this.clients = clientsView(this.#engine.clients)
     this.#mq = new MessageQueue(this, this.#engine.programSubscribers, this.programFaults)
     this.setHooks(options)
@@ -103,9 +82,7 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
    * `net.createServer`. The request, if any, becomes `client.req`. */
   readonly handle = (stream: Duplex, request?: unknown, profile?: ListenerProfile): Client => {
     const connection = new ClientConnection(this.#engine, stream, request, profile)
-    const handled = stream as HandledStream
-    handled[connectionKey] = connection
-    handled.client = connection.client
+    attachConnection(stream, connection)
     // A destroyed stream emits no further 'close'.
     if (this.#closing !== undefined || stream.destroyed) {
       stream.destroy()
@@ -115,11 +92,7 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     this.#engine.connections.add(connection)
     this.#engine.counters.connectionsOpened += 1
     if (this.#phase === 'opening') connection.hold(ReadHold.opening)
-    stream.on('data', stream instanceof Socket || profile !== undefined ? onData : onDataOfProgram)
-    stream.on('drain', onDrain)
-    stream.on('end', onEnd)
-    stream.on('error', onError)
-    stream.on('close', onClose)
+    listenTo(stream, connection)
     return connection.client
   }
 
@@ -174,14 +147,17 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
   subscribe(filter: string, deliver: DeliverFunction): Promise<void>
   subscribe(filter: string, deliver: DeliverFunction, done: DoneCallback): void
   subscribe(filter: string, deliver: DeliverFunction, done?: DoneCallback): Promise<void> | void {
-    return this.#settle(() => this.#subscribe(filter, deliver), done)
+    return this.#settle(() => {
+      if (this.closed) throw brokerClosed()
+      return this.#subscriptions.add(filter, deliver)
+    }, done)
   }
 
   /** Undoes `subscribe` with the same filter and function. */
   unsubscribe(filter: string, deliver: DeliverFunction): Promise<void>
   unsubscribe(filter: string, deliver: DeliverFunction, done: DoneCallback): void
   unsubscribe(filter: string, deliver: DeliverFunction, done?: DoneCallback): Promise<void> | void {
-    return this.#settle(() => this.#unsubscribe(filter, deliver), done)
+    return this.#settle(() => this.#subscriptions.remove(filter, deliver), done)
   }
 
   /** Ends all connections (0x8B, Server shutting down), then closes emitter and store. Idempotent: further calls get the same result. */
@@ -206,29 +182,8 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     return this.#engine.counters
   }
 
-  async counts(): Promise<BrokerCounts> {
-    const { persistence, clients, counters, subscriptions: routed } = this.#engine
-    const stored = await persistence.counts()
-    let { subscriptions } = stored
-    let sharedSubscriptions = 0
-    let lasting = 0
-    for (const { session } of clients.values()) {
-      if (session === undefined) continue
-      sharedSubscriptions += session.groups?.size ?? 0
-      if (session.stored) lasting += 1
-      else subscriptions += session.subscriptions.size - (session.groups?.size ?? 0)
-    }
-    const { waitingBytes } = this.#engine
-    return {
-      ...stored,
-      ...(stored.queuedBytes !== undefined && { queuedBytes: stored.queuedBytes + waitingBytes.bytes }),
-      connectedClients: counters.clientsConnected,
-      disconnectedSessions: Math.max(0, stored.sessions - lasting),
-      subscriptions,
-      sharedSubscriptions,
-      sharedGroups: routed.groups.size,
-      subscriptionBytes: routed.quota.bytes,
-    }
+  counts(): Promise<BrokerCounts> {
+    return countsOf(this.#engine)
   }
 
   /** The store, with the methods of Aedes's stores that programs call themselves. */
@@ -373,7 +328,7 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     const engine = this.#engine
     try {
       await engine.open()
-      for (const plugin of this.#plugins ?? []) await this.#attach(plugin)
+      await this.#plugins.attach(this)
       this.#phase = 'open'
     } catch (error) {
       this.#phase = 'failed'
@@ -385,26 +340,11 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     }
   }
 
-  /** @throws BrokerError `PLUGIN_FAILED` */
-  async #attach(plugin: Plugin): Promise<void> {
-    try {
-      const detach = await plugin.attach(this)
-      if (detach !== undefined) this.#attached.push({ name: plugin.name, detach })
-    } catch (error) {
-      throw programFault('PLUGIN_FAILED', `plugin ${plugin.name}`, error)
-    }
-  }
-
   async #close(): Promise<void> {
     const { closeTimeout } = this.#engine.options
     const { clock, connections } = this.#engine
     await within(clock, closeTimeout, this.ready).catch(() => undefined)
-    for (const { name, detach } of this.#attached) {
-      // A plugin that fails, or never ends, does not keep the broker open.
-      await within(clock, closeTimeout, Promise.resolve().then(detach)).catch((error: unknown) =>
-        this.programFaults.add('PLUGIN_FAILED', `plugin ${name}`, error),
-      )
-    }
+    await this.#plugins.detach(step => within(clock, closeTimeout, step))
     const ended = [...connections].map(connection => connection.whenClosed())
     for (const connection of connections)
       connection.end({ reason: 'shutdown', reasonCode: ReasonCode.serverShuttingDown })
@@ -435,7 +375,7 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
 
   #publish(publication: Publication, client: Client | undefined): MaybePromise<void> {
     const failures: unknown[] = []
-    const from = (client?.conn as HandledStream | undefined)?.[connectionKey]
+    const from = connectionOf(client?.conn)
     const published = this.#engine.publish(publication, from, (code, what, error) => {
       // The caller gets the first error.
       if (failures.length > 0) this.programFaults.add(code, what, error)
@@ -445,57 +385,6 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
       if (failures.length > 0) throw failures[0]
     })
   }
-
-  #subscribe(filter: string, deliver: DeliverFunction): MaybePromise<void> {
-    if (this.#closing !== undefined) throw brokerClosed()
-    assertDeliver(deliver)
-    checkFilter(filter, this.#engine.options, 'SUBSCRIBE')
-    let subscribers = this.#subscribers.get(filter)
-    if (subscribers === undefined) {
-      subscribers = new Map()
-      this.#subscribers.set(filter, subscribers)
-    }
-    if (subscribers.has(deliver)) return undefined
-    const subscriber = { filter, deliver }
-    subscribers.set(deliver, subscriber)
-    return this.#engine.router.addProgramSubscriber(filter, subscriber)
-  }
-
-  #unsubscribe(filter: string, deliver: DeliverFunction): void {
-    assertDeliver(deliver)
-    checkFilter(filter, this.#engine.options, 'UNSUBSCRIBE')
-    const subscribers = this.#subscribers.get(filter)
-    const subscriber = subscribers?.get(deliver)
-    if (subscribers === undefined || subscriber === undefined) return
-    subscribers.delete(deliver)
-    if (subscribers.size === 0) this.#subscribers.delete(filter)
-    this.#engine.router.removeProgramSubscriber(filter, subscriber)
-  }
-}
-
-function partsOf(options: BrokerOptions): { persistence: Persistence; emitter: Emitter | undefined; clock: Clock } {
-  const { persistence, clock = systemClock } = options
-  // Programs written for Aedes may pass null for none.
-  const [mq, emitter] = [options.mq ?? undefined, options.emitter ?? options.mq ?? undefined]
-  if (mq !== undefined && emitter !== mq) {
-    throw new BrokerError('OPTION_INVALID', {
-      message: 'options emitter and mq are two names of one part: only one of them may be given',
-      reasonCode: ReasonCode.implementationSpecificError,
-    })
-  }
-  if (emitter !== undefined && typeof emitter.addRoute !== 'function') {
-    throw new BrokerError('OPTION_INVALID', {
-      message: `option ${mq === undefined ? 'emitter' : 'mq'} has no method addRoute: it must be an Emitter of @x/contract`,
-      reasonCode: ReasonCode.implementationSpecificError,
-    })
-  }
-  if (typeof persistence?.openSession !== 'function') {
-    throw new BrokerError('OPTION_INVALID', {
-      message: 'option persistence has no method openSession: it must be a Persistence of @x/contract',
-      reasonCode: ReasonCode.implementationSpecificError,
-    })
-  }
-  return { persistence, emitter, clock }
 }
 
 function brokerClosed(): BrokerError {
@@ -503,57 +392,4 @@ function brokerClosed(): BrokerError {
     message: 'the broker is closed',
     reasonCode: ReasonCode.serverShuttingDown,
   })
-}
-
-/** Settles like the promise, or rejects when that takes too long.
- * @param milliseconds by the broker's clock */
-function within<T>(clock: Clock, milliseconds: number, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.setTimeout(() => {
-      reject(new Error(`it took more than closeTimeout of ${milliseconds} ms`))
-    }, milliseconds)
-    void promise.then(resolve, reject).then(() => clock.clearTimeout(timer))
-  })
-}
-
-function onData(this: Duplex, chunk: Buffer): void {
-  ;(this as HandledStream)[connectionKey].chunkReceived(chunk)
-}
-
-/** A stream made by the program may deliver bytes within the call that writes them at its other end. They take effect after that call,
- * since its caller may add listeners in the next line. */
-function onDataOfProgram(this: Duplex, chunk: Buffer): void {
-  const stream = this as HandledStream
-  if (stream[writtenKey] !== undefined) {
-    stream[writtenKey].push(chunk)
-    return
-  }
-  stream[writtenKey] = [chunk]
-  process.nextTick(receiveWritten, stream)
-}
-
-function receiveWritten(stream: HandledStream): void {
-  const chunks = stream[writtenKey]
-  if (chunks === undefined) return
-  stream[writtenKey] = undefined
-  const [first] = chunks
-  if (first !== undefined) stream[connectionKey].chunkReceived(chunks.length === 1 ? first : Buffer.concat(chunks))
-}
-
-function onDrain(this: Duplex): void {
-  ;(this as HandledStream)[connectionKey].outbox.drained()
-}
-
-function onEnd(this: Duplex): void {
-  receiveWritten(this as HandledStream)
-  ;(this as HandledStream)[connectionKey].streamEnded()
-}
-
-function onError(this: Duplex, error: Error): void {
-  ;(this as HandledStream)[connectionKey].streamClosed(error)
-  this.destroy()
-}
-
-function onClose(this: Duplex): void {
-  ;(this as HandledStream)[connectionKey].streamClosed()
 }

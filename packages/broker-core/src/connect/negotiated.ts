@@ -4,8 +4,7 @@ import type { Negotiated } from './attempt.ts'
 import { BrokerError } from '../ground/broker-error.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
-
-const unlimited = 0xffffffff
+import { noMaximumPacketSize } from '../ground/no-maximum.ts'
 
 /** @throws BrokerError when the client asks for a value that can't be granted */
 export function negotiate(connection: ClientConnection, packet: ConnectPacket): Negotiated {
@@ -24,7 +23,7 @@ export function negotiate(connection: ClientConnection, packet: ConnectPacket): 
     keepAliveSeconds: negotiateKeepAlive(connection, packet.keepalive ?? 0),
     sessionExpiryInterval,
     receiveMaximum: properties.receiveMaximum ?? 65_535,
-    maximumPacketSize: properties.maximumPacketSize ?? unlimited,
+    maximumPacketSize: properties.maximumPacketSize ?? noMaximumPacketSize,
     topicAliasMaximum: properties.topicAliasMaximum ?? 0,
   }
 }

@@ -16,12 +16,10 @@ import { ReadHold } from './read-hold.ts'
 import { mergeEnds } from './stream-end.ts'
 import type { StreamEnd } from './stream-end.ts'
 import type { Yielding } from './turn.ts'
+import { noMaximumPacketSize } from '../ground/no-maximum.ts'
 
 /** What the end of a connection takes of a turn, in units of `Turn.credit`. */
 const endUnits = 24
-
-/** Bytes: no limit. */
-const unlimited = 0xffffffff
 
 /** The byte stream of one client, from its first byte to its last. It knows nothing of what packets mean: that is the protocol, which
  * it is handed by the abstract methods. */
@@ -36,7 +34,7 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost> i
   version: ProtocolVersion = 4
   phase: Phase = 'awaitingConnect'
   /** Maximum Packet Size of the client in bytes. MQTT 5.0 §3.1.2.11.4 */
-  maximumPacketSize: number = unlimited
+  maximumPacketSize: number = noMaximumPacketSize
   readonly deadlines: ConnectionDeadlines
   /** Undefined until more piles up for this client than it takes. */
   #pressure: BackPressure | undefined

@@ -11,6 +11,7 @@ import { foreignProtocol } from './foreign-protocol.ts'
 import { RateLimit } from './rate-limit.ts'
 import { ReadHold } from './read-hold.ts'
 import type { Yielding } from './turn.ts'
+import { noBytes } from '../ground/no-bytes.ts'
 
 /** The connection whose packets are read. */
 interface ReadConnection extends Yielding {
@@ -30,8 +31,6 @@ interface ReadConnection extends Yielding {
   /** Refuses a client that is not connected yet. */
   refuse(error: Error): void
 }
-
-const noBytes: Buffer = Buffer.alloc(0)
 
 /** Reads one connection: cuts its chunks into packets and has each take effect, in order. Reading rests as long as there is any reason
  * of {@link ReadHold}. */

@@ -13,8 +13,7 @@ import type { BrokerPacket, PublishRequest } from '../message/broker-packet.ts'
 import type { ProgramFaults } from './program-faults.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import type { SubscribeRequest, UnsubscribeRequest } from '../message/subscription-request.ts'
-
-const unlimited = 0xffffffff
+import { noMaximumPacketSize } from '../ground/no-maximum.ts'
 
 export interface CloseOptions {
   /** MQTT 5.0 §3.14.2.1 */
@@ -151,7 +150,7 @@ export class Client extends EventEmitter {
 
   /** Maximum Packet Size of the client in bytes. MQTT 5.0 §3.1.2.11.4 */
   get maximumPacketSize(): number {
-    return this.connectProperties?.maximumPacketSize ?? unlimited
+    return this.connectProperties?.maximumPacketSize ?? noMaximumPacketSize
   }
 
   /** Sends a message to this client alone. At QoS 1 and 2 it is stored first if the session outlives the connection. The callback or

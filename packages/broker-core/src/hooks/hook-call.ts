@@ -60,10 +60,6 @@ export class HookCalls implements Deadlined {
     this.#timeout = timeout
   }
 
-  get size(): number {
-    return this.#open.size
-  }
-
   begin(name: string): HookCall {
     const call = new HookCall(name)
     this.watch(call)

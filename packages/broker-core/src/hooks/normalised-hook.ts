@@ -8,6 +8,7 @@ import type { HookOptions } from './hooks.ts'
 import { isPromise } from '../ground/maybe-promise.ts'
 import type { BrokerPacket } from '../message/broker-packet.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
+import { ignore } from '../ground/ignore.ts'
 
 /** A hook as the program has set it. */
 export interface RawHook {
@@ -76,10 +77,6 @@ function refusedPublish([, packet]: readonly unknown[]): BrokerError {
 function readPromise(answer: Promise<unknown>, values: readonly unknown[], read: ReadAnswer): unknown {
   answer.then(ignore, ignore)
   return read(answer, values, 'value')
-}
-
-function ignore(): void {
-  // It was reported that there is a promise at all.
 }
 
 function inTime(name: string, calls: HookCalls, answer: Promise<unknown>): Promise<unknown> {

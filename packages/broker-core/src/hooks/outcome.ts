@@ -1,5 +1,6 @@
 import type { MaybePromise } from '@x/contract'
 import { isPromise } from '../ground/maybe-promise.ts'
+import { ignore } from '../ground/ignore.ts'
 
 /** Called when an operation is done, with the error if it failed. */
 export type DoneCallback = (error?: Error) => void
@@ -44,8 +45,4 @@ export class Outcome extends Promise<void> {
     this.#isAskedFor = true
     return super.then(onFulfilled, onRejected)
   }
-}
-
-function ignore(): void {
-  // Replaced before it can be called.
 }

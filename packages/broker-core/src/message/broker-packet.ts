@@ -2,8 +2,9 @@ import type { Message } from '@x/contract'
 import { decodeProperties, encodePublishProperties } from '@x/packet'
 import type { PublishPacket, PublishProperties, QoS } from '@x/packet'
 import { BrokerError } from '../ground/broker-error.ts'
-import { Publication } from './publication.ts'
+import { Publication, secondsLeft } from './publication.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
+import { noBytes } from '../ground/no-bytes.ts'
 
 /** In seconds. MQTT 5.0 §3.3.2.3.3 */
 const longestInterval = 0xffffffff
@@ -89,7 +90,7 @@ function propertiesOf(message: Message, now: number): PublishProperties | undefi
   const properties: PublishProperties =
     wire === undefined ? {} : decodeProperties(Buffer.from(wire), 0, wire.length, 'publish')
   if (message.expiresAt !== undefined) {
-    properties.messageExpiryInterval = Math.max(0, Math.ceil((message.expiresAt - now) / 1000))
+    properties.messageExpiryInterval = secondsLeft(message.expiresAt, now)
   }
   return properties
 }
@@ -201,8 +202,6 @@ function hasSameProperties(publication: Publication, { properties }: IncomingPac
   const [wireBefore, wireAfter] = [encodePublishProperties(before), encodePublishProperties(properties)]
   return Buffer.compare(wireBefore ?? noBytes, wireAfter ?? noBytes) === 0
 }
-
-const noBytes: Buffer = Buffer.alloc(0)
 
 function originOf(message: Message): Pick<Message, 'publisher' | 'brokerId' | 'brokerCounter'> {
   return { publisher: message.publisher, brokerId: message.brokerId, brokerCounter: message.brokerCounter }

@@ -217,6 +217,6 @@ function formatOf(version: ProtocolVersion, qos: QoS): number {
 }
 
 /** The Message Expiry Interval that is left ([MQTT5-3.3.2-6]). */
-function secondsLeft(expiresAt: number, now: number): number {
+export function secondsLeft(expiresAt: number, now: number): number {
   return Math.max(0, Math.ceil((expiresAt - now) / 1000))
 }

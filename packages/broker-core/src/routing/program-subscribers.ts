@@ -13,6 +13,7 @@ import type { Publication } from '../message/publication.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import { SubscriberRun } from './subscriber-run.ts'
 import type { ProgramSubscriber } from './subscriber-run.ts'
+import { ignore } from '../ground/ignore.ts'
 
 /** @throws BrokerError `OPTION_INVALID` unless it is a function, whatever a program without types passes on */
 export function assertDeliver(deliver: unknown): void {
@@ -168,8 +169,4 @@ function nestedTooDeep({ subscriber }: SubscriberRun, limit: number): BrokerErro
     message: `a message for the function subscribed to '${subscriber.filter}' is published ${limit + 1} functions deep, the limit is maximumNesting of ${limit}`,
     reasonCode: ReasonCode.implementationSpecificError,
   })
-}
-
-function ignore(): void {
-  // Given to functions that don't declare the parameter.
 }

@@ -10,6 +10,7 @@ import type { Plan, Target } from './router.ts'
 import { mayReceive } from '../hooks/topic-access.ts'
 import type { TopicAccessHost } from '../hooks/topic-access.ts'
 import type { Turn } from '../connection/turn.ts'
+import { noBytes } from '../ground/no-bytes.ts'
 
 /** What a run needs of the engine. */
 export interface RunHost extends TopicAccessHost {
@@ -27,12 +28,10 @@ export interface RunPublisher extends Connection {
 /** Bytes that make a write to one receiver worth its cost. */
 const smallestStep = 4096
 
-/** Deliveries of a run, about, when each packet has to be looked at for a receiver: they take a millisecond. */
+/** Approximate deliveries of a run when a receiver's packets can't be forwarded unchanged: they take a millisecond. */
 const mostOneByOne = 1024
 
 const unlimited = 2 ** 30
-
-const none: Buffer = Buffer.alloc(0)
 
 /** Consecutive QoS 0 PUBLISH packets of one connection on one topic, which are forwarded unchanged.
  *
@@ -44,7 +43,7 @@ export class VerbatimRun {
   #connection: RunPublisher | undefined
   #plan: Plan | undefined
   #topic = ''
-  #source: Buffer = none
+  #source: Buffer = noBytes
   #start = 0
   #end = 0
   #topicStart = 0
@@ -101,7 +100,7 @@ export class VerbatimRun {
     const end = this.#end
     const count = this.#count
     this.#count = 0
-    this.#source = none
+    this.#source = noBytes
     this.#end = 0
     this.#connection = undefined
     this.#plan = undefined

@@ -1,0 +1,77 @@
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Client } from '../hooks/client.ts'
+import type { ClientConnection } from './client-connection.ts'
+
+const connectionKey: unique symbol = Symbol('connection')
+const writtenKey: unique symbol = Symbol('written')
+
+/** A stream with a connection. All streams share their listeners, so a connection needs no closures. */
+export interface HandledStream extends Duplex {
+  [connectionKey]?: ClientConnection
+  /** Chunks of this turn, from a stream whose other end is in this process. */
+  [writtenKey]?: Buffer[] | undefined
+  client?: Client
+}
+
+/** Gives the stream its connection, whose client becomes `stream.client`. */
+export function attachConnection(stream: HandledStream, connection: ClientConnection): void {
+  stream[connectionKey] = connection
+  stream.client = connection.client
+}
+
+/** The connection of a stream; undefined when it has none. */
+export function connectionOf(stream: HandledStream | undefined): ClientConnection | undefined {
+  return stream?.[connectionKey]
+}
+
+/** Listens to a stream with a connection. */
+export function listenTo(stream: Duplex, { profile }: ClientConnection): void {
+  stream.on('data', stream instanceof Socket || profile !== undefined ? onData : onDataOfProgram)
+  stream.on('drain', onDrain)
+  stream.on('end', onEnd)
+  stream.on('error', onError)
+  stream.on('close', onClose)
+}
+
+function onData(this: Duplex, chunk: Buffer): void {
+  connectionOf(this)?.chunkReceived(chunk)
+}
+
+/** A stream made by the program may deliver bytes within the call that writes them at its other end. They take effect after that call,
+ * since its caller may add listeners in the next line. */
+function onDataOfProgram(this: Duplex, chunk: Buffer): void {
+  const stream = this as HandledStream
+  if (stream[writtenKey] !== undefined) {
+    stream[writtenKey].push(chunk)
+    return
+  }
+  stream[writtenKey] = [chunk]
+  process.nextTick(receiveWritten, stream)
+}
+
+function receiveWritten(stream: HandledStream): void {
+  const chunks = stream[writtenKey]
+  if (chunks === undefined) return
+  stream[writtenKey] = undefined
+  const [first] = chunks
+  if (first !== undefined) connectionOf(stream)?.chunkReceived(chunks.length === 1 ? first : Buffer.concat(chunks))
+}
+
+function onDrain(this: Duplex): void {
+  connectionOf(this)?.outbox.drained()
+}
+
+function onEnd(this: Duplex): void {
+  receiveWritten(this as HandledStream)
+  connectionOf(this)?.streamEnded()
+}
+
+function onError(this: Duplex, error: Error): void {
+  connectionOf(this)?.streamClosed(error)
+  this.destroy()
+}
+
+function onClose(this: Duplex): void {
+  connectionOf(this)?.streamClosed()
+}
