@@ -2,6 +2,7 @@ import type { MaybePromise } from '@x/contract'
 import { Decoder, decodeControl, willProperties } from '@x/packet'
 import type { ConnectPacket, FrameReader, Packet, ProtocolVersion } from '@x/packet'
 import { negotiate } from './negotiated.ts'
+import type { Attempt } from './attempt.ts'
 import { beginAuthentication } from './authentication.ts'
 import { BrokerError, toError } from '../ground/broker-error.ts'
 import type { ClientConnection } from './client-connection.ts'
@@ -37,16 +38,16 @@ export function receiveConnect(connection: ClientConnection, reader: FrameReader
   if (tooOften !== undefined) return refuseConnect(connection, tooOften)
   const wire = packet.will === undefined ? undefined : willProperties(frame)
   const { preConnect } = connection.engine.hooks
-  if (preConnect === undefined || connection.client.trusted) return checked(connection, packet, wire)
+  if (preConnect === undefined || connection.client.trusted) return identify(connection, packet, wire)
   let answer: MaybePromise<boolean | undefined>
   try {
     answer = preConnect(connection.client, packet)
   } catch (error) {
     return turnAway(connection, toError(error))
   }
-  if (!isPromise(answer)) return answer === true ? checked(connection, packet, wire) : turnAway(connection)
+  if (!isPromise(answer)) return answer === true ? identify(connection, packet, wire) : turnAway(connection)
   return answer.then(
-    ok => (ok === true ? checked(connection, packet, wire) : turnAway(connection)),
+    ok => (ok === true ? identify(connection, packet, wire) : turnAway(connection)),
     (error: unknown) => turnAway(connection, toError(error)),
   )
 }
@@ -76,29 +77,37 @@ function turnAway(connection: ClientConnection, error?: Error): void {
   connection.end({ reason: 'refusal', ...(error && { error }) })
 }
 
-/** Identifies and authenticates the client of a valid CONNECT that `preConnect` permits. */
-function checked(
+/** Identifies the client of a valid CONNECT that `preConnect` permits, and has it authenticated. */
+function identify(
   connection: ClientConnection,
   packet: ConnectPacket,
   wire: Uint8Array | undefined,
 ): MaybePromise<void> {
   if (connection.phase !== 'connecting') return undefined
-  const { engine, client } = connection
   const negotiated = negotiate(connection, packet)
-  client.accept(packet, negotiated.clientId)
+  connection.client.accept(packet, negotiated.clientId)
   connection.maximumPacketSize = negotiated.maximumPacketSize
-  const { profile } = connection
-  if (profile?.username !== undefined) {
-    const username = profile.username(client)
-    if (typeof username !== 'string') return refuseConnect(connection, notIdentified(profile.name))
-    client.identity = username
-    packet.username = username
-  }
-  const attempt = { packet, negotiated, will: packet.will && makeWill(connection, packet.will, wire) }
-  if (packet.properties?.authenticationMethod !== undefined) return beginAuthentication(connection, attempt)
-  const authenticate = profile?.authenticate === undefined ? engine.hooks.authenticate : profile.authenticate
-  if (authenticate === undefined || authenticate === null) return openSession(connection, attempt)
-  return logIn(connection, attempt, authenticate)
+  const problem = takeIdentity(connection, packet)
+  if (problem !== undefined) return refuseConnect(connection, problem)
+  return authenticate(connection, { packet, negotiated, will: packet.will && makeWill(connection, packet.will, wire) })
+}
+
+/** Replaces the user name by that which the transport has verified, if the listener uses it. Returns an error when there is none. */
+function takeIdentity({ client, profile }: ClientConnection, packet: ConnectPacket): BrokerError | undefined {
+  if (profile?.username === undefined) return undefined
+  const username = profile.username(client)
+  if (typeof username !== 'string') return notIdentified(profile.name)
+  client.identity = username
+  packet.username = username
+  return undefined
+}
+
+/** Chooses how the client is authenticated: enhanced, by the hook of the listener or the broker, or not at all. */
+function authenticate(connection: ClientConnection, attempt: Attempt): MaybePromise<void> {
+  if (attempt.packet.properties?.authenticationMethod !== undefined) return beginAuthentication(connection, attempt)
+  const { engine, profile } = connection
+  const hook = profile?.authenticate === undefined ? engine.hooks.authenticate : profile.authenticate
+  return hook === undefined || hook === null ? openSession(connection, attempt) : logIn(connection, attempt, hook)
 }
 
 /** The cause is for the program; the peer learns nothing about store and emitter. */

@@ -63,7 +63,7 @@ function onDrain(this: Duplex): void {
 }
 
 function onEnd(this: Duplex): void {
-  receiveWritten(this as HandledStream)
+  receiveWritten(this)
   connectionOf(this)?.streamEnded()
 }
 

@@ -11,6 +11,7 @@ export function peerAddress({ client, stream }: ClientConnection): string | unde
   return typeof address === 'string' ? networkOf(address) : undefined
 }
 
+/** Returns an IPv4 address, or the network of 64 bits of an IPv6 address. */
 export function networkOf(address: string): string {
   if (!address.includes(':')) return address
   if (address.includes('.')) return address.slice(address.lastIndexOf(':') + 1)

@@ -6,6 +6,7 @@ const second = 1000
 /** ms that a client must stay below its rate to be within its limits again. Longer than the half second by which deadlines may be late. */
 const moderation = 1500
 
+/** Limits of what one client may send in a second. */
 export interface RateLimits {
   /** 0: no limit. */
   readonly maximumPacketRate: number

@@ -4,6 +4,7 @@ import type { Packet } from '@x/packet'
 import { ReasonCode } from './reason-code.ts'
 import type { StepCode } from './steps.ts'
 
+/** The stable codes of `BrokerError`; ERRORS.md says when each comes and what to do. */
 export type BrokerErrorCode =
   // What a peer did
   | 'FIRST_PACKET_NOT_CONNECT'

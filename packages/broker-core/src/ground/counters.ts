@@ -1,5 +1,6 @@
 import type { Counters } from '@x/contract'
 
+/** Returns counters that are all 0. */
 export function createCounters(): Counters {
   return {
     connectionsOpened: 0,

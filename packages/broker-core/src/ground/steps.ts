@@ -17,4 +17,5 @@ export const steps = {
   DEADLINE_FAILED: 'what was due could not be done',
 } as const
 
+/** The code of a step that failed and that nobody waits for. */
 export type StepCode = keyof typeof steps

@@ -65,6 +65,7 @@ function sendPubcomp(connection: ClientConnection, session: Session, messageId: 
   sendAck(connection, 'pubcomp', messageId, ReasonCode.success)
 }
 
+/** Sends PUBACK, PUBREC, PUBREL or PUBCOMP to a connected client. MQTT 5.0 §3.4 to §3.7 */
 export function sendAck(
   connection: ClientConnection,
   kind: keyof typeof header,

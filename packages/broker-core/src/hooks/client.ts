@@ -15,6 +15,7 @@ import { ReasonCode } from '../ground/reason-code.ts'
 import type { SubscribeRequest, UnsubscribeRequest } from '../message/subscription-request.ts'
 import { noMaximumPacketSize } from '../ground/no-maximum.ts'
 
+/** What an MQTT 5 client is told when the program closes its connection. */
 export interface CloseOptions {
   /** MQTT 5.0 §3.14.2.1 */
   reasonCode?: number

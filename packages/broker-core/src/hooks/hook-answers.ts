@@ -174,6 +174,7 @@ function isError(thrown: object): boolean {
   }
 }
 
+/** The error of a hook whose result is not one that it may have. */
 export function hookAnswerInvalid(message: string): BrokerError {
   return new BrokerError('HOOK_ANSWER_INVALID', { message, reasonCode: ReasonCode.implementationSpecificError })
 }

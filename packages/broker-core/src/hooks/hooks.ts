@@ -77,6 +77,7 @@ export type DecodeProtocolHook = HookFunction<
   ConnectionDetails | Buffer | { data?: Buffer } | null | undefined | void
 >
 
+/** The hooks as options of a broker; null or undefined: not set. */
 export interface HookOptions {
   decodeProtocol?: DecodeProtocolHook | null
   preConnect?: PreConnectHook | null

@@ -101,6 +101,7 @@ export class ProgramFaults {
 /** Errors that name the program's function themselves. */
 const telling: ReadonlySet<BrokerErrorCode> = new Set(['SUBSCRIBER_TIMEOUT', 'NESTED_TOO_DEEP'])
 
+/** The error of the program's code. `what` names the code; the original error is the cause. */
 export function programFault(code: ProgramFaultCode, what: string, thrown: unknown): BrokerError {
   if (thrown instanceof BrokerError && telling.has(thrown.code)) return thrown
   const cause = toError(thrown)

@@ -9,6 +9,7 @@ interface Route {
   adding: Promise<void> | undefined
 }
 
+/** What {@link AdvertisedFilters} needs of the engine. */
 export interface AdvertisedFiltersHost {
   readonly emitter: Emitter | undefined
   /** The store delivers QoS 1 and 2 messages to stored sessions and shared groups, from any broker. */

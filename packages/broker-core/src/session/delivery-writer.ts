@@ -67,6 +67,7 @@ export function writeDelivery(
   return writeEnveloped(session, publication)
 }
 
+/** Writes PUBREL, with a reason code only in MQTT 5. MQTT 5.0 §3.6 */
 export function writePubrel({ outbox, version, engine }: DeliveryTarget, messageId: number, reasonCode: number): void {
   engine.counters.controlPacketsSent += 1
   const size = version === 5 && reasonCode !== 0 ? 5 : 4

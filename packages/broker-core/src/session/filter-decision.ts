@@ -13,6 +13,7 @@ import type { Refusal } from '../routing/subscription-quota.ts'
 /** The result for one filter of a SUBSCRIBE. */
 export type Outcome = Granted | Denied
 
+/** A filter that is granted. */
 export interface Granted {
   readonly kind: 'granted'
   readonly subscription: Subscription
@@ -21,6 +22,7 @@ export interface Granted {
   readonly existed: boolean
 }
 
+/** A filter that is denied, and why. */
 export interface Denied extends Refusal {
   readonly kind: 'denied'
   readonly packet: PacketSubscription

@@ -25,11 +25,16 @@ export interface Ending {
   readonly unsent?: (error: unknown) => void
 }
 
+/** - `storing`: the store has not settled
+ * - `stored`: its deliveries may begin when those of all earlier publishes have begun
+ * - `delivering`: subscribers of the program, or other brokers, are waited for
+ * - `delivered`: it may be acknowledged when all earlier publishes are */
+type Stage = 'storing' | 'stored' | 'delivering' | 'delivered'
+
 interface Pending {
   readonly qos: number
   readonly begin: () => Ending | 'failed' | undefined
-  isStored: boolean
-  isEmitted: boolean
+  stage: Stage
   answer: (() => MaybePromise<void>) | undefined
   next: Pending | undefined
 }
@@ -83,8 +88,7 @@ export class PendingPublishes implements Yielding {
     const pending: Pending = {
       qos,
       begin: () => begin(outcome),
-      isStored: stored === undefined,
-      isEmitted: false,
+      stage: stored === undefined ? 'stored' : 'storing',
       answer: undefined,
       next: undefined,
     }
@@ -99,7 +103,7 @@ export class PendingPublishes implements Yielding {
     else {
       void stored.then(found => {
         outcome = found
-        pending.isStored = true
+        pending.stage = 'stored'
         this.#advance()
       })
     }
@@ -112,12 +116,12 @@ export class PendingPublishes implements Yielding {
   }
 
   #advance(): void {
-    while (this.#waiting?.isStored === true && !this.#routing && !this.#givesWay()) {
+    while (this.#waiting?.stage === 'stored' && !this.#routing && !this.#givesWay()) {
       const pending = this.#waiting
       this.#waiting = pending.next
       this.#begin(pending)
     }
-    while (this.#first?.isEmitted === true && !this.#answering && !this.#givesWay()) this.#answer(this.#first)
+    while (this.#first?.stage === 'delivered' && !this.#answering && !this.#givesWay()) this.#answer(this.#first)
   }
 
   #givesWay(): boolean {
@@ -131,6 +135,7 @@ export class PendingPublishes implements Yielding {
   }
 
   #begin(pending: Pending): void {
+    pending.stage = 'delivering'
     let ending: Ending | 'failed' | undefined
     try {
       if (!this.#failed) ending = pending.begin()
@@ -145,7 +150,7 @@ export class PendingPublishes implements Yielding {
         return
       }
     }
-    pending.isEmitted = true
+    pending.stage = 'delivered'
   }
 
   async #wait(pending: Pending, { routed, emitted, unsent }: Ending): Promise<void> {
@@ -166,7 +171,7 @@ export class PendingPublishes implements Yielding {
     } catch (error) {
       pending.answer = () => unsent?.(error)
     }
-    pending.isEmitted = true
+    pending.stage = 'delivered'
     this.#advance()
   }
 

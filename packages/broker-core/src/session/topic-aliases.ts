@@ -1,6 +1,7 @@
 import { BrokerError } from '../ground/broker-error.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 
+/** Limits of the topic aliases that a client sets. */
 export interface TopicAliasLimits {
   readonly topicAliasMaximum: number
   readonly maximumTopicAliasBytes: number
