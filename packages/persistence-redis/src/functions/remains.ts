@@ -60,7 +60,8 @@ end
 -- Goes on with one of the list. Whether it is done.
 local function tidyOne(c, number, client)
   local key = number == '' and c.base .. 'u:' .. client or c.base .. 'x:' .. number
-  local cursor = number == '' and call('HGET', c.base .. 'worker', 'cursor') or '0'
+  -- Not from the beginning: what is removed leaves empty places there.
+  local cursor = call('HGET', c.base .. 'worker', 'cursor') or '0'
   repeat
     local found = call('HSCAN', key, cursor, 'COUNT', 64)
     for index = 1, #found[2], 2 do
@@ -70,9 +71,10 @@ local function tidyOne(c, number, client)
       spend(c, 1)
     end
     cursor = found[1]
+    spend(c, 2)
   until cursor == '0' or isTired(c)
   if cursor == '0' and (number == '' or call('EXISTS', key) == 0) then return true end
-  if number == '' then call('HSET', c.base .. 'worker', 'cursor', cursor, 'generation', whole(generationIn(c))) end
+  call('HSET', c.base .. 'worker', 'cursor', cursor, 'generation', whole(generationIn(c)))
   return false
 end
 
