@@ -222,6 +222,32 @@ test('one address may send maximumConnectsPerAddress CONNECTs in a minute', asyn
   expect(await logIn(server, '10.0.0.1', { clientId: 'e' })).toBe(0)
 })
 
+test('behind a proxy, the CONNECTs of each client count for its own address, and none for the proxy’s', async () => {
+  const server = await startBroker({
+    maximumConnectsPerAddress: 2,
+    trustProxy: true,
+    // A line with the address stands before the packets.
+    decodeProtocol: (_client, chunk) => {
+      const end = chunk.indexOf('\n')
+      return { ipAddress: chunk.toString('latin1', 0, end), data: chunk.subarray(end + 1) }
+    },
+  })
+  const answer = async (address: string, clientId: string): Promise<number> => {
+    const client = await server.open()
+    client.send(Buffer.concat([Buffer.from(`${address}\n`), connect({ clientId })]))
+    return readConnack(await client.next('connack'), 5).reasonCode
+  }
+  for (const clientId of ['a', 'b']) expect(await answer('10.0.0.1', clientId)).toBe(0)
+  expect(await answer('10.0.0.1', 'c')).toBe(0x9f)
+  // All of them come from 127.0.0.1.
+  for (const clientId of ['d', 'e']) expect(await answer('10.0.0.2', clientId)).toBe(0)
+  expect(await answer('10.0.0.2', 'f')).toBe(0x9f)
+  expect(await answer('2001:db8::1', 'g')).toBe(0)
+  expect(await answer('2001:db8::2', 'h')).toBe(0)
+  expect(await answer('2001:db8:0:0:ffff::3', 'i')).toBe(0x9f)
+  expect(await answer('2001:db8:0:1::1', 'j')).toBe(0)
+})
+
 test('a user has maximumSessionsPerUser sessions, those that wait for their client included', async () => {
   const server = await startBrokerWithClock({ maximumSessionsPerUser: 2 })
   const lasting = { cleanStart: false, properties: property.sessionExpiryInterval(10), username: 'ann' }
