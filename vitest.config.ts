@@ -35,6 +35,8 @@ export default defineConfig({
         },
       },
     ],
+    // ms; what a killed process of a test still holds is not waited for.
+    teardownTimeout: 2000,
     coverage: { include: ['packages/*/src/**'] },
   },
 })

@@ -70,10 +70,6 @@ export class RedisConnection {
     this.#client.on('close', this.#onClose)
   }
 
-  get isCluster(): boolean {
-    return this.#client.isCluster
-  }
-
   /** Whether answers wait until replicas have what was written. */
   get waitsForReplicas(): boolean {
     return (this.#options.replicas ?? 0) > 0
