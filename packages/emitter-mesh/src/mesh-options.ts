@@ -77,8 +77,8 @@ const bytes = optionRules.whole(1, Number.MAX_SAFE_INTEGER)
 /** The options, and what each may be. */
 export const meshEmitterOptions: OptionTable<keyof MeshEmitterOptions> = {
   directory: {
-    text: 'the path of a directory, short enough for sockets in it (60 bytes)',
-    allows: value => typeof value === 'string' && isSocketPath(`${value}/${'x'.repeat(39)}`) && value !== '',
+    text: 'the path of a directory, short enough for sockets in it (73 bytes)',
+    allows: value => typeof value === 'string' && isSocketPath(`${value}/${'x'.repeat(26)}`) && value !== '',
   },
   listen: { text: addressForms, allows: value => typeof value === 'string' && parseAddress(value) !== undefined },
   peers: {
