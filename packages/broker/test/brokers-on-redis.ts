@@ -2,7 +2,7 @@ import { spawnRedis } from '@x/redis-connection/testing'
 import type { SpawnedRedis } from '@x/redis-connection/testing'
 import mqtt from 'mqtt'
 import type { IClientOptions, MqttClient } from 'mqtt'
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { clientEvent } from './client-event.ts'
 import { createBroker } from '../src/index.ts'
 import type { Broker, BrokerOptions } from '../src/index.ts'
@@ -15,16 +15,9 @@ export const persistent: IClientOptions = {
   clean: false,
   properties: { sessionExpiryInterval: 1000 },
 }
-/** What a test has to close, in the order it was opened. */
-export const closing: (() => Promise<unknown>)[] = []
-
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close()
-})
-
 export async function redisServer(...parameters: string[]): Promise<SpawnedRedis> {
   const server = await spawnRedis(parameters)
-  closing.push(async () => server.stop())
+  onTestFinished(async () => server.stop())
   return server
 }
 
@@ -40,7 +33,7 @@ export async function serve(options: NonNullable<BrokerOptions['redis']>, more: 
   const broker = createBroker({ redis: options, ...more })
   const errors: string[] = []
   broker.on('error', (error: Error & { code?: string }) => void errors.push(String(error.code)))
-  closing.push(async () => broker.close())
+  onTestFinished(async () => broker.close())
   const { url } = await broker.listen({ port: 0, host: '127.0.0.1' })
   await broker.ready
   return { broker, url, errors }
@@ -48,14 +41,14 @@ export async function serve(options: NonNullable<BrokerOptions['redis']>, more: 
 
 export async function command(redis: SpawnedRedis): Promise<{ process: StartedProcess; url: string }> {
   const started = startCommand([...anyPort, '--redis', redis.url])
-  closing.push(async () => started.stop())
+  onTestFinished(async () => started.stop())
   return { process: started, url: await listeningUrl(started) }
 }
 
 export function client(url: string, options: IClientOptions = {}): MqttClient {
   const made = mqtt.connect(url, { reconnectPeriod: 0, protocolVersion: 5, ...options })
   made.on('error', () => undefined)
-  closing.push(async () => made.endAsync(true))
+  onTestFinished(async () => made.endAsync(true))
   return made
 }
 

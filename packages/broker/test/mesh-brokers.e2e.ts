@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { MqttClient } from 'mqtt'
-import { describe, expect, test } from 'vitest'
-import { closing, collect, connected, dies, persistent } from './brokers-on-redis.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { collect, connected, dies, persistent } from './brokers-on-redis.ts'
 import { Authority } from './certificates.ts'
 import { anyPort, freePort, listeningUrl, startCommand } from './started-command.ts'
 import type { StartedProcess } from './started-command.ts'
@@ -15,13 +15,13 @@ interface Started {
 
 function directory(): string {
   const made = mkdtempSync(join(tmpdir(), 'x-mesh-'))
-  closing.push(async () => rmSync(made, { recursive: true, force: true }))
+  onTestFinished(async () => rmSync(made, { recursive: true, force: true }))
   return made
 }
 
 async function start(...parameters: string[]): Promise<Started> {
   const process = startCommand([...anyPort, '--sys-interval', '0', ...parameters])
-  closing.push(async () => process.stop())
+  onTestFinished(async () => process.stop())
   return { process, url: await listeningUrl(process) }
 }
 
@@ -182,7 +182,7 @@ describe('brokers in a mesh over TCP', () => {
 
   test('without either it does not start, and says why', async () => {
     const process = startCommand([...anyPort, '--mesh-listen', '0.0.0.0:7883'])
-    closing.push(async () => process.stop())
+    onTestFinished(async () => process.stop())
     expect(await process.exited).toEqual({ code: 2, signal: null })
     expect(process.stderr).toContain('which others can reach: tls or secret must be given')
   })

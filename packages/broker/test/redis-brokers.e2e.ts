@@ -4,10 +4,10 @@ import { RedisEmitter } from '@x/emitter-redis'
 import { MemoryPersistence } from '@x/persistence-memory'
 import { hasRedisServer } from '@x/redis-connection/testing'
 import type { IPublishPacket, MqttClient } from 'mqtt'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { clientEvent } from './client-event.ts'
 import { createBroker } from '../src/index.ts'
-import { client, closing, collect, command, connected, persistent, redisServer, serve } from './brokers-on-redis.ts'
+import { client, collect, command, connected, persistent, redisServer, serve } from './brokers-on-redis.ts'
 import type { Served } from './brokers-on-redis.ts'
 
 async function two(): Promise<{ readonly one: Served; readonly other: Served }> {
@@ -88,10 +88,9 @@ describe.skipIf(!hasRedisServer())('two brokers on one Redis (apt-get install re
     const redis = await redisServer()
     const one = createBroker({ redis: redis.url })
     const other = createBroker({ redis: redis.url })
-    closing.push(
-      async () => one.close(),
-      async () => other.close(),
-    )
+    onTestFinished(async () => {
+      await Promise.all([one.close(), other.close()])
+    })
     const texts: string[] = []
     // Before it is open, too.
     await other.subscribe('early/#', packet => void texts.push(packet.payload.toString()))
@@ -210,7 +209,7 @@ describe.skipIf(!hasRedisServer())('two brokers on one Redis (apt-get install re
     await broker.close()
     await other.broker.close()
     const reader = new Redis(redis.url)
-    closing.push(async () => reader.disconnect())
+    onTestFinished(async () => reader.disconnect())
     expect((await reader.keys('*')).sort()).toEqual(['{x1.p0}:births', '{x1.p0}:generation', '{x1.p0}:schema'])
   })
 })
@@ -242,7 +241,7 @@ describe.skipIf(!hasRedisServer())('one half in Redis (apt-get install redis-ser
     const publisher = await connected(one.url, { ...persistent, clientId: 'publisher', reconnectPeriod: 10 })
     await publisher.publishAsync('a', 'before', { qos: 2 })
     between.process.kill('SIGSTOP')
-    closing.push(async () => between.process.kill('SIGCONT'))
+    onTestFinished(() => void between.process.kill('SIGCONT'))
     let isComplete = false
     const publishing = publisher.publishAsync('a', 'x', { qos: 2 }).then(() => (isComplete = true))
     await expect.poll(() => received[1]).toContain('x')

@@ -2,15 +2,9 @@ import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'
 import { Redis } from 'ioredis'
 import mqtt from 'mqtt'
 import type { MqttClient } from 'mqtt'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { clientEvent } from './client-event.ts'
 import { createBroker } from '../src/index.ts'
-
-const closing: (() => Promise<unknown>)[] = []
-
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close()
-})
 
 /** What brokers ask for by themselves, now and then. */
 const timed = new Set(['lease', 'due', 'counts', 'follow'])
@@ -18,14 +12,14 @@ const timed = new Set(['lease', 'due', 'counts', 'follow'])
 describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', () => {
   test('asks the store no more often than each step needs', async () => {
     const redis = await spawnRedis()
-    closing.push(async () => redis.stop())
+    onTestFinished(async () => redis.stop())
     const broker = createBroker({ redis: redis.url })
-    closing.push(async () => broker.close())
+    onTestFinished(async () => broker.close())
     const { url } = await broker.listen({ port: 0, host: '127.0.0.1' })
     await broker.ready
     const admin = new Redis(redis.url)
     const monitor = await admin.monitor()
-    closing.push(async () => {
+    onTestFinished(async () => {
       admin.disconnect()
       monitor.disconnect()
     })
@@ -50,7 +44,7 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
         properties: { sessionExpiryInterval: clean ? 0 : 1000 },
       })
       client.on('error', () => undefined)
-      closing.push(async () => client.endAsync(true))
+      onTestFinished(async () => client.endAsync(true))
       await clientEvent(client, 'connect')
       return client
     }

@@ -2,20 +2,10 @@ import { Redis } from 'ioredis'
 import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'
 import type { MqttClient } from 'mqtt'
 import mqtt from 'mqtt'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { clientEvent } from './client-event.ts'
 import { createBroker } from '../src/index.ts'
-import {
-  client,
-  closing,
-  collect,
-  command,
-  connected,
-  dies,
-  persistent,
-  redisServer,
-  serve,
-} from './brokers-on-redis.ts'
+import { client, collect, command, connected, dies, persistent, redisServer, serve } from './brokers-on-redis.ts'
 import { anyPort, startCommand } from './started-command.ts'
 
 describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', () => {
@@ -105,7 +95,7 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
     await watcher.subscribeAsync('will', { qos: 1 })
     const payloads = collect(watcher)
     const admin = new Redis(redis.url)
-    closing.push(async () => admin.disconnect())
+    onTestFinished(async () => admin.disconnect())
     // In the way of retained messages.
     await admin.set('{x1.p0}:rv', 'text')
     const will = { topic: 'will', payload: Buffer.from('gone'), qos: 1, retain: true } as const
@@ -156,7 +146,7 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
     const later = collect(resumed)
     await clientEvent(resumed, 'connect')
     const admin = new Redis(redis.url)
-    closing.push(async () => admin.disconnect())
+    onTestFinished(async () => admin.disconnect())
     await expect.poll(async () => admin.exists('{x1.p0}:q:sub'), { timeout: 5000 }).toBe(0)
     expect([...payloads, ...later]).toEqual(['x'])
   }, 20_000)
@@ -231,7 +221,7 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
       const { url, errors } = await serve(redis.url)
       const publisher = await connected(url)
       const admin = new Redis(redis.url)
-      closing.push(async () => admin.disconnect())
+      onTestFinished(async () => admin.disconnect())
       // An empty path leads to the key that is in the way.
       await admin.hset('{x1.p0}:n', '/a', 1)
       await admin.hset('{x1.p0}:nv', 'version', 1)
@@ -260,7 +250,7 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
     const { url } = await serve(redis.url)
     await redis.stop()
     const again = await spawnRedis([], redis.port)
-    closing.push(async () => again.stop())
+    onTestFinished(async () => again.stop())
     await expect.poll(async () => answered(client(url)), { timeout: 8000 }).toBe('acknowledged')
   }, 15_000)
 })

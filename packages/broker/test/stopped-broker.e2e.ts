@@ -1,6 +1,6 @@
 import { hasRedisServer } from '@x/redis-connection/testing'
-import { describe, expect, test } from 'vitest'
-import { closing, collect, command, connected, persistent, redisServer, serve } from './brokers-on-redis.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { collect, command, connected, persistent, redisServer, serve } from './brokers-on-redis.ts'
 
 describe.skipIf(!hasRedisServer())('a broker that was stopped (apt-get install redis-server)', () => {
   test.for([
@@ -14,7 +14,7 @@ describe.skipIf(!hasRedisServer())('a broker that was stopped (apt-get install r
     // Until it is sure that nobody takes the topic, and asks nobody.
     for (let count = 0; count < 20; count += 1) await publisher.publishAsync('a', 'nobody', { qos: 1 })
     stopped.process.signal('SIGSTOP')
-    closing.push(async () => stopped.process.signal('SIGCONT'))
+    onTestFinished(async () => stopped.process.signal('SIGCONT'))
     const subscriber = await connected(url, { clientId: 'subscriber', ...options })
     const received = collect(subscriber)
     const publishing = publisher.publishAsync('a', 'before', { qos: 1 })

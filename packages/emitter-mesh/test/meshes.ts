@@ -6,21 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 import type { MeshEmitterOptions } from '../src/index.ts'
 import { MeshedBroker } from './meshed-broker.ts'
-
-/** What a test has to close, in the order it was opened. */
-export const closing: (() => unknown)[] = []
-
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close()
-})
 
 /** A directory of the test's own. */
 export function directory(): string {
   const made = mkdtempSync(join(tmpdir(), 'x-mesh-'))
-  closing.push(() => rmSync(made, { recursive: true, force: true }))
+  onTestFinished(() => rmSync(made, { recursive: true, force: true }))
   return made
 }
 
@@ -32,7 +25,7 @@ export const anyPort = { listen: '127.0.0.1:0', secret } as const
 export async function opened(id: string, options: MeshEmitterOptions): Promise<MeshedBroker> {
   const broker = new MeshedBroker(id, options)
   await broker.emitter.open(broker)
-  closing.push(async () => broker.emitter.close())
+  onTestFinished(async () => broker.emitter.close())
   return broker
 }
 
@@ -50,7 +43,7 @@ export async function otherProcess(id: string, options: MeshEmitterOptions): Pro
   const program = fileURLToPath(new URL('meshed-process.ts', import.meta.url))
   const parameters = ['--import', 'tsx', '--conditions=@x/source', program, id, JSON.stringify(options)]
   const child = spawn(process.execPath, parameters, { stdio: ['pipe', 'pipe', 'inherit'] })
-  closing.push(() => child.kill('SIGKILL'))
+  onTestFinished(() => void child.kill('SIGKILL'))
   const codes: string[] = []
   const answers = new EventEmitter()
   createInterface({ input: child.stdout }).on('line', line => {

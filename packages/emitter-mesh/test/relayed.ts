@@ -1,6 +1,6 @@
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import type { MeshEmitterOptions } from '../src/index.ts'
-import { anyPort, closing, opened } from './meshes.ts'
+import { anyPort, opened } from './meshes.ts'
 import type { MeshedBroker } from './meshed-broker.ts'
 import { Relay } from './relay.ts'
 
@@ -14,7 +14,7 @@ export interface Relayed {
 
 export async function relayed(options: Partial<MeshEmitterOptions> = {}): Promise<Relayed> {
   const [toOther, toOne] = [new Relay(), new Relay()]
-  closing.push(() => [toOther, toOne].forEach(relay => relay.close()))
+  onTestFinished(() => [toOther, toOne].forEach(relay => relay.close()))
   const [otherAddress, oneAddress] = [await toOther.open(), await toOne.open()]
   const other = await opened('other', { ...anyPort, ...options, advertise: otherAddress })
   await other.emitter.addRoute('a')

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
-import { expect, test } from 'vitest'
-import { anyPort, closing, opened, secret } from './meshes.ts'
+import { expect, onTestFinished, test } from 'vitest'
+import { anyPort, opened, secret } from './meshes.ts'
 import type { MeshedBroker } from './meshed-broker.ts'
 
 /** A frame as it travels, not made by the code under test. */
@@ -19,7 +19,7 @@ const types = { greeting: 1, hello: 2, refusal: 4 } as const
 function call({ emitter }: MeshedBroker): Socket {
   const socket = connect(Number(emitter.address?.split(':').at(-1)), '127.0.0.1')
   socket.on('error', () => undefined)
-  closing.push(() => socket.destroy())
+  onTestFinished(() => void socket.destroy())
   return socket
 }
 
@@ -115,7 +115,7 @@ test('a caller of another version is refused with code and sentence, and so is o
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  closing.push(() => server.close())
+  onTestFinished(() => void server.close())
   const caller = await opened('caller', { ...anyPort, peers: `127.0.0.1:${(server.address() as AddressInfo).port}` })
   await expect.poll(() => caller.codes).toEqual(['PEER_VERSION'])
   await expect.poll(() => said2.join('')).toContain('"code":"PEER_VERSION"')
@@ -140,7 +140,7 @@ test('the secret is not sent, and what one has proved proves nothing for another
   })
   relay.listen(0, '127.0.0.1')
   await once(relay, 'listening')
-  closing.push(() => relay.close())
+  onTestFinished(() => void relay.close())
   await opened('other', { ...anyPort, peers: `127.0.0.1:${(relay.address() as AddressInfo).port}` })
   const said = Buffer.concat(heard)
   expect(said.includes(secret)).toBe(false)

@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis'
 import { hasRedisServer, spawnCluster, spawnRedis, spawnSentinel } from '@x/redis-connection/testing'
 import type { SpawnedRedis } from '@x/redis-connection/testing'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { Authority } from '../../broker/test/certificates.ts'
-import { closing, opened, pair } from './brokers-on-redis.ts'
+import { opened, pair } from './brokers-on-redis.ts'
 import type { Broker } from './network.ts'
 
 const timeouts = { commandTimeout: 1000, connectTimeout: 1000 }
@@ -11,7 +11,7 @@ const timeouts = { commandTimeout: 1000, connectTimeout: 1000 }
 /** A server that ends with the test. */
 async function ending<Server extends SpawnedRedis>(spawning: Promise<Server>): Promise<Server> {
   const server = await spawning
-  closing.push(async () => server.stop())
+  onTestFinished(async () => server.stop())
   return server
 }
 
@@ -67,11 +67,11 @@ describe.skipIf(!hasRedisServer())('when a primary dies (apt-get install redis-s
     const primary = await ending(spawnRedis())
     const replica = await ending(spawnRedis(['--replicaof', '127.0.0.1', `${primary.port}`]))
     const admin = new Redis(replica.url)
-    closing.push(() => admin.disconnect())
+    onTestFinished(() => admin.disconnect())
     await expect.poll(async () => admin.info('replication'), { timeout: 10_000 }).toContain('master_link_status:up')
     const sentinel = await ending(spawnSentinel(primary))
     const watcher = new Redis(sentinel.url)
-    closing.push(() => watcher.disconnect())
+    onTestFinished(() => watcher.disconnect())
     await expect.poll(async () => watcher.call('SENTINEL', 'replicas', 'primary'), { timeout: 15_000 }).toHaveLength(1)
     const redis = `${sentinel.url.replace('redis:', 'redis-sentinel:')}/primary`
     await survives(await pair({ redis, ...timeouts }), async () => primary.stop())
@@ -103,7 +103,7 @@ describe.skipIf(!hasRedisServer())('when a primary dies (apt-get install redis-s
 describe.skipIf(!hasRedisServer())('over TLS (apt-get install redis-server openssl)', () => {
   test('brokers reach each other', async () => {
     const authority = new Authority()
-    closing.push(() => authority.remove())
+    onTestFinished(() => authority.remove())
     const { certFile, keyFile } = authority.sign('localhost')
     const redis = await ending(
       spawnRedis(port =>
@@ -117,7 +117,7 @@ describe.skipIf(!hasRedisServer())('over TLS (apt-get install redis-server opens
     )
     const clientOf = (): Redis => {
       const client = new Redis({ port: redis.port, host: '127.0.0.1', tls: { ca: authority.ca } })
-      closing.push(() => client.disconnect())
+      onTestFinished(() => client.disconnect())
       return client
     }
     const one = await opened('one', { redis: clientOf() })

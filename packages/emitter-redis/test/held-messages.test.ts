@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { followDuration } from '@x/redis-connection'
 import { hasRedisServer } from '@x/redis-connection/testing'
 import type { SpawnedRedis } from '@x/redis-connection/testing'
-import { describe, expect, test } from 'vitest'
-import { closing, pair, redisServer } from './brokers-on-redis.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { pair, redisServer } from './brokers-on-redis.ts'
 
 /** Shorter than what Redis is out of reach for. */
 const commandTimeout = 200
@@ -11,7 +11,7 @@ const commandTimeout = 200
 function freeze(redis: SpawnedRedis): () => void {
   redis.process.kill('SIGSTOP')
   const thaw = (): void => void redis.process.kill('SIGCONT')
-  closing.push(thaw)
+  onTestFinished(thaw)
   return thaw
 }
 

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { hasRedisServer } from '@x/redis-connection/testing'
-import { expect, test } from 'vitest'
-import { closing, opened, redisServer } from './brokers-on-redis.ts'
+import { expect, onTestFinished, test } from 'vitest'
+import { opened, redisServer } from './brokers-on-redis.ts'
 
 const seconds = 4
 
@@ -10,7 +10,7 @@ test.skipIf(!hasRedisServer())(
   async () => {
     const redis = await redisServer()
     const client = new Redis(redis.url)
-    closing.push(() => client.disconnect())
+    onTestFinished(() => client.disconnect())
     const commands = async (): Promise<number> =>
       [...(await client.info('commandstats')).matchAll(/calls=(\d+)/g)].reduce(
         (sum, [, calls]) => sum + Number(calls),

@@ -3,16 +3,16 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { hasRedisServer } from '@x/redis-connection/testing'
 import { Redis } from 'ioredis'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { leaseDuration } from '../src/broker-lease.ts'
-import { closing, opened, redisServer } from './brokers-on-redis.ts'
+import { opened, redisServer } from './brokers-on-redis.ts'
 
 const program = fileURLToPath(new URL('emitting-process.ts', import.meta.url))
 
 /** A broker that is killed. Answers when it was, in ms since the epoch. */
 async function killedBroker(url: string, whileThere: () => Promise<void>): Promise<number> {
   const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=@x/source', program, url])
-  closing.push(() => child.kill('SIGKILL'))
+  onTestFinished(() => void child.kill('SIGKILL'))
   await once(child.stdout, 'data')
   await whileThere()
   const exited = once(child, 'exit')
@@ -25,7 +25,7 @@ describe.skipIf(!hasRedisServer())('a broker that is killed (apt-get install red
   test('is gone for the others after its lease, with its routes and all its keys; until then messages wait for it', async () => {
     const redis = await redisServer()
     const admin = new Redis(redis.url)
-    closing.push(() => admin.disconnect())
+    onTestFinished(() => admin.disconnect())
     const one = await opened('one', { redis: redis.url })
     let instance = ''
     const killedAt = await killedBroker(redis.url, async () => {
@@ -53,7 +53,7 @@ describe.skipIf(!hasRedisServer())('a broker that is killed (apt-get install red
   test('leaves no key that stays, when it was the last', async () => {
     const redis = await redisServer()
     const admin = new Redis(redis.url)
-    closing.push(() => admin.disconnect())
+    onTestFinished(() => admin.disconnect())
     await killedBroker(redis.url, async () => undefined)
     const keys = await admin.keys('*')
     expect(keys).not.toEqual([])

@@ -1,15 +1,15 @@
 import { Redis } from 'ioredis'
 import { hasRedisServer } from '@x/redis-connection/testing'
 import type { SpawnedRedis } from '@x/redis-connection/testing'
-import { describe, expect, test } from 'vitest'
-import { closing, opened, pair, redisServer } from './brokers-on-redis.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { opened, pair, redisServer } from './brokers-on-redis.ts'
 
 const base = '{x1.rt}:'
 const many = 150_000
 
 function clientOf(redis: SpawnedRedis): Redis {
   const client = new Redis(redis.url)
-  closing.push(() => client.disconnect())
+  onTestFinished(() => client.disconnect())
   return client
 }
 

@@ -1,14 +1,14 @@
 import { Redis } from 'ioredis'
 import { hasRedisServer, spawnRedisWithPast } from '@x/redis-connection/testing'
 import type { RedisWithPast } from '@x/redis-connection/testing'
-import { describe, expect, test } from 'vitest'
-import { closing, opened } from './brokers-on-redis.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { opened } from './brokers-on-redis.ts'
 import type { Broker } from './network.ts'
 
 /** Ends with the test. */
 async function spawned(): Promise<RedisWithPast> {
   const redis = await spawnRedisWithPast()
-  closing.push(async () => redis.stop())
+  onTestFinished(async () => redis.stop())
   return redis
 }
 
@@ -30,7 +30,7 @@ async function pairOn(
 ): Promise<readonly [one: Broker, other: Broker]> {
   const client = new Redis(redis.url, { retryStrategy: () => 1500, lazyConnect: true, enableOfflineQueue: false })
   client.on('error', () => undefined)
-  closing.push(() => client.disconnect())
+  onTestFinished(() => client.disconnect())
   const limits = { commandTimeout: 2000, ...(maximumInboxBytes !== undefined && { maximumInboxBytes }) }
   const [one, other] = [
     await opened('one', { redis: redis.url, ...limits }),
@@ -72,7 +72,7 @@ describe.skipIf(!hasRedisServer())('when Redis comes back older (apt-get install
     await published(one, later)
     await expect.poll(() => other.texts.slice(2), { timeout: 5000 }).toEqual(later)
     const admin = new Redis(redis.url)
-    closing.push(() => admin.disconnect())
+    onTestFinished(() => admin.disconnect())
     const [inbox = ''] = await admin.keys('*b:other~*:n')
     await expect
       .poll(async () => {

@@ -2,10 +2,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'
 import type { SpawnedRedis } from '@x/redis-connection/testing'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { EmitterError } from '../src/index.ts'
 import type { RedisEmitterOptions } from '../src/index.ts'
-import { closing, opened, pair as pairOn, redisServer } from './brokers-on-redis.ts'
+import { opened, pair as pairOn, redisServer } from './brokers-on-redis.ts'
 import { DelayingLink } from './delaying-link.ts'
 import { Broker } from './network.ts'
 
@@ -132,7 +132,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       const third = await opened('third', { redis: redis.url, prefix })
       const channel = await inboxKey('other', 'c')
       const listener = new Redis(redis.url)
-      closing.push(() => listener.disconnect())
+      onTestFinished(() => listener.disconnect())
       const frames: Buffer[] = []
       listener.on('messageBuffer', (_channel, frame: Buffer) => void frames.push(frame))
       await listener.subscribe(channel)
@@ -214,7 +214,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     expect(other.emitter.routesStand()).toBeUndefined()
     const now = performance.now.bind(performance)
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + 10_500)
-    closing.push(() => clock.mockRestore())
+    onTestFinished(() => clock.mockRestore())
     // What the others have done meanwhile.
     await admin.zadd(`{${prefix}1.rt}:leases`, 1, await instanceOf('other'))
     const standing = other.emitter.routesStand()
@@ -233,14 +233,16 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     })
 
     test('killed and started again empty: brokers find each other again, and say what they lost', async () => {
+      let again: SpawnedRedis | undefined
+      // Registered first, so that it runs last.
+      onTestFinished(async () => again?.stop())
       const own = await redisServer()
       const [one, other] = await pair({ redis: own.url })
       await one.publish('before')
       await expect.poll(() => other.texts).toEqual(['before'])
       await own.stop()
       expect(one.publish('x', 0)).toBeUndefined()
-      const again = await spawnRedis([], own.port)
-      closing.unshift(async () => again.stop())
+      again = await spawnRedis([], own.port)
       const adding = async (): Promise<boolean> => answered(other.emitter.addRoute('b'))
       await expect.poll(adding, { timeout: 5000 }).toBe(true)
       await expect.poll(() => ['a', 'b'].every(topic => one.emitter.reaches(topic)), { timeout: 5000 }).toBe(true)
@@ -254,7 +256,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       const own = await redisServer()
       const [one, other] = await pair({ redis: own.url, commandTimeout: 300, connectTimeout: 300 })
       own.process.kill('SIGSTOP')
-      closing.push(() => own.process.kill('SIGCONT'))
+      onTestFinished(() => void own.process.kill('SIGCONT'))
       expect(one.publish('lost', 0)).toBeUndefined()
       // In a turn of its own, so that it does not travel with the other one.
       await nextTurn()
@@ -281,7 +283,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       const own = await redisServer()
       const [one, other] = await pair({ redis: own.url })
       const killer = new Redis(own.url)
-      closing.push(() => killer.disconnect())
+      onTestFinished(() => killer.disconnect())
       const sent: string[] = []
       for (let round = 0; round < 10; round += 1) {
         const texts = numbers(20).map(text => `${round}.${text}`)
@@ -299,7 +301,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       const own = await redisServer()
       const [one, other] = await pair({ redis: own.url })
       const client = new Redis(own.url)
-      closing.push(() => client.disconnect())
+      onTestFinished(() => client.disconnect())
       await client.config('SET', 'maxmemory', '1')
       await expect(one.publish('x')).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' })
       await expect(one.emitter.addRoute('b')).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' })
@@ -327,7 +329,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       const own = await redisServer()
       const [one, other] = await pair({ redis: own.url, commandTimeout: 500 })
       const client = new Redis(own.url)
-      closing.push(() => client.disconnect())
+      onTestFinished(() => client.disconnect())
       await client.call('REPLICAOF', '127.0.0.1', '1')
       await expect(one.publish('x')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
       expect(one.errors).toContain('REDIS_READ_ONLY')
@@ -373,7 +375,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       const own = await redisServer()
       const [one, other] = await pair({ redis: own.url, commandTimeout: 300 })
       const client = new Redis(own.url)
-      closing.push(() => client.disconnect())
+      onTestFinished(() => client.disconnect())
       await client.config('SET', 'maxmemory', '1')
       let isDone = false
       const exactlyOnce = answered(one.publish('2', 2)).then(done => {
@@ -426,7 +428,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
 
   test('an announcement that comes late closes no newer connection, and holds back nothing of it', async () => {
     const delayed = await DelayingLink.to(redis)
-    closing.push(() => delayed.close())
+    onTestFinished(() => delayed.close())
     prefix = `p${(prefixes += 1)}`
     const one = await opened('one', { redis: delayed.url, prefix })
     const other = await opened('other', { redis: redis.url, prefix })
