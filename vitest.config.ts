@@ -6,6 +6,9 @@ const conditions = ['@x/source', 'node', 'module']
 const services =
   'packages/{aedes-compat,emitter-redis,persistence-lmdb,persistence-redis,redis-connection}/test/**/*.test.ts'
 
+/** ms that a test waits for what must come: other tests may have the cores meanwhile. */
+const poll = { timeout: 5000, interval: 20 }
+
 // Files share a process, as the parts of a program do, which saves loading every module for each: none may leave anything behind.
 // End-to-end tests wait more than they compute, so that more of them go on than there are cores.
 export default defineConfig({
@@ -18,6 +21,7 @@ export default defineConfig({
           include: ['{packages/*,benchmarks,tools/chaos,tools/reliability}/test/**/*.test.ts'],
           exclude: [services],
           testTimeout: 10_000,
+          expect: { poll },
           isolate: false,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
@@ -28,7 +32,8 @@ export default defineConfig({
         test: {
           name: 'services',
           include: [services, '{packages/*,tools/chaos,tools/reliability}/test/**/*.e2e.ts'],
-          testTimeout: 10_000,
+          testTimeout: 20_000,
+          expect: { poll },
           isolate: false,
           maxWorkers: 4,
           sequence: { groupOrder: 2 },
