@@ -123,6 +123,16 @@ describe('ordered', () => {
     expect(found(late(false).quiet())).toEqual([])
     expect(found(late(true).quiet())).toEqual(['ordered'])
   })
+  test('what was sent again counts from its repetition for a session that subscribed in between', () => {
+    const between = (subscribed: boolean): HistoryBuilder => {
+      const history = new HistoryBuilder().connect('sub').connect('pub')
+      if (subscribed) history.subscribed('sub', '#')
+      history.publish('pub', 'one').publish('pub', 'two').received('sub', 'two')
+      return history.publish('pub', 'one', { dup: true }).subscribed('sub', '#').received('sub', 'one')
+    }
+    expect(found(between(false).quiet())).toEqual([])
+    expect(found(between(true).quiet())).toEqual(['ordered'])
+  })
   test('other topics, QoS and publishers have their own order', () => {
     const history = pair().publish('pub', 'one').publish('pub', 'two', { topic: 'b' }).publish('pub', 'three', qos2)
     history.received('sub', 'three', qos2).received('sub', 'two', { topic: 'b' })

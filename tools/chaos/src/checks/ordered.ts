@@ -1,10 +1,13 @@
 import type { HistoryEvent } from '../history.ts'
-import { messagesOf, sessionsOf } from './session-view.ts'
+import { matches, messagesOf, sessionsOf } from './session-view.ts'
 import type { MessageView, SessionView } from './session-view.ts'
 import type { Violation } from './violation.ts'
 
 /** What a publisher has sent to one topic with one QoS comes in that order, for the first time; repeated messages may follow.
  * MQTT 5.0 §4.6
+ *
+ * Not what was sent again and had been sent before the session's subscription was acknowledged: the first time, it may have been stored before
+ * the subscription was, and messages after it behind it.
  *
  * Not what was sent again with QoS 2 to a session that ends with its connection (README of emitter-redis, "Not promised"): it may have
  * been on its way when its broker died. */
@@ -37,6 +40,7 @@ function disordered(
     const message = messages.get(name)
     if (message === undefined || seen.has(name) || retain) continue
     seen.add(name)
+    if (message.times > 1 && message.sent < subscribedAt(session, message.topic)) continue
     if (!session.persistent && message.qos === 2 && message.times > 1) continue
     const key = `${message.publisher} ${message.topic} ${message.qos} ${qos}`
     const before = newest.get(key)
@@ -53,4 +57,9 @@ function disordered(
     })
   }
   return violations
+}
+
+/** Place of the first SUBACK for a topic; infinite: none came, though the subscription may have been made. */
+function subscribedAt({ subscriptions }: SessionView, topic: string): number {
+  return Math.min(...subscriptions.filter(({ plain }) => matches(plain, topic)).map(({ place }) => place), Infinity)
 }
