@@ -73,9 +73,9 @@ function directiveRows(): string[] {
 }
 
 /** Values that show whether a directive depends on its value. */
-const samples = [true, false, 1, 0, '3,4,5', 'pem', 'mqtt', 'http_api', 'x'] as const
+const samples = [true, false, 1, 0, '3,4,5', 'pem', 'mqtt', 'http_api', 'lazy', 'x'] as const
 
-function fateOf({ alias, refused, notice, value, needsListener, perListener }: Directive): string {
+function fateOf({ alias, scope: section, refused, notice, value, needsListener, perListener }: Directive): string {
   if (alias !== undefined) return `the same as \`${alias}\``
   const fitting = samples.filter(sample =>
     value.kind === 'flag'
@@ -92,7 +92,9 @@ function fateOf({ alias, refused, notice, value, needsListener, perListener }: D
       ? ' (of a listener with `per_listener_settings`)'
       : needsListener === true
         ? ' (behind a `listener`)'
-        : ''
+        : section === 'bridge' && value.kind !== 'name'
+          ? ' (behind a `connection`)'
+          : ''
   if (reasons.size > 0) {
     const except =
       refused !== undefined && taken.length > 0 && value.kind !== 'word'

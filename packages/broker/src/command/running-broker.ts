@@ -5,6 +5,7 @@ import { createBroker } from '../create-broker.ts'
 import type { Broker, Listening } from '../create-broker.ts'
 import { ListenError } from '../listener/listen-error.ts'
 import type { ListenOptions } from '../listener/listen-options.ts'
+import { RunningBridges } from './running-bridges.ts'
 
 /** Rights of everybody who gets in where nothing is said about access. */
 const everybody = { allowAnonymous: true } as const
@@ -18,13 +19,16 @@ interface OpenListener {
 export class RunningBroker {
   readonly broker: Broker
   readonly #access: AccessControl
+  readonly #bridges: RunningBridges
   /** By name. */
   #listeners = new Map<string, OpenListener>()
 
   /** @throws BrokerError `OPTION_INVALID` */
-  constructor({ options, access }: Prepared, logger: Logger) {
+  constructor({ options, access, bridges }: Prepared, logger: Logger) {
     this.#access = new AccessControl(access ?? everybody)
-    this.broker = createBroker({ ...options, logger, authenticate: this.#access.authenticate })
+    this.#bridges = new RunningBridges(bridges)
+    const plugins = [...(options.plugins ?? []), this.#bridges]
+    this.broker = createBroker({ ...options, plugins, logger, authenticate: this.#access.authenticate })
     this.#limitTopics(access)
   }
 
@@ -35,7 +39,7 @@ export class RunningBroker {
     for (const prepared of listeners) await this.#open(prepared)
   }
 
-  /** Takes another configuration's users, rules, certificates and listeners. Whoever may not be connected any more is closed.
+  /** Takes another configuration's users, rules, certificates, listeners and bridges. Whoever may not be connected any more is closed.
    * @returns how many were closed
    * @throws what a listener that can't be opened has thrown; nothing has changed then */
   async reload(next: Prepared): Promise<number> {
@@ -55,7 +59,9 @@ export class RunningBroker {
       this.#listeners.get(name)?.listening.close()
       this.#listeners.delete(name)
     }
-    return this.#changeAccess(next)
+    const lost = this.#changeAccess(next)
+    await this.#bridges.replace(next.bridges)
+    return lost
   }
 
   #changeAccess({ access }: Prepared): number {

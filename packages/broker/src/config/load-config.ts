@@ -1,3 +1,4 @@
+import { problemsOfBridges } from './bridges.ts'
 import { ConfigProblem } from './config-problem.ts'
 import { readConfigFile } from './config-file.ts'
 import { configOfEnvironment } from './environment.ts'
@@ -49,7 +50,7 @@ function onePlace(sources: readonly Config[]): Config[] {
 }
 
 /** What each key alone does not show. */
-function checkTogether({ store = {}, mesh, listeners = [] }: Config): void {
+function checkTogether({ store = {}, mesh, bridges = [], listeners = [] }: Config): void {
   const problems: string[] = []
   const named = places.filter(place => store[place] !== undefined && store[place] !== false)
   if (named.length > 1)
@@ -63,6 +64,7 @@ function checkTogether({ store = {}, mesh, listeners = [] }: Config): void {
   if (mesh !== undefined && (mesh.directory === undefined) === (mesh.listen === undefined)) {
     problems.push('mesh needs either directory or listen')
   }
+  problems.push(...problemsOfBridges(bridges))
   for (const [index, { tls, protocols: spoken = [], socketPath, port, host }] of listeners.entries()) {
     const name = `listeners[${index}]`
     const isSecure = spoken.some(one => one === 'mqtts' || one === 'wss')

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import { readAclFile, readPasswordFile } from '@x/auth'
 import type { AccessOptions, AccessPolicy } from '@x/auth'
+import type { BridgeOptions } from '@x/bridge'
 import { sysTopics } from '@x/sys-topics'
 import { readMesh } from '../command/mesh-line.ts'
 import { stateDirectory } from '../command/state-directory.ts'
@@ -8,12 +9,15 @@ import { readTlsFiles } from '../command/tls-files.ts'
 import type { BrokerOptions } from '../create-broker.ts'
 import type { ListenOptions } from '../listener/listen-options.ts'
 import { speaksTls } from '../listener/protocols.ts'
+import { preparedBridges } from './bridges.ts'
 import type { AccessConfig, Config, ListenerConfig } from './schema.ts'
 
 /** A configuration with all its files read: what a broker is made of. */
 export interface Prepared {
   readonly options: BrokerOptions
   readonly listeners: readonly PreparedListener[]
+  /** Beside the options, since they can be changed while the broker runs. */
+  readonly bridges: readonly BridgeOptions[]
   /** Undefined: everybody may do everything. */
   readonly access: AccessOptions | undefined
   /** Listeners that let in nobody who has no password, although the configuration doesn't say so. */
@@ -50,6 +54,7 @@ export function prepare(config: Config, tlsPrefix = 'tls.'): Prepared {
       plugins: interval === 0 ? [] : [sysTopics({ interval: interval * 1000 })],
     },
     listeners,
+    bridges: preparedBridges(config.bridges ?? []),
     ...preparedAccess(config, listeners),
   }
 }

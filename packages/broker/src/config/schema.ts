@@ -2,6 +2,8 @@ import type { BrokerLimits } from '@x/broker-core'
 import type { Durability } from '@x/persistence-lmdb'
 import { z } from 'zod'
 import { protocols } from '../listener/protocols.ts'
+import { bridgeSchema } from './bridge-schema.ts'
+import type { BridgeConfig } from './bridge-schema.ts'
 import { limitsSchema } from './limits-schema.ts'
 
 const text = z.string().min(1)
@@ -130,6 +132,7 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
     .describe('who may connect, publish and receive'),
   store: store.optional(),
   mesh: mesh.optional(),
+  bridges: z.array(bridgeSchema).optional().describe('other brokers that messages are carried to and from'),
   limits: limitsSchema().optional().describe('limits of the engine'),
   log: log.optional(),
   statistics: z
@@ -221,6 +224,7 @@ export interface Config {
         tlsFiles?: { cert: Text; key: Text; ca: Text } | undefined
       }
     | undefined
+  bridges?: readonly BridgeConfig[] | undefined
   limits?: Partial<BrokerLimits> | undefined
   log?:
     | {

@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path'
 import { ConfigProblem, placed } from '../config-problem.ts'
 import type { AccessConfig, Config } from '../schema.ts'
+import { bridgeOf } from './bridge.ts'
 import { listenerOf } from './listener.ts'
 import { MosquittoReader } from './reader.ts'
 import type { MosquittoFile, PluginSettings, Settings } from './settings.ts'
@@ -38,11 +39,13 @@ function attempt<Value>(problems: string[], make: () => Value): Value | undefine
 }
 
 function configOf(file: MosquittoFile): Config {
-  const { global, listeners, problems } = file
+  const { global, listeners, problems, notices } = file
   const perListener = global.flag('per_listener_settings') === true
   const isLocal = listeners.length === 0
   const made = listeners.flatMap(settings => attempt(problems, () => listenerOf(settings, global)) ?? [])
   const access = attempt(problems, () => accessOf(file, global, undefined)) ?? {}
+  const surroundings = { inflight: inflightOf(global), notices }
+  const bridges = file.bridges.flatMap(settings => attempt(problems, () => bridgeOf(settings, surroundings)) ?? [])
   return {
     ...(!isLocal && {
       listeners: made.map((listener, index) => {
@@ -60,6 +63,7 @@ function configOf(file: MosquittoFile): Config {
       global.flag('persistence') === true
         ? { data: join(global.text('persistence_location') ?? '.', 'x-broker') }
         : { memory: true },
+    ...(bridges.length > 0 && { bridges }),
     limits: attempt(problems, () => limitsOf(file)),
     log: attempt(problems, () => logOf(global)),
     statistics: attempt(problems, () => statisticsOf(global)),
@@ -105,7 +109,7 @@ function fileOfPlugin(plugins: readonly PluginSettings[], kind: 'password' | 'ac
 
 function limitsOf(file: MosquittoFile): Config['limits'] {
   const { global, listeners } = file
-  const inflight = unlimitedAt(global.whole('max_inflight_messages') ?? defaults.maximumInflight, mostInflight)
+  const inflight = inflightOf(global)
   const queued = unlimitedAt(global.whole('max_queued_messages') ?? defaults.maximumQueuedMessages, unlimited)
   const bytes = global.whole('max_queued_bytes') ?? 0
   const packet = global.get('max_packet_size')
@@ -132,6 +136,10 @@ function limitsOf(file: MosquittoFile): Config['limits'] {
     ...(maximumQoS !== undefined && { maximumQoS }),
     ...(listeners.length > 0 && { topicAliasMaximum: aliases ?? 10, maximumOutgoingTopicAliases: outgoing ?? 10 }),
   }
+}
+
+function inflightOf(global: Settings): number {
+  return unlimitedAt(global.whole('max_inflight_messages') ?? defaults.maximumInflight, mostInflight)
 }
 
 function unlimitedAt(value: number, most: number): number {

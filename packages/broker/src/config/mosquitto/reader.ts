@@ -31,7 +31,8 @@ export class MosquittoReader {
   #defaultListener: Settings | undefined
   #listener: Settings | undefined
   #plugin: PluginSettings | undefined
-  #hasBridge = false
+  readonly #bridges: Settings[] = []
+  #bridge: Settings | undefined
 
   read(file: string): MosquittoFile {
     this.#readFile(file, 'main')
@@ -39,14 +40,15 @@ export class MosquittoReader {
       global: this.#global,
       listeners: this.#listeners,
       plugins: this.#plugins,
+      bridges: this.#bridges,
       notices: this.#notices,
       problems: this.#problems,
     }
   }
 
   #readFile(file: string, role: 'main' | 'included'): void {
-    const scopes = { listener: this.#listener, plugin: this.#plugin, hasBridge: this.#hasBridge }
-    if (role === 'included') this.#enter({ listener: undefined, plugin: undefined, hasBridge: false })
+    const scopes = { listener: this.#listener, plugin: this.#plugin, bridge: this.#bridge }
+    if (role === 'included') this.#enter({ listener: undefined, plugin: undefined, bridge: undefined })
     for (const [index, raw] of readText(file).split('\n').entries()) {
       const line = raw.replace(/\r$/, '')
       if (line.startsWith('#') || line.replaceAll(' ', '') === '') continue
@@ -63,10 +65,14 @@ export class MosquittoReader {
     if (role === 'included') this.#enter(scopes)
   }
 
-  #enter(scopes: { listener: Settings | undefined; plugin: PluginSettings | undefined; hasBridge: boolean }): void {
+  #enter(scopes: {
+    listener: Settings | undefined
+    plugin: PluginSettings | undefined
+    bridge: Settings | undefined
+  }): void {
     this.#listener = scopes.listener
     this.#plugin = scopes.plugin
-    this.#hasBridge = scopes.hasBridge
+    this.#bridge = scopes.bridge
   }
 
   #include({ rest, place }: Line, role: 'main' | 'included'): void {
@@ -93,15 +99,6 @@ export class MosquittoReader {
     const found = directiveOf(name)
     if (found === undefined) throw new RangeError('is no directive of Mosquitto')
     const { directive, known } = found
-    if (directive.scope === 'bridge' && name !== 'connection' && !this.#hasBridge) {
-      throw new RangeError('needs a connection before it')
-    }
-    if (name === 'connection') {
-      this.#hasBridge = true
-      this.#problems.push(placed(place, `connection ${rest.trim()}: ${directive.refused?.('') ?? ''}`))
-    }
-    // One sentence for a bridge, not one for each of its lines.
-    if (directive.scope === 'bridge') return
     const value = readValue(directive.value, rest)
     const refusal = directive.refused?.(value)
     if (refusal !== undefined) throw new RangeError(`${shown(directive, value)}${refusal}`)
@@ -122,7 +119,8 @@ export class MosquittoReader {
       this.#listener = new Settings(place)
       this.#listeners.push(this.#listener)
       this.#listener.add('listener', { value, place })
-    } else if (ofDefaultListener.has(known)) {
+    } else if (known === 'connection') this.#beginBridge(value, place)
+    else if (ofDefaultListener.has(known)) {
       this.#listener = this.#openDefault(place)
       this.#listener.add(known, { value, place })
     } else if (known === 'plugin') this.#beginPlugin(String(value), place)
@@ -137,6 +135,15 @@ export class MosquittoReader {
     }
   }
 
+  #beginBridge(value: Value, place: ConfigPlace): void {
+    const isTwice = this.#bridges.some(bridge => bridge.text('connection') === value)
+    this.#bridge = new Settings(place)
+    // What belongs to a second one of the same name is read all the same: no fault in it hides behind the first.
+    this.#bridges.push(this.#bridge)
+    this.#bridge.add('connection', { value, place })
+    if (isTwice) throw new RangeError(`${String(value)} stands there twice`)
+  }
+
   #openDefault(place: ConfigPlace): Settings {
     this.#defaultListener ??= new Settings(place)
     if (!this.#listeners.includes(this.#defaultListener)) this.#listeners.unshift(this.#defaultListener)
@@ -148,6 +155,10 @@ export class MosquittoReader {
   }
 
   #scopeOf(directive: Directive, place: ConfigPlace): Settings {
+    if (directive.scope === 'bridge') {
+      if (this.#bridge === undefined) throw new RangeError('needs a connection before it')
+      return this.#bridge
+    }
     const isOwn = directive.scope === 'listener' || (directive.perListener === true && this.#isPerListener)
     if (!isOwn) return this.#global
     if (this.#listener !== undefined) return this.#listener

@@ -63,6 +63,7 @@ export interface MosquittoFile {
   /** In their order. `port` and `bind_address` have made the one that is `isDefault`. */
   readonly listeners: readonly Settings[]
   readonly plugins: readonly PluginSettings[]
+  readonly bridges: readonly Settings[]
   /** What the user is told. */
   readonly notices: string[]
   /** What is wrong. */

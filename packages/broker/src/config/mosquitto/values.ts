@@ -3,6 +3,8 @@ export type ValueKind =
   | { readonly kind: 'flag' }
   | { readonly kind: 'whole'; readonly least: number; readonly greatest: number }
   | { readonly kind: 'word'; readonly words: readonly string[] }
+  /** One word; what stands behind it counts for nothing. */
+  | { readonly kind: 'name' }
   /** The rest of the line. */
   | { readonly kind: 'text' }
 
@@ -30,6 +32,8 @@ export function readValue(kind: ValueKind, rest: string): Value {
       if (flag === undefined) throw new RangeError(`is '${word}', it must be true or false`)
       return flag
     }
+    case 'name':
+      return word
     case 'word':
       if (kind.words.includes(word)) return word
       throw new RangeError(`is '${word}', it must be ${kind.words.join(', ')}`)

@@ -1,0 +1,68 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { bridge } from '@x/bridge'
+import type { BridgeOptions } from '@x/bridge'
+import type { PluggableBroker, Plugin } from '@x/contract'
+
+/** ms that a broker which has stopped answering may hold up what comes next. */
+const longestFarewell = 2000
+
+interface RunningBridge {
+  readonly shape: string
+  readonly detach: () => Promise<void>
+}
+
+/** The bridges of a broker's configuration, as a plugin which can be given others while the broker runs. */
+export class RunningBridges implements Plugin {
+  readonly name = 'bridges'
+  /** By name. */
+  readonly #running = new Map<string, RunningBridge>()
+  #wanted: readonly BridgeOptions[]
+  #broker: PluggableBroker | undefined
+
+  constructor(options: readonly BridgeOptions[]) {
+    this.#wanted = options
+  }
+
+  async attach(broker: PluggableBroker): Promise<() => Promise<void>> {
+    this.#broker = broker
+    await this.replace(this.#wanted)
+    return () => this.#detachAll()
+  }
+
+  /** Ends bridges that are gone or have changed, and connects those that are new or have changed. The others go on undisturbed. */
+  async replace(next: readonly BridgeOptions[]): Promise<void> {
+    this.#wanted = next
+    const broker = this.#broker
+    if (broker === undefined) return
+    const shapes = new Map(next.map(options => [options.name, shapeOf(options)]))
+    const over = [...this.#running].filter(([name, { shape }]) => shapes.get(name) !== shape)
+    await Promise.all(over.map(([name, running]) => this.#detach(name, running)))
+    for (const options of next) if (!this.#running.has(options.name)) await this.#attach(broker, options)
+  }
+
+  async #attach(broker: PluggableBroker, options: BridgeOptions): Promise<void> {
+    const detach = await bridge(options).attach(broker)
+    this.#running.set(options.name, {
+      shape: shapeOf(options),
+      detach: async () => {
+        await detach?.()
+      },
+    })
+  }
+
+  async #detach(name: string, { detach }: RunningBridge): Promise<void> {
+    this.#running.delete(name)
+    await Promise.race([detach(), wait(longestFarewell, undefined, { ref: false })])
+  }
+
+  async #detachAll(): Promise<void> {
+    this.#broker = undefined
+    await Promise.all([...this.#running].map(([name, running]) => this.#detach(name, running)))
+  }
+}
+
+/** Certificates by their contents, so that new ones are taken. A function says no more than the values beside it do, except for the
+ * pre-shared key. */
+function shapeOf(options: BridgeOptions): string {
+  return JSON.stringify([options, typeof options.tls?.checkServerIdentity, options.tls?.pskCallback?.(null)])
+}
