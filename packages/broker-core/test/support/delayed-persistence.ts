@@ -69,6 +69,11 @@ export class DelayedPersistence implements Persistence {
     else this.#failures.set(method, error)
   }
 
+  /** Every call has taken effect and was answered. */
+  get isIdle(): boolean {
+    return this.#calls.length === 0 && this.#answers.length === 0
+  }
+
   open(host: PersistenceHost): MaybePromise<void> {
     return this.#later('open', () => this.#inner.open(host))
   }
