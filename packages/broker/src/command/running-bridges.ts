@@ -32,22 +32,26 @@ export class RunningBridges implements Plugin {
   /** Ends bridges that are gone or have changed, and connects those that are new or have changed. The others go on undisturbed. */
   async replace(next: readonly BridgeOptions[]): Promise<void> {
     this.#wanted = next
-    const broker = this.#broker
-    if (broker === undefined) return
+    if (this.#broker === undefined) return
     const shapes = new Map(next.map(options => [options.name, shapeOf(options)]))
     const over = [...this.#running].filter(([name, { shape }]) => shapes.get(name) !== shape)
     await Promise.all(over.map(([name, running]) => this.#detach(name, running)))
-    for (const options of next) if (!this.#running.has(options.name)) await this.#attach(broker, options)
+    for (const options of next) if (!this.#running.has(options.name)) await this.#attach(options)
   }
 
-  async #attach(broker: PluggableBroker, options: BridgeOptions): Promise<void> {
+  async #attach(options: BridgeOptions): Promise<void> {
+    const broker = this.#broker
+    if (broker === undefined) return
     const detach = await bridge(options).attach(broker)
-    this.#running.set(options.name, {
+    const running: RunningBridge = {
       shape: shapeOf(options),
       detach: async () => {
         await detach?.()
       },
-    })
+    }
+    this.#running.set(options.name, running)
+    // The broker may have been closed meanwhile.
+    if (this.#broker !== broker) await this.#detach(options.name, running)
   }
 
   async #detach(name: string, { detach }: RunningBridge): Promise<void> {

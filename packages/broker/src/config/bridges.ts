@@ -41,7 +41,7 @@ export function problemOfBridge(config: BridgeConfig): string | undefined {
 }
 
 /** The client identifier that the bridge has at this broker. */
-export function localSession({ name, clientId = `${hostname()}.${name}`, localClientId }: BridgeConfig): string {
+function localSession({ name, clientId = `${hostname()}.${name}`, localClientId }: BridgeConfig): string {
   return localClientId ?? `local.${clientId}`
 }
 
