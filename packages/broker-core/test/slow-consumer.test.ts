@@ -20,8 +20,8 @@ const ways: Readonly<Record<string, Partial<BrokerOptions>>> = {
   'one by one': { published: () => undefined },
 }
 
-/** Messages that fill an outbox, so that the next one pauses its publisher. */
-const filling = 66
+/** Messages that fill an outbox, and not one more: the next one pauses its publisher, so nothing behind it may be waited for. */
+const filling = 65
 
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await new Promise(setImmediate)
