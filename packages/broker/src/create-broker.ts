@@ -215,7 +215,7 @@ function assertOneProcess(options: BrokerOptions): void {
   if (typeof options !== 'object' || options === null || !('workers' in options) || options.workers === undefined)
     return
   throw new BrokerError('OPTION_INVALID', {
-    message: `option workers is ${shownOption(options.workers)}, but a program forks its processes itself (node:cluster), and each makes a broker with the same data and mesh`,
+    message: `option workers is ${shownOption(options.workers)}, but a program forks its processes itself (node:cluster), and each makes a broker with the same data and mesh; the command has --workers`,
     reasonCode: ReasonCode.implementationSpecificError,
   })
 }

@@ -39,6 +39,8 @@ test.for<[string[], object]>([
     ['--redis', 'redis://h', '--redis-durability', 'replicated'],
     run({ store: { redis: 'redis://h', redisDurability: 'replicated' } }),
   ],
+  [['-w', '3'], run({ workers: 3 })],
+  [['--workers', 'auto'], run({ workers: 'auto' })],
   [['--mesh', './m'], run({ mesh: { ...mesh, directory: './m' } })],
   [
     ['--mesh-listen', ':::7883', '--mesh-peers', 'a:1,dns:b:2', '--mesh-advertise', 'c:3', '--mesh-secret', 'file'],
@@ -205,6 +207,9 @@ test.for<[string[], string]>([
     ['--redis', 'redis://h', '--redis-durability', 'all'],
     "--redis-durability is 'all', it must be one of redis, replicated",
   ],
+  [['--workers', '0'], "--workers is '0', it must be a whole number from 1 to 256, or auto"],
+  [['--workers', '257'], "--workers is '257', it must be a whole number from 1 to 256, or auto"],
+  [['--workers', 'many'], "--workers is 'many', it must be a whole number from 1 to 256, or auto"],
   [['--mesh', ''], "--mesh is '', it must be the path of a directory"],
   [['--mesh', 'm', '--mesh-peers', 'a:1'], '--mesh connects brokers of this machine, --mesh-peers those of several'],
   [['--mesh-peers', 'a:1'], '--mesh-peers needs --mesh-listen'],

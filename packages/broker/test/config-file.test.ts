@@ -86,6 +86,15 @@ test.for<[name: string, text: string, ...problems: string[]]>([
   ],
   ['x.toml', 'a = \n', 'x.toml:1: '],
   ['x.yaml', 'store: { data: a, redis: "redis://b" }\n', 'store.data and store.redis are two places for one store'],
+  ['x.yaml', 'workers: all\n', "workers is 'all', it must be a whole number from 1 to 256, or auto"],
+  ['x.yaml', 'workers: 0\n', 'x.yaml:1: workers is 0, it must be at least 1'],
+  [
+    'x.yaml',
+    'workers: 2\nmesh: { directory: m }\nid: x\nbridges: [{ name: b, addresses: "mqtt://b:1", topics: [{ filter: a }] }]\n',
+    'mesh is given, but workers are connected by a mesh of their own',
+    'id is given, but each of the workers has one of its own',
+    'bridges are given, but each of the workers would connect them',
+  ],
   [
     'x.yaml',
     'listeners: [{ protocols: [mqtts] }]\n',

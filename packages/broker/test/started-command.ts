@@ -61,6 +61,10 @@ export class StartedProcess {
     return this.#until(() => this.lines[index], `line ${index}`)
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
   write(text: string): void {
     this.#child.stdin.write(text)
   }

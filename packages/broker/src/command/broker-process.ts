@@ -1,22 +1,30 @@
-import { writeSync } from 'node:fs'
 import type { Prepared } from '../config/prepare.ts'
 import type { Config } from '../config/schema.ts'
+import type { OwnWorker } from '../workers/own-worker.ts'
 import type { CommandLog } from './command-log.ts'
+import { drainTimeoutOf } from './drain-timeout.ts'
 import { print } from './print.ts'
 import { readAll } from './read-all.ts'
 import type { ReadConfig, RunCommand } from './read-all.ts'
+import { tellAccess, tellReload } from './read-reports.ts'
 import { RunningBroker } from './running-broker.ts'
 import { tellSystemd } from './service.ts'
 import { startProblem } from './start-problem.ts'
 import { StartingLogger } from './starting-logger.ts'
+import { isTerminalGone } from './terminal.ts'
 
-const standardOutput = 1
-const defaultDrainTimeout = 30
+export interface ProcessParts {
+  readonly command: RunCommand
+  readonly read: ReadConfig
+  readonly log: CommandLog
+}
 
 /** The broker of this process, and the signals that concern it. */
 export class BrokerProcess {
   readonly #command: RunCommand
   readonly #log: CommandLog
+  /** Undefined: this process is the only one. */
+  readonly #worker: OwnWorker | undefined
   readonly #startingLogger: StartingLogger
   readonly #running: RunningBroker
   #read: ReadConfig
@@ -25,22 +33,20 @@ export class BrokerProcess {
   #reloading: Promise<void> = Promise.resolve()
 
   /** @throws BrokerError `OPTION_INVALID` */
-  constructor(command: RunCommand, read: ReadConfig, log: CommandLog) {
+  constructor({ command, read, log }: ProcessParts, worker: OwnWorker | undefined) {
     this.#command = command
     this.#read = read
     this.#log = log
     this.#startingLogger = new StartingLogger(log.logger)
-    this.#running = new RunningBroker(read.prepared, this.#startingLogger)
+    this.#worker = worker
+    const prepared = worker === undefined ? read.prepared : withAllNumbers(read.prepared, worker)
+    this.#running = new RunningBroker(prepared, this.#startingLogger)
   }
 
   async start(): Promise<void> {
-    // One listener for both times: Deno calls one that is added while a signal is handled for that signal.
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => void this.#stop(name))
-    process.on('SIGHUP', () => this.#hangUp())
-    process.on('SIGUSR2', () => this.#reopenLog())
-    const { notices, config, prepared } = this.#read
+    this.#begin()
+    const { prepared } = this.#read
     const { logger } = this.#log
-    for (const notice of notices) logger.warn({}, notice)
     try {
       await this.#running.open(prepared.listeners)
       this.#startingLogger.started()
@@ -52,45 +58,47 @@ export class BrokerProcess {
       await this.#running.broker.close().catch(() => undefined)
       return
     }
-    this.#tellAccess(config, prepared)
+    if (this.#worker !== undefined) {
+      this.#worker.ready()
+      return
+    }
+    tellAccess(logger, this.#read)
     tellSystemd('--ready', error => logger.warn({ err: error }, 'systemd could not be told that the broker is ready'))
   }
 
-  /** Nobody is to wonder why a device on the network does not get in. */
-  #tellAccess({ listeners = [] }: Config, { closed }: Prepared): void {
-    const { logger } = this.#log
-    if (listeners.every(({ host, socketPath }) => host === undefined && socketPath === undefined)) {
-      logger.info(
-        {},
-        "only this machine can connect: --host '*' opens the port to others, with --password-file FILE or --allow-anonymous",
-      )
+  /** A worker hears of signals from its primary, which says what there is to say to the user. */
+  #begin(): void {
+    if (this.#worker !== undefined) {
+      this.#worker.begin({ stop: () => void this.#stop('SIGTERM'), reload: () => this.#reloadInTurn() })
+      return
     }
-    for (const name of closed) {
-      logger.warn(
-        { listener: name },
-        `listener ${name} lets in nobody: give --password-file FILE, or --allow-anonymous`,
-      )
-    }
+    // One listener for both times: Deno calls one that is added while a signal is handled for that signal.
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => void this.#stop(name))
+    process.on('SIGHUP', () => this.#hangUp())
+    process.on('SIGUSR2', () => this.#reopenLog())
+    for (const notice of this.#read.notices) this.#log.logger.warn({}, notice)
   }
 
   /** By whom it is sent can't be told: by somebody who has changed a file, or by a terminal that is gone. */
   #hangUp(): void {
-    if (process.stdout.isTTY && !isWritable(standardOutput)) void this.#stop('SIGHUP')
-    else this.#reloading = this.#reloading.then(() => this.#reload())
+    if (isTerminalGone()) void this.#stop('SIGHUP')
+    else this.#reloadInTurn()
+  }
+
+  #reloadInTurn(): void {
+    this.#reloading = this.#reloading.then(() => this.#reload())
   }
 
   /** All of it or nothing: what can't be read, or opened, changes nothing. */
   async #reload(): Promise<void> {
     const { logger } = this.#log
     try {
-      const read = readAll(this.#command)
+      const read = readAll(this.#command, this.#worker?.place)
       const closed = await this.#running.reload(read.prepared)
       this.#log.configure(read.config.log ?? {})
-      const late = needRestart(this.#read.config, read.config)
       this.#applyAdjustable(read.config)
+      if (this.#worker === undefined) tellReload(logger, this.#read, read)
       this.#read = read
-      for (const notice of read.notices) logger.warn({}, notice)
-      if (late.length > 0) logger.warn({}, `SIGHUP: ${late.join(', ')} will be taken at the next start`)
       logger.info(
         { closed },
         `SIGHUP: configuration, users, rules and certificates are read again; ${closed} client(s) lost their place`,
@@ -126,7 +134,7 @@ export class BrokerProcess {
     this.#isStopping = true
     logger.info({ signal }, `${signal}: closing`)
     tellSystemd('--stopping', () => undefined)
-    const { drainTimeout = defaultDrainTimeout } = this.#read.config
+    const drainTimeout = drainTimeoutOf(this.#read.config)
     setTimeout(() => {
       logger.error({ drainTimeout }, `not closed within drainTimeout of ${drainTimeout} s: ended`)
       process.exit(1)
@@ -137,25 +145,9 @@ export class BrokerProcess {
   }
 }
 
-/** Limits that a running broker takes. */
-const adjustable: ReadonlySet<string> = new Set(['keepaliveLimit', 'connectTimeout'])
-
-/** Keys that differ and that a running broker can't take. */
-function needRestart(before: Config, after: Config): string[] {
-  const sections = ['store', 'mesh', 'statistics', 'id', 'responseInformation', 'pidFile', 'user'] as const
-  const changed: string[] = sections.filter(key => JSON.stringify(before[key]) !== JSON.stringify(after[key]))
-  const [old, next] = [before.limits ?? {}, after.limits ?? {}] as Record<string, unknown>[]
-  const names = new Set([...Object.keys(old ?? {}), ...Object.keys(next ?? {})])
-  for (const name of names) if (old?.[name] !== next?.[name] && !adjustable.has(name)) changed.push(`limits.${name}`)
-  return changed
-}
-
-/** A terminal that was closed takes nothing, not even nothing. */
-function isWritable(file: number): boolean {
-  try {
-    writeSync(file, '')
-    return true
-  } catch {
-    return false
-  }
+/** With the statistics of all workers. */
+function withAllNumbers(prepared: Prepared, { statistics }: OwnWorker): Prepared {
+  const { plugins = [] } = prepared.options
+  const summed = [statistics.reporter, ...plugins.map(plugin => statistics.summed(plugin))]
+  return { ...prepared, options: { ...prepared.options, plugins: summed } }
 }

@@ -13,6 +13,7 @@ export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 's
 const redisDurabilities = ['redis', 'replicated'] as const
 
 const greatestPort = 65_535
+const greatestWorkers = 256
 /** Seconds: an hour. */
 const greatestSysInterval = 3600
 
@@ -66,6 +67,7 @@ const options = {
   redis: { type: 'string', short: 'r' },
   'redis-durability': { type: 'string' },
   ...meshLineOptions,
+  workers: { type: 'string', short: 'w' },
   'log-level': { type: 'string', short: 'l' },
   'log-buffer': { type: 'string' },
   'sys-interval': { type: 'string', short: 's' },
@@ -122,6 +124,7 @@ function commandOf(values: Values): Command {
     flags: merged<Config>(storeOf(values), logOf(values), accessOf(values), {
       listeners: listenersOf(values),
       mesh: meshOf(values),
+      workers: workersOf(values.workers),
       statistics:
         values['sys-interval'] === undefined
           ? undefined
@@ -152,6 +155,12 @@ function storeOf(values: Values): Config {
       }),
     },
   }
+}
+
+function workersOf(text: string | undefined): Config['workers'] {
+  if (text === undefined || text === 'auto') return text
+  if (/^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= greatestWorkers) return Number(text)
+  throw new Refusal(`--workers is '${text}', it must be a whole number from 1 to ${greatestWorkers}, or auto`)
 }
 
 function dataDurabilityOf(text: string): Durability {

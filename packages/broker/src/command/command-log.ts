@@ -8,6 +8,13 @@ type LogConfig = NonNullable<Config['log']>
 
 const defaultBuffer = 1_048_576
 
+export interface LogLines {
+  /** What makes them readable, for a terminal. */
+  readonly pretty: (line: string) => string
+  /** Number of the worker whose lines these are; undefined: there is one process, or it is the primary. */
+  readonly worker: number | undefined
+}
+
 /** The command's logger, and where its lines go. */
 export class CommandLog {
   readonly logger: Logger
@@ -16,11 +23,11 @@ export class CommandLog {
 
   readonly #pretty: (line: string) => string
 
-  /** @param pretty what makes lines readable, for a terminal
-   * @throws Error of Node, for a file that can't be opened */
-  constructor(config: LogConfig, pretty: (line: string) => string) {
+  /** @throws Error of Node, for a file that can't be opened */
+  constructor(config: LogConfig, { pretty, worker }: LogLines) {
     this.#pretty = pretty
-    this.logger = pino({ level: config.level ?? 'info', base: null }, { write: line => this.#write(line) })
+    const base = worker === undefined ? null : { worker }
+    this.logger = pino({ level: config.level ?? 'info', base }, { write: line => this.#write(line) })
     this.configure(config)
   }
 

@@ -2,6 +2,8 @@ import { loadConfig } from '../config/load-config.ts'
 import type { LoadedConfig } from '../config/load-config.ts'
 import { prepare } from '../config/prepare.ts'
 import type { Prepared } from '../config/prepare.ts'
+import type { Config } from '../config/schema.ts'
+import type { WorkerPlace } from '../workers/worker-messages.ts'
 import type { Command } from './command-line.ts'
 
 export type RunCommand = Extract<Command, { kind: 'run' }>
@@ -11,8 +13,14 @@ export interface ReadConfig extends LoadedConfig {
 }
 
 /** The configuration of a command line, and all its files.
+ * @param place of this process among several workers, which has its store and its mesh from there
  * @throws ConfigProblem, AuthError, TlsFileError */
-export function readAll({ file, flags }: RunCommand): ReadConfig {
-  const loaded = loadConfig({ file, flags, environment: process.env })
-  return { ...loaded, prepared: prepare(loaded.config, file === undefined ? '--tls-' : 'tls.') }
+export function readAll({ file, flags }: RunCommand, place?: WorkerPlace): ReadConfig {
+  const { config, notices } = loadConfig({ file, flags, environment: process.env })
+  const own = place === undefined ? config : { ...config, ...ofPlace(place) }
+  return { config: own, notices, prepared: prepare(own, file === undefined ? '--tls-' : 'tls.') }
+}
+
+function ofPlace({ store, mesh }: WorkerPlace): Pick<Config, 'store' | 'mesh'> {
+  return { store, mesh: mesh === undefined ? undefined : { directory: mesh } }
 }

@@ -3,9 +3,12 @@ import { BrokerError } from '@x/broker-core'
 import { stringify } from 'yaml'
 import { ConfigProblem } from '../config/config-problem.ts'
 import { loadConfig } from '../config/load-config.ts'
+import type { Config } from '../config/schema.ts'
+import { OwnWorker } from '../workers/own-worker.ts'
 import { becomeUser } from './become-user.ts'
 import { CommandLog, prettyFormat } from './command-log.ts'
 import { BrokerProcess } from './broker-process.ts'
+import { PrimaryProcess, workersOf } from './primary-process.ts'
 import { print } from './print.ts'
 import { readAll } from './read-all.ts'
 import type { RunCommand } from './read-all.ts'
@@ -30,20 +33,31 @@ function printConfiguration({ file, flags }: RunCommand): void {
 }
 
 async function runBroker(command: RunCommand): Promise<void> {
-  const read = tried(() => readAll(command))
+  const worker = OwnWorker.find()
+  await startProcess(command, worker)
+  // Its channel to the primary would keep a worker that could not start.
+  if (worker !== undefined && process.exitCode !== undefined) process.exit()
+}
+
+async function startProcess(command: RunCommand, worker: OwnWorker | undefined): Promise<void> {
+  const read = tried(() => readAll(command, worker?.place))
   if (read === undefined) return
   const { config } = read
-  const pretty = await prettyFormat()
-  const log = tried(() => new CommandLog(config.log ?? {}, pretty), exitCodes.start)
+  const lines = { pretty: await prettyFormat(), worker: worker?.place.number }
+  const log = tried(() => new CommandLog(config.log ?? {}, lines), exitCodes.start)
   if (log === undefined) return
-  const isReady = tried(() => {
-    if (config.user !== undefined) becomeUser(config.user)
-    if (config.pidFile !== undefined) writePidFile(config.pidFile)
-    return true
-  }, exitCodes.account)
-  if (isReady === undefined) return
-  const broker = tried(() => new BrokerProcess(command, read, log))
-  await broker?.start()
+  if (worker === undefined && tried(() => becomeService(config), exitCodes.account) === undefined) return
+  const parts = { command, read, log }
+  const isAlone = worker !== undefined || workersOf(config) === 1
+  const started = tried(() => (isAlone ? new BrokerProcess(parts, worker) : new PrimaryProcess(parts)))
+  await started?.start()
+}
+
+/** Workers are forked by the user that this process has become. */
+function becomeService({ user, pidFile }: Config): true {
+  if (user !== undefined) becomeUser(user)
+  if (pidFile !== undefined) writePidFile(pidFile)
+  return true
 }
 
 /** Undefined: it can't be, and it was said why. */

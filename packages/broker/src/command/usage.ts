@@ -39,6 +39,7 @@ export const usage: string = `x-broker: an MQTT broker (3.1, 3.1.1, 5.0)
   -r, --redis URL        one broker of many: sessions, retained messages and messages shared by all that name it:
                          redis://user:password@host:6379/0, redis-sentinel://host,host/master, redis-cluster://host,host
       --redis-durability WHEN              redis: acknowledged when Redis has it (default); replicated: when a replica has
+  -w, --workers N        processes that share the work, or 'auto': one for each core (default 1); SIGUSR2 replaces them one by one
       --mesh DIR         connects brokers of this machine that name the same directory, without a server
       --mesh-listen ADDRESS                or of several machines: where the others reach this one, HOST:PORT
       --mesh-peers LIST                    addresses of the others, or dns:NAME:PORT for all addresses of a name

@@ -50,7 +50,8 @@ function onePlace(sources: readonly Config[]): Config[] {
 }
 
 /** What each key alone does not show. */
-function checkTogether({ store = {}, mesh, bridges = [], listeners = [] }: Config): void {
+function checkTogether(config: Config): void {
+  const { store = {}, mesh, bridges = [], listeners = [] } = config
   const problems: string[] = []
   const named = places.filter(place => store[place] !== undefined && store[place] !== false)
   if (named.length > 1)
@@ -64,7 +65,7 @@ function checkTogether({ store = {}, mesh, bridges = [], listeners = [] }: Confi
   if (mesh !== undefined && (mesh.directory === undefined) === (mesh.listen === undefined)) {
     problems.push('mesh needs either directory or listen')
   }
-  problems.push(...problemsOfBridges(bridges))
+  problems.push(...problemsOfBridges(bridges), ...problemsOfWorkers(config))
   for (const [index, { tls, protocols: spoken = [], socketPath, port, host }] of listeners.entries()) {
     const name = `listeners[${index}]`
     const isSecure = spoken.some(one => one === 'mqtts' || one === 'wss')
@@ -80,4 +81,14 @@ function checkTogether({ store = {}, mesh, bridges = [], listeners = [] }: Confi
       problems.push(`${name}.socketPath takes the place of port and host`)
   }
   if (problems.length > 0) throw new ConfigProblem(problems)
+}
+
+/** What one process alone can have. */
+function problemsOfWorkers({ workers = 1, mesh, id, bridges = [] }: Config): string[] {
+  if (workers === 1) return []
+  return [
+    ...(mesh === undefined ? [] : ['mesh is given, but workers are connected by a mesh of their own']),
+    ...(id === undefined ? [] : ['id is given, but each of the workers has one of its own']),
+    ...(bridges.length === 0 ? [] : ['bridges are given, but each of the workers would connect them']),
+  ]
 }

@@ -10,7 +10,7 @@ import type { BrokerOptions } from '../create-broker.ts'
 import type { ListenOptions } from '../listener/listen-options.ts'
 import { speaksTls } from '../listener/protocols.ts'
 import { preparedBridges } from './bridges.ts'
-import type { AccessConfig, Config, ListenerConfig } from './schema.ts'
+import type { AccessConfig, Config, ListenerConfig, StoreConfig } from './schema.ts'
 
 /** A configuration with all its files read: what a broker is made of. */
 export interface Prepared {
@@ -60,7 +60,7 @@ export function prepare(config: Config, tlsPrefix = 'tls.'): Prepared {
 }
 
 /** Brokers share a directory when each of them is told its name; nobody shares the platform's by accident. */
-function storeOptions(store: NonNullable<Config['store']>): Pick<BrokerOptions, 'data' | 'redis'> {
+function storeOptions(store: StoreConfig): Pick<BrokerOptions, 'data' | 'redis'> {
   const { data, memory, durability = 'disk', redis, redisDurability = 'redis' } = store
   if (redis !== undefined) return { redis: { redis, durability: redisDurability } }
   if (data !== undefined) return { data: { directory: data, durability } }

@@ -133,6 +133,10 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
   store: store.optional(),
   mesh: mesh.optional(),
   bridges: z.array(bridgeSchema).optional().describe('other brokers that messages are carried to and from'),
+  workers: z
+    .union([whole(1, 256), z.enum(['auto'])])
+    .optional()
+    .describe('processes that share the work (1); `auto`: one for each core: see [workers](WORKERS.md)'),
   limits: limitsSchema().optional().describe('limits of the engine'),
   log: log.optional(),
   statistics: z
@@ -200,20 +204,20 @@ export interface ListenerConfig {
   access?: AccessConfig | undefined
 }
 
+export interface StoreConfig {
+  data?: Text | undefined
+  memory?: boolean | undefined
+  durability?: Durability | undefined
+  redis?: Text | undefined
+  redisDurability?: 'redis' | 'replicated' | undefined
+}
+
 export interface Config {
   listeners?: ListenerConfig[] | undefined
   access?:
     | (AccessConfig & { clientIdPrefix?: Text | undefined; maximumConcurrentHashes?: number | undefined })
     | undefined
-  store?:
-    | {
-        data?: Text | undefined
-        memory?: boolean | undefined
-        durability?: Durability | undefined
-        redis?: Text | undefined
-        redisDurability?: 'redis' | 'replicated' | undefined
-      }
-    | undefined
+  store?: StoreConfig | undefined
   mesh?:
     | {
         directory?: Text | undefined
@@ -225,6 +229,7 @@ export interface Config {
       }
     | undefined
   bridges?: readonly BridgeConfig[] | undefined
+  workers?: number | 'auto' | undefined
   limits?: Partial<BrokerLimits> | undefined
   log?:
     | {

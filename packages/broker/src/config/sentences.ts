@@ -44,12 +44,17 @@ function ruleOf(issue: z.core.$ZodIssue): string {
     case 'invalid_value':
       return issue.values.length === 1 ? String(issue.values[0]) : `one of ${issue.values.map(String).join(', ')}`
     case 'invalid_union':
-      return issue.path.at(-1) === 'durability' ? 'disk, process or interval:MS' : 'a text, or a list of texts'
+      return unionRules[String(issue.path.at(-1))] ?? 'a text, or a list of texts'
     case 'invalid_format':
       return 'without +, # and /'
     default:
       return issue.message
   }
+}
+
+const unionRules: Readonly<Record<string, string>> = {
+  durability: 'disk, process or interval:MS',
+  workers: 'a whole number from 1 to 256, or auto',
 }
 
 const kindNames: Readonly<Record<string, string>> = {

@@ -1,0 +1,50 @@
+import cluster from 'node:cluster'
+import { placeVariable, isOrder } from './worker-messages.ts'
+import type { WorkerPlace, WorkerReport } from './worker-messages.ts'
+import { WorkerStatistics } from './worker-statistics.ts'
+
+/** What a worker does when it is told to. */
+export interface WorkerDuties {
+  /** Closes, and ends the process. */
+  stop(): void
+  /** Reads the configuration, and every file that it names, again. */
+  reload(): void
+}
+
+/** This process as one of several workers. */
+export class OwnWorker {
+  readonly place: WorkerPlace
+  readonly statistics: WorkerStatistics = new WorkerStatistics({
+    report: numbers => this.#tell({ kind: 'numbers', numbers }),
+  })
+
+  constructor(place: WorkerPlace) {
+    this.place = place
+  }
+
+  /** Undefined: this process was not forked as a worker. */
+  static find(): OwnWorker | undefined {
+    const place = process.env[placeVariable]
+    return cluster.isWorker && place !== undefined ? new OwnWorker(JSON.parse(place) as WorkerPlace) : undefined
+  }
+
+  /** The primary passes signals on. A terminal, and systemd, send them to all processes, and they would come twice. */
+  begin(duties: WorkerDuties): void {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(name, () => undefined)
+    process.on('message', message => {
+      if (!isOrder(message)) return
+      if (message.kind === 'others') this.statistics.heard(message.numbers)
+      else duties[message.kind]()
+    })
+  }
+
+  /** All listeners accept connections. */
+  ready(): void {
+    this.#tell({ kind: 'ready' })
+  }
+
+  /** A primary that is gone hears nothing. */
+  #tell(report: WorkerReport): void {
+    if (process.connected) process.send?.(report, undefined, undefined, () => undefined)
+  }
+}

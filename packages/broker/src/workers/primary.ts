@@ -1,0 +1,213 @@
+import cluster from 'node:cluster'
+import type { Worker } from 'node:cluster'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Logger } from '@x/contract'
+import type { StoreConfig } from '../config/schema.ts'
+import { isReport, placeVariable, sumOf } from './worker-messages.ts'
+import type { WorkerNumbers, WorkerOrder, WorkerPlace } from './worker-messages.ts'
+
+/** Files in memory, where the system has such. */
+const memoryFiles = '/dev/shm'
+/** ms: a worker that lived for less is forked again later each time. */
+const shortLife = 10_000
+const firstDelay = 100
+const lastDelay = 10_000
+
+export interface PrimaryOptions {
+  readonly workers: number
+  readonly logger: Logger
+  /** What is in memory is kept in files there, for all workers, and removed at the end. */
+  readonly store: StoreConfig
+  /** ms for a worker to close; then it is killed. */
+  readonly closeTimeout: number
+}
+
+interface Slot {
+  readonly number: number
+  worker: Worker
+  startedAt: number
+  failures: number
+  numbers: WorkerNumbers | undefined
+}
+
+/** Forks workers and watches them; owns no client. */
+export class Primary {
+  readonly #options: PrimaryOptions
+  readonly #slots: Slot[] = []
+  readonly #directories: string[] = []
+  readonly #place: Omit<WorkerPlace, 'number'>
+  #isRolling = false
+  #isStopping = false
+
+  constructor(options: PrimaryOptions) {
+    this.#options = options
+    const { store } = options
+    this.#place = {
+      store: store.memory === true ? this.#memoryStore() : store,
+      mesh: store.redis === undefined ? this.#directory(tmpdir()) : undefined,
+    }
+  }
+
+  /** Settles when all workers accept connections, or the first one could not start: then with the code that it has exited with. */
+  async begin(): Promise<number | undefined> {
+    const { workers, logger } = this.#options
+    // What keeps one from starting keeps all: it is said once.
+    const code = await this.#start(1)
+    if (code !== undefined) {
+      this.#remove()
+      return code
+    }
+    await Promise.all(Array.from({ length: workers - 1 }, async (_, index) => this.#start(index + 2)))
+    logger.info({ workers }, `${workers} workers accept connections`)
+    return undefined
+  }
+
+  /** All workers read their configuration again. */
+  reload(): void {
+    this.#tellAll({ kind: 'reload' })
+  }
+
+  /** Replaces one worker after the other: each new one accepts connections before the old one closes. */
+  async roll(): Promise<void> {
+    if (this.#isRolling) return
+    this.#isRolling = true
+    await this.#roll()
+    this.#isRolling = false
+  }
+
+  /** Closes all workers. Settles when they have ended. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    await Promise.all(this.#slots.map(async ({ worker }) => this.#close(worker)))
+    this.#remove()
+  }
+
+  /** Ends all at once. */
+  kill(): void {
+    this.#isStopping = true
+    for (const { worker } of this.#slots) worker.process.kill('SIGKILL')
+    this.#remove()
+  }
+
+  async #start(number: number): Promise<number | undefined> {
+    const worker = this.#fork(number)
+    const slot: Slot = { number, worker, startedAt: performance.now(), failures: 0, numbers: undefined }
+    const code = await readiness(worker)
+    if (code !== undefined && number === 1) return code
+    this.#slots.push(slot)
+    this.#watch(slot, worker)
+    return undefined
+  }
+
+  #fork(number: number): Worker {
+    const place: WorkerPlace = { number, ...this.#place }
+    return cluster.fork({ [placeVariable]: JSON.stringify(place) })
+  }
+
+  #watch(slot: Slot, worker: Worker): void {
+    slot.worker = worker
+    slot.startedAt = performance.now()
+    worker.on('message', message => {
+      if (!isReport(message) || message.kind !== 'numbers') return
+      slot.numbers = message.numbers
+      this.#tellOthers()
+    })
+    const ended = (): void => void this.#ended(slot, worker)
+    if (worker.isDead()) ended()
+    else worker.once('exit', ended)
+  }
+
+  async #ended(slot: Slot, worker: Worker): Promise<void> {
+    if (slot.worker !== worker || this.#isStopping) return
+    const { exitCode, signalCode } = worker.process
+    slot.numbers = undefined
+    slot.failures = performance.now() - slot.startedAt < shortLife ? slot.failures + 1 : 0
+    const delay = slot.failures < 2 ? 0 : Math.min(lastDelay, firstDelay * 2 ** (slot.failures - 2))
+    const { number } = slot
+    const how = signalCode ?? `code ${exitCode}`
+    this.#options.logger.error(
+      { worker: number, delay },
+      `worker ${number} has ended (${how}): another one begins in ${delay} ms`,
+    )
+    await new Promise(resolve => void setTimeout(resolve, delay))
+    if (!this.#isStopping) this.#watch(slot, this.#fork(number))
+  }
+
+  async #roll(): Promise<void> {
+    const { logger } = this.#options
+    for (const slot of this.#slots) {
+      if (this.#isStopping) return
+      const next = this.#fork(slot.number)
+      const code = await readiness(next)
+      if (code !== undefined) {
+        logger.error(
+          { worker: slot.number },
+          `a new worker ${slot.number} did not start (code ${code}): the old ones stay`,
+        )
+        return
+      }
+      const old = slot.worker
+      this.#watch(slot, next)
+      await this.#close(old)
+    }
+    logger.info({ workers: this.#slots.length }, 'all workers were replaced')
+  }
+
+  #tellAll(order: WorkerOrder): void {
+    for (const { worker } of this.#slots) tell(worker, order)
+  }
+
+  #tellOthers(): void {
+    for (const slot of this.#slots) {
+      const others = this.#slots.flatMap(({ numbers }) => numbers ?? []).filter(numbers => numbers !== slot.numbers)
+      const counters = sumOf(others.map(numbers => numbers.counters))
+      const counts = sumOf(others.map(numbers => numbers.counts))
+      tell(slot.worker, { kind: 'others', numbers: { counters, counts } })
+    }
+  }
+
+  async #close(worker: Worker): Promise<void> {
+    if (worker.isDead()) return
+    const ended = new Promise(resolve => void worker.once('exit', resolve))
+    tell(worker, { kind: 'stop' })
+    const insist = setTimeout(() => worker.process.kill('SIGKILL'), this.#options.closeTimeout)
+    await ended
+    clearTimeout(insist)
+  }
+
+  /** It is gone with the machine's memory anyway. */
+  #memoryStore(): StoreConfig {
+    return { data: this.#directory(isDirectory(memoryFiles) ? memoryFiles : tmpdir()), durability: 'process' }
+  }
+
+  #directory(place: string): string {
+    const made = mkdtempSync(join(place, 'x-broker-'))
+    this.#directories.push(made)
+    return made
+  }
+
+  #remove(): void {
+    for (const directory of this.#directories) rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** Undefined: it accepts connections. Otherwise the code that it has exited with. */
+async function readiness(worker: Worker): Promise<number | undefined> {
+  return new Promise(resolve => {
+    worker.on('message', message => {
+      if (isReport(message) && message.kind === 'ready') resolve(undefined)
+    })
+    worker.once('exit', code => resolve(code ?? 1))
+  })
+}
+
+/** One that is just ending hears nothing. */
+function tell(worker: Worker, order: WorkerOrder): void {
+  if (worker.isConnected()) worker.send(order, () => undefined)
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+}
