@@ -18,7 +18,7 @@ async function spawned(parameters: readonly string[] = []): Promise<SpawnedRedis
 }
 
 async function opened(url: string): Promise<RedisPersistence> {
-  const store = new RedisPersistence({ redis: url, durability: 'replicated', commandTimeout: 1000 })
+  const store = new RedisPersistence({ redis: url, durability: 'replicated', commandTimeout: 3000 })
   await store.open(host())
   closing.push(async () => store.close())
   return store
