@@ -35,7 +35,7 @@ export default defineConfig({
           testTimeout: 20_000,
           expect: { poll },
           isolate: false,
-          maxWorkers: 4,
+          maxWorkers: 3,
           sequence: { groupOrder: 2 },
         },
       },
