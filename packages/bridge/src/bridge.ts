@@ -93,7 +93,7 @@ class BridgePlugin extends EventEmitter<BridgeEvents> implements Bridge {
     this.#state = 'ended'
     clock.clearTimeout(this.#timer)
     this.#abort.abort()
-    await this.#crossing?.close()
+    this.#crossing?.close()
     await this.#tellState('0')
     this.#broker = undefined
   }

@@ -76,12 +76,13 @@ export class Crossing {
   }
 
   /** Ends both sides; sessions stay. `0` is told to the other broker, as its will would. */
-  async close(): Promise<void> {
+  close(): void {
     const { options, dialect } = this.#context
     const remote = this.#remote
     if (!this.#isOver && remote !== undefined && options.notifications === true) {
       const { notificationTopic: topic } = options
-      await remote.publish({ topic, payload: '0', retain: dialect.retain }).catch(() => undefined)
+      // DISCONNECT follows at once, in order: a broker that does not acknowledge is not waited for.
+      remote.publish({ topic, payload: '0', retain: dialect.retain }).catch(() => undefined)
     }
     this.#isOver = true
     this.#local?.disconnect()

@@ -7,13 +7,15 @@ import type {
   OutgoingPublish,
   Packet,
   ProtocolVersion,
-  QoS,
   SubackPacket,
   Subscription,
 } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
 import { BridgeError } from './bridge-error.ts'
 import { FrameWriter } from './frame-writer.ts'
+import { KeepAlive } from './keep-alive.ts'
+import { largestPacket, peerLimits } from './peer-limits.ts'
+import type { PeerLimits } from './peer-limits.ts'
 
 export const ackHeader = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 } as const
 export type AckKind = keyof typeof ackHeader
@@ -37,25 +39,10 @@ export interface LinkOptions {
   readonly ended: (error: BridgeError) => void
 }
 
-/** What the peer of a link has said that it takes. */
-export interface PeerLimits {
-  readonly sessionPresent: boolean
-  readonly receiveMaximum: number
-  /** Bytes of a packet. */
-  readonly maximumPacketSize: number
-  readonly maximumQos: QoS
-  readonly retainAvailable: boolean
-  readonly topicAliasMaximum: number
-}
-
-const largestPacket = 268_435_460
-const greatestWindow = 65_535
 /** Packet identifiers that the link uses for itself, from the end that the messages' come to last. */
 const ownIds = { subscribe: 65_535, unsubscribe: 65_534, publish: 65_533 }
 const pingreq = Buffer.of(0xc0, 0)
 const shortConnack = 4
-/** Looks, two to each Keep Alive. */
-const greatestSilence = 4
 
 /** One MQTT client connection of a bridge: to the other broker or to its own. It does the handshakes and keeps alive; messages and their
  * acknowledgements are passed on as they come, so that the two links of a bridge make one path from end to end. */
@@ -77,10 +64,7 @@ export class Link {
   #limits: PeerLimits | undefined
   #failure: BridgeError | undefined
   #flushScheduled = false
-  #keepAliveTimer: unknown
-  #sentSince = false
-  #receivedSince = false
-  #silentLooks = 0
+  #keepAlive: KeepAlive | undefined
   /** Called when the peer takes bytes again. */
   #onDrain: (() => void) | undefined
 
@@ -111,16 +95,14 @@ export class Link {
     const connack = (await this.#exchange(encode(packet, this.version), 'connack')) as ConnackPacket
     const code = (this.version === 5 ? connack.reasonCode : connack.returnCode) ?? connack.returnCode ?? 0
     if (code !== 0) throw refused(this.#options.name, code, connack.properties?.reasonString)
-    const { properties = {} } = connack
-    this.#limits = {
-      sessionPresent: connack.sessionPresent,
-      receiveMaximum: properties.receiveMaximum ?? greatestWindow,
-      maximumPacketSize: properties.maximumPacketSize ?? largestPacket,
-      maximumQos: (properties.maximumQoS ?? 2) as QoS,
-      retainAvailable: properties.retainAvailable !== false,
-      topicAliasMaximum: properties.topicAliasMaximum ?? 0,
-    }
-    this.#keepAlive(properties.serverKeepAlive ?? this.#options.keepAlive)
+    this.#limits = peerLimits(connack)
+    const { name, clock, keepAlive } = this.#options
+    this.#keepAlive = new KeepAlive({
+      clock,
+      seconds: connack.properties?.serverKeepAlive ?? keepAlive,
+      ping: () => this.#send(pingreq),
+      silent: seconds => this.fail('BRIDGE_CONNECTION_LOST', `${name} was silent for ${seconds} s`),
+    })
     return this.#limits
   }
 
@@ -197,14 +179,14 @@ export class Link {
 
   #stop(error: BridgeError): void {
     this.#failure = error
-    this.#options.clock.clearTimeout(this.#keepAliveTimer)
+    this.#keepAlive?.end()
     for (const settle of this.#awaited.values()) settle({ cmd: 'pingresp' })
     this.#options.ended(error)
   }
 
   #receive(chunk: Buffer): void {
     if (this.#failure !== undefined) return
-    this.#receivedSince = true
+    this.#keepAlive?.received()
     try {
       this.#reader.push(chunk)
     } catch (error) {
@@ -297,6 +279,7 @@ export class Link {
   }
 
   async #exchange(frame: Buffer, answer: string): Promise<Packet> {
+    if (this.#failure !== undefined) throw this.#failure
     const packet = await new Promise<Packet>(resolve => {
       this.#awaited.set(answer, resolve)
       this.#send(frame)
@@ -326,7 +309,7 @@ export class Link {
   #flush(): void {
     this.#flushScheduled = false
     if (this.#writer.isEmpty || this.#stream.destroyed || this.#stream.writableEnded) return
-    this.#sentSince = true
+    this.#keepAlive?.sent()
     this.#stream.cork()
     for (const bytes of this.#writer.take()) this.#stream.write(bytes)
     this.#stream.uncork()
@@ -336,22 +319,6 @@ export class Link {
     const resume = this.#onDrain
     this.#onDrain = undefined
     resume?.()
-  }
-
-  /** Looks twice in each interval, so that no more than one passes between two packets. */
-  #keepAlive(seconds: number): void {
-    if (seconds === 0 || this.#failure !== undefined) return
-    const look = (): void => {
-      this.#silentLooks = this.#receivedSince ? 0 : this.#silentLooks + 1
-      if (this.#silentLooks >= greatestSilence) {
-        return this.fail('BRIDGE_CONNECTION_LOST', `${this.#options.name} was silent for ${2 * seconds} s`)
-      }
-      if (!this.#sentSince || !this.#receivedSince) this.#send(pingreq)
-      this.#sentSince = false
-      this.#receivedSince = false
-      this.#keepAliveTimer = this.#options.clock.setTimeout(look, seconds * 500)
-    }
-    this.#keepAliveTimer = this.#options.clock.setTimeout(look, seconds * 500)
   }
 }
 

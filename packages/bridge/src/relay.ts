@@ -72,7 +72,8 @@ export class Relay {
   readonly #ownReleases = new Set<number>()
   /** Waits for room in the window of the sink's peer, in order. */
   readonly #waiting: OutgoingPublish[] = []
-  #inFlight = 0
+  /** Sent and not acknowledged on this connection; its size never exceeds the sink's Receive Maximum. */
+  readonly #inFlight = new Set<number>()
 
   constructor(options: RelayOptions) {
     this.#options = options
@@ -119,7 +120,7 @@ export class Relay {
     if (kind === 'pubcomp' && this.#ownReleases.delete(messageId)) return
     const isRefused = reasonCode >= 0x80
     if (isRefused && kind !== 'pubcomp') counters.refused += 1
-    if (kind !== 'pubrec' || isRefused) this.#finished()
+    if (kind !== 'pubrec' || isRefused) this.#finished(messageId)
     if (kind === 'puback' && this.#lowered.delete(messageId)) return this.#acknowledge(messageId, 2)
     if (kind === 'pubrec' && isRefused && source.version !== 5) return this.#acknowledge(messageId, 2)
     source.acknowledge(kind, messageId, kind === 'pubcomp' ? 0 : reasonCode)
@@ -143,7 +144,7 @@ export class Relay {
 
   #send(draft: Draft): void {
     const { sink } = this.#options
-    if (this.#inFlight < sink.limits.receiveMaximum) return this.#sendNow(draft)
+    if (this.#inFlight.size < sink.limits.receiveMaximum) return this.#sendNow(draft)
     // Its parts are in the chunk, which does not stay.
     const { payload, properties } = draft
     this.#waiting.push({ ...draft, payload: Buffer.from(payload), properties: properties && Buffer.from(properties) })
@@ -152,7 +153,7 @@ export class Relay {
   #sendNow(packet: OutgoingPublish): void {
     const { sink } = this.#options
     if (packet.qos === 2) this.#forget(packet.messageId)
-    this.#inFlight += 1
+    this.#inFlight.add(packet.messageId)
     sink.write(packet)
   }
 
@@ -165,8 +166,9 @@ export class Relay {
     this.#options.sink.acknowledge('pubrel', messageId)
   }
 
-  #finished(): void {
-    this.#inFlight = Math.max(0, this.#inFlight - 1)
+  #finished(messageId: number): void {
+    // A PUBREL that was repeated ends a message of an earlier connection.
+    if (!this.#inFlight.delete(messageId)) return
     const next = this.#waiting.shift()
     if (next !== undefined) this.#sendNow(next)
   }

@@ -95,6 +95,17 @@ test.each<[string, Buffer, RegExp]>([
   await expect.poll(() => made.state).toBe('connected')
 })
 
+test('bytes that break the protocol right behind CONNACK end the connection, and it is made again', async () => {
+  const remote = await startFakeBroker((packet, peer) => {
+    if (packet.cmd !== 'connect' || remote.connects.length > 1) return agreeable(packet, peer)
+    // CONNACK of MQTT 5.0, accepted; then a PUBLISH to 'a/#'
+    return peer.socket.write(Buffer.from('200300000030070003612f230078', 'hex'))
+  })
+  const { bridge: made, error } = await startFailing({ addresses: remote.url })
+  expect(error).toMatchObject({ code: 'BRIDGE_PROTOCOL_ERROR' })
+  await expect.poll(() => made.state).toBe('connected')
+})
+
 test('a broker that says nothing is given up after connectTimeout', async () => {
   const remote = await startFakeBroker(() => undefined)
   const { error } = await startFailing({ addresses: remote.url, connectTimeout: 100 })
