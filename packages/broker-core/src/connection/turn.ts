@@ -74,6 +74,13 @@ export class Turn {
     return true
   }
 
+  /** Charges a fan-out of so many deliveries. One that has filled the outboxes makes its connection give way until they have been
+   * flushed, however few the receivers: what is pending would pass through main memory (fanout-100: 8.6 instead of 10 M msg/s). */
+  fannedOut(deliveries: number): void {
+    this.credit -= deliveries
+    if (this.#flushQueue.isBehind) this.credit = Math.min(this.credit, -stride)
+  }
+
   /** ms that are left of the budget, which begins with the first call. */
   #timeLeft(): number {
     const now = performance.now()

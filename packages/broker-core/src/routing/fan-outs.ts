@@ -72,7 +72,7 @@ export class FanOuts {
     flushQueue.beginFanOut(targets.length)
     fanOut(targets, publication, from)
     flushQueue.endFanOut(publication.size * targets.length)
-    turn.credit -= targets.length
+    turn.fannedOut(targets.length)
   }
 }
 

@@ -129,7 +129,7 @@ export class VerbatimRun {
       counters.publishesSent += count
     }
     flushQueue.endFanOut((end - start) * plan.targets.length)
-    this.#engine.turn.credit -= this.#most === unlimited ? plan.targets.length : count * plan.targets.length
+    this.#engine.turn.fannedOut(this.#most === unlimited ? plan.targets.length : count * plan.targets.length)
   }
 
   /** Sends the messages one by one, to a client whose packets can't be forwarded unchanged. */
