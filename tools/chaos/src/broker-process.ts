@@ -56,7 +56,7 @@ export class BrokerProcess {
     clearTimeout(this.#restarting)
     if (this.#child !== undefined || this.#closing) return
     const where = ['--port', '0', '--host', '127.0.0.1', ...this.#store.parameters(this.redis.port)]
-    const parameters = [command, ...where, '--sys-interval', '0']
+    const parameters = [command, ...where, '--sys-interval', '1']
     const child = spawn(process.execPath, parameters, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     let wasKilled = false

@@ -67,7 +67,29 @@ export class Cluster {
     const target = broker?.name ?? this.store.name
     switch (fault.kind) {
       case 'killRedis':
-        if (this.#redis !== undefined) this.#restartRedis(this.#redis, fault.downFor)
+        this.#restartRedis(async redis => redis.kill(fault.downFor))
+        break
+      case 'loseUnreplicated':
+        this.#restartRedis(async redis => redis.loseUnreplicated(fault.stalledFor, fault.downFor))
+        break
+      case 'rewindRedis':
+        this.#restartRedis(async redis => {
+          const since = this.#history.place
+          await redis.remember()
+          await new Promise(resolve => void setTimeout(resolve, fault.by))
+          await redis.goBack(fault.downFor)
+          this.#history.record({ kind: 'loss', since, everything: false })
+        })
+        break
+      case 'emptyRedis':
+        this.#restartRedis(async redis => {
+          await redis.ask(async client => client.flushall())
+          this.#history.record({ kind: 'loss', since: 0, everything: true })
+        })
+        break
+      case 'fillRedis':
+        void this.#redis?.fill().catch(() => undefined)
+        this.#later(fault.duration, () => void this.#redis?.empty().catch(() => undefined))
         break
       case 'freezeRedis':
         this.#redis?.freeze()
@@ -162,9 +184,10 @@ export class Cluster {
     })
   }
 
-  #restartRedis(redis: RedisService, downFor: number): void {
-    if (this.#running.size > 0) return
-    const running = redis.kill(downFor).then(() => {
+  #restartRedis(restart: (redis: RedisService) => Promise<unknown>): void {
+    const redis = this.#redis
+    if (this.#running.size > 0 || redis === undefined) return
+    const running = restart(redis).then(() => {
       for (const broker of this.brokers) {
         broker.redis.target = redis.port
         broker.redis.end()

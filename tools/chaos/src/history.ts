@@ -48,6 +48,8 @@ export type Happening =
     }
   | ReceivedEvent
   | { readonly kind: 'fault'; readonly fault: string; readonly target: string; readonly detail?: string }
+  /** Redis has forgotten what came since that place, or everything. */
+  | { readonly kind: 'loss'; readonly since: number; readonly everything: boolean }
   | { readonly kind: 'memory'; readonly process: string; readonly bytes: number }
   /** A broker has ended although nobody ended it. */
   | { readonly kind: 'died'; readonly broker: string; readonly reason: string }
@@ -110,6 +112,11 @@ export class History {
   /** Milliseconds since the start. */
   get now(): number {
     return Math.round(performance.now() - this.#started)
+  }
+
+  /** Where the next event will stand. */
+  get place(): number {
+    return this.events.length
   }
 
   record(happening: Happening): void {

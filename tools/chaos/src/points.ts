@@ -16,7 +16,7 @@ export interface Point {
 
 const packetTypes = { connack: 2, puback: 4, pubrec: 5, pubcomp: 7, suback: 9 } as const
 /** Redis runs the function, and the broker is not told. */
-const unanswered = ['publish', 'settle', 'open', 'close', 'claim', 'due', 'lease', 'subscribe'] as const
+const unanswered = ['publish', 'settle', 'open', 'close', 'claim', 'due', 'lease', 'subscribe', 'spread'] as const
 /** The broker has sent the call, and Redis never sees it. */
 const unsent = ['publish', 'settle', 'close'] as const
 

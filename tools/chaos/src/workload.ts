@@ -22,10 +22,11 @@ export class Workload {
   constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings
     const parts = (): Surroundings => ({ ...surroundings, random: surroundings.random.fork() })
-    this.#publishers = [...dataPublishers(parts), ...keptPublishers(parts)]
+    const isWide = surroundings.cluster.store.name === 'redis'
+    this.#publishers = [...dataPublishers(parts), ...keptPublishers(parts), ...(isWide ? [widePublisher(parts)] : [])]
     // A session that ends with its connection gets nothing from brokers that its own one does not hear of.
     const reached = subscribers().filter(({ persistent }) => persistent || surroundings.cluster.store.joinsBrokers)
-    this.#subscribers = reached.map(options => new Device(options, parts()))
+    this.#subscribers = [...reached, ...(isWide ? wideSubscribers() : [])].map(options => new Device(options, parts()))
     this.#wills = willDevices().map(options => new Device(options, parts()))
     this.#storm = new Storm(
       { id: 'storm', version: 5, persistent: true, subscriptions: [{ filter: 'data/+/1/b', qos: 1 }] },
@@ -112,6 +113,26 @@ function keptPublishers(parts: () => Surroundings): Publisher[] {
     const topics = keptTopics.map((topic, place) => ({ topic, qos: (1 + ((place + index) % 2)) as QoS }))
     return new Publisher({ id: `k${index}`, version: 5, persistent: true, topics, rate: 0.1, retain: true }, parts())
   })
+}
+
+/** More sessions than one call gives a message to. */
+const wideSessions = 150
+
+function widePublisher(parts: () => Surroundings): Publisher {
+  const topics = ([1, 2] as const).map(qos => ({ topic: `wide/${qos}`, qos }))
+  return new Publisher({ id: 'wide', version: 5, persistent: true, topics, rate: 0.008 }, parts())
+}
+
+/** Seldom connected, so that most messages wait for them. */
+function wideSubscribers(): DeviceOptions[] {
+  return range(wideSessions).map(index => ({
+    id: `wide-${index}`,
+    version: 5,
+    persistent: true,
+    online: [200, 1500],
+    offline: [5000, 30_000],
+    subscriptions: [{ filter: 'wide/+', qos: 2 }],
+  }))
 }
 
 function subscribers(): DeviceOptions[] {

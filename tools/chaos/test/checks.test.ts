@@ -296,3 +296,52 @@ test('filters match topics as MQTT 5.0 §4.7 says', () => {
     expect(matches(filter, topic), `${filter} ${topic}`).toBe(false)
   }
 })
+
+describe('what Redis has lost', () => {
+  /** Acknowledged after the snapshot that Redis goes back to. */
+  function lost(): HistoryBuilder {
+    const history = pair().wait(100)
+    const since = history.events.length
+    return history.publish('pub', 'm').acknowledged('pub', 'm').add({ kind: 'loss', since, everything: false })
+  }
+
+  test('a message that was acknowledged since need not come, and one that came may come again', () => {
+    expect(found(lost().quiet())).toEqual([])
+    const twice = pair().publish('pub', 'm', qos2).acknowledged('pub', 'm', 'pubrec').received('sub', 'm', qos2)
+    const again = twice
+      .add({ kind: 'loss', since: twice.events.length - 1, everything: false })
+      .received('sub', 'm', qos2)
+    expect(found(again.quiet())).toEqual([])
+  })
+  test('what was acknowledged before has to come, and what is afterwards', () => {
+    const before = pair().publish('pub', 'm').acknowledged('pub', 'm').wait(100)
+    const since = before.events.length
+    expect(found(before.add({ kind: 'loss', since, everything: false }).wait(100).quiet())).toEqual(['delivered'])
+    expect(found(lost().wait(100).publish('pub', 'n').acknowledged('pub', 'n').quiet())).toEqual(['delivered'])
+  })
+  test('what has come long before must not come again', () => {
+    const first = pair()
+      .publish('pub', 'm', qos2)
+      .acknowledged('pub', 'm', 'pubrec')
+      .received('sub', 'm', qos2)
+      .wait(100)
+    const since = first.events.length
+    const again = first.add({ kind: 'loss', since, everything: false }).received('sub', 'm', qos2)
+    expect(found(again.quiet())).toEqual(['duplicates'])
+  })
+  test('an empty Redis has no session and no retained message any more; one that goes back has those of before', () => {
+    for (const everything of [true, false]) {
+      const history = pair().wait(100)
+      history.add({ kind: 'loss', since: history.events.length, everything })
+      history.closed('sub').connect('sub', { present: false })
+      expect(found(history.quiet())).toEqual(everything ? [] : ['kept'])
+    }
+    const retained = pair()
+      .publish('pub', 'm', { retain: true })
+      .acknowledged('pub', 'm')
+      .received('sub', 'm')
+      .wait(100)
+    retained.add({ kind: 'loss', since: 0, everything: true }).wait(100).quiet()
+    expect(found(retained.add({ kind: 'retained', messages: [] }))).toEqual([])
+  })
+})

@@ -46,3 +46,15 @@ test('a call of a function is found where its command begins', () => {
   expect(callLook('publish')(bytes)).toBe(before.length)
   expect(callLook('settle')(bytes)).toBe(-1)
 })
+
+test('ten minutes of one Redis lose what it has three times; of one with a replica only what the replica has not', () => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const kindsOf = (replicated: boolean): string[] =>
+      planFaults(new Random(seed), { ...options, milliseconds: 600_000, replicated }).map(({ fault }) => fault.kind)
+    const [alone, pair] = [kindsOf(false), kindsOf(true)]
+    expect(alone.filter(kind => kind === 'rewindRedis' || kind === 'emptyRedis')).toHaveLength(3)
+    expect(pair.filter(kind => kind === 'rewindRedis' || kind === 'emptyRedis')).toHaveLength(0)
+    expect(pair.filter(kind => kind === 'loseUnreplicated').length).toBeGreaterThanOrEqual(7)
+    expect(alone.filter(kind => kind === 'fillRedis').length).toBeGreaterThan(2)
+  }
+})

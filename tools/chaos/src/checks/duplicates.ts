@@ -1,4 +1,6 @@
 import type { HistoryEvent } from '../history.ts'
+import { isTouched, lossesOf } from './losses.ts'
+import type { Loss } from './losses.ts'
 import { messagesOf, sessionsOf } from './session-view.ts'
 import type { Placed, SessionView } from './session-view.ts'
 import type { Violation } from './violation.ts'
@@ -9,6 +11,7 @@ export function duplicates(history: readonly HistoryEvent[]): Violation[] {
   const messages = messagesOf(history)
   const sessions = sessionsOf(history)
   const connections = connectionsOf(history)
+  const losses = lossesOf(history)
   const violations: Violation[] = []
   for (const session of sessions) {
     const firsts = new Map<string, Placed<'received'>>()
@@ -24,6 +27,8 @@ export function duplicates(history: readonly HistoryEvent[]): Violation[] {
       const published = messages.get(event.message)
       const wasSentAgain = published !== undefined && published.qos === 1 && published.times > 1
       if (wasSentAgain || mayRepeat(session, first, event, connections)) continue
+      // Redis has forgotten that it was acknowledged.
+      if (isTouched(losses, first.place, first.place)) continue
       if (!repeatedWills.has(event.message) && mayPublishWillAgain(history, first, event, connections)) {
         repeatedWills.add(event.message)
         continue
@@ -31,7 +36,7 @@ export function duplicates(history: readonly HistoryEvent[]): Violation[] {
       violations.push(repeated(session.client, first, event))
     }
   }
-  return [...violations, ...sharedTwice(sessions)]
+  return [...violations, ...sharedTwice(sessions, losses)]
 }
 
 interface Connections {
@@ -84,7 +89,7 @@ function isShared({ subscriptions }: SessionView): boolean {
   return subscriptions.some(({ group }) => group !== undefined)
 }
 
-function sharedTwice(sessions: readonly SessionView[]): Violation[] {
+function sharedTwice(sessions: readonly SessionView[], losses: readonly Loss[]): Violation[] {
   const violations: Violation[] = []
   const takers = new Map<string, { client: string; event: Placed<'received'> }>()
   for (const session of sessions) {
@@ -94,7 +99,7 @@ function sharedTwice(sessions: readonly SessionView[]): Violation[] {
       const key = `${group} ${event.message}`
       const taker = takers.get(key)
       if (taker === undefined) takers.set(key, { client: session.client, event })
-      else if (taker.client !== session.client) {
+      else if (taker.client !== session.client && !isTouched(losses, taker.event.place, taker.event.place)) {
         violations.push(repeated(`${taker.client} and ${session.client} of ${group}`, taker.event, event))
       }
     }

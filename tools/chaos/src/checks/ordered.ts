@@ -1,4 +1,5 @@
 import type { HistoryEvent } from '../history.ts'
+import { isTouched, lossesOf } from './losses.ts'
 import { matches, messagesOf, sessionsOf } from './session-view.ts'
 import type { MessageView, SessionView } from './session-view.ts'
 import type { Violation } from './violation.ts'
@@ -9,10 +10,14 @@ import type { Violation } from './violation.ts'
  * Not what was sent again and had been sent before the session's subscription was acknowledged: the first time, it may have been stored before
  * the subscription was, and messages after it behind it.
  *
+ * Not what was sent when Redis lost what it had.
+ *
  * Not what was sent again with QoS 2 to a session that ends with its connection (README of emitter-redis, "Not promised"): it may have
  * been on its way when its broker died. */
 export function ordered(history: readonly HistoryEvent[]): Violation[] {
-  const messages = messagesOf(history)
+  const losses = lossesOf(history)
+  const untouched = [...messagesOf(history)].filter(([, one]) => !isTouched(losses, one.sent, one.sent))
+  const messages = new Map(untouched)
   const closedAt = new Map<number, number>()
   history.forEach((event, place) => {
     if (event.kind === 'closed') closedAt.set(event.connection, place)

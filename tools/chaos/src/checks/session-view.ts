@@ -1,4 +1,5 @@
 import type { HistoryEvent, QoS } from '../history.ts'
+import { isTouched, lossesOf } from './losses.ts'
 
 type Event<Kind> = Extract<HistoryEvent, { kind: Kind }>
 /** An event with its place in the history. */
@@ -116,7 +117,7 @@ export interface MessageView {
   readonly sent: number
   /** How often it was sent. */
   times: number
-  /** Place of the PUBACK or PUBREC that took it over; infinite: none came. */
+  /** Place of the PUBACK or PUBREC that took it over; infinite: none came, or Redis may have lost the message since. */
   acknowledged: number
 }
 
@@ -137,6 +138,13 @@ export function messagesOf(history: readonly HistoryEvent[]): Map<string, Messag
       if (known !== undefined) known.acknowledged = Math.min(known.acknowledged, place)
     }
   })
+  const losses = lossesOf(history)
+  const wipes = losses.filter(({ everything }) => everything)
+  for (const one of messages.values()) {
+    // What is retained stands as long as nothing follows.
+    const isGone = one.retain && isTouched(wipes, one.sent, Number.POSITIVE_INFINITY)
+    if (isGone || isTouched(losses, one.sent, one.acknowledged)) one.acknowledged = Number.POSITIVE_INFINITY
+  }
   return messages
 }
 

@@ -1,4 +1,5 @@
 import type { HistoryEvent } from '../history.ts'
+import { lossesOf } from './losses.ts'
 import { groupBy, quietPlace } from './session-view.ts'
 import type { Violation } from './violation.ts'
 
@@ -28,18 +29,24 @@ export function settled(history: readonly HistoryEvent[]): Violation[] {
 /** A session that is to outlive its connection is there when its client comes back. MQTT 5.0 §3.1.2.11.2 */
 export function kept(history: readonly HistoryEvent[]): Violation[] {
   const violations: Violation[] = []
-  const has = new Map<string, boolean>()
+  /** Since which place each has one. */
+  const has = new Map<string, number>()
+  const losses = lossesOf(history)
+  const mayBeLost = (since: number, until: number): boolean =>
+    losses.some(({ from, through, everything }) => since <= through && until >= from && (everything || since >= from))
   const persistent = new Map<number, boolean>()
   history.slice(0, quietPlace(history)).forEach((event, place) => {
     if (event.kind === 'connect') {
       persistent.set(event.connection, event.persistent)
-      if (event.cleanStart) has.set(event.client, false)
-    } else if (event.kind === 'disconnecting' && event.endsSession) has.set(event.client, false)
+      if (event.cleanStart) has.delete(event.client)
+    } else if (event.kind === 'disconnecting' && event.endsSession) has.delete(event.client)
     else if (event.kind === 'connected') {
-      if (has.get(event.client) === true && !event.sessionPresent) {
+      const since = has.get(event.client)
+      if (since !== undefined && !event.sessionPresent && !mayBeLost(since, place)) {
         violations.push({ check: 'kept', message: `the session of ${event.client} was not there at event ${place}` })
       }
-      has.set(event.client, persistent.get(event.connection) === true)
+      if (!event.sessionPresent) has.delete(event.client)
+      if (persistent.get(event.connection) === true && !has.has(event.client)) has.set(event.client, place)
     }
   })
   return violations

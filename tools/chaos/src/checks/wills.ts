@@ -1,4 +1,5 @@
 import type { HistoryEvent } from '../history.ts'
+import { isTouched, lossesOf } from './losses.ts'
 import { quietPlace, sessionsOf } from './session-view.ts'
 import type { Violation } from './violation.ts'
 
@@ -31,7 +32,9 @@ export function wills(history: readonly HistoryEvent[]): Violation[] {
     }
   }
   const violations: Violation[] = []
+  const losses = lossesOf(history)
   for (const one of connectionsOf(history)) {
+    if (isTouched(losses, one.begins, one.ends)) continue
     if (one.begins < ready || one.ends === Number.POSITIVE_INFINITY) continue
     const wasHeard = one.disconnecting < one.ends && one.closedByPeer && !wasDisturbed(history, one)
     const mustCome = one.established < one.ends && one.disconnecting === Number.POSITIVE_INFINITY
