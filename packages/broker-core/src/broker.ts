@@ -300,7 +300,7 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
   /** For listeners: whether a client at this address may send another CONNECT now (`maximumConnectsPerAddress`), so that a refused
    * client costs no handshake. */
   mayConnect(address: string): boolean {
-    return !this.#engine.connects.isFull(networkOf(address), this.#engine.clock.now())
+    return !this.#engine.connectRate.isExceeded(networkOf(address))
   }
 
   /** For listeners: reports a connection that was refused, or failed, before it was handed over. */
@@ -376,7 +376,7 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
   #publish(publication: Publication, client: Client | undefined): MaybePromise<void> {
     const failures: unknown[] = []
     const from = connectionOf(client?.conn)
-    const published = this.#engine.publish(publication, from, (code, what, error) => {
+    const published = this.#engine.publishing.publish(publication, from, (code, what, error) => {
       // The caller gets the first error.
       if (failures.length > 0) this.programFaults.add(code, what, error)
       failures.push(error)

@@ -3,7 +3,7 @@ import type { Emitter, MaybePromise, SessionHandle, Subscription } from '@x/cont
 import type { AckFrame, FilterListSettings, FrameReader, PublishFrame, TopicInterner } from '@x/packet'
 import type { EnhancedAuthentication } from './attempt.ts'
 import type { AuthenticationQueue } from './authentication-queue.ts'
-import type { BrokerError } from '../ground/broker-error.ts'
+import type { ConnectRate } from './connect-rate.ts'
 import { Client } from '../hooks/client.ts'
 import type { ClientLink, ProgramBroker } from '../hooks/client.ts'
 import { Connection } from '../connection/connection.ts'
@@ -55,6 +55,18 @@ export interface Begun {
   readonly reached: boolean
 }
 
+/** The way of a message through the broker: `publish`, or its three steps one by one. */
+export interface Publishing {
+  /** Stores, routes and reports a message. */
+  publish(publication: Publication, from: ClientConnection | undefined): MaybePromise<void>
+  /** The first step. Returns the number of sessions and groups that the message was stored for. */
+  store(publication: Publication, receipt?: { session: SessionHandle; packetId: number }): MaybePromise<number>
+  /** Begins the deliveries of a stored message. Returns whether anybody subscribes to its topic, and what has to be waited for. */
+  begin(publication: Publication, from: ClientConnection | undefined, stored: number): boolean | Begun
+  /** Tells the hook `published` and the event `publish`. */
+  report(publication: Publication, from: ClientConnection | undefined, messageId: number): MaybePromise<void>
+}
+
 /** News about clients for whoever subscribes to `$SYS/<id>/`. */
 interface ClientNews {
   clientConnected(clientId: string): void
@@ -71,12 +83,14 @@ export interface Host extends ConnectionHost, SessionHost {
   readonly emitter: Emitter | undefined
   readonly router: Router
   readonly faults: ProgramFaults
+  readonly publishing: Publishing
   readonly presence: ClientNews
   /** The connection that has each client identifier. */
   readonly clients: Map<string, ClientConnection>
   readonly unfinished: UnfinishedPublishes
   readonly userSessions: UserSessions
   readonly logins: LoginGuard
+  readonly connectRate: ConnectRate
   readonly authentications: AuthenticationQueue
   readonly interner: TopicInterner
   readonly publishFrame: PublishFrame
@@ -94,16 +108,6 @@ export interface Host extends ConnectionHost, SessionHost {
   readonly receiveMaximum: number
   nextCounter(): number
   nextOpening(): number
-  /** Counts a CONNECT of this address. Returns why it is one too many. */
-  connectProblem(address: string | undefined): BrokerError | undefined
-  /** Stores, routes and reports a message. */
-  publish(publication: Publication, from: ClientConnection | undefined): MaybePromise<void>
-  /** Stores a message, as the first half of `publish`. Returns the number of sessions and groups it was stored for. */
-  store(publication: Publication, receipt?: { session: SessionHandle; packetId: number }): MaybePromise<number>
-  /** Begins the deliveries of a stored message. Returns whether anybody subscribes to its topic, and what has to be waited for. */
-  begin(publication: Publication, from: ClientConnection | undefined, stored: number): boolean | Begun
-  /** Tells the hook `published` and the event `publish`. */
-  report(publication: Publication, from: ClientConnection | undefined, messageId: number): MaybePromise<void>
   /** Takes a step that nobody waits for, and reports its failure. */
   own(code: StepCode, step: () => unknown, client?: Client): void
   fail(error: unknown, code: StepCode, client?: Client): void

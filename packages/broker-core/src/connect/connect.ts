@@ -34,7 +34,7 @@ export function receiveConnect(connection: ClientConnection, reader: FrameReader
   connection.version = packet.protocolVersion as ProtocolVersion
   const { openFailure } = connection.engine
   if (openFailure !== undefined) return refuseConnect(connection, notOpen(openFailure))
-  const tooOften = connection.engine.connectProblem(peerAddress(connection))
+  const tooOften = connection.engine.connectRate.add(peerAddress(connection))
   if (tooOften !== undefined) return refuseConnect(connection, tooOften)
   const wire = packet.will === undefined ? undefined : willProperties(frame)
   const { preConnect } = connection.engine.hooks

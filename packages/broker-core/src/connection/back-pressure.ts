@@ -1,4 +1,4 @@
-import type { Clock } from '@x/contract'
+import type { Clock, Counters } from '@x/contract'
 import { BrokerError } from '../ground/broker-error.ts'
 import type { Deadlined, DeadlineWheel } from '../ground/deadline-wheel.ts'
 import type { Ending } from './ending.ts'
@@ -15,6 +15,9 @@ interface FedConnection {
 
 /** The connection of a publisher that pauses. */
 interface FeedingConnection {
+  readonly engine: { readonly counters: Counters }
+  /** Begins to wait for a receiver; `waitedFor` ends it. Returns whether it may wait for one more. */
+  waitFor(hasDrained: boolean): boolean
   waitedFor(backPressure: BackPressure): void
 }
 
@@ -49,15 +52,19 @@ export class BackPressure {
     this.releaseWaiters()
   }
 
-  /** Whether the publisher pauses already. */
-  hasWaiter(publisher: FeedingConnection): boolean {
-    return this.#waiters?.has(publisher) === true
-  }
-
-  addWaiter(publisher: FeedingConnection): void {
+  /** Has the publisher pause until the client has room again, or the publishers' pause is over. False: the publisher has waited enough
+   * for clients that take nothing, and does not pause. */
+  pause(publisher: FeedingConnection): boolean {
+    if (this.graceOver || this.#waiters?.has(publisher) === true) return true
+    if (!publisher.waitFor(this.hasDrained)) {
+      publisher.engine.counters.pausesRefused += 1
+      this.begin()
+      return false
+    }
     this.begin()
     this.#waiters ??= new Set()
     this.#waiters.add(publisher)
+    return true
   }
 
   releaseWaiters(): void {

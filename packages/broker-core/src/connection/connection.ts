@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { MaybePromise } from '@x/contract'
 import type { FrameReader, Packet, ProtocolVersion } from '@x/packet'
+import { AwaitedEnd } from '../ground/awaited-end.ts'
 import { reasonCodeFrom, toError } from '../ground/broker-error.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import { BackPressure } from './back-pressure.ts'
@@ -45,8 +46,7 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost> i
   /** Another connection, here or on another broker, has the client identifier. */
   takenOver = false
   /** Made when somebody waits for the end. */
-  #closed: Promise<void> | undefined
-  #closing: (() => void) | undefined
+  #closed: AwaitedEnd | undefined
 
   constructor(engine: Host, stream: Duplex, profile: ConnectionProfile | undefined) {
     this.engine = engine
@@ -113,9 +113,7 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost> i
   goOn(): boolean {
     this.release(ReadHold.turn)
     if (this.#reading.isHeldFor(ReadHold.turn)) return true
-    const end = this.#streamEnd
-    this.#streamEnd = undefined
-    if (end !== undefined) this.#finish(end)
+    if (this.#streamEnd !== undefined) this.#finish(this.#streamEnd)
     return false
   }
 
@@ -140,16 +138,14 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost> i
   /** Rests until `receiver` has room again, or has used up the time that publishers wait for it. False: this publisher has waited
    * enough for receivers that take nothing, and does not wait for one more. */
   slowDownFor(receiver: Connection): boolean {
-    if (receiver.phase !== 'connected') return true
-    const backPressure = receiver.#backPressure
-    if (backPressure.graceOver || backPressure.hasWaiter(this)) return true
+    return receiver.phase !== 'connected' || receiver.#backPressure.pause(this)
+  }
+
+  /** For a receiver that takes too little: begins to wait for it. Returns whether this publisher may wait for one more.
+   * @param hasDrained - the receiver took in time what had piled up before */
+  waitFor(hasDrained: boolean): boolean {
     this.#pauses ??= new PublisherPauses(this.engine.options.maximumPublisherPause)
-    if (!this.#pauses.begin(this.engine.clock.now(), backPressure.hasDrained)) {
-      this.engine.counters.pausesRefused += 1
-      backPressure.begin()
-      return false
-    }
-    backPressure.addWaiter(this)
+    if (!this.#pauses.begin(this.engine.clock.now(), hasDrained)) return false
     this.hold(ReadHold.backPressure)
     return true
   }
@@ -199,9 +195,8 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost> i
   fail(thrown: unknown): void {
     if (!this.isOpen) return
     const error = toError(thrown)
-    if (this.phase === 'connected') {
-      this.end({ reason: 'refusal', error, reasonCode: reasonCodeFrom(error, ReasonCode.unspecifiedError) })
-    } else this.refuse(error)
+    if (this.phase !== 'connected') this.refuse(error)
+    else this.end({ reason: 'refusal', error, reasonCode: reasonCodeFrom(error, ReasonCode.unspecifiedError) })
   }
 
   /** Another connection holds the client id now. */
@@ -213,7 +208,8 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost> i
   /** Ends the connection from our side; idempotent. */
   end(ending: Ending): void {
     if (!this.isOpen) return
-    if (this.phase === 'connected' && this.version === 5) this.#sendDisconnect(ending)
+    const packet = this.phase === 'connected' && this.version === 5 ? disconnectPacket(ending) : undefined
+    if (packet !== undefined) this.sendPacket(packet)
     const flushed = this.outbox.close()
     const announce = this.#leave(ending)
     if (ending.sent === undefined) this.#endStream(flushed)
@@ -250,21 +246,18 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost> i
     const before = this.#streamEnd
     this.#streamEnd = mergeEnds(before, end)
     if (before !== undefined || this.#reading.isHeldFor(ReadHold.turn)) return
-    if (!turn.enter()) {
-      turn.giveWay(this)
-      return
-    }
-    turn.credit -= endUnits
-    this.#streamEnd = undefined
-    this.#finish(end)
+    if (turn.enter()) {
+      turn.credit -= endUnits
+      this.#finish(end)
+    } else turn.giveWay(this)
   }
 
   #finish({ kind, error }: StreamEnd): void {
-    if (kind === 'ended') this.#endedByPeer()
-    else this.close(error)
-  }
-
-  #endedByPeer(): void {
+    this.#streamEnd = undefined
+    if (kind === 'closed') {
+      this.close(error)
+      return
+    }
     const announce = this.isOpen ? this.#leave({ reason: 'cut' }) : undefined
     this.outbox.close()
     // A second end makes an error with its stack: 25 µs.
@@ -282,22 +275,15 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost> i
     this.#reading.close()
     this.deadlines.cancel()
     this.engine.connections.delete(this)
-    this.#closing?.()
+    this.#closed?.come()
     announce?.()
   }
 
   /** Settles when the stream is gone, or given up: at most `closeTimeout` after the connection has ended. */
   whenClosed(): Promise<void> {
     if (this.phase === 'closed') return Promise.resolve()
-    this.#closed ??= new Promise(resolve => {
-      this.#closing = resolve
-    })
-    return this.#closed
-  }
-
-  #sendDisconnect(ending: Ending): void {
-    const packet = disconnectPacket(ending)
-    if (packet !== undefined) this.sendPacket(packet)
+    this.#closed ??= new AwaitedEnd()
+    return this.#closed.promise
   }
 
   /** From here on nothing of this connection takes effect any more. The program is told of it afterwards. */

@@ -2,15 +2,17 @@ import type { MaybePromise } from '@x/contract'
 import type { FrameReader, PublishFrame } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
 import { sendAck } from './acknowledge.ts'
-import { BrokerError, hasCode, reasonCodeFrom, reasonStringOf, toError } from '../ground/broker-error.ts'
+import { BrokerError, toError } from '../ground/broker-error.ts'
 import type { Begun, ClientConnection, Host } from '../connect/client-connection.ts'
 import { after, isPromise } from '../ground/maybe-promise.ts'
+import type { IncomingPublish } from './incoming-publish.ts'
+import { dropPublish, notSent, notStored, refusePublish } from './publish-refusal.ts'
 import { incomingPacketOf, republish } from '../message/broker-packet.ts'
 import type { IncomingPacket } from '../message/broker-packet.ts'
 import { PendingPublishes } from '../session/pending-publishes.ts'
-import type { Ending } from '../session/pending-publishes.ts'
+import type { Remainder } from '../session/pending-publishes.ts'
 import { Publication } from '../message/publication.ts'
-import { ReasonCode, codeFor } from '../ground/reason-code.ts'
+import { ReasonCode } from '../ground/reason-code.ts'
 import type { Session } from '../session/session.ts'
 import { topicRefusal } from '../hooks/topic-access.ts'
 import { TopicAliases } from '../session/topic-aliases.ts'
@@ -77,7 +79,7 @@ function topicOf(connection: ClientConnection, frame: PublishFrame): string {
 function refuseTopic(connection: ClientConnection, { messageId, qos }: PublishFrame, refusal: BrokerError): void {
   const session = connection.session as Session
   if (qos === 2 && session.received.has(messageId)) acknowledgeAgain({ connection, session, messageId, qos })
-  else drop({ connection, messageId, qos }, refusal)
+  else dropPublish({ connection, messageId, qos }, refusal)
 }
 
 /** Accepts a message that is not forwarded in a run. */
@@ -96,80 +98,38 @@ function accept(connection: ClientConnection, engine: Host, frame: PublishFrame,
     frame,
     connection.version,
   )
-  const request: Request = { connection, session, publication, messageId, qos }
+  const request: IncomingPublish = { connection, session, publication, messageId, qos }
   const { authorizePublish } = engine.hooks
   if (authorizePublish === undefined || connection.client.trusted) return authorized(request)
   const now = engine.clock.now()
   const packet = incomingPacketOf(publication, { dup, messageId, length: frame.frameEnd - frame.topicStart + 2 }, now)
-  let answer: MaybePromise<unknown>
+  let permitted: MaybePromise<unknown>
   try {
-    answer = authorizePublish(connection.client, packet)
+    permitted = authorizePublish(connection.client, packet)
   } catch (error) {
-    return refuse(request, toError(error))
+    return refusePublish(request, toError(error))
   }
-  if (!isPromise(answer)) return allowed(request, packet, now)
-  return answer.then(
+  if (!isPromise(permitted)) return allowed(request, packet, now)
+  return permitted.then(
     () => allowed(request, packet, now),
-    (error: unknown) => refuse(request, toError(error)),
+    (error: unknown) => refusePublish(request, toError(error)),
   )
 }
 
-/** A PUBLISH on its way through the steps below. `qos` and `messageId` are those of the packet, even if a hook changes the message: the
- * acknowledgement depends on them. */
-interface Request {
-  readonly connection: ClientConnection
-  readonly session: Session
-  readonly publication: Publication
-  readonly messageId: number
-  readonly qos: number
-}
-
 /** `authorizePublish` permits the message as it is in `packet` now. A message that can't be published is refused. */
-function allowed(request: Request, packet: IncomingPacket, now: number): MaybePromise<void> {
+function allowed(request: IncomingPublish, packet: IncomingPacket, now: number): MaybePromise<void> {
   let publication: Publication
   try {
     publication = republish(request.publication, packet, now)
     const { maxTopicLevels } = request.connection.engine.options
     if (publication !== request.publication) parseTopicName(publication.topic, { maximumLevels: maxTopicLevels })
   } catch (error) {
-    return refuse(request, toError(error))
+    return refusePublish(request, toError(error))
   }
   return authorized({ ...request, publication })
 }
 
-/** An MQTT 5 client gets the reason code and stays connected; a 3.x client can only be disconnected. */
-function refuse(request: Request, error: Error): void {
-  if (request.connection.version !== 5) request.connection.fail(error)
-  else drop(request, error)
-}
-
-/** Drops the message; the client stays connected. MQTT 5 clients get the reason code, 3.x clients a plain acknowledgement. MQTT 3.1.1
- * §3.3.5 */
-function drop({ connection, messageId, qos }: Omit<Request, 'session' | 'publication'>, error: Error): void {
-  refuseWith(connection, { messageId, qos }, error, reasonCodeFrom(error, ReasonCode.notAuthorized))
-}
-
-/** Reports the error and acknowledges the message, with code and reason string in MQTT 5. A QoS 0 message has no acknowledgement. */
-function refuseWith(
-  connection: ClientConnection,
-  { messageId, qos }: Pick<Request, 'messageId' | 'qos'>,
-  error: Error,
-  reasonCode: number,
-): void {
-  connection.engine.broker.reportClientError(connection.client, error)
-  if (qos === 0) return
-  const properties = connection.requestProblemInformation
-    ? { properties: { reasonString: reasonStringOf(error) } }
-    : undefined
-  connection.sendPacket({
-    cmd: qos === 1 ? 'puback' : 'pubrec',
-    messageId,
-    reasonCode: codeFor('puback', reasonCode),
-    ...properties,
-  })
-}
-
-function authorized(request: Request): MaybePromise<void> {
+function authorized(request: IncomingPublish): MaybePromise<void> {
   const { connection, session, publication, messageId, qos } = request
   const { engine } = connection
   if (connection.phase !== 'connected') return undefined
@@ -178,7 +138,7 @@ function authorized(request: Request): MaybePromise<void> {
   const receipt = qos === 2 && session.stored ? { session: session.handle, packetId: messageId } : undefined
   let stored: MaybePromise<number>
   try {
-    stored = engine.store(publication, receipt)
+    stored = engine.publishing.store(publication, receipt)
   } catch (error) {
     notStored(request, error)
     return undefined
@@ -195,16 +155,16 @@ function authorized(request: Request): MaybePromise<void> {
 
 /** The message was accepted before; only the acknowledgement was lost ([MQTT5-4.3.3-10]). It is repeated once the message is stored and
  * sent to other brokers. */
-function acknowledgeAgain(request: Omit<Request, 'publication'>): void {
+function acknowledgeAgain(request: Omit<IncomingPublish, 'publication'>): void {
   const { connection, session, messageId } = request
   const unfinished = connection.engine.unfinished.of(session.clientId)
-  if (connection.pending === undefined && unfinished === undefined) acknowledge(request, true)
+  if (connection.pending === undefined && unfinished === undefined) sendAcknowledgement(request, true)
   else {
-    const answer = (): void => {
-      if (session.received.has(messageId)) acknowledge(request, true)
+    const acknowledge = (): void => {
+      if (session.received.has(messageId)) sendAcknowledgement(request, true)
     }
     connection.pending ??= new PendingPublishes(connection)
-    connection.pending.add(2, undefined, () => ({ emitted: unfinished, answer }))
+    connection.pending.add(2, undefined, () => ({ emitted: unfinished, acknowledge }))
   }
 }
 
@@ -229,81 +189,52 @@ function checkReceiveMaximum(connection: ClientConnection, session: Session, qos
   })
 }
 
-/** Routes, reports and acknowledges a stored message: at once if nothing has to be waited for. */
-function complete(request: Request, stored: number): void {
+/** Routes, reports and acknowledges a stored message: at once if nothing has to be waited for. `begin` does the same for a publish that
+ * has waited. There are two since a {@link Remainder} is an object with two closures, which the publishes of the usual case, where
+ * nothing is asynchronous, do without: they are most of what a broker does. */
+function complete(request: IncomingPublish, stored: number): void {
   const { connection, publication, messageId } = request
-  const begun = connection.engine.begin(publication, connection, stored)
+  const begun = connection.engine.publishing.begin(publication, connection, stored)
   if (typeof begun !== 'boolean') {
-    wait(request, endingOf(request, begun))
+    wait(request, remainderOf(request, begun))
     return
   }
-  const routed = connection.engine.report(publication, connection, messageId)
+  const routed = connection.engine.publishing.report(publication, connection, messageId)
   if (isPromise(routed)) {
-    const answer = (): void => acknowledge(request, begun)
-    wait(request, { routed, answer })
-  } else acknowledge(request, begun)
+    const acknowledge = (): void => sendAcknowledgement(request, begun)
+    wait(request, { routed, acknowledge })
+  } else sendAcknowledgement(request, begun)
 }
 
 /** Later publishes are neither delivered nor acknowledged before this one. */
-function wait({ connection, qos }: Request, ending: Ending): void {
+function wait({ connection, qos }: IncomingPublish, remainder: Remainder): void {
   // Its promises may be awaited in a later turn only; until then a rejection must not count as unhandled.
-  for (const step of [ending.routed, ending.emitted]) if (isPromise(step)) step.catch(() => undefined)
+  for (const step of [remainder.routed, remainder.emitted]) if (isPromise(step)) step.catch(() => undefined)
   connection.pending = new PendingPublishes(connection)
-  connection.pending.add(qos, undefined, () => ending)
+  connection.pending.add(qos, undefined, () => remainder)
 }
 
 /** Like `complete`, for a publish that has waited. */
-function begin(request: Request, stored: number): Ending {
+function begin(request: IncomingPublish, stored: number): Remainder {
   const { connection, publication } = request
-  const begun = connection.engine.begin(publication, connection, stored)
-  return endingOf(request, typeof begun === 'boolean' ? { reached: begun } : begun)
+  const begun = connection.engine.publishing.begin(publication, connection, stored)
+  return remainderOf(request, typeof begun === 'boolean' ? { reached: begun } : begun)
 }
 
-function endingOf(request: Request, { routed, emitted, reached }: Begun): Ending {
+function remainderOf(request: IncomingPublish, { routed, emitted, reached }: Begun): Remainder {
   const { connection, publication, messageId } = request
-  const answer = (): MaybePromise<void> =>
-    after(connection.engine.report(publication, connection, messageId), () => acknowledge(request, reached))
-  return { routed, emitted, answer, unsent: error => notSent(request, error) }
+  const acknowledge = (): MaybePromise<void> =>
+    after(connection.engine.publishing.report(publication, connection, messageId), () =>
+      sendAcknowledgement(request, reached),
+    )
+  return { routed, emitted, acknowledge, unsent: error => notSent(request, error) }
 }
 
-/** Other brokers could not get the message. It is not acknowledged, so the client sends it again. */
-function notSent({ connection, session, messageId, qos }: Request, error: unknown): void {
-  const { engine, version } = connection
-  // A client that has reconnected meanwhile waits for the acknowledgement on its new connection.
-  const current = engine.clients.get(session.clientId)?.session
-  if (qos === 2 && current?.removeReceived(messageId) === true) {
-    if (current.stored) {
-      const { client } = current.connection
-      engine.own('COMPLETE_FAILED', () => engine.persistence.complete(current.handle, messageId), client)
-    }
-    if (current !== session) current.connection.fail(error)
-  }
-  if (!isQuotaExceeded(error) || version !== 5 || qos === 0) throw error
-  refuseWith(connection, { messageId, qos }, toError(error), ReasonCode.quotaExceeded)
-}
-
-function acknowledge({ connection, messageId, qos }: Omit<Request, 'publication'>, reached: boolean): void {
+function sendAcknowledgement(
+  { connection, messageId, qos }: Omit<IncomingPublish, 'publication'>,
+  reached: boolean,
+): void {
   if (qos === 0) return
   const reasonCode = reached ? ReasonCode.success : ReasonCode.noMatchingSubscribers
   sendAck(connection, qos === 1 ? 'puback' : 'pubrec', messageId, reasonCode)
-}
-
-/** The message was not stored, so it is not acknowledged and the client keeps it. An MQTT 5 client is told when the store is full. */
-function notStored({ connection, session, messageId, qos }: Request, error: unknown): 'failed' | undefined {
-  session.removeReceived(messageId)
-  if (isQuotaExceeded(error)) connection.engine.counters.refusedPublishes += 1
-  if (isFenced(error)) connection.sessionTakenOver()
-  else if (isQuotaExceeded(error) && connection.version === 5 && qos > 0) {
-    refuseWith(connection, { messageId, qos }, toError(error), ReasonCode.quotaExceeded)
-    return undefined
-  } else connection.fail(error)
-  return 'failed'
-}
-
-function isQuotaExceeded(error: unknown): boolean {
-  return hasCode(error, 'QUOTA_EXCEEDED')
-}
-
-function isFenced(error: unknown): boolean {
-  return hasCode(error, 'FENCED')
 }

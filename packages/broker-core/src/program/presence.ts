@@ -117,6 +117,6 @@ export class Presence implements Deadlined {
       { publisher: undefined, brokerId: engine.brokerId, brokerCounter, now: 0 },
       { payload: Buffer.from(text), qos: 0, retain: false, properties: undefined, expiresAt: undefined },
     )
-    engine.own('PRESENCE_FAILED', () => engine.publish(publication, undefined))
+    engine.own('PRESENCE_FAILED', () => engine.publishing.publish(publication, undefined))
   }
 }

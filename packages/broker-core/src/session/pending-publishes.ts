@@ -2,6 +2,7 @@ import type { MaybePromise } from '@x/contract'
 import type { Connection } from '../connection/connection.ts'
 import type { ConnectionHost } from '../connection/connection-host.ts'
 import { ReadHold } from '../connection/read-hold.ts'
+import { AwaitedEnd } from '../ground/awaited-end.ts'
 import { isPromise } from '../ground/maybe-promise.ts'
 import type { Yielding } from '../connection/turn.ts'
 
@@ -14,14 +15,14 @@ interface PublishingConnection extends Connection<ConnectionHost & { readonly re
 const unitsEach = 2
 
 /** The rest of a publish whose deliveries have begun. */
-export interface Ending {
+export interface Remainder {
   /** The next message is not delivered before this settles. */
   readonly routed?: MaybePromise<unknown>
   /** The message is not acknowledged before this settles. */
   readonly emitted?: MaybePromise<unknown>
   /** Acknowledges it. */
-  readonly answer: () => MaybePromise<void>
-  /** Called instead of `answer` when other brokers can't get the message; what it throws ends the connection. */
+  readonly acknowledge: () => MaybePromise<void>
+  /** Called instead of `acknowledge` when other brokers can't get the message; what it throws ends the connection. */
   readonly unsent?: (error: unknown) => void
 }
 
@@ -31,12 +32,12 @@ export interface Ending {
  * - `delivered`: it may be acknowledged when all earlier publishes are */
 type Stage = 'storing' | 'stored' | 'delivering' | 'delivered'
 
-interface Pending {
+interface PendingPublish {
   readonly qos: number
-  readonly begin: () => Ending | 'failed' | undefined
+  readonly begin: () => Remainder | 'failed' | undefined
   stage: Stage
-  answer: (() => MaybePromise<void>) | undefined
-  next: Pending | undefined
+  acknowledge: (() => MaybePromise<void>) | undefined
+  next: PendingPublish | undefined
 }
 
 /** Publishes of one connection that wait for an asynchronous store, hook, subscriber or emitter. They wait at the same time; they are
@@ -44,20 +45,19 @@ interface Pending {
 export class PendingPublishes implements Yielding {
   readonly #connection: PublishingConnection
   /** The next publish to acknowledge, the next one to deliver, and the last one. */
-  #first: Pending | undefined
-  #waiting: Pending | undefined
-  #last: Pending | undefined
+  #first: PendingPublish | undefined
+  #waiting: PendingPublish | undefined
+  #last: PendingPublish | undefined
   #size = 0
   #atLeastOnce = 0
   #routing = false
-  #answering = false
+  #acknowledging = false
   /** The rest goes on in a later turn: thousands may be ready at the same moment. */
   #rests = false
   /** A publish has failed and ended the connection. The client sends it again, and the later ones too, which must not overtake it. */
   #failed = false
   /** Made when somebody waits for it. */
-  #ended: Promise<void> | undefined
-  #end: (() => void) | undefined
+  #ended: AwaitedEnd | undefined
 
   constructor(connection: PublishingConnection) {
     this.#connection = connection
@@ -70,10 +70,8 @@ export class PendingPublishes implements Yielding {
 
   /** Settles when all publishes are done. */
   get ended(): Promise<void> {
-    this.#ended ??= new Promise(resolve => {
-      this.#end = resolve
-    })
-    return this.#ended
+    this.#ended ??= new AwaitedEnd()
+    return this.#ended.promise
   }
 
   /** Adds a publish. Calls `begin` once `stored`, which does not reject, has settled and the deliveries of all earlier ones have begun.
@@ -81,15 +79,15 @@ export class PendingPublishes implements Yielding {
   add<Outcome>(
     qos: number,
     stored: Promise<Outcome> | undefined,
-    begin: (outcome: Outcome | undefined) => Ending | 'failed' | undefined,
+    begin: (outcome: Outcome | undefined) => Remainder | 'failed' | undefined,
   ): void {
     const connection = this.#connection
     let outcome: Outcome | undefined
-    const pending: Pending = {
+    const pending: PendingPublish = {
       qos,
       begin: () => begin(outcome),
       stage: stored === undefined ? 'stored' : 'storing',
-      answer: undefined,
+      acknowledge: undefined,
       next: undefined,
     }
     if (this.#last === undefined) this.#first = pending
@@ -121,7 +119,8 @@ export class PendingPublishes implements Yielding {
       this.#waiting = pending.next
       this.#begin(pending)
     }
-    while (this.#first?.stage === 'delivered' && !this.#answering && !this.#givesWay()) this.#answer(this.#first)
+    while (this.#first?.stage === 'delivered' && !this.#acknowledging && !this.#givesWay())
+      this.#acknowledge(this.#first)
   }
 
   #givesWay(): boolean {
@@ -134,26 +133,26 @@ export class PendingPublishes implements Yielding {
     return true
   }
 
-  #begin(pending: Pending): void {
+  #begin(pending: PendingPublish): void {
     pending.stage = 'delivering'
-    let ending: Ending | 'failed' | undefined
+    let remainder: Remainder | 'failed' | undefined
     try {
-      if (!this.#failed) ending = pending.begin()
+      if (!this.#failed) remainder = pending.begin()
     } catch (error) {
       this.#fail(error)
     }
-    if (ending === 'failed') this.#failed = true
-    else if (ending !== undefined) {
-      pending.answer = ending.answer
-      if (isPromise(ending.routed) || isPromise(ending.emitted)) {
-        void this.#wait(pending, ending)
+    if (remainder === 'failed') this.#failed = true
+    else if (remainder !== undefined) {
+      pending.acknowledge = remainder.acknowledge
+      if (isPromise(remainder.routed) || isPromise(remainder.emitted)) {
+        void this.#wait(pending, remainder)
         return
       }
     }
     pending.stage = 'delivered'
   }
 
-  async #wait(pending: Pending, { routed, emitted, unsent }: Ending): Promise<void> {
+  async #wait(pending: PendingPublish, { routed, emitted, unsent }: Remainder): Promise<void> {
     if (isPromise(routed)) {
       this.#routing = true
       routed.then(
@@ -166,10 +165,10 @@ export class PendingPublishes implements Yielding {
       try {
         await routed
       } catch (error) {
-        pending.answer = () => this.#fail(error)
+        pending.acknowledge = () => this.#fail(error)
       }
     } catch (error) {
-      pending.answer = () => unsent?.(error)
+      pending.acknowledge = () => unsent?.(error)
     }
     pending.stage = 'delivered'
     this.#advance()
@@ -180,22 +179,22 @@ export class PendingPublishes implements Yielding {
     this.#advance()
   }
 
-  #answer(pending: Pending): void {
-    let answered: MaybePromise<void> = undefined
+  #acknowledge(pending: PendingPublish): void {
+    let acknowledged: MaybePromise<void> = undefined
     try {
-      answered = pending.answer?.()
+      acknowledged = pending.acknowledge?.()
     } catch (error) {
       this.#fail(error)
     }
-    if (!isPromise(answered)) {
+    if (!isPromise(acknowledged)) {
       this.#remove(pending)
       return
     }
-    this.#answering = true
-    void answered
+    this.#acknowledging = true
+    void acknowledged
       .catch((error: unknown) => this.#fail(error))
       .then(() => {
-        this.#answering = false
+        this.#acknowledging = false
         this.#remove(pending)
         this.#advance()
       })
@@ -206,7 +205,7 @@ export class PendingPublishes implements Yielding {
     this.#connection.fail(error)
   }
 
-  #remove(pending: Pending): void {
+  #remove(pending: PendingPublish): void {
     this.#first = pending.next
     if (this.#first === undefined) this.#last = undefined
     this.#size -= 1
@@ -214,7 +213,7 @@ export class PendingPublishes implements Yielding {
     const connection = this.#connection
     if (this.#size === 0) {
       if (connection.pending === this) connection.pending = undefined
-      this.#end?.()
+      this.#ended?.come()
     }
     connection.release(ReadHold.pending)
   }

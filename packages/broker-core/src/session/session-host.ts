@@ -1,19 +1,9 @@
-import type {
-  Clock,
-  Counters,
-  Drop,
-  MaybePromise,
-  Message,
-  Persistence,
-  RetainedPage,
-  Slices,
-  StoreLimits,
-} from '@x/contract'
+import type { Clock, Counters, Drop, MaybePromise, Persistence, RetainedPage, Slices, StoreLimits } from '@x/contract'
 import type { Client } from '../hooks/client.ts'
 import type { EventReporter } from '../hooks/events.ts'
 import type { ForwardHost } from '../hooks/authorize-forward.ts'
 import type { CheckedOptions } from '../ground/limits.ts'
-import type { Publication } from '../message/publication.ts'
+import type { KnownPublications } from '../message/known-publications.ts'
 import type { StepCode } from '../ground/steps.ts'
 import type { Subscriptions } from '../routing/subscriptions.ts'
 import type { WaitingBytes } from './waiting-queue.ts'
@@ -27,15 +17,12 @@ export interface SessionHost extends ForwardHost {
   readonly counters: Counters
   readonly slices: Slices
   readonly subscriptions: Subscriptions
-  readonly queueLimits: StoreLimits
+  readonly limits: StoreLimits
   /** Bytes that wait for all sessions whose queue is in no store. */
   readonly waitingBytes: WaitingBytes
+  readonly publications: KnownPublications
   /** The retained messages whose topics match. */
   retained(filter: string): MaybePromise<RetainedPage>
-  /** A message as a publication; the same one for consecutive receivers, so that it is encoded once. */
-  publicationOf(message: Message): Publication
-  /** The same for a message that was read from a queue. */
-  recall(message: Message): Publication
   /** Counts messages that were dropped, and tells the program. */
   dropped(drop: Drop): void
   /** Reports a step that has failed and that nobody waits for. */

@@ -272,7 +272,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
       else this.#takeEntry(entry)
       return
     }
-    const publication = forwarded(this.engine, this.connection.client, this.engine.publicationOf(entry.message))
+    const publication = forwarded(this.engine, this.connection.client, this.engine.publications.of(entry.message))
     if (publication === undefined) {
       this.#settleLater(entry.sequence)
       return
@@ -413,7 +413,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
   }
 
   #wait(delivery: Delivery): void {
-    this.#waiting ??= new WaitingQueue(this.engine.queueLimits, this.engine.waitingBytes)
+    this.#waiting ??= new WaitingQueue(this.engine.limits, this.engine.waitingBytes)
     const count = this.#waiting.push(delivery)
     if (count > 0) this.engine.dropped({ queue: this.clientId, reason: 'queueFull', count })
   }
@@ -430,7 +430,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
       if (!this.#windowHasRoom()) break
       const { message, ...how } = waiting.shift() as Delivery
       if (this.#isExpired(message)) continue
-      const publication = forwarded(this.engine, this.connection.client, this.engine.publicationOf(message))
+      const publication = forwarded(this.engine, this.connection.client, this.engine.publications.of(message))
       if (publication === undefined) continue
       const sequence = this.#window?.nextSequence ?? this.#firstSequence
       this.#sendInflight(publication, { ...how, dup: false }, sequence)
@@ -476,7 +476,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
       this.#settleLater(sequence)
       return
     }
-    const stored = wasRead ? this.engine.recall(entry.message) : this.engine.publicationOf(entry.message)
+    const stored = wasRead ? this.engine.publications.recall(entry.message) : this.engine.publications.of(entry.message)
     const publication = forwarded(this.engine, this.connection.client, stored)
     if (publication === undefined) this.#settleLater(sequence)
     else this.#sendInflight(publication, { qos, retain, dup, subscriptionIdentifiers }, sequence)

@@ -24,7 +24,7 @@ import * as wire from './wire.ts'
 import type { ConnectFields, FilterWish, PublishFields, Version } from './wire.ts'
 
 /** ms of real time after which a test has waited in vain. */
-const patience = 2000
+const patience = 15_000
 
 /** A client that sends and sees bytes on a real socket. Whatever arrives stays in order until it is asked for; nothing is
  * answered by itself. Its socket is destroyed when the test ends. */
