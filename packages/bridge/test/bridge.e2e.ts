@@ -114,8 +114,8 @@ for (const [name, startRemote] of Object.entries(remotes)) {
       await publish(20, 40)
       proxy.open()
       await publish(40, 60)
-      await expect.poll(() => there.seen.length, { timeout: 5000 }).toBeGreaterThanOrEqual(60)
-      await expect.poll(() => here.seen.length, { timeout: 5000 }).toBeGreaterThanOrEqual(60)
+      await expect.poll(() => there.seen.length).toBeGreaterThanOrEqual(60)
+      await expect.poll(() => here.seen.length).toBeGreaterThanOrEqual(60)
       // QoS 1 may come twice around a cut, QoS 2 may not. Mosquitto keeps the order within each QoS.
       for (const qos of [1, 2]) {
         const isOf = (line: string): boolean => line.endsWith(`${qos} false`)
@@ -154,8 +154,8 @@ for (const [name, startRemote] of Object.entries(remotes)) {
       }
       const all = (side: string): string[] =>
         Array.from({ length: count }, (_, index) => `a/${side} ${index} 2 false`).toSorted()
-      await expect.poll(() => there.seen.length, { timeout: 8000 }).toBe(count)
-      await expect.poll(() => here.seen.length, { timeout: 8000 }).toBe(count)
+      await expect.poll(() => there.seen.length).toBe(count)
+      await expect.poll(() => here.seen.length).toBe(count)
       expect(there.seen.toSorted()).toEqual(all('here'))
       expect(here.seen.toSorted()).toEqual(all('there'))
     })

@@ -70,7 +70,6 @@ const cases: [string, Case][] = [
 describe.skipIf(mosquittoMissing() !== undefined || !authority.works)('connection in a file of Mosquitto', () => {
   test.for<[string, Case]>(cases)(
     '%s carries messages to Mosquitto and back',
-    { timeout: 30_000 },
     async ([, { listener = [], bridge = [] }]) => {
       const directory = folder()
       const [there, plain, here] = [await freePort(), await freePort(), await freePort()]
@@ -114,9 +113,7 @@ describe.skipIf(mosquittoMissing() !== undefined || !authority.works)('connectio
       const remote = await connectWhenListening(`mqtt://127.0.0.1:${plain}`)
       const states = await watched(await connectAsync(`mqtt://127.0.0.1:${plain}`), '$SYS/broker/connection/+/state')
       const command = started(process.execPath, [commandFile, '-c', join(directory, 'here.conf')])
-      await expect
-        .poll(() => states, { timeout: 10_000 })
-        .toEqual([`$SYS/broker/connection/${hostname()}.house/state 1 1`])
+      await expect.poll(() => states).toEqual([`$SYS/broker/connection/${hostname()}.house/state 1 1`])
       const local = await connectAsync(`mqtt://127.0.0.1:${here}`)
       const came = await watched(local, 'l/#')
       const went = await watched(remote, 'r/#')

@@ -45,7 +45,7 @@ async function servePage(): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-test.skipIf(isMissing)('a page in Chromium publishes and receives', { timeout: 60_000 }, async () => {
+test.skipIf(isMissing)('a page in Chromium publishes and receives', async () => {
   const server = await servePage()
   const { broker, listening } = await openWay({ protocols: ['ws', 'mqtt'], path: '/mqtt', origins: [server] })
   const published: string[] = []
@@ -54,7 +54,7 @@ test.skipIf(isMissing)('a page in Chromium publishes and receives', { timeout: 6
   expect(published).toEqual(['hello from a page'])
 })
 
-test.skipIf(isMissing)('a page of another origin is refused', { timeout: 60_000 }, async () => {
+test.skipIf(isMissing)('a page of another origin is refused', async () => {
   const server = await servePage()
   const { listening, refusals } = await openWay({ websocket: true, path: '/mqtt', origins: ['https://example.org'] })
   expect(await titleOf(listening.url, server)).toBe('closed')

@@ -50,57 +50,51 @@ function shown(packets: readonly IPublishPacket[]): readonly string[] {
 }
 
 async function until(condition: () => void): Promise<void> {
-  await vi.waitFor(condition, { timeout: 8000, interval: 10 })
+  await vi.waitFor(condition, { timeout: 20_000, interval: 10 })
 }
 
-test(
-  'export and import move a store, inspect shows it, and all of that while its broker runs but the import',
-  {
-    timeout: 30_000,
-  },
-  async () => {
-    const directory = join(root, 'store')
-    const url = await serve(directory)
-    const lamp = await connect(url, 'lamp')
-    await lamp.client.subscribeAsync('light/#', { qos: 1 })
-    await lamp.client.endAsync()
-    const { client: publisher } = await connect(url, 'switch', { clean: true })
-    await publisher.publishAsync('news', 'kept', { qos: 1, retain: true })
-    await publisher.publishAsync('light/hall', 'on', { qos: 1 })
+test('export and import move a store, inspect shows it, and all of that while its broker runs but the import', async () => {
+  const directory = join(root, 'store')
+  const url = await serve(directory)
+  const lamp = await connect(url, 'lamp')
+  await lamp.client.subscribeAsync('light/#', { qos: 1 })
+  await lamp.client.endAsync()
+  const { client: publisher } = await connect(url, 'switch', { clean: true })
+  await publisher.publishAsync('news', 'kept', { qos: 1, retain: true })
+  await publisher.publishAsync('light/hall', 'on', { qos: 1 })
 
-    const inspected = await run('inspect', directory)
-    expect(inspected).toMatchObject({ code: 0, stderr: '' })
-    expect(inspected.lines.join('\n')).toMatch(
-      /sessions +1, 0 of them open[^]*queue +1 messages of "lamp"[^]*unexplained +nothing/,
-    )
-    const one = await run('inspect', directory, 'lamp')
-    expect(one.lines).toEqual([
-      '"lamp": closed, never ends',
-      'subscription  "light/#" QoS 1',
-      'queued 1  "light/hall" QoS 1, 2 bytes, waits',
-    ])
-    expect(await run('inspect', directory, 'nobody')).toMatchObject({ code: 1 })
-    const exported = await run('export', directory)
-    const file = join(root, 'dump.ndjson')
-    writeFileSync(file, exported.lines.join('\n'))
-    expect(await run('import', directory, file)).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('is open in'),
-    })
-    expect(await run('backup', directory, join(root, 'backup.mdb'))).toMatchObject({ code: 0, stderr: '' })
+  const inspected = await run('inspect', directory)
+  expect(inspected).toMatchObject({ code: 0, stderr: '' })
+  expect(inspected.lines.join('\n')).toMatch(
+    /sessions +1, 0 of them open[^]*queue +1 messages of "lamp"[^]*unexplained +nothing/,
+  )
+  const one = await run('inspect', directory, 'lamp')
+  expect(one.lines).toEqual([
+    '"lamp": closed, never ends',
+    'subscription  "light/#" QoS 1',
+    'queued 1  "light/hall" QoS 1, 2 bytes, waits',
+  ])
+  expect(await run('inspect', directory, 'nobody')).toMatchObject({ code: 1 })
+  const exported = await run('export', directory)
+  const file = join(root, 'dump.ndjson')
+  writeFileSync(file, exported.lines.join('\n'))
+  expect(await run('import', directory, file)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('is open in'),
+  })
+  expect(await run('backup', directory, join(root, 'backup.mdb'))).toMatchObject({ code: 0, stderr: '' })
 
-    const copy = join(root, 'copy')
-    expect((await run('import', copy, file)).lines).toEqual(['1 sessions, 1 queued and 1 retained messages are stored'])
-    expect(await run('compact', copy)).toMatchObject({ code: 0, stderr: '' })
-    const second = await serve(copy)
-    const again = await connect(second, 'lamp')
-    await until(() => expect(shown(again.received)).toEqual(['light/hall on 1']))
-    await again.client.subscribeAsync('news', { qos: 0 })
-    await until(() => expect(shown(again.received)).toEqual(['light/hall on 1', 'news kept 0 retained']))
-  },
-)
+  const copy = join(root, 'copy')
+  expect((await run('import', copy, file)).lines).toEqual(['1 sessions, 1 queued and 1 retained messages are stored'])
+  expect(await run('compact', copy)).toMatchObject({ code: 0, stderr: '' })
+  const second = await serve(copy)
+  const again = await connect(second, 'lamp')
+  await until(() => expect(shown(again.received)).toEqual(['light/hall on 1']))
+  await again.client.subscribeAsync('news', { qos: 0 })
+  await until(() => expect(shown(again.received)).toEqual(['light/hall on 1', 'news kept 0 retained']))
+})
 
-test('wrong words are refused with the right ones', { timeout: 30_000 }, async () => {
+test('wrong words are refused with the right ones', async () => {
   expect(await run('look', root)).toMatchObject({
     code: 2,
     stderr: expect.stringContaining(
@@ -121,7 +115,7 @@ test('wrong words are refused with the right ones', { timeout: 30_000 }, async (
 
 describe.skipIf(spawnSync('mosquitto', ['-h']).error !== undefined)(
   "what Debian's mosquitto wrote (needs mosquitto)",
-  { timeout: 30_000 },
+
   () => {
     async function startMosquitto(): Promise<{ port: number; process: StartedProcess }> {
       const port = await freePort()
@@ -252,7 +246,7 @@ describe.skipIf(spawnSync('mosquitto', ['-h']).error !== undefined)(
   },
 )
 
-test('an export that nobody reads to its end ends', { timeout: 30_000 }, async () => {
+test('an export that nobody reads to its end ends', async () => {
   const directory = join(root, 'store')
   const url = await serve(directory)
   const { client } = await connect(url, 'lamp')

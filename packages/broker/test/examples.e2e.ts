@@ -92,7 +92,7 @@ describe.skipIf(lacksProxy)('with HAProxy (apt-get install haproxy)', () => {
   test('haproxy.ts behind haproxy.cfg knows where clients come from', async () => {
     const { port, program } = await startExample('haproxy')
     const url = await startProxy('haproxy', { 1884: port })
-    await expect.poll(() => come(url, { clientId: 'kitchen' }), { timeout: 5000 }).toBe(true)
+    await expect.poll(() => come(url, { clientId: 'kitchen' })).toBe(true)
     await program.line(/^kitchen comes from 127\.0\.0\.1:\d+$/)
   })
 
@@ -106,7 +106,7 @@ describe.skipIf(lacksProxy)('with HAProxy (apt-get install haproxy)', () => {
         await startExample('cluster', { REDIS: redis.url }),
       ]
       const url = await startProxy('cluster', { 1884: one.port, 1885: two.port })
-      await expect.poll(() => come(url, {}), { timeout: 5000 }).toBe(true)
+      await expect.poll(() => come(url, {})).toBe(true)
 
       // HAProxy deals them out in turn.
       const clients = await Promise.all(['first', 'second'].map(clientId => exchange(url, { clientId })))
@@ -131,7 +131,7 @@ describe.skipIf(lacksProxy)('with HAProxy (apt-get install haproxy)', () => {
         await client.endAsync()
         return one.program.lines.filter(line => line === 'stays is here').length > 0
       }
-      await expect.poll(again, { timeout: 8000 }).toBe(true)
+      await expect.poll(again).toBe(true)
     },
     30_000,
   )

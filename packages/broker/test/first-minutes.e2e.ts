@@ -163,8 +163,8 @@ test('in a terminal each event is one line, and a terminal that closes ends the 
   expect(disconnected).toContain('client hall disconnected: it said DISCONNECT')
   expect(rest).toEqual([])
   await terminal.stop('SIGKILL')
-  await expect.poll(() => isOpen(port), { timeout: 8000 }).toBe(false)
-}, 30_000)
+  await expect.poll(() => isOpen(port)).toBe(false)
+})
 
 function isOpen(port: number): Promise<boolean> {
   return new Promise(resolve => {

@@ -44,7 +44,7 @@ async function through(port: number, scheme: string): Promise<void> {
           () => true,
           () => false,
         ),
-      { timeout: 5000 },
+      { timeout: 20_000 },
     )
     .toBe(true)
 }

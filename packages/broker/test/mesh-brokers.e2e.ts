@@ -62,7 +62,7 @@ describe('brokers in a mesh, on one directory', () => {
         for (const list of received) list.splice(0)
         await publishAll(await connected(url), 'a/b', 100)
         for (const list of received) {
-          await expect.poll(() => list.length, { timeout: 5000 }).toBe(300)
+          await expect.poll(() => list.length).toBe(300)
           for (const qos of [0, 1, 2]) expect(ofQoS(list, qos)).toEqual(texts(100, qos))
         }
       }
@@ -93,7 +93,7 @@ describe('brokers in a mesh, on one directory', () => {
     for (const member of members) await member.subscribeAsync('$share/g/a/+', { qos: 2 })
     const received = members.map(collect)
     await publishAll(await connected(all[0].url), 'a/b', 60)
-    await expect.poll(() => received.flat().length, { timeout: 5000 }).toBe(180)
+    await expect.poll(() => received.flat().length).toBe(180)
     for (const qos of [0, 1, 2]) expect(ofQoS(received.flat(), qos).sort()).toEqual(texts(60, qos).sort())
     expect(received.every(({ length }) => length > 0)).toBe(true)
   })
@@ -117,7 +117,7 @@ describe('brokers in a mesh, on one directory', () => {
     const payloads = collect(client(third.url, { ...persistent, clientId: 'stored' }))
     await expect.poll(() => payloads.at(-1)).toBe('end')
     expect([...new Set(payloads)]).toEqual([...texts(50, 1), 'end'])
-    await expect.poll(() => wills, { timeout: 5000 }).toEqual([['gone'], ['gone']])
+    await expect.poll(() => wills).toEqual([['gone'], ['gone']])
   })
 
   test('retained messages, and the end of a session, are the same at all', async () => {

@@ -80,7 +80,7 @@ async function exchange(port: number, protocolVersion: 4 | 5): Promise<Findings[
     for (const topic of topics) await client.publishAsync(topic, `of ${name}`, { qos: 1 }).catch(() => undefined)
   }
   const everybodyIsDone = expect.poll(() => Object.values(received).every(inbox => inbox.includes('end/x done')), {
-    timeout: 5000,
+    timeout: 20_000,
   })
   await bob.publishAsync('end/x', 'done', { qos: 1 })
   await everybodyIsDone.toBe(true)
@@ -117,5 +117,5 @@ for (const protocolVersion of [4, 5] as const) {
     expect(mosquitto?.admissions.slice(0, 2)).toEqual(['in', 'in'])
     expect(mosquitto?.received['ann']).toContain('house/lamp of bob')
     expect(ours).toEqual(mosquitto)
-  }, 30_000)
+  })
 }

@@ -24,7 +24,7 @@ function anchorOf(feature: string): string {
 }
 
 // Each starts a Node.js process, which takes its time on a busy machine.
-describe.concurrent('the example of MQTT5.md', { timeout: 30_000 }, () => {
+describe.concurrent('the example of MQTT5.md', () => {
   test.for(examples)('$feature prints what it says, and its process ends', async (given, { onTestFinished }) => {
     const { program, output } = given
     const example = new StartedProcess(process.execPath, ['--input-type=module', '--eval', program])

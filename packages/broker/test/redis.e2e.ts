@@ -27,7 +27,7 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
     await expect.poll(() => payloads).toEqual(['one', 'two'])
     await resumed.subscribeAsync('kept', { qos: 1 })
     await expect.poll(() => payloads).toEqual(['one', 'two', 'retained'])
-  }, 20_000)
+  })
 
   test('lets another broker take a client over, and closes the old connection', async () => {
     const redis = await redisServer()
@@ -52,7 +52,7 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
     const publisher = await connected(one.url, { ...persistent, clientId: 'pub' })
     const order = Array.from({ length: 200 }, (_, index) => `${index}`)
     await Promise.all(order.map(async text => publisher.publishAsync('a', text, { qos: 2 })))
-    await expect.poll(() => payloads.length, { timeout: 5000 }).toBe(200)
+    await expect.poll(() => payloads.length).toBe(200)
     expect(payloads).toEqual(order)
   })
 
@@ -68,7 +68,7 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
     const publisher = await connected(one.url)
     const order = Array.from({ length: 50 }, (_, index) => `${index}`)
     await Promise.all(order.map(async text => publisher.publishAsync('a', text, { qos: 1 })))
-    await expect.poll(() => received.flat().length, { timeout: 5000 }).toBe(50)
+    await expect.poll(() => received.flat().length).toBe(50)
     expect(received.flat().sort()).toEqual([...order].sort())
     expect(received.every(({ length }) => length > 0)).toBe(true)
   })
@@ -85,8 +85,8 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
       will: { topic: 'will', payload: Buffer.from('gone'), qos: 1, retain: false },
     })
     await first.process.stop('SIGKILL')
-    await expect.poll(() => payloads, { timeout: 13_000 }).toEqual(['gone'])
-  }, 20_000)
+    await expect.poll(() => payloads).toEqual(['gone'])
+  })
 
   test('publishes a will again that could not be published, and keeps nothing of it afterwards', async () => {
     const redis = await redisServer()
@@ -108,10 +108,10 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
     // As if its 30 s were over.
     const [epoch = ''] = await admin.hkeys('{x1.p0}:w')
     await admin.zadd('{x1.p0}:t', 0, `3${epoch}`)
-    await expect.poll(() => payloads, { timeout: 5000 }).toEqual(['gone'])
+    await expect.poll(() => payloads).toEqual(['gone'])
     await expect.poll(async () => admin.exists('{x1.p0}:w')).toBe(0)
     expect(await admin.zscore('{x1.p0}:t', `3${epoch}`)).toBe(null)
-  }, 20_000)
+  })
 
   test('delivers a QoS 2 message once, although its broker dies while Redis does not answer', async () => {
     const redis = await redisServer()
@@ -147,9 +147,9 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
     await clientEvent(resumed, 'connect')
     const admin = new Redis(redis.url)
     onTestFinished(async () => admin.disconnect())
-    await expect.poll(async () => admin.exists('{x1.p0}:q:sub'), { timeout: 5000 }).toBe(0)
+    await expect.poll(async () => admin.exists('{x1.p0}:q:sub')).toBe(0)
     expect([...payloads, ...later]).toEqual(['x'])
-  }, 20_000)
+  })
 
   test('leaves no key that no session, retained message or broker explains', async () => {
     const redis = await redisServer()
@@ -229,7 +229,7 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
       await expect(answered(publisher)).resolves.toBe('closed')
       await expect.poll(() => errors).toContain(code)
       await admin.call(heal[0], heal.slice(1))
-      await expect.poll(async () => answered(client(url)), { timeout: 5000 }).toBe('acknowledged')
+      await expect.poll(async () => answered(client(url))).toBe('acknowledged')
     })
   }
 
@@ -242,7 +242,7 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
     await expect.poll(async () => refusal(url)).toBe(0x88)
     expect(errors.filter(code => code.startsWith('REDIS_'))).toEqual(['REDIS_TIMEOUT'])
     redis.process.kill('SIGCONT')
-    await expect.poll(async () => answered(client(url)), { timeout: 5000 }).toBe('acknowledged')
+    await expect.poll(async () => answered(client(url))).toBe('acknowledged')
   })
 
   test('finds its functions again in a Redis that was restarted empty', async () => {
@@ -251,8 +251,8 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
     await redis.stop()
     const again = await spawnRedis([], redis.port)
     onTestFinished(async () => again.stop())
-    await expect.poll(async () => answered(client(url)), { timeout: 8000 }).toBe('acknowledged')
-  }, 15_000)
+    await expect.poll(async () => answered(client(url))).toBe('acknowledged')
+  })
 })
 
 /** What becomes of a QoS 1 message. */

@@ -77,7 +77,7 @@ export class StartedProcess {
   async stop(name: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     this.#child.kill(name)
     // mosquitto_sub can hang when the signal comes while it prints.
-    const insist = setTimeout(() => this.#child.kill('SIGKILL'), 3000)
+    const insist = setTimeout(() => this.#child.kill('SIGKILL'), 15_000)
     await this.exited.catch(() => undefined)
     clearTimeout(insist)
   }

@@ -7,9 +7,6 @@ import { clientEvent } from './client-event.ts'
 import { anyPort, listeningUrl, startCommand } from './started-command.ts'
 import type { StartedProcess } from './started-command.ts'
 
-/** Each of several processes takes a while to start, when other tests have the cores. */
-const slow = { timeout: 60_000 }
-
 interface Started {
   readonly url: string
   readonly process: StartedProcess
@@ -55,81 +52,73 @@ function statOf(pid: number): string {
   }
 }
 
-test(
-  'clients spread over the workers are those of one broker: messages at every QoS, shared groups, take-over, $SYS',
-  slow,
-  async () => {
-    const started = await start(2, '--memory', '--sys-interval', '1')
-    const subscribers = await Promise.all(Array.from({ length: 4 }, async () => connected(started.url)))
-    for (const subscriber of subscribers) await subscriber.subscribeAsync('a', { qos: 2 })
-    const received = subscribers.map(collect)
-    const members = await Promise.all(Array.from({ length: 4 }, async () => connected(started.url)))
-    for (const member of members) await member.subscribeAsync('$share/g/a', { qos: 1 })
-    const shared = members.map(collect)
-    const publisher = await connected(started.url)
-    for (const qos of [0, 1, 2] as const) {
-      await Promise.all(
-        Array.from({ length: 20 }, async (_, index) => publisher.publishAsync('a', `${qos} ${index}`, { qos })),
-      )
-    }
-    for (const list of received) await expect.poll(() => list.length).toBe(60)
-    await expect.poll(() => shared.flat().length).toBe(60)
-    expect(new Set(shared.flat()).size).toBe(60)
-    for (let time = 0; time < 4; time += 1) {
-      const first = await connected(started.url, { clientId: 'same' })
-      const ended = clientEvent(first, 'disconnect')
-      const second = await connected(started.url, { clientId: 'same' })
-      await ended
-      await second.endAsync()
-    }
-    const watcher = await connected(started.url)
-    const counts = collect(watcher)
-    await watcher.subscribeAsync('$SYS/broker/clients/connected')
-    await expect.poll(() => counts.at(-1)).toBe('10')
-  },
-)
-
-test(
-  'a worker is killed: its clients connect again at once, sessions and queues are there, the will comes once, and another worker takes its place',
-  slow,
-  async () => {
-    const started = await start(2, '--data', directory(), '--data-durability', 'process', '--sys-interval', '0')
-    const stored = await connected(started.url, { ...persistent, clientId: 'stored' })
-    await stored.subscribeAsync('a', { qos: 2 })
-    const watchers = await Promise.all(
-      Array.from({ length: 4 }, async (_, index) =>
-        connected(started.url, { ...persistent, clientId: `watcher ${index}`, reconnectPeriod: 20 }),
-      ),
+test('clients spread over the workers are those of one broker: messages at every QoS, shared groups, take-over, $SYS', async () => {
+  const started = await start(2, '--memory', '--sys-interval', '1')
+  const subscribers = await Promise.all(Array.from({ length: 4 }, async () => connected(started.url)))
+  for (const subscriber of subscribers) await subscriber.subscribeAsync('a', { qos: 2 })
+  const received = subscribers.map(collect)
+  const members = await Promise.all(Array.from({ length: 4 }, async () => connected(started.url)))
+  for (const member of members) await member.subscribeAsync('$share/g/a', { qos: 1 })
+  const shared = members.map(collect)
+  const publisher = await connected(started.url)
+  for (const qos of [0, 1, 2] as const) {
+    await Promise.all(
+      Array.from({ length: 20 }, async (_, index) => publisher.publishAsync('a', `${qos} ${index}`, { qos })),
     )
-    for (const watcher of watchers) await watcher.subscribeAsync('will', { qos: 1 })
-    const wills = watchers.map(collect)
-    const mortals = await Promise.all(
-      Array.from({ length: 6 }, async (_, index) => {
-        const will = { topic: 'will', payload: Buffer.from(`${index}`), qos: 1, retain: false } as const
-        return connected(started.url, { will })
-      }),
-    )
-    const dead = (): string[] => mortals.flatMap((mortal, index) => (mortal.connected ? [] : `${index}`))
-    await stored.endAsync(true)
-    const before = pidsOf(started)
-    expect(before).toHaveLength(2)
-    process.kill(Number(before[0]), 'SIGKILL')
-    await started.process.line(/worker \d has ended \(SIGKILL\)/)
-    const publisher = await connected(started.url)
-    for (const qos of [1, 2] as const) await publisher.publishAsync('a', `${qos}`, { qos })
-    const again = client(started.url, { ...persistent, clientId: 'stored' })
-    const payloads = collect(again)
-    await expect.poll(() => payloads).toEqual(['1', '2'])
-    // Connections go round: some of the six were with the worker that is gone, and some with the other.
-    await expect
-      .poll(() => [dead(), ...wills].map(list => list.toSorted().join()))
-      .toSatisfy((lists: string[]) => lists[0] !== '' && new Set(lists).size === 1)
-    await expect.poll(() => pidsOf(started).length).toBe(2)
-    expect(dead().length).toBeLessThan(mortals.length)
-  },
-)
+  }
+  for (const list of received) await expect.poll(() => list.length).toBe(60)
+  await expect.poll(() => shared.flat().length).toBe(60)
+  expect(new Set(shared.flat()).size).toBe(60)
+  for (let time = 0; time < 4; time += 1) {
+    const first = await connected(started.url, { clientId: 'same' })
+    const ended = clientEvent(first, 'disconnect')
+    const second = await connected(started.url, { clientId: 'same' })
+    await ended
+    await second.endAsync()
+  }
+  const watcher = await connected(started.url)
+  const counts = collect(watcher)
+  await watcher.subscribeAsync('$SYS/broker/clients/connected')
+  await expect.poll(() => counts.at(-1)).toBe('10')
+})
 
-test('SIGUSR2 replaces the workers one by one: a client can always connect, and sessions are kept', slow, async () => {
+test('a worker is killed: its clients connect again at once, sessions and queues are there, the will comes once, and another worker takes its place', async () => {
+  const started = await start(2, '--data', directory(), '--data-durability', 'process', '--sys-interval', '0')
+  const stored = await connected(started.url, { ...persistent, clientId: 'stored' })
+  await stored.subscribeAsync('a', { qos: 2 })
+  const watchers = await Promise.all(
+    Array.from({ length: 4 }, async (_, index) =>
+      connected(started.url, { ...persistent, clientId: `watcher ${index}`, reconnectPeriod: 20 }),
+    ),
+  )
+  for (const watcher of watchers) await watcher.subscribeAsync('will', { qos: 1 })
+  const wills = watchers.map(collect)
+  const mortals = await Promise.all(
+    Array.from({ length: 6 }, async (_, index) => {
+      const will = { topic: 'will', payload: Buffer.from(`${index}`), qos: 1, retain: false } as const
+      return connected(started.url, { will })
+    }),
+  )
+  const dead = (): string[] => mortals.flatMap((mortal, index) => (mortal.connected ? [] : `${index}`))
+  await stored.endAsync(true)
+  const before = pidsOf(started)
+  expect(before).toHaveLength(2)
+  process.kill(Number(before[0]), 'SIGKILL')
+  await started.process.line(/worker \d has ended \(SIGKILL\)/)
+  const publisher = await connected(started.url)
+  for (const qos of [1, 2] as const) await publisher.publishAsync('a', `${qos}`, { qos })
+  const again = client(started.url, { ...persistent, clientId: 'stored' })
+  const payloads = collect(again)
+  await expect.poll(() => payloads).toEqual(['1', '2'])
+  // Connections go round: some of the six were with the worker that is gone, and some with the other.
+  await expect
+    .poll(() => [dead(), ...wills].map(list => list.toSorted().join()))
+    .toSatisfy((lists: string[]) => lists[0] !== '' && new Set(lists).size === 1)
+  await expect.poll(() => pidsOf(started).length).toBe(2)
+  expect(dead().length).toBeLessThan(mortals.length)
+})
+
+test('SIGUSR2 replaces the workers one by one: a client can always connect, and sessions are kept', async () => {
   const started = await start(2, '--memory', '--sys-interval', '0')
   const stored = await connected(started.url, { ...persistent, clientId: 'stored' })
   await stored.subscribeAsync('a', { qos: 1 })
@@ -152,7 +141,7 @@ test('SIGUSR2 replaces the workers one by one: a client can always connect, and 
   await expect.poll(() => payloads).toEqual(['x'])
 })
 
-test('SIGTERM closes all workers: clients are told, and nothing is left', slow, async () => {
+test('SIGTERM closes all workers: clients are told, and nothing is left', async () => {
   const started = await start(2, '--memory', '--sys-interval', '0', '--verbose')
   const subscriber = await connected(started.url)
   const told = clientEvent(subscriber, 'disconnect')
@@ -166,37 +155,33 @@ test('SIGTERM closes all workers: clients are told, and nothing is left', slow, 
   expect(workers.filter(pid => statOf(pid) !== '')).toEqual([])
 })
 
-test(
-  'SIGHUP makes all workers read the configuration, once it is well, and the PID file is of the primary',
-  slow,
-  async () => {
-    const [file, pidFile] = ['x.yaml', 'pid'].map(name => join(directory(), name)) as [string, string]
-    const configure = (access: string): void => {
-      writeFileSync(file, `store: { memory: true }\nworkers: 2\npidFile: ${pidFile}\naccess: { ${access} }\n`)
-    }
-    configure('allowAnonymous: true')
-    const started = await startWith('--config', file)
-    expect(Number(readFileSync(pidFile, 'utf8'))).toBe(started.process.pid)
-    const clients = await Promise.all(Array.from({ length: 6 }, async () => connected(started.url)))
-    configure('allowAnonymous: maybe')
-    started.process.signal('SIGHUP')
-    await started.process.line(/SIGHUP: nothing has changed/)
-    const closed = clients.map(async one => clientEvent(one, 'disconnect'))
-    configure('allowAnonymous: false')
-    started.process.signal('SIGHUP')
-    await Promise.all(closed)
-    const problems = started.process.lines.filter(line => line.includes('nothing has changed'))
-    expect(problems).toHaveLength(1)
-    const workers = pidsOf(started)
-    // As a terminal and systemd do, which know nothing of a primary.
-    for (const pid of [...workers, Number(started.process.pid)]) process.kill(pid, 'SIGTERM')
-    expect(await started.process.exited).toEqual({ code: 0, signal: null })
-    expect(started.process.lines.filter(line => line.includes('has ended'))).toEqual([])
-    expect(existsSync(pidFile)).toBe(false)
-  },
-)
+test('SIGHUP makes all workers read the configuration, once it is well, and the PID file is of the primary', async () => {
+  const [file, pidFile] = ['x.yaml', 'pid'].map(name => join(directory(), name)) as [string, string]
+  const configure = (access: string): void => {
+    writeFileSync(file, `store: { memory: true }\nworkers: 2\npidFile: ${pidFile}\naccess: { ${access} }\n`)
+  }
+  configure('allowAnonymous: true')
+  const started = await startWith('--config', file)
+  expect(Number(readFileSync(pidFile, 'utf8'))).toBe(started.process.pid)
+  const clients = await Promise.all(Array.from({ length: 6 }, async () => connected(started.url)))
+  configure('allowAnonymous: maybe')
+  started.process.signal('SIGHUP')
+  await started.process.line(/SIGHUP: nothing has changed/)
+  const closed = clients.map(async one => clientEvent(one, 'disconnect'))
+  configure('allowAnonymous: false')
+  started.process.signal('SIGHUP')
+  await Promise.all(closed)
+  const problems = started.process.lines.filter(line => line.includes('nothing has changed'))
+  expect(problems).toHaveLength(1)
+  const workers = pidsOf(started)
+  // As a terminal and systemd do, which know nothing of a primary.
+  for (const pid of [...workers, Number(started.process.pid)]) process.kill(pid, 'SIGTERM')
+  expect(await started.process.exited).toEqual({ code: 0, signal: null })
+  expect(started.process.lines.filter(line => line.includes('has ended'))).toEqual([])
+  expect(existsSync(pidFile)).toBe(false)
+})
 
-test('what keeps a worker from starting is said once, and ends the command with its code', slow, async () => {
+test('what keeps a worker from starting is said once, and ends the command with its code', async () => {
   const first = await start(2, '--memory', '--sys-interval', '0')
   const port = new URL(first.url).port
   const second = startCommand(['--port', port, '--host', '127.0.0.1', '--workers', '2', '--memory'])

@@ -78,7 +78,7 @@ test('a link that passes nothing on in one direction: both give each other up, a
   await expect.poll(() => other.codes).toEqual(['UNAVAILABLE'])
   relays[0]?.release()
   await expect
-    .poll(() => [one.presences.at(-1), other.presences.at(-1)], { timeout: 4000 })
+    .poll(() => [one.presences.at(-1), other.presences.at(-1)])
     .toEqual([
       ['other', true],
       ['one', true],

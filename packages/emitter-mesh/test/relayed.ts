@@ -27,7 +27,7 @@ export async function relayed(options: Partial<MeshEmitterOptions> = {}): Promis
     openTimeout: 0,
   })
   toOne.target = portOf(one)
-  await expect.poll(() => one.emitter.reaches('a') && other.emitter.brokers.length === 1, { timeout: 5000 }).toBe(true)
+  await expect.poll(() => one.emitter.reaches('a') && other.emitter.brokers.length === 1).toBe(true)
   return { one, other, relays: [toOther, toOne] }
 }
 

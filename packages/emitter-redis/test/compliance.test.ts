@@ -17,7 +17,7 @@ for (const { title, spawn, scripting, settleMilliseconds } of kinds) {
     let networks = 0
     beforeAll(async () => {
       server = await spawn()
-    }, 20_000)
+    })
     afterAll(async () => server?.stop())
 
     emitterCompliance({

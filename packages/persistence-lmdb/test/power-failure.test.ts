@@ -64,7 +64,6 @@ async function queuedIn(directory: string): Promise<readonly string[]> {
 // file is copied, at any of its instructions.
 test.skipIf(!canMount)(
   'what was acknowledged is in a copy of the disk that was made between two fsyncs (needs mount -o loop)',
-  { timeout: 60_000 },
   async () => {
     const image = makeImage()
     const disk = mount(image, 'disk') ?? ''

@@ -18,7 +18,7 @@ for (const { title, spawn, scripting } of kinds) {
     const options = new WeakMap<object, RedisPersistenceOptions>()
     beforeAll(async () => {
       server = await spawn()
-    }, 20_000)
+    })
     afterAll(async () => server?.stop())
 
     const make = (chosen: RedisPersistenceOptions): RedisPersistence => {

@@ -67,7 +67,7 @@ async function publishedAgain(store: RedisPersistence, text: string): Promise<vo
 async function expectQueued(store: RedisPersistence, handle: SessionHandle, texts: readonly string[]): Promise<void> {
   const queued = async (): Promise<string[]> =>
     (await store.read(handle, 0, 100)).map(({ message }) => message.payload.toString())
-  await expect.poll(async () => queued().catch(String), { timeout: 10_000 }).toEqual(texts)
+  await expect.poll(async () => queued().catch(String)).toEqual(texts)
 }
 
 describe.skipIf(!hasRedisServer())('when a primary dies (apt-get install redis-server)', () => {
@@ -76,11 +76,11 @@ describe.skipIf(!hasRedisServer())('when a primary dies (apt-get install redis-s
     const replica = await ending(spawnRedis(['--replicaof', '127.0.0.1', `${primary.port}`]))
     const admin = new Redis(replica.url)
     closing.push(() => admin.disconnect())
-    await expect.poll(async () => admin.info('replication'), { timeout: 10_000 }).toContain('master_link_status:up')
+    await expect.poll(async () => admin.info('replication')).toContain('master_link_status:up')
     const sentinel = await ending(spawnSentinel(primary))
     const watcher = new Redis(sentinel.url)
     closing.push(() => watcher.disconnect())
-    await expect.poll(async () => watcher.call('SENTINEL', 'replicas', 'primary'), { timeout: 15_000 }).toHaveLength(1)
+    await expect.poll(async () => watcher.call('SENTINEL', 'replicas', 'primary')).toHaveLength(1)
     const errors: string[] = []
     const redis = `${sentinel.url.replace('redis:', 'redis-sentinel:')}/primary`
     const [store, handle, taken] = await connected({ redis, onError: ({ code }) => void errors.push(code) })
@@ -89,11 +89,11 @@ describe.skipIf(!hasRedisServer())('when a primary dies (apt-get install redis-s
     await expect.poll(async () => admin.xlen('{x1.p0}:q:client')).toBe(1)
     await primary.stop()
     await publishedAgain(other, 'two')
-    await expect.poll(() => taken, { timeout: 10_000 }).toEqual(['one', 'two'])
+    await expect.poll(() => taken).toEqual(['one', 'two'])
     await expectQueued(store, handle, ['one', 'two'])
     expect(await admin.xlen('{x1.p0}:q:client')).toBe(2)
     expect(errors).toContain('REDIS_UNREACHABLE')
-  }, 60_000)
+  })
 
   test('goes on at the replica that a Redis Cluster promotes, with what was replicated', async () => {
     const cluster = await ending(spawnCluster(3, 1))
@@ -106,9 +106,9 @@ describe.skipIf(!hasRedisServer())('when a primary dies (apt-get install redis-s
     admin.disconnect()
     await primary.stop()
     await publishedAgain(other, 'two')
-    await expect.poll(() => taken, { timeout: 10_000 }).toEqual(['one', 'two'])
+    await expect.poll(() => taken).toEqual(['one', 'two'])
     await expectQueued(store, handle, ['one', 'two'])
-  }, 60_000)
+  })
 
   test('waits for the replica of its slot in a Redis Cluster at durability replicated', async () => {
     const cluster = await ending(spawnCluster(3, 1))
@@ -125,5 +125,5 @@ describe.skipIf(!hasRedisServer())('when a primary dies (apt-get install redis-s
       code: 'UNAVAILABLE',
       cause: { code: 'REDIS_NOT_REPLICATED' },
     })
-  }, 60_000)
+  })
 })

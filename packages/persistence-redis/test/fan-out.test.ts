@@ -182,7 +182,7 @@ describe.skipIf(!hasRedisServer())('a message for more sessions than one call ma
     const outcome = published.catch(() => 'not acknowledged')
     await spread()
     link.cut()
-    await expect.poll(async () => lengths(1000), { timeout: 5000 }).toEqual({ 1: 1000 })
+    await expect.poll(async () => lengths(1000)).toEqual({ 1: 1000 })
     expect(await left()).toEqual([])
     // The publisher goes on at another broker.
     const again = await opened(there, 'publisher')
@@ -224,6 +224,6 @@ describe.skipIf(!hasRedisServer())('a message for more sessions than one call ma
     await past.remember()
     await past.goBack()
     await expect(outcome).resolves.toMatchObject({ code: 'UNAVAILABLE' })
-    await expect.poll(async () => lengths(1000, reader).catch(() => []), { timeout: 8000 }).toEqual({ 1: 1000 })
+    await expect.poll(async () => lengths(1000, reader).catch(() => [])).toEqual({ 1: 1000 })
   })
 })

@@ -46,9 +46,9 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     const [, owner] = await session(here, 'client')
     await admin.command('', 'CLIENT', 'KILL', 'TYPE', 'pubsub')
     await there.publish(messageOf('one'))
-    await expect.poll(() => owner.texts, { timeout: 3000 }).toEqual(['one'])
+    await expect.poll(() => owner.texts).toEqual(['one'])
     await there.publish(messageOf('two'))
-    await expect.poll(() => owner.texts, { timeout: 3000 }).toEqual(['one', 'two'])
+    await expect.poll(() => owner.texts).toEqual(['one', 'two'])
   })
 
   test('a client publishes nothing by a broker that has it no more', async () => {
@@ -64,7 +64,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     expect(outcomes).toMatchObject(messages.map(() => ({ reason: { code: 'FENCED' } })))
     await there.publish(messageOf('by the owner'))
     await here.publish({ ...messageOf('by another'), publisher: 'another' })
-    await expect.poll(() => owner.texts, { timeout: 3000 }).toEqual(['by the owner', 'by another'])
+    await expect.poll(() => owner.texts).toEqual(['by the owner', 'by another'])
   })
 
   // Whoever gives up a CONNECT may know nothing of what was sent before.
@@ -211,7 +211,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     await admin.command('', 'ZADD', key('leases'), 1, holder)
     const there = await opened()
     await there.publish(messageOf('two'))
-    await expect.poll(() => owner.fencedCount, { timeout: 4000 }).toBe(1)
+    await expect.poll(() => owner.fencedCount).toBe(1)
     await expect(here.read(handle, 0, 10)).rejects.toMatchObject({ code: 'FENCED' })
     const [resumed] = await session(there, 'client')
     expect((await there.read(resumed, 0, 10)).map(({ message: found }) => found.payload.toString())).toEqual([
@@ -244,9 +244,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     await expect(lonely.open(host())).rejects.toBeInstanceOf(PersistenceError)
     const replica = await spawnRedis(['--replicaof', '127.0.0.1', String(redis.port)])
     closing.push(async () => replica.stop())
-    await expect
-      .poll(async () => String(await admin.command('', 'INFO', 'replication')), { timeout: 5000 })
-      .toMatch(/state=online/)
+    await expect.poll(async () => String(await admin.command('', 'INFO', 'replication'))).toMatch(/state=online/)
     const store = await opened({ durability: 'replicated' })
     await session(store, 'client')
     expect(await store.publish(messageOf('one'))).toBe(1)

@@ -44,6 +44,6 @@ describe.skipIf(!hasRedisServer())('at durability replicated (apt-get install re
     replica.process.kill('SIGCONT')
     // They are stored, as it turns out.
     const all = ['one', 'two', 'three']
-    await expect.poll(() => [near.texts, far.texts], { timeout: 5000 }).toEqual([all, all])
-  }, 30_000)
+    await expect.poll(() => [near.texts, far.texts]).toEqual([all, all])
+  })
 })

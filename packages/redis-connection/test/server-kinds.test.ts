@@ -117,7 +117,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       void connection.command('{x}:c', 'PUBLISH', '{x}:c', text)
       await new Promise(setImmediate)
     }
-    await expect.poll(() => heard.length, { timeout: 5000 }).toBe(said.length)
+    await expect.poll(() => heard.length).toBe(said.length)
     expect(heard).toEqual(said)
     const admin = new Redis(cluster.primaryOf('{x}:c').url)
     closing.push(() => admin.disconnect())
@@ -139,7 +139,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     expect((await refusal(connection.call(library, 'large', key))).code).toBe('REDIS_UNREACHABLE')
     await admin.config('SET', 'client-output-buffer-limit', 'normal 0 0 0')
     const sum = async (): Promise<unknown> => connection.call(library, 'add', key, 0).catch(String)
-    await expect.poll(sum, { timeout: 5000 }).toBe(1)
+    await expect.poll(sum).toBe(1)
   })
 
   test.skipIf(!authority.works)(
