@@ -96,45 +96,41 @@ describe.skipIf(lacksProxy)('with HAProxy (apt-get install haproxy)', () => {
     await program.line(/^kitchen comes from 127\.0\.0\.1:\d+$/)
   })
 
-  test.skipIf(!hasRedisServer())(
-    'cluster.ts twice behind cluster.cfg is one broker to its clients',
-    async () => {
-      const redis = await spawnRedis()
-      onTestFinished(() => redis.stop())
-      const [one, two] = [
-        await startExample('cluster', { REDIS: redis.url }),
-        await startExample('cluster', { REDIS: redis.url }),
-      ]
-      const url = await startProxy('cluster', { 1884: one.port, 1885: two.port })
-      await expect.poll(() => come(url, {})).toBe(true)
+  test.skipIf(!hasRedisServer())('cluster.ts twice behind cluster.cfg is one broker to its clients', async () => {
+    const redis = await spawnRedis()
+    onTestFinished(() => redis.stop())
+    const [one, two] = [
+      await startExample('cluster', { REDIS: redis.url }),
+      await startExample('cluster', { REDIS: redis.url }),
+    ]
+    const url = await startProxy('cluster', { 1884: one.port, 1885: two.port })
+    await expect.poll(() => come(url, {})).toBe(true)
 
-      // HAProxy deals them out in turn.
-      const clients = await Promise.all(['first', 'second'].map(clientId => exchange(url, { clientId })))
-      await Promise.all([one.program.line(/^(first|second) is here$/), two.program.line(/^(first|second) is here$/)])
-      const [first, second] = clients as [MqttClient, MqttClient]
-      await first.subscribeAsync('news', { qos: 1 })
-      const heard = new Promise<string>(resolve => {
-        first.on('message', (topic, payload) => topic === 'news' && resolve(payload.toString()))
-      })
-      await second.publishAsync('news', 'from the other one', { qos: 1 })
-      expect(await heard).toBe('from the other one')
+    // HAProxy deals them out in turn.
+    const clients = await Promise.all(['first', 'second'].map(clientId => exchange(url, { clientId })))
+    await Promise.all([one.program.line(/^(first|second) is here$/), two.program.line(/^(first|second) is here$/)])
+    const [first, second] = clients as [MqttClient, MqttClient]
+    await first.subscribeAsync('news', { qos: 1 })
+    const heard = new Promise<string>(resolve => {
+      first.on('message', (topic, payload) => topic === 'news' && resolve(payload.toString()))
+    })
+    await second.publishAsync('news', 'from the other one', { qos: 1 })
+    expect(await heard).toBe('from the other one')
 
-      // Whichever broker goes, a session goes on at the other.
-      const options = { clientId: 'stays', clean: false }
-      await (await exchange(url, options)).endAsync()
-      await two.program.stop()
-      const again = async (): Promise<boolean> => {
-        const client = await connectAsync(url, { ...options, reconnectPeriod: 0, connectTimeout: 2000 }, false).catch(
-          () => undefined,
-        )
-        if (client === undefined) return false
-        await client.endAsync()
-        return one.program.lines.filter(line => line === 'stays is here').length > 0
-      }
-      await expect.poll(again).toBe(true)
-    },
-    30_000,
-  )
+    // Whichever broker goes, a session goes on at the other.
+    const options = { clientId: 'stays', clean: false }
+    await (await exchange(url, options)).endAsync()
+    await two.program.stop()
+    const again = async (): Promise<boolean> => {
+      const client = await connectAsync(url, { ...options, reconnectPeriod: 0, connectTimeout: 2000 }, false).catch(
+        () => undefined,
+      )
+      if (client === undefined) return false
+      await client.endAsync()
+      return one.program.lines.filter(line => line === 'stays is here').length > 0
+    }
+    await expect.poll(again).toBe(true)
+  })
 })
 
 describe.skipIf(!authority.works)('with openssl', () => {

@@ -80,24 +80,20 @@ describe.skipIf(!hasRedisServer())('when a primary dies (apt-get install redis-s
   test.each([
     ['the routes', () => '{x1.rt}:'],
     ['an inbox', (instance: string) => `{x1.b:${instance}}:`],
-  ] as const)(
-    'goes on at the replica that a Redis Cluster promotes for %s',
-    async (_, keyOf) => {
-      const cluster = await ending(spawnCluster(3, 1))
-      const brokers = await pair({ redis: cluster.url, ...timeouts })
-      const routes = new Redis(cluster.primaryOf('{x1.rt}:').url)
-      const instances = Object.keys(await routes.hgetall('{x1.rt}:brokers'))
-      routes.disconnect()
-      const primary = cluster.primaryOf(keyOf(instances.find(name => name.startsWith('other~')) ?? ''))
-      await survives(brokers, async () => {
-        const client = new Redis(primary.url)
-        await client.wait(1, 5000)
-        client.disconnect()
-        await primary.stop()
-      })
-    },
-    60_000,
-  )
+  ] as const)('goes on at the replica that a Redis Cluster promotes for %s', async (_, keyOf) => {
+    const cluster = await ending(spawnCluster(3, 1))
+    const brokers = await pair({ redis: cluster.url, ...timeouts })
+    const routes = new Redis(cluster.primaryOf('{x1.rt}:').url)
+    const instances = Object.keys(await routes.hgetall('{x1.rt}:brokers'))
+    routes.disconnect()
+    const primary = cluster.primaryOf(keyOf(instances.find(name => name.startsWith('other~')) ?? ''))
+    await survives(brokers, async () => {
+      const client = new Redis(primary.url)
+      await client.wait(1, 5000)
+      client.disconnect()
+      await primary.stop()
+    })
+  })
 })
 
 describe.skipIf(!hasRedisServer())('over TLS (apt-get install redis-server openssl)', () => {

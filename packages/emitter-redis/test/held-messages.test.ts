@@ -38,7 +38,6 @@ describe.skipIf(!hasRedisServer())('messages that Redis can’t take (apt-get in
       await expect.poll(() => other.texts.at(-1)).toBe('after')
       expect(other.texts.filter(text => text !== 'refused')).toEqual(['before', 'x', 'y', 'after'])
     },
-    15_000,
   )
 
   test.each([0, followDuration + 100])(
@@ -55,7 +54,6 @@ describe.skipIf(!hasRedisServer())('messages that Redis can’t take (apt-get in
       thaw()
       await first
     },
-    15_000,
   )
 
   test.each([1, 2] as const)('QoS %i: refused when the emitter closes before Redis has it', async qos => {

@@ -29,5 +29,4 @@ test.skipIf(!hasRedisServer())(
     expect(few).toBeLessThan(9)
     expect(many).toBeLessThan(9)
   },
-  20_000,
 )

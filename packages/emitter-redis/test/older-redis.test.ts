@@ -55,7 +55,6 @@ describe.skipIf(!hasRedisServer())('when Redis comes back older (apt-get install
       const expected = ['before', ...numbered('lost', lost), ...later]
       await expect.poll(() => other.texts).toEqual(expected)
     },
-    20_000,
   )
 
   test('room in an inbox comes back', async () => {

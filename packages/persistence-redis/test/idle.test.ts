@@ -34,5 +34,4 @@ test.skipIf(!hasRedisServer())(
     for (let count = 3; count < 12; count += 1) await open()
     expect(await perSecondOfEach(12)).toBeLessThan(7)
   },
-  20_000,
 )
