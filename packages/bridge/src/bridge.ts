@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { hostname } from 'node:os'
-import type { PluggableBroker, Plugin } from '@x/contract'
+import type { BridgeStatus, BridgeTraffic, PluggableBroker, Plugin } from '@x/contract'
 import { BridgeError } from './bridge-error.ts'
 import { checkOptions } from './bridge-options.ts'
 import type { BridgeOptions, CheckedOptions } from './bridge-options.ts'
@@ -9,20 +9,7 @@ import { simplerDialect } from './dialect.ts'
 import type { Dialect } from './dialect.ts'
 import { LoopGuard } from './loop-guard.ts'
 import { ReconnectDelay } from './reconnect-delay.ts'
-import type { DirectionCounters } from './relay.ts'
 import { openTransport } from './remote-address.ts'
-
-/** What a bridge is doing: `waiting` until the next attempt, `ended` after `startType: 'once'` or a close. */
-export type BridgeState = 'idle' | 'connecting' | 'connected' | 'waiting' | 'ended'
-
-export interface BridgeCounters {
-  readonly in: Readonly<DirectionCounters>
-  readonly out: Readonly<DirectionCounters>
-  /** Connections that stood. */
-  readonly connections: number
-  /** Attempts that failed. */
-  readonly failures: number
-}
 
 export interface BridgeEvents {
   /** Messages go through. */
@@ -33,8 +20,9 @@ export interface BridgeEvents {
 
 /** A plugin that carries messages between the broker it is given to and another one. */
 export interface Bridge extends Plugin, EventEmitter<BridgeEvents> {
-  readonly state: BridgeState
-  readonly counters: BridgeCounters
+  /** `ended` after `startType: 'once'` or a close. */
+  readonly state: BridgeStatus['state']
+  readonly counters: BridgeStatus['counters']
 }
 
 /** Carries messages between the broker that it is a plugin of and another broker, both ways. What waits while the other broker is
@@ -50,7 +38,7 @@ class BridgePlugin extends EventEmitter<BridgeEvents> implements Bridge {
   readonly #counts = { in: noMessages(), out: noMessages(), connections: 0, failures: 0 }
   readonly #delay: ReconnectDelay
   #broker: PluggableBroker | undefined
-  #state: BridgeState = 'idle'
+  #state: BridgeStatus['state'] = 'idle'
   #dialect: Dialect
   #crossing: Crossing | undefined
   /** Of the addresses, the one to try. */
@@ -69,11 +57,11 @@ class BridgePlugin extends EventEmitter<BridgeEvents> implements Bridge {
     this.#dialect = firstDialect(options)
   }
 
-  get state(): BridgeState {
+  get state(): BridgeStatus['state'] {
     return this.#state
   }
 
-  get counters(): BridgeCounters {
+  get counters(): BridgeStatus['counters'] {
     return this.#counts
   }
 
@@ -82,10 +70,27 @@ class BridgePlugin extends EventEmitter<BridgeEvents> implements Bridge {
       throw new BridgeError('BRIDGE_ATTACHED', `${this.name} belongs to broker ${this.#broker.id} already`)
     }
     this.#broker = broker
+    const status = this.#status()
+    broker.bridges?.add(status)
     await this.#tellState('0')
     // After this turn: the broker opens when its plugins are attached.
     this.#again(0)
-    return () => this.#close()
+    return () => {
+      broker.bridges?.delete(status)
+      return this.#close()
+    }
+  }
+
+  /** Under the name that it was given, which stands in the configuration. */
+  #status(): BridgeStatus {
+    const state = (): BridgeStatus['state'] => this.#state
+    return {
+      name: this.#options.name,
+      counters: this.#counts,
+      get state() {
+        return state()
+      },
+    }
   }
 
   async #close(): Promise<void> {
@@ -194,7 +199,7 @@ function firstDialect({ protocolVersion: version, tryPrivate, outgoingRetain }: 
   return { version, bridgeBit: tryPrivate && version !== 5, retain: outgoingRetain, maximumQos: 2 }
 }
 
-function noMessages(): DirectionCounters {
+function noMessages(): BridgeTraffic {
   return { messages: 0, bytes: 0, droppedLoop: 0, droppedTooLarge: 0, refused: 0 }
 }
 

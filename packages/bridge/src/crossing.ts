@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { PluggableBroker } from '@x/contract'
+import type { BridgeTraffic, PluggableBroker } from '@x/contract'
 import type { ConnectPacket, Subscription } from '@x/packet'
 import { BridgeError } from './bridge-error.ts'
 import type { CheckedOptions } from './bridge-options.ts'
@@ -8,14 +8,13 @@ import { Link } from './link.ts'
 import type { AckKind, LinkReceiver } from './link.ts'
 import type { LoopGuard } from './loop-guard.ts'
 import { Relay } from './relay.ts'
-import type { DirectionCounters } from './relay.ts'
 
 export interface CrossingOptions {
   readonly broker: PluggableBroker
   readonly options: CheckedOptions
   readonly dialect: Dialect
   readonly guard: LoopGuard | undefined
-  readonly counters: { readonly in: DirectionCounters; readonly out: DirectionCounters }
+  readonly counters: { readonly in: BridgeTraffic; readonly out: BridgeTraffic }
   /** Which broker it is, for errors. */
   readonly remoteName: string
   /** Called once, when either side is lost. */

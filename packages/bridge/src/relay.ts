@@ -1,24 +1,12 @@
+import type { BridgeTraffic } from '@x/contract'
 import { publishSize } from '@x/packet'
 import type { OutgoingPublish, PublishFrame, QoS } from '@x/packet'
 import type { AckKind, Link } from './link.ts'
 
-/** Messages of one direction, counted since the bridge was made. */
-export interface DirectionCounters {
-  messages: number
-  /** Of payload. */
-  bytes: number
-  /** Came back to a broker that they had left. */
-  droppedLoop: number
-  /** Exceed what the receiving broker takes. */
-  droppedTooLarge: number
-  /** Refused by the receiving broker, with a reason code. */
-  refused: number
-}
-
 export interface RelayOptions {
   readonly source: Link
   readonly sink: Link
-  readonly counters: DirectionCounters
+  readonly counters: BridgeTraffic
   /** The topic's name on the other side. */
   readonly rename: (topic: string) => string
   /** Whether a message with these properties has been where it is going. */

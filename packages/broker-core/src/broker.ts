@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { BrokerCounts, Counters, MaybePromise, Persistence, PluggableBroker } from '@x/contract'
+import type { BrokerCounts, Counters, Latency, MaybePromise, Persistence, PluggableBroker } from '@x/contract'
 import { PacketError } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
 import { partsOf } from './broker-parts.ts'
@@ -180,6 +180,13 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
 
   get counters(): Readonly<Counters> {
     return this.#engine.counters
+  }
+
+  /** How long asynchronous hooks (`hook NAME`), the `store` and the `emitter` took. */
+  get latencies(): Readonly<Record<string, Latency>> {
+    const { hookCalls, publishing } = this.#engine
+    const hooks = [...hookCalls.latencies].map(([name, latency]) => [`hook ${name}`, latency] as const)
+    return { store: publishing.storeLatency, emitter: publishing.emitterLatency, ...Object.fromEntries(hooks) }
   }
 
   counts(): Promise<BrokerCounts> {

@@ -1,4 +1,4 @@
-import { isExpired, keepMessage } from '@x/contract'
+import { LatencyHistogram, isExpired, keepMessage } from '@x/contract'
 import type { Emitter, MaybePromise, Message, Persistence, SessionHandle, SteadyClock } from '@x/contract'
 import type { Begun, ClientConnection, Publishing } from './connect/client-connection.ts'
 import type { Turn } from './connection/turn.ts'
@@ -45,6 +45,9 @@ export interface PublishingHost {
  * allocates neither a promise nor a closure. */
 export class MessagePublishing implements Publishing {
   readonly #engine: PublishingHost
+  /** How long an asynchronous store, and emitter, takes for a message. */
+  readonly storeLatency: LatencyHistogram = new LatencyHistogram()
+  readonly emitterLatency: LatencyHistogram = new LatencyHistogram()
   readonly #reportFault: FaultReport = (code, what, thrown) => this.#engine.faults.add(code, what, thrown)
 
   constructor(engine: PublishingHost) {
@@ -70,6 +73,7 @@ export class MessagePublishing implements Publishing {
     const stored = persistence.publish(publication, receipt)
     // It has offered the message to as many sessions meanwhile.
     if (typeof stored === 'number') turn.credit -= stored
+    else this.storeLatency.sample(stored)
     return stored
   }
 
@@ -163,7 +167,9 @@ export class MessagePublishing implements Publishing {
     try {
       if (publication.qos === 0 && plan.groups.length > 0) this.#dealHere(plan.groups, publication, from)
       if (isForOwnClients(publication)) return undefined
-      return this.#engine.emitter?.publish(this.#asOthersHaveIt(publication))
+      const emitted = this.#engine.emitter?.publish(this.#asOthersHaveIt(publication))
+      if (isPromise(emitted)) this.emitterLatency.sample(emitted)
+      return emitted
     } catch (error) {
       return Promise.reject(toError(error))
     }

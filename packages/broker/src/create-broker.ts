@@ -2,8 +2,10 @@ import { BrokerError, Broker as CoreBroker, ReasonCode, assertOptions, brokerOpt
 import type { AedesStoreMethods, BrokerOptions as CoreOptions, MessageQueue } from '@x/broker-core'
 import { bridge } from '@x/bridge'
 import type { BridgeOptions } from '@x/bridge'
+import { metrics as metricsPlugin, metricsOptions } from '@x/metrics'
+import type { Metrics, MetricsOptions } from '@x/metrics'
 import { optionRules, shownOption } from '@x/contract'
-import type { ListenerAddress, Logger, OptionRule, OptionTable, Persistence } from '@x/contract'
+import type { BridgeStatus, ListenerAddress, Logger, OptionRule, OptionTable, Persistence } from '@x/contract'
 import { checkListenOptions } from './listener/listen-options.ts'
 import type { ListenOptions } from './listener/listen-options.ts'
 import { Listener } from './listener/listener.ts'
@@ -31,6 +33,8 @@ export interface BrokerOptions extends Omit<CoreOptions, 'persistence' | 'emitte
   emitter?: EmitterOption | null
   /** Other brokers that messages are carried to and from, as `@x/bridge` takes them. */
   bridges?: readonly BridgeOptions[]
+  /** Serves numbers for Prometheus, and health checks: the port on this machine alone, or the options of `@x/metrics`. */
+  metrics?: number | MetricsOptions
   /** What Aedes calls `emitter`. */
   mq?: EmitterOption | null
   /** Gets connections, disconnections and errors; pino's loggers fit. Without one nothing is logged. */
@@ -60,6 +64,10 @@ const optionTable: OptionTable<keyof BrokerOptions> = {
       (typeof value === 'object' && value !== null && ('directory' in value || 'listen' in value)),
   },
   bridges: { text: 'a list of objects with the options of @x/bridge', allows: value => Array.isArray(value) },
+  metrics: {
+    text: 'a port (0 to 65535), or an object with the options of @x/metrics',
+    allows: value => (typeof value === 'object' ? value !== null : optionRules.whole(0, 65_535).allows(value)),
+  },
   logger: nullOr(optionRules.has("a logger like pino's", 'debug', 'info', 'warn', 'error')),
 }
 
@@ -95,6 +103,10 @@ interface Given {
 
 /** The engine, wired with default parts and able to listen. */
 export class Broker extends CoreBroker {
+  /** What the option `metrics` has made: where it is served, and the handler for a server of the program's own. */
+  readonly metrics: Metrics | undefined
+  /** Bridges that are attached. */
+  readonly bridges: Set<BridgeStatus> = new Set()
   readonly #listeners = new Set<Listener>()
   readonly #logger: Logger | undefined
   readonly #given: Given
@@ -103,7 +115,7 @@ export class Broker extends CoreBroker {
   constructor(options: BrokerOptions = {}) {
     assertOneProcess(options)
     assertOptions(options, optionTable, 'createBroker')
-    const { persistence: store, mq, emitter: ours, redis, data, mesh, logger, bridges, ...rest } = options
+    const { persistence: store, mq, emitter: ours, redis, data, mesh, logger, bridges, metrics, ...rest } = options
     const given = { persistence: store ?? undefined, mq: ours ?? mq ?? undefined }
     // The store is made before the broker that can report what befalls it.
     const trouble: { report?: (error: Error) => void } = {}
@@ -116,9 +128,11 @@ export class Broker extends CoreBroker {
       heartbeatInterval: rest.heartbeatInterval,
       partFailed,
     })
-    const plugins = [...(rest.plugins ?? []), ...(bridges ?? []).map(bridge)]
+    const served = metrics === undefined ? undefined : metricsOf(metrics)
+    const plugins = [...(rest.plugins ?? []), ...(bridges ?? []).map(bridge), ...(served === undefined ? [] : [served])]
     super({ ...rest, ...limitsOf(given, rest), plugins, persistence, ...(emitter !== undefined && { emitter }) })
     trouble.report = error => this.reportError(error)
+    this.metrics = served
     this.#given = given
     this.#logger = logger ? new GuardedLogger(logger) : undefined
     if (this.#logger !== undefined) logEvents(this, this.#logger)
@@ -208,6 +222,12 @@ export class Broker extends CoreBroker {
     this.#listeners.clear()
     return done === undefined ? super.close() : super.close(done)
   }
+}
+
+function metricsOf(option: number | MetricsOptions): Metrics {
+  const options = typeof option === 'number' ? { listen: { port: option } } : option
+  assertOptions(options, metricsOptions, 'metrics')
+  return metricsPlugin(options)
 }
 
 /** A broker in a program is one process, whatever a program hopes that an option does. */

@@ -51,6 +51,8 @@ test.for<[string[], object]>([
     run({ mesh: { ...mesh, listen: 'a:1', tlsFiles: { cert: 'c.pem', key: 'k.pem', ca: 'ca.pem' } } }),
   ],
   [['-l', 'debug'], run({ log: { level: 'debug' } })],
+  [['--metrics-port', '9464'], run({ metrics: { port: 9464, host: undefined } })],
+  [['--metrics-host', '*', '--metrics-port', '0'], run({ metrics: { port: 0, host: '*' } })],
   [['--sys-interval', '0'], run({ statistics: { interval: 0 } })],
   [['-s', '3600'], run({ statistics: { interval: 3600 } })],
   [['--trust-proxy', 'all'], run({ listeners: [{ ...mqtt, trustProxy: true, trustedProxies: [] }] })],

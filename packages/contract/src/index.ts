@@ -4,6 +4,8 @@ export type { Emitter, EmitterHost } from './emitter.ts'
 export type { PersistenceErrorCode } from './errors.ts'
 export { PersistenceError } from './errors.ts'
 export type { ListenerAddress } from './listener.ts'
+export type { Latency } from './latency.ts'
+export { LatencyHistogram, latencyBounds } from './latency.ts'
 export type { Logger } from './logger.ts'
 export type { Message } from './message.ts'
 export { isExpired, isSameMessage, keepMessage, messageBytes, messageOverhead } from './message.ts'
@@ -32,7 +34,16 @@ export type {
 export { SESSION_NEVER_EXPIRES } from './persistence.ts'
 export type { OptionRule, OptionTable } from './option-table.ts'
 export { nearestOption, optionProblem, optionRules, shownOption, withDefaults } from './option-table.ts'
-export type { BrokerCounts, Counters, LocalStream, PluggableBroker, Plugin } from './plugin.ts'
+export type {
+  BridgeStatus,
+  BridgeTraffic,
+  BrokerCounts,
+  Counters,
+  LocalStream,
+  PluggableBroker,
+  Plugin,
+  WorkerUsage,
+} from './plugin.ts'
 export type { SlicesOptions, Step } from './slices.ts'
 export { Slices } from './slices.ts'
 export { SteadyClock } from './steady-clock.ts'

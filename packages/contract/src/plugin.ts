@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
+import type { Latency } from './latency.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 import type { PersistenceCounts } from './persistence.ts'
 
@@ -25,6 +26,13 @@ export interface PluggableBroker extends Pick<EventEmitter, 'on' | 'off' | 'once
   readonly counters: Readonly<Counters>
   /** Listeners by their names, and their open connections; undefined: the program hands streams over by itself. */
   readonly entrances?: readonly { readonly name: string; readonly connections: number }[]
+  /** Of asynchronous calls: `hook NAME` of each, `store` and `emitter` of one message at a time, which is a sample. What is synchronous
+   * is not measured. Undefined: the broker measures none. */
+  readonly latencies?: Readonly<Record<string, Latency>>
+  /** Bridges of this broker: each adds itself while it is attached. Undefined: the broker shows none. */
+  readonly bridges?: Set<BridgeStatus>
+  /** The processes that are this broker together, with this one among them; undefined: it is the only one. */
+  readonly workers?: readonly WorkerUsage[]
   /** What there is now; asks the store, so it is not for hot paths. */
   counts(): Promise<BrokerCounts>
   /** For what the plugin meets while nobody waits for it: becomes the event `error`. */
@@ -33,6 +41,49 @@ export interface PluggableBroker extends Pick<EventEmitter, 'on' | 'off' | 'once
    * about it. `name` is shown in logs. */
   openLocalStream(name: string): LocalStream
   publish(packet: { topic: string; payload?: string | Buffer; qos?: 0 | 1 | 2; retain?: boolean }): Promise<void>
+}
+
+/** A connection to another broker, and what has gone over it. */
+export interface BridgeStatus {
+  readonly name: string
+  /** - `idle`: not attached to a broker
+   * - `waiting`: until the next attempt
+   * - `ended`: it does not connect again */
+  readonly state: 'idle' | 'connecting' | 'connected' | 'waiting' | 'ended'
+  readonly counters: {
+    /** From the other broker to this one. */
+    readonly in: Readonly<BridgeTraffic>
+    readonly out: Readonly<BridgeTraffic>
+    /** Connections that stood. */
+    readonly connections: number
+    /** Attempts that failed. */
+    readonly failures: number
+  }
+}
+
+/** Messages of one direction, counted since the bridge was made. */
+export interface BridgeTraffic {
+  messages: number
+  /** Of payload. */
+  bytes: number
+  /** Came back to a broker that they had left. */
+  droppedLoop: number
+  /** Exceed what the receiving broker takes. */
+  droppedTooLarge: number
+  /** Refused by the receiving broker, with a reason code. */
+  refused: number
+}
+
+/** What one of several processes takes; up to a second old. */
+export interface WorkerUsage {
+  /** From 1. A worker that takes the place of another one has its number. */
+  readonly number: number
+  readonly connectedClients: number
+  /** Of the processor, since the process began. */
+  readonly cpuSeconds: number
+  readonly residentBytes: number
+  /** ms that the event loop was late at most, in 99 of 100 looks of the last second. */
+  readonly eventLoopDelay: number
 }
 
 /** What a broker and its store have at one moment; may be a moment old. */
@@ -63,7 +114,15 @@ export interface Counters {
   bytesSent: number
   packetsReceived: number
   publishesReceived: number
+  /** Of these, those at QoS 1 and 2; the rest were at QoS 0. */
+  publishesReceivedQoS1: number
+  publishesReceivedQoS2: number
+  /** Of payload. */
+  publishBytesReceived: number
   publishesSent: number
+  publishesSentQoS1: number
+  publishesSentQoS2: number
+  publishBytesSent: number
   /** Packets sent that are not PUBLISH. */
   controlPacketsSent: number
   /** QoS 0 messages that were not sent because the client's outgoing buffer stayed full. */

@@ -1,7 +1,8 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import type { OpenMetricsContentType } from 'prom-client'
+import type { HistogramRow, ValueRow } from './metric-row.ts'
 import { metricTable } from './metric-table.ts'
-import type { MetricRow } from './metric-table.ts'
+import { LatencyMetric } from './latency-metric.ts'
 import type { Sample } from './sample.ts'
 
 /** A text of all metrics, in one of the two formats. */
@@ -27,7 +28,8 @@ const costly = [
 export class Exposition {
   readonly #prometheus = new Registry()
   readonly #openMetrics = new Registry<OpenMetricsContentType>()
-  readonly #metrics: readonly (readonly [MetricRow, Counter | Gauge])[]
+  readonly #metrics: readonly (readonly [ValueRow, Counter | Gauge])[]
+  readonly #latencies: readonly (readonly [HistogramRow, LatencyMetric])[]
   readonly #takeSample: () => Promise<Sample>
   /** Scrapes that come while one is under way share its values. */
   #filling: Promise<void> | undefined
@@ -36,10 +38,16 @@ export class Exposition {
     this.#takeSample = takeSample
     this.#openMetrics.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
     const registers = [this.#prometheus, this.#openMetrics] as Registry[]
-    this.#metrics = Object.entries(metricTable).map(([name, row]) => {
+    this.#metrics = Object.entries(metricTable).flatMap(([name, row]) => {
+      if (row.type === 'histogram') return []
       const labelNames = 'labels' in row ? row.labels : []
       const configuration = { name, help: row.help, labelNames, registers }
-      return [row, row.type === 'counter' ? new Counter(configuration) : new Gauge(configuration)]
+      return [[row, row.type === 'counter' ? new Counter(configuration) : new Gauge(configuration)] as const]
+    })
+    this.#latencies = Object.entries(metricTable).flatMap(([name, row]) => {
+      if (row.type !== 'histogram') return []
+      const { help, labels: labelNames } = row
+      return [[row, new LatencyMetric({ name, help, labelNames, registers })] as const]
     })
     if (!of.process) return
     collectDefaultMetrics({ register: this.#prometheus })
@@ -67,13 +75,14 @@ export class Exposition {
     try {
       const sample = await this.#takeSample()
       for (const [row, metric] of this.#metrics) fill(metric, row, sample)
+      for (const [row, metric] of this.#latencies) metric.show(row.readLatencies(sample))
     } finally {
       this.#filling = undefined
     }
   }
 }
 
-function fill(metric: Counter | Gauge, row: MetricRow, sample: Sample): void {
+function fill(metric: Counter | Gauge, row: ValueRow, sample: Sample): void {
   metric.reset()
   if ('readAll' in row) {
     for (const { labels, value } of row.readAll(sample)) metric.inc(labels, value)

@@ -27,7 +27,7 @@ export async function openServer(
   server.maxConnections = maximumConnections
   await listening(server, address)
   const { port } = server.address() as AddressInfo
-  const host = address.host.includes(':') ? `[${address.host}]` : address.host
+  const host = shownHost(address.host)
   return {
     url: `http://${host}:${port}`,
     close: () =>
@@ -36,6 +36,11 @@ export async function openServer(
         server.closeAllConnections()
       }),
   }
+}
+
+function shownHost(host: string): string {
+  if (host === '*') return '0.0.0.0'
+  return host.includes(':') ? `[${host}]` : host
 }
 
 function listening(server: Server, { host, port }: ListenAddress): Promise<void> {
@@ -47,6 +52,6 @@ function listening(server: Server, { host, port }: ListenAddress): Promise<void>
         }),
       ),
     )
-    server.listen({ host, port }, () => resolve())
+    server.listen(host === '*' ? { port } : { host, port }, () => resolve())
   })
 }

@@ -1,47 +1,10 @@
-import type { Sample } from './sample.ts'
-
-/** One value of a metric that has labels. */
-export interface LabelledValue {
-  readonly labels: Readonly<Record<string, string>>
-  readonly value: number
-}
-
-interface PlainRow {
-  readonly type: 'counter' | 'gauge'
-  readonly help: string
-  /** Undefined: the store does not count it, and the metric is left out. */
-  readonly read: (sample: Sample) => number | undefined
-}
-
-interface LabelledRow {
-  readonly type: 'counter' | 'gauge'
-  readonly help: string
-  readonly labels: readonly string[]
-  readonly readAll: (sample: Sample) => readonly LabelledValue[]
-}
-
-export type MetricRow = PlainRow | LabelledRow
+import { bridgeMetrics, workerMetrics } from './part-metrics.ts'
+import { counter, counterBy, gauge } from './metric-row.ts'
+import type { LabelledValue, MetricRow } from './metric-row.ts'
 
 /** Values of `code` that get a series of their own. A store of the program's own may report codes of its own; those beyond this
  * number are summed up as `other`, so that a scrape stays bounded. */
 export const maximumCodes = 300
-
-const gauge = (help: string, read: PlainRow['read']): PlainRow => ({ type: 'gauge', help, read })
-const counter = (help: string, read: PlainRow['read']): PlainRow => ({ type: 'counter', help, read })
-
-/** A counter whose values differ in one label. */
-function counterBy(
-  label: string,
-  help: string,
-  read: (sample: Sample) => Readonly<Record<string, number>>,
-): LabelledRow {
-  return {
-    type: 'counter',
-    help,
-    labels: [label],
-    readAll: sample => Object.entries(read(sample)).map(([name, value]) => ({ labels: { [label]: name }, value })),
-  }
-}
 
 /** Every metric of the broker, by its name. Names follow the conventions of Prometheus: a base unit, and `_total` for what only
  * grows. */
@@ -97,8 +60,20 @@ export const metricTable: Readonly<Record<string, MetricRow>> = {
     'MQTT packets sent, of every type.',
     ({ counters }) => counters.publishesSent + counters.controlPacketsSent,
   ),
-  mqtt_publishes_received_total: counter('PUBLISH packets received.', ({ counters }) => counters.publishesReceived),
-  mqtt_publishes_sent_total: counter('PUBLISH packets sent.', ({ counters }) => counters.publishesSent),
+  mqtt_publishes_received_total: counterBy('qos', 'PUBLISH packets received, by their QoS.', ({ counters }) =>
+    byQoS(counters.publishesReceived, counters.publishesReceivedQoS1, counters.publishesReceivedQoS2),
+  ),
+  mqtt_publishes_sent_total: counterBy('qos', 'PUBLISH packets sent, by their QoS.', ({ counters }) =>
+    byQoS(counters.publishesSent, counters.publishesSentQoS1, counters.publishesSentQoS2),
+  ),
+  mqtt_publish_received_bytes_total: counter(
+    'Bytes of payload in PUBLISH packets received.',
+    ({ counters }) => counters.publishBytesReceived,
+  ),
+  mqtt_publish_sent_bytes_total: counter(
+    'Bytes of payload in PUBLISH packets sent.',
+    ({ counters }) => counters.publishBytesSent,
+  ),
   mqtt_messages_dropped_total: counterBy(
     'reason',
     'Messages that a client was to get and did not, by the reason.',
@@ -164,6 +139,35 @@ export const metricTable: Readonly<Record<string, MetricRow>> = {
     'Logins that were delayed because their name or address fails too often.',
     ({ counters }) => counters.loginsDelayed,
   ),
+
+  mqtt_hook_duration_seconds: {
+    type: 'histogram',
+    help: 'How long asynchronous hooks took, by hook.',
+    labels: ['hook'],
+    readLatencies: ({ latencies }) =>
+      Object.entries(latencies).flatMap(([name, latency]) =>
+        name.startsWith('hook ') ? [[{ hook: name.slice('hook '.length) }, latency] as const] : [],
+      ),
+  },
+  mqtt_store_duration_seconds: {
+    type: 'histogram',
+    help: 'How long an asynchronous store took for a message; a sample: one at a time is measured.',
+    labels: [],
+    readLatencies: ({ latencies: { store } }) => (store === undefined ? [] : [[{}, store]]),
+  },
+  mqtt_emitter_duration_seconds: {
+    type: 'histogram',
+    help: 'How long an asynchronous emitter took for a message; a sample: one at a time is measured.',
+    labels: [],
+    readLatencies: ({ latencies: { emitter } }) => (emitter === undefined ? [] : [[{}, emitter]]),
+  },
+
+  ...bridgeMetrics,
+  ...workerMetrics,
+}
+
+function byQoS(all: number, atQoS1: number, atQoS2: number): Readonly<Record<string, number>> {
+  return { 0: all - atQoS1 - atQoS2, 1: atQoS1, 2: atQoS2 }
 }
 
 function boundedCodes(errors: Readonly<Record<string, number>>): readonly LabelledValue[] {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { optionProblem, optionRules } from '@x/contract'
 import type { OptionTable, PluggableBroker, Plugin } from '@x/contract'
-import { Exposition } from './exposition.ts'
+import type { Exposition } from './exposition.ts'
 import { openServer } from './http-server.ts'
 import type { ListenAddress } from './http-server.ts'
 import { MetricsError } from './metrics-error.ts'
@@ -13,7 +13,8 @@ const defaultPort = 9464
 const defaultStoreTimeout = 1000
 
 export interface MetricsOptions {
-  /** Where metrics and health are served: by default on port 9464 of 127.0.0.1, which only this machine reaches. Port 0 takes a free one. `false`
+  /** Where metrics and health are served: by default on port 9464 of 127.0.0.1, which only this machine reaches. Port 0 takes a free one;
+   * host `'*'` is every address. `false`
    * opens no port: the program passes requests to `handler`. */
   readonly listen?: { readonly host?: string; readonly port?: number } | false
   /** Adds what prom-client measures of the process: CPU, memory, garbage collection, delay of the event loop. Default true. */
@@ -34,7 +35,8 @@ export interface Metrics extends Plugin {
   readonly handler: (request: IncomingMessage, response: ServerResponse) => void
 }
 
-const optionTable: OptionTable<keyof MetricsOptions> = {
+/** What each option may be. */
+export const metricsOptions: OptionTable<keyof MetricsOptions> = {
   listen: {
     text: 'false, or an object with host and port (0 to 65535)',
     allows: value => value === false || isAddress(value),
@@ -48,7 +50,7 @@ const optionTable: OptionTable<keyof MetricsOptions> = {
  * costs nothing, and the path of messages pays nothing.
  * @throws RangeError naming the option, its value and what it may be */
 export function metrics(options: MetricsOptions = {}): Metrics {
-  const problem = optionProblem(options, optionTable, 'metrics')
+  const problem = optionProblem(options, metricsOptions, 'metrics')
   if (problem !== undefined) throw new RangeError(problem)
   return new BrokerMetrics(options)
 }
@@ -71,7 +73,7 @@ class BrokerMetrics implements Metrics {
     if (this.#attached !== undefined) {
       throw new MetricsError('METRICS_ATTACHED', `these metrics are of broker ${this.#attached.brokerId} already`)
     }
-    const attached = new Attached(broker, this.#options)
+    const attached = await attachTo(broker, this.#options)
     const { listen = {} } = this.#options
     const server = listen === false ? undefined : await openServer(withDefaultAddress(listen), this.handler)
     this.#attached = attached
@@ -122,6 +124,12 @@ class BrokerMetrics implements Metrics {
   }
 }
 
+/** prom-client is loaded here: a program that has metrics switched off does not pay for it. */
+async function attachTo(broker: PluggableBroker, options: MetricsOptions): Promise<Attached> {
+  const { Exposition: ofPromClient } = await import('./exposition.ts')
+  return new Attached(broker, options, ofPromClient)
+}
+
 /** What belongs to a broker while it is open. */
 class Attached {
   readonly exposition: Exposition
@@ -130,10 +138,10 @@ class Attached {
   readonly #broker: PluggableBroker
   readonly #openedAt = performance.now()
 
-  constructor(broker: PluggableBroker, options: MetricsOptions) {
+  constructor(broker: PluggableBroker, options: MetricsOptions, makeExposition: typeof Exposition) {
     this.#broker = broker
     this.brokerId = broker.id
-    this.exposition = new Exposition(() => this.#takeSample(), { process: options.process ?? true })
+    this.exposition = new makeExposition(() => this.#takeSample(), { process: options.process ?? true })
     this.readiness = new ReadinessProbe({
       ask: () => broker.counts(),
       timeout: options.storeTimeout ?? defaultStoreTimeout,
@@ -154,6 +162,9 @@ class Attached {
       counters: this.#broker.counters,
       counts,
       listeners: this.#broker.entrances ?? [],
+      latencies: this.#broker.latencies ?? {},
+      bridges: [...(this.#broker.bridges ?? [])],
+      workers: this.#broker.workers ?? [],
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { BrokerCounts, Counters } from '@x/contract'
+import type { BridgeStatus, BrokerCounts, Counters, Latency, WorkerUsage } from '@x/contract'
 
 /** Everything that the metrics are made of, read at one moment. */
 export interface Sample {
@@ -9,4 +9,7 @@ export interface Sample {
   readonly counters: Readonly<Counters>
   readonly counts: BrokerCounts
   readonly listeners: readonly { readonly name: string; readonly connections: number }[]
+  readonly latencies: Readonly<Record<string, Latency>>
+  readonly bridges: readonly BridgeStatus[]
+  readonly workers: readonly WorkerUsage[]
 }

@@ -24,6 +24,7 @@ async function start(options: MetricsOptions = {}): Promise<Running> {
   const plugin = metrics({ listen: { port: 0 }, ...options })
   const broker = createBroker({ id: 'b', plugins: [plugin] })
   onTestFinished(() => broker.close())
+  await broker.ready
   const { url: mqtt } = await broker.listen({ port: 0, host: '127.0.0.1', name: 'door "1"' })
   return { broker, url: plugin.url ?? '', mqtt }
 }
@@ -43,6 +44,9 @@ function valueOf(families: ReadonlyMap<string, Family>, name: string, label?: st
   return Number(found?.value)
 }
 
+/** Metrics without a series as long as nothing has happened, or there is no such part. */
+const onlyWhenThere = /^mqtt_(errors_total|hook_duration_seconds|bridge_\w+|worker_\w+)$/
+
 test('a scrape has what clients did, each value under its documented name and type', async () => {
   const { url, mqtt, broker } = await start()
   const lasting = await connectAsync(mqtt, { clientId: 'lasting', clean: false })
@@ -61,8 +65,10 @@ test('a scrape has what clients did, each value under its documented name and ty
   expect(value('mqtt_clients_connected')).toBe(1)
   expect(value('mqtt_sessions_disconnected')).toBe(1)
   expect(value('mqtt_connections_accepted_total')).toBe(2)
-  expect(value('mqtt_publishes_received_total')).toBe(4)
-  expect(value('mqtt_publishes_sent_total')).toBe(1)
+  expect(value('mqtt_publishes_received_total', '1')).toBe(4)
+  expect(value('mqtt_publishes_sent_total', '0')).toBe(1)
+  expect(value('mqtt_publish_received_bytes_total')).toBe(5)
+  expect(value('mqtt_publish_sent_bytes_total')).toBe(2)
   expect(value('mqtt_queued_messages')).toBe(3)
   expect(value('mqtt_retained_messages')).toBe(1)
   expect(value('mqtt_subscriptions')).toBe(3)
@@ -72,7 +78,7 @@ test('a scrape has what clients did, each value under its documented name and ty
   expect(value('mqtt_messages_dropped_total', 'queue_full')).toBe(0)
   expect(families.get('mqtt_listener_connections')?.metrics).toEqual([{ value: '1', labels: { listener: 'door "1"' } }])
   for (const [name, { type }] of Object.entries(metricTable)) {
-    if (name !== 'mqtt_errors_total') expect([name, families.get(name)?.type]).toEqual([name, type.toUpperCase()])
+    if (!onlyWhenThere.test(name)) expect([name, families.get(name)?.type]).toEqual([name, type.toUpperCase()])
   }
 })
 
@@ -87,6 +93,84 @@ test('errors of peers are counted by their code', async () => {
   const families = await scrape(url)
   expect(valueOf(families, 'mqtt_errors_total', 'CLIENT_ID_INVALID')).toBe(1)
   expect(valueOf(families, 'mqtt_connections_refused_total')).toBe(1)
+})
+
+test('messages are counted by their QoS, also those that go out unchanged', async () => {
+  const { url, mqtt } = await start()
+  const client = await connectAsync(mqtt, { clientId: 'c' })
+  onTestFinished(() => client.endAsync(true))
+  await client.subscribeAsync('#', { qos: 2 })
+  let received = 0
+  const all = new Promise<void>(resolve => {
+    client.on('message', () => {
+      received += 1
+      if (received === 9) resolve()
+    })
+  })
+  for (const [qos, count] of [4, 3, 2].entries()) {
+    for (let index = 0; index < count; index++) await client.publishAsync('a', 'xyz', { qos: qos as 0 | 1 | 2 })
+  }
+  await all
+  const families = await scrape(url)
+  for (const direction of ['received', 'sent']) {
+    const byQoS = ['0', '1', '2'].map(qos => valueOf(families, `mqtt_publishes_${direction}_total`, qos))
+    expect(byQoS, direction).toEqual([4, 3, 2])
+    expect(valueOf(families, `mqtt_publish_${direction}_bytes_total`)).toBe(27)
+  }
+})
+
+test('how long an asynchronous hook takes is a histogram', async () => {
+  const plugin = metrics({ listen: { port: 0 } })
+  const broker = createBroker({ plugins: [plugin], authorizePublish: async () => Promise.resolve() })
+  onTestFinished(() => broker.close())
+  await broker.ready
+  const { url: mqtt } = await broker.listen({ port: 0, host: '127.0.0.1' })
+  const client = await connectAsync(mqtt)
+  onTestFinished(() => client.endAsync(true))
+  for (let count = 0; count < 5; count++) await client.publishAsync('a', 'x', { qos: 1 })
+  const families = await scrape(plugin.url ?? '')
+  expect(families.get('mqtt_hook_duration_seconds')?.type).toBe('HISTOGRAM')
+  const text = await (await fetch(`${plugin.url}/metrics`)).text()
+  const lines = text.split('\n').filter(line => line.startsWith('mqtt_hook_duration_seconds'))
+  const bounds = ['0.0005', '0.001', '0.0025', '0.005', '0.01', '0.025', '0.05', '0.1', '0.25', '0.5']
+  const buckets = [...bounds, '1', '2.5', '5', '10', String.raw`\+Inf`]
+  const expected = [
+    ...buckets.map(bound => `_bucket{hook="authorizePublish",le="${bound}"}`),
+    '_sum{hook="authorizePublish"}',
+  ]
+  for (const [index, name] of expected.entries()) {
+    expect(lines[index]).toMatch(new RegExp(`^mqtt_hook_duration_seconds${name} [0-9.e-]+$`))
+  }
+  expect(lines.slice(buckets.length - 1).map(line => line.split(' ')[1])).toEqual(['5', expect.anything(), '5'])
+})
+
+test('each bridge has its series', async () => {
+  const far = createBroker()
+  onTestFinished(() => far.close())
+  const { url: remote } = await far.listen({ port: 0, host: '127.0.0.1' })
+  const near = createBroker({
+    metrics: { listen: { port: 0 } },
+    bridges: [{ name: 'up', addresses: remote, topics: [{ filter: 'up/#', direction: 'out' }] }],
+  })
+  onTestFinished(() => near.close())
+  await near.ready
+  const { url: mqtt } = await near.listen({ port: 0, host: '127.0.0.1' })
+  const watcher = await connectAsync(remote)
+  onTestFinished(() => watcher.endAsync(true))
+  await watcher.subscribeAsync('up/#')
+  const arrived = once(watcher, 'message')
+  const publisher = await connectAsync(mqtt)
+  onTestFinished(() => publisher.endAsync(true))
+  const [status] = near.bridges
+  await expect.poll(() => status?.state).toBe('connected')
+  await publisher.publishAsync('up/x', 'four', { qos: 1 })
+  await arrived
+  const families = await scrape(near.metrics?.url ?? '')
+  expect(families.get('mqtt_bridge_connected')?.metrics).toEqual([{ value: '1', labels: { bridge: 'up' } }])
+  expect(valueOf(families, 'mqtt_bridge_messages_total', 'out')).toBe(1)
+  expect(valueOf(families, 'mqtt_bridge_bytes_total', 'out')).toBe(4)
+  expect(valueOf(families, 'mqtt_bridge_messages_total', 'in')).toBe(0)
+  expect(families.get('mqtt_bridge_dropped_total')?.metrics).toHaveLength(6)
 })
 
 test('a scrape that comes while another is under way has the same values, and both are whole', async () => {
@@ -104,7 +188,8 @@ test('OpenMetrics is given to those that ask for it', async () => {
   const text = await response.text()
   expect(text).toMatch(/# EOF\n$/)
   expect(text).toContain('# TYPE mqtt_publishes_received counter')
-  expect(text).toContain('mqtt_publishes_received_total 0')
+  expect(text).toContain('mqtt_publishes_received_total{qos="0"} 0')
+  expect(text).toContain('mqtt_store_duration_seconds_count 0')
   expect(text).toContain('nodejs_eventloop_lag_seconds')
 })
 

@@ -30,7 +30,11 @@ export function receivePublish(connection: ClientConnection, reader: FrameReader
     connection.version,
     'client',
   )
-  engine.counters.publishesReceived += 1
+  const { counters } = engine
+  counters.publishesReceived += 1
+  counters.publishBytesReceived += frame.frameEnd - frame.payloadStart
+  if (frame.qos === 1) counters.publishesReceivedQoS1 += 1
+  else if (frame.qos === 2) counters.publishesReceivedQoS2 += 1
   const passable = frame.qos === 0 && !frame.retain && frame.forwardable && engine.passThrough
   if (passable && engine.run.extend(frame)) return undefined
   engine.run.flush()

@@ -1,3 +1,4 @@
+import { LatencyHistogram } from '@x/contract'
 import type { Clock } from '@x/contract'
 import { BrokerError } from '../ground/broker-error.ts'
 import { moreIsDue, shareOfDue } from '../ground/deadline-wheel.ts'
@@ -11,28 +12,42 @@ export interface TimedCall {
   expire(timeout: number): void
 }
 
+interface Settle {
+  readonly resolve: (answer: unknown) => void
+  readonly reject: (error: Error) => void
+}
+
 /** A call of a hook that is asynchronous. Its first result counts; later ones are ignored. */
 export class HookCall implements TimedCall {
   readonly name: string
   deadline = 0
   readonly answer: Promise<unknown>
-  #settle: { readonly resolve: (answer: unknown) => void; readonly reject: (error: Error) => void } | undefined
+  readonly #begun = performance.now()
+  readonly #latency: LatencyHistogram
+  #settle: Settle | undefined
 
-  constructor(name: string) {
+  constructor(name: string, latency: LatencyHistogram) {
     this.name = name
+    this.#latency = latency
     this.answer = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject }
     })
   }
 
   answered(answer: unknown): void {
-    this.#settle?.resolve(answer)
-    this.#settle = undefined
+    this.#end()?.resolve(answer)
   }
 
   failed(error: Error): void {
-    this.#settle?.reject(error)
+    this.#end()?.reject(error)
+  }
+
+  /** Undefined: it has ended before. */
+  #end(): Settle | undefined {
+    const settle = this.#settle
     this.#settle = undefined
+    if (settle !== undefined) this.#latency.add(performance.now() - this.#begun)
+    return settle
   }
 
   expire(timeout: number): void {
@@ -53,6 +68,8 @@ export class HookCalls implements Deadlined {
   readonly #timeout: number
   /** Oldest first. All have the same timeout, so the first is due first, and one appointment serves all. */
   readonly #open = new Set<TimedCall>()
+  /** How long asynchronous hooks took, by name. */
+  readonly latencies: Map<string, LatencyHistogram> = new Map()
 
   constructor(wheel: DeadlineWheel, clock: Clock, timeout: number) {
     this.#wheel = wheel
@@ -61,9 +78,17 @@ export class HookCalls implements Deadlined {
   }
 
   begin(name: string): HookCall {
-    const call = new HookCall(name)
+    const call = new HookCall(name, this.#latencyOf(name))
     this.watch(call)
     return call
+  }
+
+  #latencyOf(name: string): LatencyHistogram {
+    const known = this.latencies.get(name)
+    if (known !== undefined) return known
+    const latency = new LatencyHistogram()
+    this.latencies.set(name, latency)
+    return latency
   }
 
   watch(call: TimedCall): void {

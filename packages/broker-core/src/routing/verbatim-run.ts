@@ -49,6 +49,8 @@ export class VerbatimRun {
   #topicStart = 0
   #topicEnd = 0
   #count = 0
+  /** Of all its messages. */
+  #payloadBytes = 0
   /** Offset in the source that ends the run, so that the work of a turn comes in steps of `flushBytes`. */
   #limit = 0
   /** Messages that it may have. */
@@ -70,6 +72,7 @@ export class VerbatimRun {
     }
     this.#end = frame.frameEnd
     this.#count += 1
+    this.#payloadBytes += frame.frameEnd - frame.payloadStart
     return true
   }
 
@@ -84,6 +87,7 @@ export class VerbatimRun {
     this.#topicStart = frame.topicStart
     this.#topicEnd = frame.topicEnd
     this.#count = 1
+    this.#payloadBytes = frame.frameEnd - frame.payloadStart
     this.#limit = frame.frameStart + Math.max(smallestStep, flushBytes / (plan.targets.length + 1))
     this.#most = plan.targets.some(isLookedAt) ? Math.ceil(mostOneByOne / plan.targets.length) : unlimited
   }
@@ -99,6 +103,7 @@ export class VerbatimRun {
     const start = this.#start
     const end = this.#end
     const count = this.#count
+    const payloadBytes = this.#payloadBytes
     this.#count = 0
     this.#source = noBytes
     this.#end = 0
@@ -127,6 +132,7 @@ export class VerbatimRun {
         session.outbox.appendRun(translated, 0, translated.length)
       }
       counters.publishesSent += count
+      counters.publishBytesSent += payloadBytes
     }
     flushQueue.endFanOut((end - start) * plan.targets.length)
     this.#engine.turn.fannedOut(this.#most === unlimited ? plan.targets.length : count * plan.targets.length)

@@ -99,6 +99,10 @@ function writePlain(session: DeliveryTarget, publication: Publication): boolean 
     engine.counters.droppedTooLarge += 1
     return false
   }
-  engine.counters.publishesSent += 1
+  const { counters } = engine
+  counters.publishesSent += 1
+  counters.publishBytesSent += publication.payload.length
+  if (envelope.qos === 1) counters.publishesSentQoS1 += 1
+  else if (envelope.qos === 2) counters.publishesSentQoS2 += 1
   return true
 }

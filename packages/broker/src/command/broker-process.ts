@@ -6,7 +6,7 @@ import { drainTimeoutOf } from './drain-timeout.ts'
 import { print } from './print.ts'
 import { readAll } from './read-all.ts'
 import type { ReadConfig, RunCommand } from './read-all.ts'
-import { tellAccess, tellReload } from './read-reports.ts'
+import { tellAccess, tellMetrics, tellReload } from './read-reports.ts'
 import { RunningBroker } from './running-broker.ts'
 import { tellSystemd } from './service.ts'
 import { startProblem } from './start-problem.ts'
@@ -58,6 +58,7 @@ export class BrokerProcess {
       await this.#running.broker.close().catch(() => undefined)
       return
     }
+    if ((this.#worker?.place.number ?? 1) === 1) tellMetrics(logger, prepared)
     if (this.#worker !== undefined) {
       this.#worker.ready()
       return

@@ -71,6 +71,8 @@ const options = {
   'log-level': { type: 'string', short: 'l' },
   'log-buffer': { type: 'string' },
   'sys-interval': { type: 'string', short: 's' },
+  'metrics-port': { type: 'string' },
+  'metrics-host': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
 } as const
@@ -125,6 +127,7 @@ function commandOf(values: Values): Command {
       listeners: listenersOf(values),
       mesh: meshOf(values),
       workers: workersOf(values.workers),
+      metrics: metricsOf(values),
       statistics:
         values['sys-interval'] === undefined
           ? undefined
@@ -161,6 +164,12 @@ function workersOf(text: string | undefined): Config['workers'] {
   if (text === undefined || text === 'auto') return text
   if (/^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= greatestWorkers) return Number(text)
   throw new Refusal(`--workers is '${text}', it must be a whole number from 1 to ${greatestWorkers}, or auto`)
+}
+
+function metricsOf({ 'metrics-port': port, 'metrics-host': host }: Values): Config['metrics'] {
+  if (port === undefined && host === undefined) return undefined
+  if (host === '') throw new Refusal("--metrics-host is '', it must be an address or a host name")
+  return { host, port: port === undefined ? undefined : whole('metrics-port', port, greatestPort) }
 }
 
 function dataDurabilityOf(text: string): Durability {

@@ -1,4 +1,5 @@
 import type { Logger } from '@x/contract'
+import type { Prepared } from '../config/prepare.ts'
 import type { Config } from '../config/schema.ts'
 import type { ReadConfig } from './read-all.ts'
 
@@ -15,6 +16,11 @@ export function tellAccess(logger: Logger, { config: { listeners = [] }, prepare
   }
 }
 
+/** Where it can be seen how the broker is. */
+export function tellMetrics(logger: Logger, { metrics }: Prepared): void {
+  if (metrics?.url !== undefined) logger.info({ metrics: metrics.url }, `metrics on ${metrics.url}/metrics`)
+}
+
 /** What a configuration that was read again does not change, or not as it says. */
 export function tellReload(logger: Logger, before: ReadConfig, after: ReadConfig): void {
   for (const notice of after.notices) logger.warn({}, notice)
@@ -27,7 +33,17 @@ const adjustable: ReadonlySet<string> = new Set(['keepaliveLimit', 'connectTimeo
 
 /** Keys that differ and that a running broker can't take. */
 function needRestart(before: Config, after: Config): string[] {
-  const sections = ['store', 'mesh', 'workers', 'statistics', 'id', 'responseInformation', 'pidFile', 'user'] as const
+  const sections = [
+    'store',
+    'mesh',
+    'workers',
+    'statistics',
+    'metrics',
+    'id',
+    'responseInformation',
+    'pidFile',
+    'user',
+  ] as const
   const changed: string[] = sections.filter(key => JSON.stringify(before[key]) !== JSON.stringify(after[key]))
   const [old, next] = [before.limits ?? {}, after.limits ?? {}] as Record<string, unknown>[]
   const names = new Set([...Object.keys(old ?? {}), ...Object.keys(next ?? {})])

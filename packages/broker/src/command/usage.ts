@@ -50,6 +50,8 @@ export const usage: string = `x-broker: an MQTT broker (3.1, 3.1.1, 5.0)
       --log-buffer BYTES                   of the log that wait when nobody reads it, or the disk is full; further lines
                                            are dropped and counted (default 1048576)
   -s, --sys-interval S   seconds between two looks at the $SYS statistics; 0: none (default 10)
+      --metrics-port N                     serves /metrics for Prometheus, /health/live and /health/ready on this port
+      --metrics-host ADDRESS               at this address; '*': all (default 127.0.0.1)
   -v, --verbose          log level debug
   -q, --quiet            no log
   -h, --help             this text

@@ -2,6 +2,8 @@ import { homedir } from 'node:os'
 import { readAclFile, readPasswordFile } from '@x/auth'
 import type { AccessOptions, AccessPolicy } from '@x/auth'
 import type { BridgeOptions } from '@x/bridge'
+import { metrics } from '@x/metrics'
+import type { Metrics } from '@x/metrics'
 import { sysTopics } from '@x/sys-topics'
 import { readMesh } from '../command/mesh-line.ts'
 import { stateDirectory } from '../command/state-directory.ts'
@@ -10,11 +12,13 @@ import type { BrokerOptions } from '../create-broker.ts'
 import type { ListenOptions } from '../listener/listen-options.ts'
 import { speaksTls } from '../listener/protocols.ts'
 import { preparedBridges } from './bridges.ts'
-import type { AccessConfig, Config, ListenerConfig, StoreConfig } from './schema.ts'
+import type { AccessConfig, Config, ListenerConfig, MetricsConfig, StoreConfig } from './schema.ts'
 
 /** A configuration with all its files read: what a broker is made of. */
 export interface Prepared {
   readonly options: BrokerOptions
+  /** The one of the plugins that serves metrics; undefined: none does. */
+  readonly metrics: Metrics | undefined
   readonly listeners: readonly PreparedListener[]
   /** Beside the options, since they can be changed while the broker runs. */
   readonly bridges: readonly BridgeOptions[]
@@ -37,13 +41,15 @@ const loginsAtATime = 8
 /** @param tlsPrefix of the names of TLS options, for errors
  * @throws TlsFileError, AuthError */
 export function prepare(config: Config, tlsPrefix = 'tls.'): Prepared {
-  const { id, responseInformation, limits = {}, mesh, statistics = {}, store = {} } = config
+  const { id, responseInformation, limits = {}, mesh, statistics = {}, store = {}, workers = 1 } = config
   const { interval = 10 } = statistics
   const listeners = preparedListeners(config.listeners ?? [{ protocols: ['mqtt'], port: defaultPort }], tlsPrefix)
   const hasPasswords = [config.access, ...listeners.map(one => one.config.access)].some(
     one => one?.passwordFile !== undefined,
   )
+  const metricsPlugin = config.metrics === undefined ? undefined : metricsOf(config.metrics, workers !== 1)
   return {
+    metrics: metricsPlugin,
     options: {
       ...(hasPasswords && { maximumConcurrentAuthentications: loginsAtATime }),
       ...limits,
@@ -51,12 +57,24 @@ export function prepare(config: Config, tlsPrefix = 'tls.'): Prepared {
       ...(responseInformation !== undefined && { responseInformation }),
       ...storeOptions(store),
       ...(mesh !== undefined && { mesh: readMesh(mesh) }),
-      plugins: interval === 0 ? [] : [sysTopics({ interval: interval * 1000 })],
+      plugins: [
+        ...(interval === 0 ? [] : [sysTopics({ interval: interval * 1000 })]),
+        ...(metricsPlugin === undefined ? [] : [metricsPlugin]),
+      ],
     },
     listeners,
     bridges: preparedBridges(config.bridges ?? []),
     ...preparedAccess(config, listeners),
   }
+}
+
+/** What is measured of the process would be of whichever worker is asked: `mqtt_worker_…` has all of them. */
+function metricsOf({ port, host, storeTimeout }: MetricsConfig, hasWorkers: boolean): Metrics {
+  return metrics({
+    listen: { ...(port !== undefined && { port }), ...(host !== undefined && { host }) },
+    process: !hasWorkers,
+    ...(storeTimeout !== undefined && { storeTimeout }),
+  })
 }
 
 /** Brokers share a directory when each of them is told its name; nobody shares the platform's by accident. */

@@ -143,6 +143,18 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
     .strictObject({ interval: whole(0, 3600).optional().describe('seconds between two looks; 0: none (10)') })
     .optional()
     .describe('the topics below `$SYS`'),
+  metrics: z
+    .strictObject({
+      port: whole(0, 65_535)
+        .optional()
+        .describe('of `/metrics`, `/health/live` and `/health/ready`; 0: any free one (9464)'),
+      host: text.optional().describe("address to bind; '*': all; this machine alone unless given (127.0.0.1)"),
+      storeTimeout: whole(10, 60_000)
+        .optional()
+        .describe('ms that the store may take before the broker counts as not ready (1000)'),
+    })
+    .optional()
+    .describe('numbers for Prometheus, and health checks; none unless given'),
   id: z
     .string()
     .regex(/^[^+#/\0]+$/)
@@ -212,6 +224,12 @@ export interface StoreConfig {
   redisDurability?: 'redis' | 'replicated' | undefined
 }
 
+export interface MetricsConfig {
+  port?: number | undefined
+  host?: Text | undefined
+  storeTimeout?: number | undefined
+}
+
 export interface Config {
   listeners?: ListenerConfig[] | undefined
   access?:
@@ -240,6 +258,7 @@ export interface Config {
       }
     | undefined
   statistics?: { interval?: number | undefined } | undefined
+  metrics?: MetricsConfig | undefined
   id?: Text | undefined
   responseInformation?: Text | undefined
   pidFile?: Text | undefined

@@ -14,12 +14,14 @@ export interface WorkerDuties {
 /** This process as one of several workers. */
 export class OwnWorker {
   readonly place: WorkerPlace
-  readonly statistics: WorkerStatistics = new WorkerStatistics({
-    report: numbers => this.#tell({ kind: 'numbers', numbers }),
-  })
+  readonly statistics: WorkerStatistics
 
   constructor(place: WorkerPlace) {
     this.place = place
+    this.statistics = new WorkerStatistics({
+      number: place.number,
+      report: numbers => this.#tell({ kind: 'numbers', numbers }),
+    })
   }
 
   /** Undefined: this process was not forked as a worker. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from '@x/contract'
 import type { StoreConfig } from '../config/schema.ts'
-import { isReport, placeVariable, sumOf } from './worker-messages.ts'
+import { isReport, noNumbers, placeVariable, together } from './worker-messages.ts'
 import type { WorkerNumbers, WorkerOrder, WorkerPlace } from './worker-messages.ts'
 
 /** Files in memory, where the system has such. */
@@ -38,6 +38,8 @@ export class Primary {
   readonly #slots: Slot[] = []
   readonly #directories: string[] = []
   readonly #place: Omit<WorkerPlace, 'number'>
+  /** What workers that have ended had counted: counters never go back. */
+  #departed: WorkerNumbers = noNumbers
   #isRolling = false
   #isStopping = false
 
@@ -107,10 +109,11 @@ export class Primary {
   }
 
   #watch(slot: Slot, worker: Worker): void {
+    this.#depart(slot)
     slot.worker = worker
     slot.startedAt = performance.now()
     worker.on('message', message => {
-      if (!isReport(message) || message.kind !== 'numbers') return
+      if (!isReport(message) || message.kind !== 'numbers' || slot.worker !== worker) return
       slot.numbers = message.numbers
       this.#tellOthers()
     })
@@ -122,7 +125,7 @@ export class Primary {
   async #ended(slot: Slot, worker: Worker): Promise<void> {
     if (slot.worker !== worker || this.#isStopping) return
     const { exitCode, signalCode } = worker.process
-    slot.numbers = undefined
+    this.#depart(slot)
     slot.failures = performance.now() - slot.startedAt < shortLife ? slot.failures + 1 : 0
     const delay = slot.failures < 2 ? 0 : Math.min(lastDelay, firstDelay * 2 ** (slot.failures - 2))
     const { number } = slot
@@ -162,10 +165,17 @@ export class Primary {
   #tellOthers(): void {
     for (const slot of this.#slots) {
       const others = this.#slots.flatMap(({ numbers }) => numbers ?? []).filter(numbers => numbers !== slot.numbers)
-      const counters = sumOf(others.map(numbers => numbers.counters))
-      const counts = sumOf(others.map(numbers => numbers.counts))
-      tell(slot.worker, { kind: 'others', numbers: { counters, counts } })
+      tell(slot.worker, { kind: 'others', numbers: together([this.#departed, ...others]) })
     }
+  }
+
+  /** The worker of this slot goes, or is gone. */
+  #depart(slot: Slot): void {
+    if (slot.numbers === undefined) return
+    const { counters, errors, latencies } = slot.numbers
+    const { clientsConnected: _gone, ...lasting } = counters
+    this.#departed = together([this.#departed, { ...noNumbers, counters: lasting, errors, latencies }])
+    slot.numbers = undefined
   }
 
   async #close(worker: Worker): Promise<void> {

@@ -1,4 +1,4 @@
-import type { BrokerCounts, Counters } from '@x/contract'
+import type { BrokerCounts, WorkerUsage } from '@x/contract'
 import type { StoreConfig } from '../config/schema.ts'
 
 /** What a worker is told when it is forked, as JSON in its environment. */
@@ -16,9 +16,27 @@ export const placeVariable = 'X_WORKER_PLACE'
 
 /** Numbers of one worker, or of several together. */
 export interface WorkerNumbers {
-  readonly counters: Readonly<Record<string, number>>
+  readonly counters: Numbers
+  /** Errors that peers met, by code. */
+  readonly errors: Numbers
   /** Of its own clients: what all have in the store counts once. */
   readonly counts: Readonly<Partial<BrokerCounts>>
+  /** Open connections, by listener. */
+  readonly entrances: Numbers
+  /** By name: what `Latency` has as `counts`, and behind them its `sum`. */
+  readonly latencies: Readonly<Record<string, readonly number[]>>
+  readonly usage: readonly WorkerUsage[]
+}
+
+export type Numbers = Readonly<Record<string, number>>
+
+export const noNumbers: WorkerNumbers = {
+  counters: {},
+  errors: {},
+  counts: {},
+  entrances: {},
+  latencies: {},
+  usage: [],
 }
 
 /** From a worker to the primary. */
@@ -52,7 +70,25 @@ export function sumOf(all: readonly Readonly<Record<string, unknown>>[]): Record
   return sum
 }
 
-/** The counters of one worker, as they are sent. */
-export function numbersOf(counters: Readonly<Counters>): Record<string, number> {
-  return sumOf([{ ...counters }])
+/** The numbers of all these workers as those of one. */
+export function together(all: readonly WorkerNumbers[]): WorkerNumbers {
+  return {
+    counters: sumOf(all.map(({ counters }) => counters)),
+    errors: sumOf(all.map(({ errors }) => errors)),
+    counts: sumOf(all.map(({ counts }) => counts)),
+    entrances: sumOf(all.map(({ entrances }) => entrances)),
+    latencies: sumOfLists(all.map(({ latencies }) => latencies)),
+    usage: all.flatMap(({ usage }) => usage),
+  }
+}
+
+function sumOfLists(all: readonly WorkerNumbers['latencies'][]): Record<string, readonly number[]> {
+  const sum: Record<string, readonly number[]> = {}
+  for (const lists of all) {
+    for (const [name, list] of Object.entries(lists)) {
+      const known = sum[name]
+      sum[name] = known === undefined ? list : list.map((value, index) => value + (known[index] ?? 0))
+    }
+  }
+  return sum
 }

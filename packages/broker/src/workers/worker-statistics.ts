@@ -1,20 +1,29 @@
-import type { BrokerCounts, Counters, PluggableBroker, Plugin } from '@x/contract'
-import { numbersOf, sumOf } from './worker-messages.ts'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { IntervalHistogram } from 'node:perf_hooks'
+import type { BrokerCounts, Counters, Latency, PluggableBroker, Plugin, WorkerUsage } from '@x/contract'
+import { noNumbers, sumOf, together } from './worker-messages.ts'
 import type { WorkerNumbers } from './worker-messages.ts'
 
 /** ms between two reports to the primary. */
 const interval = 1000
+/** ms between two looks at how late the event loop is. */
+const delayResolution = 20
+const nanosecondsPerMillisecond = 1e6
 /** What each worker has of its own; the rest is in the store that all have. */
 const ownCounts = ['connectedClients', 'sharedSubscriptions', 'sharedGroups', 'subscriptionBytes'] as const
 
 export interface StatisticsHost {
+  /** Of this worker. */
+  readonly number: number
   report(numbers: WorkerNumbers): void
 }
 
 /** Shows plugins the numbers of all workers as those of one broker. */
 export class WorkerStatistics {
   readonly #host: StatisticsHost
-  #others: WorkerNumbers = { counters: {}, counts: {} }
+  #others: WorkerNumbers = noNumbers
+  /** What this worker has reported last. */
+  #own: WorkerUsage | undefined
 
   constructor(host: StatisticsHost) {
     this.#host = host
@@ -35,44 +44,103 @@ export class WorkerStatistics {
     return {
       name: 'worker-statistics',
       attach: broker => {
-        const timer = setInterval(() => void this.#report(broker), interval).unref()
-        return () => clearInterval(timer)
+        const delay = monitorEventLoopDelay({ resolution: delayResolution })
+        delay.enable()
+        const timer = setInterval(() => void this.#report(broker, delay), interval).unref()
+        return () => {
+          clearInterval(timer)
+          delay.disable()
+        }
       },
     }
   }
 
-  async #report(broker: PluggableBroker): Promise<void> {
+  async #report(broker: PluggableBroker, delay: IntervalHistogram): Promise<void> {
     try {
       const counts = await broker.counts()
-      const own = Object.fromEntries(ownCounts.map(name => [name, counts[name]]))
-      this.#host.report({ counters: numbersOf(broker.counters), counts: own })
+      this.#own = this.#usage(counts, delay)
+      this.#host.report({ ...numbersOf(broker), counts: ownPart(counts), usage: [this.#own] })
     } catch {
       // The store's trouble is told to those who need it.
     }
   }
 
+  #usage({ connectedClients }: BrokerCounts, delay: IntervalHistogram): WorkerUsage {
+    const { user, system } = process.cpuUsage()
+    // The histogram has the time from one look to the next.
+    const late = delay.percentile(99) / nanosecondsPerMillisecond - delayResolution
+    delay.reset()
+    return {
+      number: this.#host.number,
+      connectedClients,
+      cpuSeconds: (user + system) / 1e6,
+      residentBytes: process.memoryUsage.rss(),
+      eventLoopDelay: Math.max(0, late),
+    }
+  }
+
   #together(broker: PluggableBroker): PluggableBroker {
-    const counters = (): Readonly<Counters> => ({
-      ...broker.counters,
-      ...sumOf([numbersOf(broker.counters), this.#others.counters]),
-    })
-    const counts = async (): Promise<BrokerCounts> => {
-      const own = await broker.counts()
-      const { connectedClients = 0 } = this.#others.counts
-      const all = { ...own, ...sumOf([pick(own), this.#others.counts]) }
-      return { ...all, disconnectedSessions: Math.max(0, own.disconnectedSessions - connectedClients) }
+    const views: Readonly<Record<string, () => unknown>> = {
+      counters: () => this.#counters(broker),
+      counts: () => async () => this.#counts(broker),
+      entrances: () => this.#entrances(broker),
+      latencies: () => this.#latencies(broker),
+      workers: () => this.#workers(),
     }
     return new Proxy(broker, {
       get: (target, name) => {
-        if (name === 'counters') return counters()
-        if (name === 'counts') return counts
+        const view = typeof name === 'string' && Object.hasOwn(views, name) ? views[name] : undefined
+        if (view !== undefined) return view()
         const value: unknown = Reflect.get(target, name, target)
         return typeof value === 'function' ? (value.bind(target) as unknown) : value
       },
     })
   }
+
+  #counters(broker: PluggableBroker): Readonly<Counters> {
+    const { counters, errors } = together([{ ...noNumbers, ...numbersOf(broker) }, this.#others])
+    return { ...broker.counters, ...counters, errors }
+  }
+
+  async #counts(broker: PluggableBroker): Promise<BrokerCounts> {
+    const own = await broker.counts()
+    const { connectedClients = 0 } = this.#others.counts
+    const all = { ...own, ...sumOf([ownPart(own), this.#others.counts]) }
+    return { ...all, disconnectedSessions: Math.max(0, own.disconnectedSessions - connectedClients) }
+  }
+
+  #entrances({ entrances = [] }: PluggableBroker): readonly { readonly name: string; readonly connections: number }[] {
+    const { entrances: others } = this.#others
+    return entrances.map(({ name, connections }) => ({ name, connections: connections + (others[name] ?? 0) }))
+  }
+
+  #latencies(broker: PluggableBroker): Readonly<Record<string, Latency>> {
+    const { latencies } = together([{ ...noNumbers, ...numbersOf(broker) }, this.#others])
+    return Object.fromEntries(
+      Object.entries(latencies).map(([name, list]) => [name, { counts: list.slice(0, -1), sum: list.at(-1) ?? 0 }]),
+    )
+  }
+
+  #workers(): readonly WorkerUsage[] {
+    const all = [...(this.#own === undefined ? [] : [this.#own]), ...this.#others.usage]
+    return all.toSorted((one, other) => one.number - other.number)
+  }
 }
 
-function pick(counts: BrokerCounts): Readonly<Record<string, number>> {
+/** What one worker has counted, as it is sent. */
+function numbersOf({
+  counters,
+  entrances = [],
+  latencies = {},
+}: PluggableBroker): Pick<WorkerNumbers, 'counters' | 'errors' | 'entrances' | 'latencies'> {
+  return {
+    counters: sumOf([{ ...counters }]),
+    errors: counters.errors,
+    entrances: Object.fromEntries(entrances.map(({ name, connections }) => [name, connections])),
+    latencies: Object.fromEntries(Object.entries(latencies).map(([name, { counts, sum }]) => [name, [...counts, sum]])),
+  }
+}
+
+function ownPart(counts: BrokerCounts): Readonly<Record<string, number>> {
   return Object.fromEntries(ownCounts.map(name => [name, counts[name]]))
 }
