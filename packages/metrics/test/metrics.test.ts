@@ -158,7 +158,7 @@ test('each bridge has its series', async () => {
   const watcher = await connectAsync(remote)
   onTestFinished(() => watcher.endAsync(true))
   await watcher.subscribeAsync('up/#')
-  const arrived = once(watcher, 'message')
+  const arrived = new Promise(resolve => watcher.once('message', resolve))
   const publisher = await connectAsync(mqtt)
   onTestFinished(() => publisher.endAsync(true))
   const [status] = near.bridges
