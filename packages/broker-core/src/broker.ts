@@ -1,16 +1,18 @@
 import type { Duplex } from 'node:stream'
 import type { BrokerCounts, Counters, Latency, MaybePromise, Persistence, PluggableBroker } from '@x/contract'
 import { PacketError } from '@x/packet'
-import { parseTopicName } from '@x/topic-trie'
 import { partsOf } from './broker-parts.ts'
-import { attachConnection, connectionOf, listenTo } from './connect/handled-stream.ts'
+import { BrokerSettings } from './broker-settings.ts'
+import type { Settings } from './broker-settings.ts'
+import { brokerClosed } from './ground/broker-closed.ts'
+import { ProgramPublishes } from './program/program-publishes.ts'
+import { attachConnection, listenTo } from './connect/handled-stream.ts'
 import { within } from './ground/within.ts'
 import { AttachedPlugins } from './program/attached-plugins.ts'
 import { countsOf } from './program/broker-counts.ts'
 import { ProgramSubscriptions } from './program/program-subscriptions.ts'
 import { withAedesMethods } from './program/aedes-store.ts'
 import type { AedesStoreMethods } from './program/aedes-store.ts'
-import { BrokerError } from './ground/broker-error.ts'
 import { clientsView } from './program/clients-view.ts'
 import type { Client, DeliverFunction, ProgramBroker } from './hooks/client.ts'
 import { ClientConnection } from './connect/client-connection.ts'
@@ -21,22 +23,15 @@ import type { ListenerProfile, ListenerProfileOptions } from './hooks/listener-p
 import type { ConnectionOrigin, EventReporter } from './hooks/events.ts'
 import { ReadHold } from './connection/read-hold.ts'
 import type { HookCalls } from './hooks/hook-call.ts'
-import { HookSet } from './hooks/hook-set.ts'
 import type { NormalisedHooks } from './hooks/hooks.ts'
 import { MessageQueue } from './program/message-queue.ts'
 import { streamPair } from './program/stream-pair.ts'
-import { limitRules } from './ground/limits.ts'
-import { assertOptions, optionInvalid } from './ground/option-invalid.ts'
-import { brokerOptionTable, checkOptions } from './options.ts'
+import { checkOptions } from './options.ts'
 import type { BrokerOptions } from './options.ts'
-import { after } from './ground/maybe-promise.ts'
-import { checkPublishRequest, publicationOf } from './message/broker-packet.ts'
 import type { DoneCallback } from './hooks/outcome.ts'
 import type { PublishRequest } from './message/broker-packet.ts'
 import { networkOf } from './connect/peer-address.ts'
-import type { Publication } from './message/publication.ts'
 import { ReasonCode } from './ground/reason-code.ts'
-import type { TopicAccess } from './hooks/topic-access.ts'
 import { packageVersion } from './ground/version.ts'
 
 /** An MQTT broker: {@link Broker.handle} serves the clients on the streams it is given. MQTT 3.1, 3.1.1, 5.0
@@ -44,7 +39,7 @@ import { packageVersion } from './ground/version.ts'
  * Events: `client`, `clientReady`, `clientDisconnect`, `clientError`, `connectionError`, `connackSent`, `keepaliveTimeout`, `publish`,
  * `subscribe`, `unsubscribe`, `ack`, `ping`, `dropped`, `closed`, and `error` for what is no client's fault. An `error` that nobody
  * listens to becomes a warning of the process, once for each code. */
-export class Broker extends HookSet implements PluggableBroker, ProgramBroker, EventReporter {
+export class Broker extends BrokerSettings implements PluggableBroker, ProgramBroker, EventReporter {
   readonly id: string
   /** Settles when store and emitter are open. Connections may come earlier; their CONNECT waits. */
   readonly ready: Promise<void>
@@ -55,6 +50,7 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
   readonly #mq: MessageQueue
   readonly #engine: Engine
   readonly #plugins: AttachedPlugins
+  readonly #publishes: ProgramPublishes
   readonly #subscriptions: ProgramSubscriptions
   #store: (Persistence & AedesStoreMethods) | undefined
   #closing: Promise<void> | undefined
@@ -68,6 +64,7 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     this.#plugins = new AttachedPlugins(options.plugins ?? [], this.programFaults)
     this.#engine = new Engine(this, checked, { ...partsOf(options), faults: this.programFaults })
     this.opts = options
+    this.#publishes = new ProgramPublishes(this.#engine)
     this.#subscriptions = new ProgramSubscriptions(this.#engine)
     this.clients = clientsView(this.#engine.clients)
     this.#mq = new MessageQueue(this, this.#engine.programSubscribers, this.programFaults)
@@ -108,18 +105,6 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     return Object.assign(theirs, { client })
   }
 
-  /** Whether clients may publish and receive, by topic; null: no rule but that `$SYS/` is the broker's. What is set counts from the next
-   * message on.
-   * @throws BrokerError `OPTION_INVALID` */
-  get topicAccess(): TopicAccess | null {
-    return this.#engine.topicAccess ?? null
-  }
-  set topicAccess(access: TopicAccess | null | undefined) {
-    const { topicAccess: rule } = brokerOptionTable
-    if (access !== undefined && !rule.allows(access)) throw optionInvalid('topicAccess', access, rule.text)
-    this.#engine.topicAccess = access ?? undefined
-  }
-
   /** Checks the options of a listener. The listener hands the result to `handle` with each of its streams.
    * @throws BrokerError `OPTION_INVALID` */
   listenerProfile(options: ListenerProfileOptions): ListenerProfile {
@@ -136,9 +121,8 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     const done = typeof second === 'function' ? second : third
     const client = typeof second === 'object' && second !== null ? second : undefined
     return this.#settle(() => {
-      // Read now, since the program may change the packet afterwards.
-      const publication = this.#publicationOf(packet, client)
-      return Promise.resolve().then(() => this.#publish(publication, client))
+      if (this.closed) throw brokerClosed()
+      return this.#publishes.add(packet, client)
     }, done)
   }
 
@@ -214,64 +198,6 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     return this.#engine.presence.brokers
   }
 
-  get trustProxy(): boolean {
-    return this.#engine.options.trustProxy
-  }
-
-  get trustedProxies(): readonly string[] {
-    return this.#engine.options.trustedProxies
-  }
-
-  get concurrency(): number {
-    return this.#engine.options.concurrency
-  }
-
-  get queueLimit(): number {
-    return this.#engine.options.queueLimit
-  }
-
-  get heartbeatInterval(): number {
-    return this.#engine.options.heartbeatInterval
-  }
-
-  /** May be set while the broker runs; holds for new connections.
-   * @throws BrokerError `OPTION_INVALID` */
-  get connectTimeout(): number {
-    return this.#engine.options.connectTimeout
-  }
-
-  set connectTimeout(value: number) {
-    assertOptions({ connectTimeout: value }, limitRules, 'the broker')
-    this.#engine.options.connectTimeout = value
-  }
-
-  get drainTimeout(): number {
-    return this.#engine.options.drainTimeout
-  }
-
-  /** May be set while the broker runs; holds for new clients.
-   * @throws BrokerError `OPTION_INVALID` */
-  get keepaliveLimit(): number {
-    return this.#engine.options.keepaliveLimit
-  }
-
-  set keepaliveLimit(value: number) {
-    assertOptions({ keepaliveLimit: value }, limitRules, 'the broker')
-    this.#engine.options.keepaliveLimit = value
-  }
-
-  get maxClientsIdLength(): number {
-    return this.#engine.options.maxClientsIdLength
-  }
-
-  get maxTopicLevels(): number {
-    return this.#engine.options.maxTopicLevels
-  }
-
-  get maxInflightInbound(): number {
-    return this.#engine.options.maxInflightInbound
-  }
-
   /** Number of the last message that this broker received or published. */
   get counter(): number {
     return this.#engine.brokerCounter
@@ -315,6 +241,10 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
     this.#engine.counters.connectionsRefused += 1
     countError(this.#engine.counters, error)
     this.emit('connectionRefused', error, origin)
+  }
+
+  protected override get settings(): Settings {
+    return this.#engine
   }
 
   protected override get hookCalls(): HookCalls {
@@ -367,36 +297,4 @@ export class Broker extends HookSet implements PluggableBroker, ProgramBroker, E
   #settle(step: () => MaybePromise<void>, done: DoneCallback | undefined): Promise<void> | void {
     return this.programFaults.settle(step, done)
   }
-
-  #publicationOf(packet: PublishRequest, client: Client | undefined): Publication {
-    if (this.#closing !== undefined) throw brokerClosed()
-    checkPublishRequest(packet)
-    parseTopicName(packet.topic, { maximumLevels: this.#engine.options.maxTopicLevels })
-    return publicationOf(packet, {
-      publisher: packet.clientId ?? client?.id ?? undefined,
-      brokerId: packet.brokerId ?? this.id,
-      brokerCounter: packet.brokerCounter ?? this.#engine.nextCounter(),
-      now: this.#engine.clock.now(),
-    })
-  }
-
-  #publish(publication: Publication, client: Client | undefined): MaybePromise<void> {
-    const failures: unknown[] = []
-    const from = connectionOf(client?.conn)
-    const published = this.#engine.publishing.publish(publication, from, (code, what, error) => {
-      // The caller gets the first error.
-      if (failures.length > 0) this.programFaults.add(code, what, error)
-      failures.push(error)
-    })
-    return after(published, () => {
-      if (failures.length > 0) throw failures[0]
-    })
-  }
-}
-
-function brokerClosed(): BrokerError {
-  return new BrokerError('BROKER_CLOSED', {
-    message: 'the broker is closed',
-    reasonCode: ReasonCode.serverShuttingDown,
-  })
 }

@@ -23,7 +23,7 @@ export function receiveAck(connection: ClientConnection, reader: FrameReader): v
       finish(connection, session, ack.messageId, 'puback')
       return
     case header.pubrec >> 4:
-      session.pubrec(ack.messageId, ack.reasonCode)
+      session.acknowledged(ack.messageId, 'pubrec', ack.reasonCode)
       return
     case header.pubrel >> 4:
       receivePubrel(connection, session, ack.messageId)
@@ -83,16 +83,16 @@ export function sendAck(
 function finish(connection: ClientConnection, session: Session, messageId: number, kind: 'puback' | 'pubcomp'): void {
   const { broker, clock } = connection.engine
   if (broker.listenerCount('ack') === 0) {
-    session[kind](messageId)
+    session.acknowledged(messageId, kind)
     return
   }
-  session.assertAwaited(messageId, kind)
+  session.unacknowledged.assertAwaited(messageId, kind)
   // Read before the store forgets it.
   let entry: MaybePromise<QueueEntry | undefined>
   try {
-    entry = session.storedEntry(messageId)
+    entry = session.unacknowledged.storedEntry(messageId)
   } finally {
-    session[kind](messageId)
+    session.acknowledged(messageId, kind)
   }
   const told = after(entry, stored => {
     const packet = stored && acknowledgedPacket(stored, messageId, clock.now())

@@ -86,8 +86,8 @@ function subscriptionsOf(engine: Host, clientId: string): Subscription[] {
 /** Only messages that were sent: reading further entries would take them from the client. */
 async function* outgoingPackets(engine: Host, clientId: string): AsyncGenerator<BrokerPacket | PubrelPacket> {
   const session = engine.clients.get(clientId)?.session
-  for (const messageId of session?.inflightIds() ?? []) {
-    const entry = session?.isOpen === true ? await session.storedEntry(messageId) : undefined
+  for (const messageId of session?.unacknowledged.packetIds() ?? []) {
+    const entry = session?.isOpen === true ? await session.unacknowledged.storedEntry(messageId) : undefined
     if (entry?.released === true) yield { cmd: 'pubrel', messageId }
     else if (entry !== undefined) {
       const { message, qos, retain } = entry

@@ -1,11 +1,10 @@
-import { BrokerError } from '../ground/broker-error.ts'
+import { brokerClosed } from '../ground/broker-closed.ts'
 import type { DeliverFunction, ProgramBroker } from '../hooks/client.ts'
 import { assertDeliver } from '../routing/program-subscribers.ts'
 import type { ProgramSubscribers } from '../routing/program-subscribers.ts'
 import { after, all } from '../ground/maybe-promise.ts'
 import type { PublishRequest } from '../message/broker-packet.ts'
 import type { ProgramFaults } from '../hooks/program-faults.ts'
-import { ReasonCode } from '../ground/reason-code.ts'
 
 type Done = (error?: Error | null) => void
 
@@ -77,10 +76,7 @@ export class MessageQueue {
 
   emit(message: PublishRequest, done?: Done): this {
     if (this.closed) {
-      const error = new BrokerError('BROKER_CLOSED', {
-        message: 'mqemitter is closed',
-        reasonCode: ReasonCode.serverShuttingDown,
-      })
+      const error = brokerClosed('mqemitter')
       if (done) queueMicrotask(() => this.#faults.callBack(() => done(error)))
       else this.#faults.report(error)
       return this

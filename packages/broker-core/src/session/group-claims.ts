@@ -1,11 +1,16 @@
+import type { QueueEntry } from '@x/contract'
+import { forwarded } from '../hooks/authorize-forward.ts'
+import type { Client } from '../hooks/client.ts'
+import type { Publication } from '../message/publication.ts'
+import type { DeliveryManner } from './delivery-writer.ts'
+import type { SessionHost } from './session-host.ts'
+import type { Unacknowledged } from './unacknowledged.ts'
 import type { Group, GroupMember } from '../routing/receiver.ts'
 
 /** The shared messages that one session claims, and the groups in which messages wait for its room. MQTT 5.0 §4.8.2 */
 export class GroupClaims {
   /** Groups in which messages waited when no member had room; a group that was served goes to the end. */
   readonly #starved = new Set<Group>()
-  /** Of a session without a stored queue: sequence of a message in the session to its sequence in the store. */
-  #sequences: Map<number, number> | undefined
   /** Claims on their way; what they bring has its place in the window. */
   open = 0
   /** Highest sequence in the store of a claimed message. */
@@ -31,19 +36,26 @@ export class GroupClaims {
       if (group.roomFor(member)) this.#starved.add(group)
     }
   }
+}
 
-  /** Remembers where the store has a message. */
-  remember(sequence: number, stored: number): void {
-    this.#sequences ??= new Map()
-    this.#sequences.set(sequence, stored)
-  }
+/** The session that has claimed a message. */
+interface ClaimingSession {
+  readonly client: Client
+  readonly engine: SessionHost
+  readonly unacknowledged: Unacknowledged
+  sendInflight(publication: Publication, manner: DeliveryManner, sequence: number): void
+}
 
-  /** Returns the sequence of a message in the store; undefined: it was not claimed. */
-  storedSequence(sequence: number): number | undefined {
-    return this.#sequences?.get(sequence)
+/** Sends a claimed message of QoS 1 or 2 to a session without a stored queue. */
+export function sendClaimed(session: ClaimingSession, entry: QueueEntry): void {
+  const { engine, unacknowledged } = session
+  const publication = forwarded(engine, session.client, engine.publications.of(entry.message))
+  if (publication === undefined) {
+    unacknowledged.settleLater(entry.sequence)
+    return
   }
-
-  forget(sequence: number): void {
-    this.#sequences?.delete(sequence)
-  }
+  const sequence = unacknowledged.nextSequence
+  unacknowledged.remember(sequence, entry.sequence)
+  const { qos, retain, subscriptionIdentifiers } = entry
+  session.sendInflight(publication, { qos, retain, dup: false, subscriptionIdentifiers }, sequence)
 }

@@ -1,7 +1,15 @@
+import type { MaybePromise, Message, OpenedSession, QueueEntry, SessionHandle } from '@x/contract'
+import type { Outbox } from '../connection/outbox.ts'
 import { isPromise } from '../ground/maybe-promise.ts'
-import type { MaybePromise, QueueEntry, SessionHandle } from '@x/contract'
+import { forwarded } from '../hooks/authorize-forward.ts'
 import type { Client } from '../hooks/client.ts'
+import type { Publication } from '../message/publication.ts'
+import type { ReceiverConnection } from '../routing/receiver.ts'
+import { writePubrel } from './delivery-writer.ts'
+import type { DeliveryManner, DeliveryTarget } from './delivery-writer.ts'
+import { Inflight, InflightWindow } from './inflight-window.ts'
 import type { SessionHost } from './session-host.ts'
+import type { Unacknowledged } from './unacknowledged.ts'
 
 /** Entries that are asked of the store at a time. */
 const pageSize = 256
@@ -9,15 +17,22 @@ const pageSize = 256
 const readRetryDelay = 1000
 
 /** The session that takes the entries. */
-interface EntryTaker {
+interface EntryTaker extends DeliveryTarget {
   readonly handle: SessionHandle
   readonly client: Client
+  readonly connection: ReceiverConnection
   readonly isOpen: boolean
-  readonly outbox: { readonly full: boolean }
+  readonly outbox: Outbox
+  readonly unacknowledged: Unacknowledged
+  /** Another message can be sent at once. */
+  readonly hasRoom: boolean
   /** Messages that may be sent before an acknowledgement comes. */
   readonly windowRoom: number
-  /** Sends an entry that was read, unless it was sent already. False: there is no room for it. */
-  takeRead(entry: QueueEntry): boolean
+  /** Whether the message with this sequence can be sent before an acknowledgement comes. */
+  windowHasRoom(sequence: number): boolean
+  /** Whether the message has expired; then it is counted as dropped. */
+  dropsExpired(message: Message): boolean
+  sendInflight(publication: Publication, manner: DeliveryManner, sequence: number): void
   /** Sends everything that waits, as far as there is room. */
   pump(): void
 }
@@ -32,29 +47,55 @@ type QueueState = 'caughtUp' | 'behind' | 'reading' | 'readingBehind'
 export class StoredQueue {
   readonly #session: EntryTaker
   readonly #engine: SessionHost
-  #state: QueueState = 'caughtUp'
+  #state: QueueState
+  /** Entries up to this sequence may have been sent on an earlier connection. */
+  readonly #sentBefore: number
   /** Entries up to this sequence have been taken. */
-  takenThrough = 0
+  takenThrough: number
 
-  constructor(session: EntryTaker, engine: SessionHost) {
+  /** @param opened what the store has of the session: some of its entries may not be taken */
+  constructor(session: EntryTaker, engine: SessionHost, { present, lastSequence, sentThrough }: OpenedSession) {
+    const hasEntries = present && lastSequence > 0
     this.#session = session
     this.#engine = engine
+    this.#sentBefore = sentThrough
+    this.#state = hasEntries ? 'behind' : 'caughtUp'
+    this.takenThrough = hasEntries ? 0 : lastSequence
   }
 
   get isCaughtUp(): boolean {
     return this.#state === 'caughtUp'
   }
 
-  /** Begins with a session that the store has opened.
-   * @param lastSequence of the newest entry; 0: none
-   * @param hasEntries some of them may not be taken */
-  restore(lastSequence: number, hasEntries: boolean): void {
-    this.#state = hasEntries ? 'behind' : 'caughtUp'
-    this.takenThrough = hasEntries ? 0 : lastSequence
+  /** Highest sequence of an entry that was sent to the client, ever. */
+  get sentThrough(): number {
+    return Math.max(this.#sentBefore, this.takenThrough)
   }
 
-  /** An entry was not taken; it is read later. */
-  missed(): void {
+  /** Takes an entry that the store offers. False: it is read later. */
+  offer(entry: QueueEntry): boolean {
+    const session = this.#session
+    if (!session.hasRoom || !session.unacknowledged.reaches(entry.sequence)) {
+      this.#missed()
+      return false
+    }
+    this.takenThrough = entry.sequence
+    try {
+      this.#take(entry, 'offered')
+    } catch (error) {
+      // Fails later, since this may be a call of the store or of a publisher, which must not fail.
+      queueMicrotask(() => session.connection.fail(error))
+    }
+    return true
+  }
+
+  /** Takes an entry that the session has claimed for a shared group. Older entries may not be taken yet. */
+  takeClaimed(entry: QueueEntry): void {
+    if (this.#session.unacknowledged.reaches(entry.sequence)) this.#take(entry, 'offered')
+    else this.#missed()
+  }
+
+  #missed(): void {
     this.#state = this.#state === 'reading' || this.#state === 'readingBehind' ? 'readingBehind' : 'behind'
   }
 
@@ -111,12 +152,43 @@ export class StoredQueue {
       if (!this.#session.isOpen) return false
       const before = this.takenThrough
       this.takenThrough = entry.sequence
-      if (!this.#session.takeRead(entry)) {
+      if (!this.#takeRead(entry)) {
         this.takenThrough = before
         return false
       }
     }
     if (entries.length < limit) this.#state = 'caughtUp'
     return true
+  }
+
+  /** Sends an entry that was read. False: there is no room for it. */
+  #takeRead(entry: QueueEntry): boolean {
+    // A message that was claimed is on its way already.
+    if (this.#session.unacknowledged.has(entry.sequence)) return true
+    if (!this.#session.windowHasRoom(entry.sequence)) return false
+    this.#take(entry, 'read')
+    return true
+  }
+
+  #take(entry: QueueEntry, origin: 'offered' | 'read'): void {
+    const session = this.#session
+    const { unacknowledged } = session
+    const { sequence, qos, retain, subscriptionIdentifiers } = entry
+    if (entry.released) {
+      unacknowledged.add(sequence, Inflight.pubcomp)
+      writePubrel(session, InflightWindow.packetId(sequence), 0)
+      return
+    }
+    const dup = sequence <= this.#sentBefore
+    // A message that was sent before is sent again even if it has expired ([MQTT5-4.3.3-7]).
+    if (!dup && session.dropsExpired(entry.message)) {
+      unacknowledged.settleLater(sequence)
+      return
+    }
+    const { publications } = this.#engine
+    const stored = origin === 'read' ? publications.recall(entry.message) : publications.of(entry.message)
+    const publication = forwarded(this.#engine, session.client, stored)
+    if (publication === undefined) unacknowledged.settleLater(sequence)
+    else session.sendInflight(publication, { qos, retain, dup, subscriptionIdentifiers }, sequence)
   }
 }

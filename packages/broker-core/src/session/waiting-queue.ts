@@ -1,5 +1,11 @@
 import { messageBytes } from '@x/contract'
-import type { Delivery, StoreLimits } from '@x/contract'
+import type { Delivery, Message, StoreLimits } from '@x/contract'
+import { forwarded } from '../hooks/authorize-forward.ts'
+import type { ForwardHost } from '../hooks/authorize-forward.ts'
+import type { Client } from '../hooks/client.ts'
+import type { KnownPublications } from '../message/known-publications.ts'
+import type { Publication } from '../message/publication.ts'
+import type { DeliveryManner } from './delivery-writer.ts'
 
 /** Empty slots at the head of the array before it is cut. */
 const compactAt = 1024
@@ -7,6 +13,17 @@ const compactAt = 1024
 /** Bytes that wait in all queues of a broker's process together. */
 export interface WaitingBytes {
   bytes: number
+}
+
+/** The session that the messages wait for. */
+interface FedSession {
+  readonly client: Client
+  readonly engine: ForwardHost & { readonly publications: KnownPublications }
+  readonly outbox: { readonly full: boolean }
+  readonly unacknowledged: { readonly nextSequence: number }
+  windowHasRoom(): boolean
+  dropsExpired(message: Message): boolean
+  sendInflight(publication: Publication, manner: DeliveryManner, sequence: number): void
 }
 
 /** QoS 1 and 2 messages that wait for room in the window of a session without a stored queue; first in, first out, within
@@ -67,6 +84,20 @@ export class WaitingQueue {
       this.#head = 0
     }
     return delivery
+  }
+
+  /** Sends messages to the session as long as it has room. Returns whether publishers that were slowed down may go on. */
+  feed(session: FedSession): boolean {
+    const { engine, outbox, unacknowledged } = session
+    const wasBackedUp = this.isBackedUp
+    while (this.length > 0 && !outbox.full && session.windowHasRoom()) {
+      const { message, ...how } = this.shift() as Delivery
+      if (session.dropsExpired(message)) continue
+      const publication = forwarded(engine, session.client, engine.publications.of(message))
+      if (publication === undefined) continue
+      session.sendInflight(publication, { ...how, dup: false }, unacknowledged.nextSequence)
+    }
+    return wasBackedUp && !this.isBackedUp
   }
 
   /** Drops all messages. */

@@ -1,0 +1,90 @@
+import type { CheckedOptions } from './ground/limits.ts'
+import { limitRules } from './ground/limits.ts'
+import { assertOptions, optionInvalid } from './ground/option-invalid.ts'
+import { HookSet } from './hooks/hook-set.ts'
+import type { TopicAccess } from './hooks/topic-access.ts'
+import { brokerOptionTable } from './options.ts'
+
+/** What the engine lets the program read and change. */
+export interface Settings {
+  readonly options: CheckedOptions
+  topicAccess: TopicAccess | undefined
+}
+
+/** The options of a broker that programs read from it, with Aedes's names, and those that they may change while it runs. */
+export abstract class BrokerSettings extends HookSet {
+  /** Those of the engine, which reads them each time. */
+  protected abstract get settings(): Settings
+
+  get trustProxy(): boolean {
+    return this.settings.options.trustProxy
+  }
+
+  get trustedProxies(): readonly string[] {
+    return this.settings.options.trustedProxies
+  }
+
+  get concurrency(): number {
+    return this.settings.options.concurrency
+  }
+
+  get queueLimit(): number {
+    return this.settings.options.queueLimit
+  }
+
+  /** ms */
+  get heartbeatInterval(): number {
+    return this.settings.options.heartbeatInterval
+  }
+
+  /** ms. May be set while the broker runs; holds for new connections.
+   * @throws BrokerError `OPTION_INVALID` */
+  get connectTimeout(): number {
+    return this.settings.options.connectTimeout
+  }
+
+  set connectTimeout(value: number) {
+    assertOptions({ connectTimeout: value }, limitRules, 'the broker')
+    this.settings.options.connectTimeout = value
+  }
+
+  /** ms */
+  get drainTimeout(): number {
+    return this.settings.options.drainTimeout
+  }
+
+  /** Seconds. May be set while the broker runs; holds for new clients.
+   * @throws BrokerError `OPTION_INVALID` */
+  get keepaliveLimit(): number {
+    return this.settings.options.keepaliveLimit
+  }
+
+  set keepaliveLimit(value: number) {
+    assertOptions({ keepaliveLimit: value }, limitRules, 'the broker')
+    this.settings.options.keepaliveLimit = value
+  }
+
+  get maxClientsIdLength(): number {
+    return this.settings.options.maxClientsIdLength
+  }
+
+  get maxTopicLevels(): number {
+    return this.settings.options.maxTopicLevels
+  }
+
+  get maxInflightInbound(): number {
+    return this.settings.options.maxInflightInbound
+  }
+
+  /** Whether clients may publish and receive, by topic; null: no rule but that `$SYS/` is the broker's. What is set counts from the next
+   * message on.
+   * @throws BrokerError `OPTION_INVALID` */
+  get topicAccess(): TopicAccess | null {
+    return this.settings.topicAccess ?? null
+  }
+  set topicAccess(access: TopicAccess | null | undefined) {
+    const { topicAccess: rule } = brokerOptionTable
+    if (access !== undefined && !rule.allows(access)) throw optionInvalid('topicAccess', access, rule.text)
+    this.settings.topicAccess = access ?? undefined
+  }
+}
