@@ -65,6 +65,12 @@ export function packetOf(message: Message, how: { qos: QoS; retain: boolean } = 
   }
 }
 
+/** A message in the outgoing queue of a store. Aedes keeps no publisher there: who may not have its own messages is left out before. */
+export function queuedPacketOf(message: Message, how?: { qos: QoS; retain: boolean }): AedesPacket {
+  const { clientId: _publisher, ...packet } = packetOf(message, how)
+  return packet
+}
+
 export function messageOf(packet: AedesPacket): Message {
   const { payload = '', properties } = packet
   return {

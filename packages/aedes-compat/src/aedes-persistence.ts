@@ -29,6 +29,7 @@ import {
   messageIdOf,
   messageOf,
   packetOf,
+  queuedPacketOf,
   subscriptionOf,
 } from './aedes-packet.ts'
 import type { AedesPacket, AedesSubscription } from './aedes-packet.ts'
@@ -295,7 +296,7 @@ export class AedesPersistence implements Persistence {
     if (this.#isStored(session)) {
       for (const { message, qos, retain } of deliveries) {
         this.#mirrors.get(session.clientId)?.queued.add(keyOf(message))
-        await store.outgoingEnqueue({ clientId: session.clientId }, packetOf(message, { qos, retain }))
+        await store.outgoingEnqueue({ clientId: session.clientId }, queuedPacketOf(message, { qos, retain }))
       }
     }
     this.#memory.enqueue(session, deliveries)
@@ -413,7 +414,7 @@ export class AedesPersistence implements Persistence {
     const isThere = mirror?.queued.has(keyOf(message)) === true || message.brokerId !== this.#host?.brokerId
     if (mirror === undefined || !mirror.stored || entry.released || mirror.sent.has(sequence) || !isThere) return
     mirror.sent.add(sequence)
-    const packet = { ...packetOf(message, { qos, retain }), messageId: messageIdOf(sequence) }
+    const packet = { ...queuedPacketOf(message, { qos, retain }), messageId: messageIdOf(sequence) }
     // Refused when the store no longer has it, and then there is nothing to remember.
     this.#inOrder(store => store.outgoingUpdate(this.#client(clientId), packet)).catch(() =>
       mirror.sent.delete(sequence),
@@ -476,7 +477,7 @@ export class AedesPersistence implements Persistence {
       }
       await store.outgoingEnqueueCombi(
         clientIds.map(clientId => ({ clientId })),
-        packetOf(message, { qos, retain }),
+        queuedPacketOf(message, { qos, retain }),
       )
     }
     return others

@@ -221,7 +221,7 @@ test('a payload that authorizePublish puts in is checked likewise: neither store
     given = payload
     const publisher = await server.connect({ version: 4, clientId: `publisher of ${name}` })
     publisher.send(publish({ version: 4, topic: 'a', payload: 'x', retain: true }))
-    await publisher.closed()
+    await publisher.ping()
   }
   await watcher.expectNothing()
   expect(await server.persistence.counts()).toMatchObject({ retainedMessages: 0 })

@@ -188,6 +188,19 @@ test('the request that came with the stream is there as req', async () => {
   stream.destroy()
 })
 
+test("whoever waits for the stream's drain is told once when the connection ends", async () => {
+  const server = await startBroker()
+  await server.connect({ clientId: 'c' })
+  const client = clientOf(server, 'c')
+  const heard: string[] = []
+  client.conn.on('drain', () => heard.push('drain'))
+  await new Promise<void>(resolve => {
+    client.close(resolve)
+    client.close()
+  })
+  expect(heard).toEqual(['drain'])
+})
+
 test('pause and resume within a hook leave the client read', async () => {
   const server = await startBroker({
     authorizePublish: client => {

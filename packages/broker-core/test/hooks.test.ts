@@ -268,6 +268,24 @@ test('an authorizePublish that makes an impossible packet refuses it', async () 
   }
 })
 
+for (const version of [3, 4, 5] as const) {
+  test(`an authorizePublish that makes an impossible packet of a QoS 0 message leaves the client connected (version ${version})`, async () => {
+    const server = await startBroker({
+      authorizePublish: (_client, packet) => {
+        if (packet.topic === 'a') Object.assign(packet, { qos: 10 })
+      },
+    })
+    const errors: [string, unknown][] = []
+    server.broker.on('clientError', ({ id }, error) => errors.push([id, error]))
+    const client = await server.connect({ version, clientId: 'c' })
+    await client.subscribe('#')
+    client.publish({ version, topic: 'a' })
+    client.publish({ version, topic: 'b' })
+    expect(await client.nextPublish()).toMatchObject({ topic: 'b' })
+    expect(errors).toEqual([['c', expect.objectContaining({ code: 'PACKET_INVALID' })]])
+  })
+}
+
 test('a denied QoS 2 identifier is free again [MQTT5-4.3.3-9]', async () => {
   const server = await startBroker({
     authorizePublish: (_client, packet) => {

@@ -222,6 +222,16 @@ for (const [way, options] of Object.entries(ways)) {
   })
 }
 
+test('a drainTimeout shorter than publisherPause closes a full receiver in its own time', async () => {
+  const server = await startBrokerWithClock({ ...limits, publisherPause: 10_000, drainTimeout: 1000 })
+  const stream = await frozenClient(server)
+  const publisher = await server.connect({ clientId: 'p' })
+  await overfill(server, publisher, numbered(500))
+  await server.pass(2000)
+  expect(stream.destroyed).toBe(true)
+  await publisher.next('pingresp')
+})
+
 test('with drainTimeout 0 a full receiver is left alone', async () => {
   const server = await startBrokerWithClock({ ...limits, drainTimeout: 0 })
   const stream = await frozenClient(server)

@@ -21,13 +21,12 @@ export interface ConnectHead {
 
 /** Walks over the body of a CONNECT, whose first byte it checks as well.
  *
- * Deviation: either protocol name is taken with any level, as mqtt-packet does, because clients exist that mix them.
+ * Deviation: either protocol name is taken with level 3 or 4, as mqtt-packet does, because clients exist that mix them.
  * @throws PacketError `PROTOCOL_NAME`, `PROTOCOL_VERSION`, `RESERVED_BITS`, `CONNECT_FLAGS`, `QOS_INVALID`, and what the cursor
  * throws.
  * @see MQTT 5.0 §3.1 */
 export function checkConnect(cursor: ControlCursor): ConnectHead {
-  checkProtocolName(cursor)
-  const version = checkProtocolVersion(cursor)
+  const version = checkProtocolVersion(cursor, checkProtocolName(cursor))
   const refused = headerError(cursor.frame[0] as number, version)
   if (refused !== undefined) throw refused
   const flagsOffset = cursor.position
@@ -54,20 +53,22 @@ function withoutMissing(cursor: ControlCursor, flags: number, version: ProtocolV
 }
 
 /** [MQTT5-3.1.2-1] */
-function checkProtocolName(cursor: ControlCursor): void {
+function checkProtocolName(cursor: ControlCursor): string {
   const offset = cursor.position
   const name = cursor.string('protocol name')
   if (name !== 'MQTT' && name !== 'MQIsdp')
     throw new PacketError('PROTOCOL_NAME', { message: 'Invalid protocolId', offset })
+  return name
 }
 
-/** [MQTT5-3.1.2-2]; bridges set the high bit of 3 and 4. */
-function checkProtocolVersion(cursor: ControlCursor): ProtocolVersion {
+/** [MQTT5-3.1.2-2]; bridges set the high bit of 3 and 4. MQTT 5.0 has only the name 'MQTT' ([MQTT5-3.1.2-1]). */
+function checkProtocolVersion(cursor: ControlCursor, name: string): ProtocolVersion {
   const level = cursor.byte('protocol version')
   if (level === 3 || level === 0x83) return 3
   if (level === 4 || level === 0x84) return 4
-  if (level === 5) return 5
-  throw new PacketError('PROTOCOL_VERSION', { message: 'Invalid protocol version', offset: cursor.position - 1 })
+  if (level === 5 && name === 'MQTT') return 5
+  const message = level === 5 ? 'unacceptable protocol version' : 'Invalid protocol version'
+  throw new PacketError('PROTOCOL_VERSION', { message, offset: cursor.position - 1 })
 }
 
 function checkFlags(cursor: ControlCursor, version: ProtocolVersion): number {

@@ -103,11 +103,13 @@ describe('memory', () => {
     framesOf(frames, bytes(0x30, 0xe0, 0xa7, 0x12)) // PUBLISH, 0x60 + 0x27 * 128 + 0x12 * 16384 = 300000 bytes remain
     const reservations = new Set<number>()
     const drop = Buffer.of(1)
+    let mostUnused = 0
     for (let index = 1; index < size; index++) {
       framesOf(frames, drop)
       reservations.add(frames.reserved)
-      expect(frames.reserved - frames.buffered).toBeLessThanOrEqual(65_536)
+      mostUnused = Math.max(mostUnused, frames.reserved - frames.buffered)
     }
+    expect(mostUnused).toBeLessThanOrEqual(65_536)
     // Growing copies what is there; sizes that at least double copy less than twice the total, and blocks nothing.
     const sizes = [...reservations]
     const doubled = sizes

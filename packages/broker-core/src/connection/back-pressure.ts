@@ -40,9 +40,9 @@ export class BackPressure {
 
   begin(): void {
     if (this.#since > 0) return
-    const { clock, options, wheel } = this.#connection.engine
+    const { clock, wheel } = this.#connection.engine
     this.#since = clock.now()
-    wheel.schedule(this.#connection.deadlines, this.#since + options.publisherPause)
+    wheel.schedule(this.#connection.deadlines, this.#since + this.#pause)
   }
 
   end(): void {
@@ -74,12 +74,18 @@ export class BackPressure {
     for (const waiter of waiters) waiter.waitedFor(this)
   }
 
+  /** ms that publishers wait for the client: it is closed after `drainTimeout`, so not for longer. */
+  get #pause(): number {
+    const { publisherPause, drainTimeout } = this.#connection.engine.options
+    return drainTimeout === 0 ? publisherPause : Math.min(publisherPause, drainTimeout)
+  }
+
   /** Acts on what is due. Returns when to be asked again (ms of the engine's clock), or 0 for never. */
   check(now: number): number {
     if (this.#since === 0) return 0
     const { engine, outbox } = this.#connection
-    const { publisherPause, drainTimeout } = engine.options
-    if (!this.graceOver && now < this.#since + publisherPause) return this.#since + publisherPause
+    const { drainTimeout } = engine.options
+    if (!this.graceOver && now < this.#since + this.#pause) return this.#since + this.#pause
     if (!this.graceOver) {
       this.graceOver = true
       this.releaseWaiters()

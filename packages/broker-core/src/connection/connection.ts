@@ -294,6 +294,8 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost> i
     this.deadlines.awaitClose()
     this.#pressure?.releaseWaiters()
     this.#reading.abandon()
+    // A program that waits for it would wait for ever.
+    if (this.stream.listenerCount('drain') > 1) this.stream.emit('drain')
     return announce
   }
 }

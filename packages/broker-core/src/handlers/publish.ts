@@ -120,7 +120,8 @@ function accept(connection: ClientConnection, engine: Host, frame: PublishFrame,
   )
 }
 
-/** `authorizePublish` permits the message as it is in `packet` now. A message that can't be published is refused. */
+/** `authorizePublish` permits the message as it is in `packet` now. A message that can't be published is refused; nobody waits for an
+ * acknowledgement at QoS 0, so the client does not pay for what the hook has made of its message. */
 function allowed(request: IncomingPublish, packet: IncomingPacket, now: number): MaybePromise<void> {
   let publication: Publication
   try {
@@ -128,7 +129,7 @@ function allowed(request: IncomingPublish, packet: IncomingPacket, now: number):
     const { maxTopicLevels } = request.connection.engine.options
     if (publication !== request.publication) parseTopicName(publication.topic, { maximumLevels: maxTopicLevels })
   } catch (error) {
-    return refusePublish(request, toError(error))
+    return request.qos === 0 ? dropPublish(request, toError(error)) : refusePublish(request, toError(error))
   }
   return authorized({ ...request, publication })
 }

@@ -214,7 +214,8 @@ export class Client extends EventEmitter {
     } else {
       const drained = (): void => {
         stream.off('close', closed)
-        callBack()
+        // The end of the connection emits it as well.
+        callBack(this.closed ? connectionClosed(this) : undefined)
       }
       const closed = (): void => {
         stream.off('drain', drained)
