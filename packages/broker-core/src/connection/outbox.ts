@@ -22,6 +22,10 @@ export interface OutboxOwner {
   outboxDrained(): void
 }
 
+/** Bytes of a run that are written by themselves when others follow in the same turn: to copy both into one buffer costs more than a
+ * second write (fanout-100: 1.7 times as many messages, in two thirds of the memory). */
+const directRun = 16_384
+
 /** Outgoing bytes of one connection: everything sent within a turn becomes one write.
  *
  * There are two places for bytes. Frames that are sent on exactly as they came in are not copied: consecutive ones
@@ -76,7 +80,7 @@ export class Outbox {
       return
     }
     if (this.#closed) return
-    if (this.#runSource !== undefined) this.#settleRun()
+    if (this.#runSource !== undefined) this.#endRun()
     this.#runSource = source
     this.#runStart = start
     this.#runEnd = end
@@ -85,7 +89,7 @@ export class Outbox {
 
   /** Makes room for `size` bytes in `buffer` and returns their offset; the caller writes all of them. */
   reserve(size: number): number {
-    if (this.#runSource !== undefined) this.#settleRun()
+    if (this.#runSource !== undefined) this.#endRun()
     const start = this.#ownLength
     if (this.#own === undefined || start + size > this.#own.length) this.#grow(start + size)
     this.#ownLength = start + size
@@ -213,6 +217,18 @@ export class Outbox {
 
   #watchLevel(): void {
     if (this.isOverfull) this.overfill()
+  }
+
+  /** Other bytes follow the run. */
+  #endRun(): void {
+    if (this.#runEnd - this.#runStart < directRun) {
+      this.#settleRun()
+      return
+    }
+    const urgency = this.#dirty
+    this.flushSafely()
+    // It is still in the flush queue.
+    this.#dirty = urgency
   }
 
   /** Copies the run behind the own bytes. */
