@@ -22,10 +22,6 @@ export interface OutboxOwner {
   outboxDrained(): void
 }
 
-/** Bytes of a run that are written by themselves when others follow in the same turn: to copy both into one buffer costs more than a
- * second write (fanout-100: 1.7 times as many messages, in two thirds of the memory). */
-const directRun = 16_384
-
 /** Outgoing bytes of one connection: everything sent within a turn becomes one write.
  *
  * There are two places for bytes. Frames that are sent on exactly as they came in are not copied: consecutive ones
@@ -221,7 +217,7 @@ export class Outbox {
 
   /** Other bytes follow the run. */
   #endRun(): void {
-    if (this.#runEnd - this.#runStart < directRun) {
+    if (this.#runEnd - this.#runStart < this.#context.flushQueue.leastRun) {
       this.#settleRun()
       return
     }
