@@ -370,13 +370,15 @@ export class AedesPersistence implements Persistence {
     for await (const packet of store.outgoingStream(client)) packets.push(packet)
     let last = 0
     for (const packet of packets) {
-      // Only what has an identifier can be removed.
-      if (packet.messageId === undefined || packet.messageId === 0) {
+      // Only what has an identifier can be removed. Without one it is 0, undefined, or null in stores that keep it as JSON.
+      let messageId = packet.messageId ?? 0
+      if (messageId === 0) {
         last += 1
-        packet.messageId = messageIdOf(last)
+        messageId = messageIdOf(last)
+        packet.messageId = messageId
         await store.outgoingUpdate(client, packet)
       }
-      await store.outgoingClearMessageId(client, { messageId: packet.messageId })
+      await store.outgoingClearMessageId(client, { messageId })
     }
     await store.cleanSubscriptions(client)
     await store.cleanIncoming?.(client)
@@ -415,10 +417,12 @@ export class AedesPersistence implements Persistence {
     if (mirror === undefined || !mirror.stored || entry.released || mirror.sent.has(sequence) || !isThere) return
     mirror.sent.add(sequence)
     const packet = { ...queuedPacketOf(message, { qos, retain }), messageId: messageIdOf(sequence) }
+    const tell = async (store: OldPersistence): Promise<void> => {
+      // The session may have ended while it was offered the entry, and some stores would have the entry again.
+      if (this.#mirrors.get(clientId) === mirror) await store.outgoingUpdate(this.#client(clientId), packet)
+    }
     // Refused when the store no longer has it, and then there is nothing to remember.
-    this.#inOrder(store => store.outgoingUpdate(this.#client(clientId), packet)).catch(() =>
-      mirror.sent.delete(sequence),
-    )
+    this.#inOrder(tell).catch(() => mirror.sent.delete(sequence))
   }
 
   async #keepWill(store: OldPersistence, clientId: string, will: Will | undefined): Promise<void> {

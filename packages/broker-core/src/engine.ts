@@ -241,7 +241,8 @@ export class Engine implements PersistenceHost, Host, PublishingHost {
   dropped(drop: Drop): void {
     if (drop.reason === 'expired') this.counters.droppedExpired += drop.count
     else this.counters.droppedQueueFull += drop.count
-    if (this.broker.listenerCount('dropped') > 0) this.broker.emit('dropped', drop)
+    // Later, since the store is in the middle of queueing, and a listener may close the session.
+    if (this.broker.listenerCount('dropped') > 0) process.nextTick(() => this.broker.emit('dropped', drop))
   }
 
   /** Takes a step that nobody waits for. `fail` reports what it throws or rejects. */

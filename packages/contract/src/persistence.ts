@@ -193,7 +193,7 @@ export interface StoreLimits extends QueueLimits {
 export interface SessionOwner {
   /** Offers the entry. True: taken, the owner has it in flight. False: the owner has no room and will `read` it later;
    * from then on it is offered nothing until it has read up to the newest entry. The same holds from the opening of a
-   * session that has entries. Must not call the store. */
+   * session that has entries. Before it returns, it may call the store, closing this session for example. */
   deliver(entry: QueueEntry): boolean
   /** Another connection has opened the session, here or on another broker: this owner's handle is stale. */
   fenced(): void

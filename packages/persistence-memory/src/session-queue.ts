@@ -40,6 +40,8 @@ export class SessionQueue implements RoomyQueue, ExpiringQueue {
   /** The owner has not seen the newest entry: it reads, and is offered nothing. */
   #behind = false
   #takenThrough = 0
+  /** The session has ended: nothing is queued any more. */
+  #ended = false
   /** No entry below this sequence is waiting. Keeps dropping the oldest from scanning those in flight. */
   #waitingFrom = 0
   #waitingMessages = 0
@@ -88,15 +90,16 @@ export class SessionQueue implements RoomyQueue, ExpiringQueue {
   append(delivery: Delivery): void {
     const owner = this.#owner
     if (owner === undefined || this.#behind) {
-      if (this.#makeRoom(messageBytes(delivery.message))) this.#wait(this.#push(delivery))
+      if (!this.#ended && this.#makeRoom(messageBytes(delivery.message))) this.#wait(this.#push(delivery))
       return
     }
     // Nothing waits here, so an entry that the owner takes never meets the limits.
     const item = this.#push(delivery)
-    if (owner.deliver(item)) {
-      this.#takenThrough = item.sequence
-      return
-    }
+    const before = this.#takenThrough
+    // Beforehand, since the owner may close the session, end it, or publish while it is offered the entry.
+    this.#takenThrough = item.sequence
+    if (owner.deliver(item) || this.#owner !== owner) return
+    if (this.#takenThrough === item.sequence) this.#takenThrough = before
     this.#behind = true
     if (this.#makeRoom(messageBytes(item.message))) this.#wait(item)
     else this.#remove(item.sequence)
@@ -155,6 +158,7 @@ export class SessionQueue implements RoomyQueue, ExpiringQueue {
   /** The session has ended. */
   clear(): void {
     this.#owner = undefined
+    this.#ended = true
     this.#expiry?.end()
     this.#context.queuedMessages -= this.#ring.size
     this.#ring.clear()

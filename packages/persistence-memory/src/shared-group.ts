@@ -44,8 +44,10 @@ export class SharedGroup<Member = unknown> implements RoomyQueue, ExpiringQueue 
     return this.#fresh.size + this.#returned.length
   }
 
-  /** Whether the message now waits here; otherwise the limits dropped it. */
+  /** Whether the message now waits here; otherwise the limits dropped it, or the last member has left while the message was offered to
+   * others. */
   add(message: Message): boolean {
+    if (this.members.size === 0) return false
     if (!this.#makeRoom(messageBytes(message))) return false
     this.#lastSequence += 1
     this.#fresh.push({ sequence: this.#lastSequence, message })

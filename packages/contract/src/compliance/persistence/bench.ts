@@ -39,8 +39,13 @@ export class RecordingOwner implements SessionOwner {
   readonly refused: QueueEntry[] = []
   fencedCount = 0
   room: number = Infinity
+  /** What a program does while it is asked whether the client may have the entry. */
+  meanwhile: (() => void) | undefined
 
   deliver(entry: QueueEntry): boolean {
+    const { meanwhile } = this
+    this.meanwhile = undefined
+    meanwhile?.()
     const takes = this.taken.length < this.room
     ;(takes ? this.taken : this.refused).push(entry)
     return takes

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { DefineStoreTest } from './bench.ts'
+import type { Connection, DefineStoreTest } from './bench.ts'
 import { sequences, texts } from './bench.ts'
 
 /** Tests of `SessionOwner.deliver`. */
@@ -99,5 +99,69 @@ export function offeringTests(define: DefineStoreTest): void {
     await bench.publish('one', 'two')
     await bench.settle()
     for (const client of clients) assert.deepEqual(texts(client.owner.taken), ['one', 'two'])
+  })
+
+  define('keeps nothing of a session that its owner ends while it is offered an entry', async bench => {
+    const client = await bench.connect('client')
+    const filters = bench.store.supports.sharedSubscriptions ? ['a', '$share/g/a', '$share/h/+'] : ['a']
+    await client.subscribe(...filters.map(filter => ({ filter })))
+    const closed = meanwhile(client, async () => client.close({ sessionExpiryInterval: 0 }))
+    await bench.publish('one')
+    await closed
+    await bench.settle()
+    const { queuedMessages, queuedBytes, sessions } = await bench.store.counts()
+    assert.deepEqual({ queuedMessages, queuedBytes: queuedBytes ?? 0, sessions }, empty)
+    assert.equal((await bench.connect('client')).opened.present, false)
+  })
+
+  define(
+    'queues nothing of several deliveries behind the one at whose offer the owner ends the session',
+    async bench => {
+      const client = await bench.connect('client')
+      const closed = meanwhile(client, async () => client.close({ sessionExpiryInterval: 0 }))
+      const deliveries = ['one', 'two', 'three'].map(text => ({
+        message: bench.message({ text }),
+        qos: 1 as const,
+        retain: false,
+        subscriptionIdentifiers: undefined,
+      }))
+      await bench.store.enqueue(client.handle, deliveries)
+      await closed
+      await bench.settle()
+      const { queuedMessages, queuedBytes, sessions } = await bench.store.counts()
+      assert.deepEqual({ queuedMessages, queuedBytes: queuedBytes ?? 0, sessions }, empty)
+    },
+  )
+
+  for (const [what, room] of [
+    ['takes', Infinity],
+    ['refuses', 0],
+  ] as const) {
+    define(`has an entry that the owner ${what} after it has closed the session wait for the next one`, async bench => {
+      const client = await bench.connect('client', { room })
+      await client.subscribe({ filter: 'a' })
+      const closed = meanwhile(client, async () => client.close())
+      await bench.publish('one')
+      await closed
+      await bench.publish('two')
+      await bench.settle()
+      assert.equal((await bench.store.counts()).queuedMessages, 2)
+      const next = await bench.connect('client')
+      assert.deepEqual(texts(await next.read()), ['one', 'two'])
+      for (const sequence of [1, 2]) await bench.store.acknowledge(next.handle, sequence)
+      const { queuedMessages, queuedBytes } = await bench.store.counts()
+      assert.deepEqual([queuedMessages, queuedBytes ?? 0], [0, 0])
+    })
+  }
+}
+
+const empty = { queuedMessages: 0, queuedBytes: 0, sessions: 0 }
+
+/** Does this when the owner is offered an entry, before it takes or refuses it; resolves when it is done. */
+async function meanwhile({ owner }: Connection, act: () => Promise<unknown>): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    owner.meanwhile = () => {
+      act().then(() => resolve(), reject)
+    }
   })
 }
