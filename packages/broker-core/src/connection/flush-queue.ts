@@ -39,7 +39,7 @@ export class FlushQueue {
   /** One of {@link Urgency}, for the bytes that are written now. */
   urgency: number = Urgency.prompt
   /** Bytes from which a run is written by itself when others follow. */
-  leastRun = Infinity
+  leastRun: number = Infinity
   #prompt: Flushable[] = []
   #bulk: Flushable[] = []
   /** Number of outboxes in `#bulk` that were flushed. */
