@@ -5,6 +5,7 @@ import { partsOf } from './broker-parts.ts'
 import { BrokerSettings } from './broker-settings.ts'
 import type { Settings } from './broker-settings.ts'
 import { brokerClosed } from './ground/broker-closed.ts'
+import { connectionsExceeded } from './ground/connections-exceeded.ts'
 import { ProgramPublishes } from './program/program-publishes.ts'
 import { attachConnection, listenTo } from './connect/handled-stream.ts'
 import { within } from './ground/within.ts'
@@ -78,6 +79,16 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
   /** Serves MQTT on a stream: a TCP or TLS socket, a WebSocket stream, any Duplex. The method is bound, so it can be passed to
    * `net.createServer`. The request, if any, becomes `client.req`. */
   readonly handle = (stream: Duplex, request?: unknown, profile?: ListenerProfile): Client => {
+    const { maximumConnections } = this.#engine.options
+    if (maximumConnections > 0 && this.#engine.connections.size >= maximumConnections) {
+      stream.destroy()
+      const origin = { listener: profile?.name ?? '', remoteAddress: undefined, remotePort: undefined }
+      this.reportRefusal(connectionsExceeded(maximumConnections), origin)
+    }
+    return this.#serve(stream, request, profile)
+  }
+
+  #serve(stream: Duplex, request: unknown, profile: ListenerProfile | undefined): Client {
     const connection = new ClientConnection(this.#engine, stream, request, profile)
     attachConnection(stream, connection)
     // A destroyed stream emits no further 'close'.
@@ -100,7 +111,7 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
   openLocalStream(name: string): Duplex & { readonly client: Client } {
     const profile = this.listenerProfile({ name, authenticate: null })
     const [ours, theirs] = streamPair()
-    const client = this.handle(ours, undefined, profile)
+    const client = this.#serve(ours, undefined, profile)
     client.trusted = true
     return Object.assign(theirs, { client })
   }
@@ -258,7 +269,9 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
   protected override hooksChanged(): void {
     const { hooks } = this.#engine
     const { authorizePublish, authorizeForward, published } = hooks
-    this.#engine.passThrough = !authorizePublish && !authorizeForward && !published && !this.publishObserved
+    const { upgradeOutgoingQoS } = this.#engine.options
+    this.#engine.passThrough =
+      !authorizePublish && !authorizeForward && !published && !this.publishObserved && !upgradeOutgoingQoS
   }
 
   async #open(): Promise<void> {

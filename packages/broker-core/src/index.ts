@@ -3,7 +3,8 @@ export { BrokerError, type BrokerErrorCode, sentenceOf } from './ground/broker-e
 export { Broker } from './broker.ts'
 export type { Client, CloseOptions, DeliverFunction, ProgramBroker } from './hooks/client.ts'
 export type { ConnectionDetails } from './hooks/connection-details.ts'
-export type { ListenerProfile, ListenerProfileOptions } from './hooks/listener-profile.ts'
+export { listenerRuleTable } from './hooks/listener-profile.ts'
+export type { ListenerProfile, ListenerProfileOptions, ListenerRules } from './hooks/listener-profile.ts'
 export type { DisconnectReason } from './connection/ending.ts'
 export type { BrokerEvents, ConnectionOrigin } from './hooks/events.ts'
 export type {

@@ -4,6 +4,7 @@ import type { Begun, ClientConnection, Publishing } from './connect/client-conne
 import type { Turn } from './connection/turn.ts'
 import { toError } from './ground/broker-error.ts'
 import type { DeadlineWheel } from './ground/deadline-wheel.ts'
+import type { CheckedOptions } from './ground/limits.ts'
 import { after, isPromise, recover } from './ground/maybe-promise.ts'
 import type { Client } from './hooks/client.ts'
 import type { NormalisedHooks } from './hooks/hooks.ts'
@@ -28,6 +29,7 @@ export interface PublishingHost {
   readonly clock: SteadyClock
   readonly emitter: Emitter | undefined
   readonly fanOuts: FanOuts
+  readonly options: CheckedOptions
   readonly faults: ProgramFaults
   readonly hooks: NormalisedHooks
   /** No hook or listener sees single messages. */
@@ -66,7 +68,8 @@ export class MessagePublishing implements Publishing {
 
   /** The first step: stores the message, which must be durable before anybody sees it. Returns the number of sessions and groups it was
    * stored for. */
-  store(publication: Publication, receipt?: { session: SessionHandle; packetId: number }): MaybePromise<number> {
+  store(published: Publication, receipt?: { session: SessionHandle; packetId: number }): MaybePromise<number> {
+    const publication = this.#toBeDelivered(published)
     if (publication.qos === 0 && !publication.retain) return 0
     const { persistence, statistics, turn } = this.#engine
     if (persistence.supports.shared && publication.retain && statistics.retain(publication)) return 0
@@ -81,17 +84,23 @@ export class MessagePublishing implements Publishing {
    * what has to be waited for. */
   // Four parameters: an object would be allocated for each message.
   begin(
-    publication: Publication,
+    published: Publication,
     from: ClientConnection | undefined,
     stored: number,
     failed: FaultReport = this.#reportFault,
   ): boolean | Begun {
+    const publication = this.#toBeDelivered(published)
     const { router, emitter } = this.#engine
     const plan = router.plan(publication.topic)
     const reached = stored > 0 || plan.size > 0 || emitter?.reaches(publication.topic) === true
     const routed = this.#route(plan, publication, from, failed)
     const emitted = this.#passOn(plan, publication, from)
     return isPromise(routed) || isPromise(emitted) ? { routed, emitted, reached } : reached
+  }
+
+  /** The message as it is stored and delivered; hooks and events have it as it was published. */
+  #toBeDelivered(publication: Publication): Publication {
+    return this.#engine.options.upgradeOutgoingQoS ? publication.atHighestQoS : publication
   }
 
   /** The third step: calls the hook `published` and emits the event `publish`. `messageId` is that of the publisher's packet. */

@@ -10,6 +10,7 @@ import { checkListenOptions } from './listener/listen-options.ts'
 import type { ListenOptions } from './listener/listen-options.ts'
 import { Listener } from './listener/listener.ts'
 import type { ListenerHost } from './listener/listener.ts'
+import { ConnectionRefused } from './listener/refused.ts'
 import type { TlsOptions } from './listener/tls-layer.ts'
 import { GuardedLogger } from './log/guarded-logger.ts'
 import { logEvents } from './log/log-events.ts'
@@ -206,12 +207,24 @@ export class Broker extends CoreBroker {
     return {
       connectTimeout: this.connectTimeout,
       decodesProtocol: this.decodeProtocol !== null,
+      problemOfNumber: () => this.#problemOfNumber(),
       mayConnect: address => this.mayConnect(address),
       handle: this.handle,
       listenerProfile: options => this.listenerProfile(options),
       reportRefusal: (error, origin) => this.reportRefusal(error, origin),
       reportError: error => this.reportError(error),
     }
+  }
+
+  /** Counts those as well that are in a handshake. */
+  #problemOfNumber(): ConnectionRefused | undefined {
+    const { maximumConnections = 0 } = this.opts
+    if (maximumConnections === 0) return undefined
+    let open = 0
+    for (const { connections } of this.#listeners) open += connections
+    if (open < maximumConnections) return undefined
+    const message = `${open} connections are open, the limit maximumConnections is ${maximumConnections}`
+    return new ConnectionRefused('TOO_MANY_CONNECTIONS', message)
   }
 
   /** Stops accepting, then ends connections and closes the store. Idempotent. */

@@ -47,7 +47,7 @@ test('the command line outweighs the environment, which outweighs the file', () 
 
 test("a port of the command line counts beside Mosquitto's file only when that has no listener", () => {
   const flags: Config = { listeners: [{ port: 3 }] }
-  expect(load(fileWith('m.conf', 'max_keepalive 60\n'), {}, flags).listeners).toEqual([{ port: 3 }])
+  expect(load(fileWith('m.conf', 'max_keepalive 60\n'), {}, flags).listeners).toMatchObject([{ port: 3 }])
   const file = fileWith('m.conf', 'listener 1884\n')
   const { config, notices } = loadConfig({ file, environment: {}, flags })
   expect(config.listeners).toMatchObject([{ port: 1884 }])

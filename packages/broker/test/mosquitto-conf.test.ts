@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { ConfigProblem } from '../src/config/config-problem.ts'
+import { loadConfig } from '../src/config/load-config.ts'
 import { readMosquittoFile } from '../src/config/mosquitto/convert.ts'
 import type { Converted } from '../src/config/mosquitto/convert.ts'
 import { directives } from '../src/config/mosquitto/directives.ts'
@@ -33,7 +34,7 @@ function problemsOf(text: string): string[] {
   return []
 }
 
-const here: ListenerConfig = { port: 1883, host: '*', protocols: ['mqtt'] }
+const here: ListenerConfig = { port: 1883, host: '*', protocols: ['mqtt'], generatedClientIdPrefix: 'auto-' }
 
 test.for<[text: string, config: Config]>([
   ['', { access: { allowAnonymous: true }, log: { destination: 'stderr' } }],
@@ -92,7 +93,57 @@ test.for<[text: string, config: Config]>([
   ],
   ['persistent_client_expiration 2h', { limits: { maximumSessionExpiryInterval: 7200 } }],
   ['persistent_client_expiration 3m', { limits: { maximumSessionExpiryInterval: 7_776_000 } }],
-  ['listener 1\nmax_qos 1\nlistener 2\nmaximum_qos 1', { limits: { maximumQoS: 1 } }],
+  [
+    'listener 1\nmax_qos 1\nmax_topic_alias 5\nlistener 2\nmaximum_qos 0\nmax_topic_alias_broker 0\nlistener 3',
+    {
+      listeners: [
+        { ...here, port: 1, maximumQoS: 1, topicAliasMaximum: 5 },
+        { ...here, port: 2, maximumQoS: 0, maximumOutgoingTopicAliases: 0 },
+        { ...here, port: 3 },
+      ],
+      limits: { topicAliasMaximum: 10, maximumOutgoingTopicAliases: 10 },
+    },
+  ],
+  [
+    'listener 1\nmount_point m/\nuse_username_as_clientid true\naccept_protocol_versions  , 5 ,\t 4 x\nlistener 2',
+    {
+      listeners: [
+        { ...here, port: 1, mountPoint: 'm/', usernameAsClientId: true, acceptedVersions: [4, 5] },
+        { ...here, port: 2 },
+      ],
+    },
+  ],
+  [
+    'allow_zero_length_clientid false\nauto_id_prefix a-\nlistener 1\nlistener 2\nlistener_auto_id_prefix b-',
+    {
+      listeners: [
+        { ...here, port: 1, allowEmptyClientId: false, generatedClientIdPrefix: 'a-' },
+        { ...here, port: 2, allowEmptyClientId: false, generatedClientIdPrefix: 'b-' },
+      ],
+    },
+  ],
+  [
+    'per_listener_settings true\nlistener 1\nallow_zero_length_clientid false\nlistener 2\nauto_id_prefix c-',
+    {
+      listeners: [
+        { ...here, port: 1, allowEmptyClientId: false },
+        { ...here, port: 2, generatedClientIdPrefix: 'c-' },
+      ],
+    },
+  ],
+  [
+    'max_inflight_bytes 5\nmessage_size_limit 6\nglobal_max_clients 7\nglobal_max_connections 8\nupgrade_outgoing_qos true',
+    {
+      limits: {
+        maximumInflightBytes: 5,
+        maximumPayloadSize: 6,
+        maximumSessions: 7,
+        maximumConnections: 8,
+        upgradeOutgoingQoS: true,
+        reasonStrings: false,
+      },
+    },
+  ],
   ['persistence true\npersistence_location /var/lib/m/', { store: { data: '/var/lib/m/x-broker' } }],
   ['persistence true\npersistence false', { store: { memory: true } }],
   [
@@ -167,7 +218,7 @@ test('files of include_dir are read in Mosquittos order, each as if nothing stoo
   writeFileSync(join(directory, 'd', 'z.conf'), '\n\nmax_connections 7\nmount_point x\ninclude_dir .\n')
   expect(() => read('include_dir DIR/d', directory)).toThrow(
     new ConfigProblem([
-      `${directory}/d/z.conf:4: mount_point x: is not supported yet`,
+      `${directory}/d/z.conf:4: mount_point needs a listener before it`,
       `${directory}/d/z.conf:5: include_dir may stand in the main file alone`,
     ]),
   )
@@ -230,11 +281,9 @@ test.for<[text: string, ...problems: string[]]>([
     'persistent_client_expiration 5',
     "m.conf:1: persistent_client_expiration is '5', it must be a whole number with s, h, d, w, m or y behind it",
   ],
-  [
-    'listener 1\nmax_qos 1\nlistener 2',
-    'm.conf:2: max_qos differs between listeners; x-broker has one value for all of them',
-  ],
-  ['max_packet_size 20', 'm.conf:1: max_packet_size is 20, x-broker takes whole numbers from 128'],
+  ['listener 1\nmount_point a/+', "m.conf:2: mount_point is 'a/+', it must have neither + nor #"],
+  ['listener 1\naccept_protocol_versions 6', "m.conf:2: accept_protocol_versions is '6', it must have some of 3, 4, 5"],
+  [`auto_id_prefix ${'x'.repeat(51)}`, 'm.conf:1: a prefix of identifiers has 51 bytes, the most is 50'],
   ['sys_interval 3601', 'm.conf:1: sys_interval is 3601, x-broker takes whole numbers from 0 to 3600'],
   [
     'include_dir /nowhere',
@@ -248,6 +297,17 @@ test.for<[text: string, ...problems: string[]]>([
   ],
 ])('%j is refused with its line', ([text, ...problems]) => {
   expect(problemsOf(text)).toEqual(problems)
+})
+
+test('what a file without listeners says of clients holds for those that the command line names', () => {
+  const directory = folder()
+  const file = join(directory, 'm.conf')
+  writeFileSync(file, 'allow_zero_length_clientid false\n')
+  const flags = { listeners: [{ protocols: ['mqtt' as const], port: 1999 }] }
+  const rules = { allowEmptyClientId: false, generatedClientIdPrefix: 'auto-' }
+  const listenersWith = (given: Config): unknown => loadConfig({ file, environment: {}, flags: given }).config.listeners
+  expect(listenersWith(flags)).toEqual([{ protocols: ['mqtt'], port: 1999, ...rules }])
+  expect(listenersWith({})).toEqual([{ protocols: ['mqtt'], port: 1883, ...rules }])
 })
 
 test('what means nothing here, or is followed by other means, is told with its line', () => {

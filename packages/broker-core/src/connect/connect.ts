@@ -2,7 +2,7 @@ import type { MaybePromise } from '@x/contract'
 import { Decoder, decodeControl, willProperties } from '@x/packet'
 import type { ConnectPacket, FrameReader, Packet, ProtocolVersion } from '@x/packet'
 import { negotiate } from './negotiated.ts'
-import type { Attempt } from './attempt.ts'
+import type { Attempt, Negotiated } from './attempt.ts'
 import { beginAuthentication } from './authentication.ts'
 import { BrokerError, toError } from '../ground/broker-error.ts'
 import type { ClientConnection } from './client-connection.ts'
@@ -34,6 +34,8 @@ export function receiveConnect(connection: ClientConnection, reader: FrameReader
   connection.version = packet.protocolVersion as ProtocolVersion
   const { openFailure } = connection.engine
   if (openFailure !== undefined) return refuseConnect(connection, notOpen(openFailure))
+  const foreign = versionProblem(connection)
+  if (foreign !== undefined) return refuseConnect(connection, foreign)
   const tooOften = connection.engine.connectRate.add(peerAddress(connection))
   if (tooOften !== undefined) return refuseConnect(connection, tooOften)
   const wire = packet.will === undefined ? undefined : willProperties(frame)
@@ -72,6 +74,15 @@ function claimedVersion(frame: Buffer, bodyStart: number): ProtocolVersion {
   return plain >= 5 && nameLength !== 'MQIsdp'.length ? 5 : 4
 }
 
+/** Why the listener does not serve clients of this version. */
+function versionProblem({ version, profile }: ClientConnection): BrokerError | undefined {
+  if (profile?.acceptedVersions === undefined || profile.acceptedVersions.includes(version)) return undefined
+  return new BrokerError('VERSION_NOT_ACCEPTED', {
+    message: `protocol level ${version} is not one that listener ${profile.name} accepts: ${profile.acceptedVersions.join(', ')}`,
+    reasonCode: ReasonCode.unsupportedProtocolVersion,
+  })
+}
+
 /** Ends a connection that `preConnect` refused, without CONNACK. */
 function turnAway(connection: ClientConnection, error?: Error): void {
   connection.end({ reason: 'refusal', ...(error && { error }) })
@@ -84,11 +95,12 @@ function identify(
   wire: Uint8Array | undefined,
 ): MaybePromise<void> {
   if (connection.phase !== 'connecting') return undefined
-  const negotiated = negotiate(connection, packet)
-  connection.client.accept(packet, negotiated.clientId)
-  connection.maximumPacketSize = negotiated.maximumPacketSize
+  const own = negotiate(connection, packet)
+  connection.client.accept(packet, own.clientId)
+  connection.maximumPacketSize = own.maximumPacketSize
   const problem = takeIdentity(connection, packet)
   if (problem !== undefined) return refuseConnect(connection, problem)
+  const negotiated = connection.profile?.usernameAsClientId === true ? named(connection, packet, own) : own
   return authenticate(connection, { packet, negotiated, will: packet.will && makeWill(connection, packet.will, wire) })
 }
 
@@ -100,6 +112,20 @@ function takeIdentity({ client, profile }: ClientConnection, packet: ConnectPack
   client.identity = username
   packet.username = username
   return undefined
+}
+
+/** The client under its user name in place of its identifier.
+ * @throws BrokerError `CLIENT_ID_INVALID` when it has none */
+function named(connection: ClientConnection, { username }: ConnectPacket, negotiated: Negotiated): Negotiated {
+  if (username === undefined || username === '') {
+    throw new BrokerError('CLIENT_ID_INVALID', {
+      message: 'not authorized',
+      detail: `listener ${connection.profile?.name} takes the user name for the client identifier, and there is none`,
+      reasonCode: ReasonCode.notAuthorized,
+    })
+  }
+  connection.client.id = username
+  return { ...negotiated, clientId: username }
 }
 
 /** Chooses how the client is authenticated: enhanced, by the hook of the listener or the broker, or not at all. */

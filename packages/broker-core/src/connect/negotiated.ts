@@ -6,6 +6,9 @@ import type { ClientConnection } from './client-connection.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import { noMaximumPacketSize } from '../ground/no-maximum.ts'
 
+/** Of the identifiers that Aedes generates. */
+const aedesPrefix = 'aedes_'
+
 /** @throws BrokerError when the client asks for a value that can't be granted */
 export function negotiate(connection: ClientConnection, packet: ConnectPacket): Negotiated {
   const { options } = connection.engine
@@ -14,7 +17,7 @@ export function negotiate(connection: ClientConnection, packet: ConnectPacket): 
   const wished = connection.version === 5 ? (properties.sessionExpiryInterval ?? 0) : packet.clean ? 0 : maximumExpiry
   const sessionExpiryInterval = Math.min(wished, maximumExpiry)
   connection.sessionExpiryInterval = sessionExpiryInterval
-  connection.requestProblemInformation = properties.requestProblemInformation !== false
+  connection.requestProblemInformation = options.reasonStrings && properties.requestProblemInformation !== false
   // Spreading took 5 µs of the 100 that a connection costs.
   const { clientId, assigned } = negotiateClientId(connection, packet)
   return {
@@ -50,6 +53,14 @@ function negotiateClientId(
     })
   }
   if (clientId !== '') return { clientId, assigned: false }
+  if (connection.profile?.allowEmptyClientId === false) {
+    throw new BrokerError('CLIENT_ID_INVALID', {
+      message: 'identifier rejected',
+      detail: `listener ${connection.profile.name} takes no empty client identifier`,
+      // As Mosquitto has it: MQTT 5.0 §3.1.3.1 would rather have 0x85.
+      reasonCode: connection.version === 5 ? ReasonCode.unspecifiedError : ReasonCode.clientIdentifierNotValid,
+    })
+  }
   // MQTT 3.1 requires 1 to 23 characters.
   if (connection.version === 3 || (connection.version !== 5 && packet.clean !== true)) {
     // [MQTT3-3.1.3-8]
@@ -59,7 +70,8 @@ function negotiateClientId(
       reasonCode: ReasonCode.clientIdentifierNotValid,
     })
   }
-  return { clientId: `aedes_${randomUUID()}`, assigned: true }
+  const { generatedClientIdPrefix = aedesPrefix } = connection.profile ?? {}
+  return { clientId: generatedClientIdPrefix + randomUUID(), assigned: true }
 }
 
 /** MQTT 5 clients get the value in CONNACK; 3.x clients can only be refused. MQTT 5.0 §3.2.2.3.14 */
@@ -70,6 +82,7 @@ function negotiateKeepAlive(connection: ClientConnection, wished: number): numbe
   throw new BrokerError('KEEP_ALIVE_LIMIT', {
     message: 'keep alive limit exceeded',
     detail: `${wished} s, keepaliveLimit is ${keepaliveLimit} s`,
-    reasonCode: ReasonCode.unspecifiedError,
+    // Return code 2, as Mosquitto has it: MQTT 3 has none that says more.
+    reasonCode: ReasonCode.clientIdentifierNotValid,
   })
 }

@@ -5,6 +5,7 @@ import type { ClientConnection, Host } from './client-connection.ts'
 import { after, recover } from '../ground/maybe-promise.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import { refuseConnect } from './refuse-connect.ts'
+import { sessionProblem } from './session-limit.ts'
 import { Session } from '../session/session.ts'
 import { restoreSubscriptions } from './restored-subscriptions.ts'
 import { permittedWill, publishWill } from './will.ts'
@@ -66,15 +67,31 @@ function openedSession(
   if (!isOvertaken) previous?.sessionTakenOver()
   if (opened.dueWill !== undefined) void publishWill(engine, opened.dueWill, previous)
   if (isOvertaken) connection.sessionTakenOver()
-  if (connection.phase !== 'connecting') {
-    // The client left, or another connection came, while the store opened the session.
-    if (!engine.clients.has(clientId)) engine.userSessions.closed(clientId, negotiated.sessionExpiryInterval)
-    const { sessionExpiryInterval } = negotiated
-    const closing = { sessionExpiryInterval, will: 'discard', sentThrough: opened.sentThrough } as const
-    engine.own('SESSION_CLOSE_FAILED', () => engine.persistence.closeSession(opened.handle, closing), connection.client)
-    return undefined
-  }
-  engine.clients.set(clientId, connection)
+  return after(sessionProblem(engine, session, opened), problem => {
+    if (problem === undefined && connection.phase === 'connecting')
+      return begin(connection, { session, opened, negotiated })
+    // The client left, or another connection came, while the store opened the session; or it is one too many.
+    closeAgain(connection, opened, problem === undefined ? negotiated.sessionExpiryInterval : 0)
+    return problem && refuseConnect(connection, problem)
+  })
+}
+
+/** Closes a session that its connection does not get. */
+function closeAgain({ engine, client }: ClientConnection, opened: OpenedSession, sessionExpiryInterval: number): void {
+  const { handle, sentThrough } = opened
+  const { clientId } = handle
+  if (!engine.clients.has(clientId)) engine.userSessions.closed(clientId, sessionExpiryInterval)
+  const closing = { sessionExpiryInterval, will: 'discard', sentThrough } as const
+  engine.own('SESSION_CLOSE_FAILED', () => engine.persistence.closeSession(handle, closing), client)
+}
+
+function begin(
+  connection: ClientConnection,
+  given: { readonly session: Session; readonly opened: OpenedSession; readonly negotiated: Negotiated },
+): MaybePromise<void> {
+  const { session, opened, negotiated } = given
+  const { clientId } = session
+  connection.engine.clients.set(clientId, connection)
   connection.clientId = clientId
   session.restore(opened)
   connection.session = session
@@ -134,31 +151,33 @@ function makeConnack(connection: ClientConnection, present: boolean, negotiated:
   if (connection.version !== 5) return { cmd: 'connack', sessionPresent, returnCode: 0 }
   const { engine, client } = connection
   const { options } = engine
+  const { topicAliasMaximum = options.topicAliasMaximum, maximumQoS = options.maximumQoS } = connection.profile ?? {}
   const { sessionExpiryInterval: wished = 0, requestResponseInformation } = client.connectProperties ?? {}
   return {
     cmd: 'connack',
     sessionPresent,
     reasonCode: ReasonCode.success,
+    // In Mosquitto's order, since there are programs that compare bytes.
     properties: {
-      ...(negotiated.sessionExpiryInterval !== wished && { sessionExpiryInterval: negotiated.sessionExpiryInterval }),
-      receiveMaximum: engine.receiveMaximum,
-      maximumPacketSize: options.maximumPacketSize,
-      topicAliasMaximum: options.topicAliasMaximum,
+      ...(topicAliasMaximum > 0 && { topicAliasMaximum }),
       ...(negotiated.assigned && { assignedClientIdentifier: negotiated.clientId }),
       ...(negotiated.keepAliveSeconds !== client.keepalive && { serverKeepAlive: negotiated.keepAliveSeconds }),
+      ...(negotiated.sessionExpiryInterval !== wished && { sessionExpiryInterval: negotiated.sessionExpiryInterval }),
+      ...connection.authentication?.answer,
       ...(requestResponseInformation === true &&
         options.responseInformation !== undefined && { responseInformation: options.responseInformation }),
-      ...limitedFeatures(engine),
-      ...connection.authentication?.answer,
+      ...missingFeatures(engine),
+      maximumPacketSize: options.maximumPacketSize,
+      receiveMaximum: engine.receiveMaximum,
+      ...(maximumQoS < 2 && { maximumQoS }),
     },
   }
 }
 
 /** The features that are not available; all others are the default. MQTT 5.0 §3.2.2.3 */
-function limitedFeatures({ options, persistence }: Host): ConnackProperties {
+function missingFeatures({ options, persistence }: Host): ConnackProperties {
   const shared = options.sharedSubscriptionAvailable && persistence.supports.sharedSubscriptions
   return {
-    ...(options.maximumQoS < 2 && { maximumQoS: options.maximumQoS }),
     ...(!options.retainAvailable && { retainAvailable: false }),
     ...(!options.wildcardSubscriptionAvailable && { wildcardSubscriptionAvailable: false }),
     ...(!options.subscriptionIdentifiersAvailable && { subscriptionIdentifiersAvailable: false }),

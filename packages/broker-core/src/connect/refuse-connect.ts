@@ -38,7 +38,8 @@ function connackFor(connection: ClientConnection, error: Error, fallback: number
   if (connection.phase !== 'connecting' && connection.phase !== 'authenticating') return undefined
   const reasonCode = connackCode(error, fallback)
   if (connection.version === 5) {
-    const properties = { reasonString: reasonStringOf(error), ...serverReferenceOf(error) }
+    const words = connection.engine.options.reasonStrings ? { reasonString: reasonStringOf(error) } : {}
+    const properties = { ...words, ...serverReferenceOf(error) }
     note(error, 'errorCode', reasonCode)
     return { cmd: 'connack', sessionPresent: false, reasonCode, properties }
   }

@@ -7,16 +7,18 @@ import type { ClientConnection, Host } from './client-connection.ts'
 import { after, recover } from '../ground/maybe-promise.ts'
 import { packetOf, republish } from '../message/broker-packet.ts'
 import { Publication } from '../message/publication.ts'
+import { payloadRefusal } from '../message/payload-refusal.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import { topicRefusal } from '../hooks/topic-access.ts'
 
 /** The will of a CONNECT. `wire`: its properties as `willProperties` cuts them out, which keeps the order of user properties
  * ([MQTT5-3.1.3-10]).
- * @throws BrokerError `QOS_NOT_SUPPORTED`, `RETAIN_NOT_SUPPORTED`; TopicError */
+ * @throws BrokerError `QOS_NOT_SUPPORTED`, `RETAIN_NOT_SUPPORTED`, `PAYLOAD_TOO_LARGE`; TopicError */
 export function makeWill(connection: ClientConnection, will: PacketWill, wire: Uint8Array | undefined): Will {
   const { engine } = connection
   const clientId = connection.client.id
-  const { maximumQoS, retainAvailable } = engine.options
+  const { maximumQoS = engine.options.maximumQoS, mountPoint } = connection.profile ?? {}
+  const { retainAvailable } = engine.options
   if ((will.qos ?? 0) > maximumQoS) {
     // [MQTT5-3.2.2-12]
     throw new BrokerError('QOS_NOT_SUPPORTED', {
@@ -31,9 +33,11 @@ export function makeWill(connection: ClientConnection, will: PacketWill, wire: U
       reasonCode: ReasonCode.retainNotSupported,
     })
   }
+  const tooLarge = payloadRefusal(Buffer.byteLength(will.payload), engine.options.maximumPayloadSize)
+  if (tooLarge !== undefined) throw tooLarge
   parseTopicName(will.topic, { maximumLevels: engine.options.maxTopicLevels })
   const message = new Publication(
-    will.topic,
+    mountPoint === undefined ? will.topic : mountPoint.topic(will.topic),
     { publisher: clientId, brokerId: engine.brokerId, brokerCounter: 0, now: 0 },
     {
       payload: Buffer.from(will.payload),

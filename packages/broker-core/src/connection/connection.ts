@@ -208,7 +208,8 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost> i
   /** Ends the connection from our side; idempotent. */
   end(ending: Ending): void {
     if (!this.isOpen) return
-    const packet = this.phase === 'connected' && this.version === 5 ? disconnectPacket(ending) : undefined
+    const packet =
+      this.phase === 'connected' && this.version === 5 ? disconnectPacket(ending, this.engine.options) : undefined
     if (packet !== undefined) this.sendPacket(packet)
     const flushed = this.outbox.close()
     const announce = this.#leave(ending)

@@ -20,12 +20,15 @@ export function packetTooLarge({ cmd }: Packet, bytes: number, limit: number): B
 }
 
 /** The DISCONNECT that tells an MQTT 5 client why its connection ends; undefined when it is told nothing. */
-export function disconnectPacket(ending: Ending): DisconnectPacket | undefined {
+export function disconnectPacket(
+  ending: Ending,
+  { reasonStrings }: { readonly reasonStrings: boolean },
+): DisconnectPacket | undefined {
   const { error, reasonCode, serverReference = serverReferenceOf(error).serverReference } = ending
   if (reasonCode === undefined) return undefined
   const properties = {
     // Always allowed on DISCONNECT ([MQTT5-3.1.2-29]).
-    ...(error && { reasonString: reasonStringOf(error) }),
+    ...(error && reasonStrings && { reasonString: reasonStringOf(error) }),
     ...(serverReference !== undefined && { serverReference: asReasonString(serverReference) }),
   }
   return { cmd: 'disconnect', reasonCode: codeFor('disconnect', reasonCode), properties }

@@ -97,6 +97,18 @@ export interface BrokerLimits {
   /** Bytes reserved for packets of all connections that are not complete yet. Above it the connection that has held most for longest
    * ends (0x97). */
   maximumUnfinishedBytes: number
+  /** Bytes of the payloads of these messages towards one client: as many are sent as begin below it, so that one larger message is
+   * still sent. 0: no limit. */
+  maximumInflightBytes: number
+  /** Bytes of the payload of a message or will. A larger message is dropped and acknowledged (0x95, as Mosquitto has it, although MQTT
+   * 5.0 §3.4.2.1 does not list it), a CONNECT with a larger will refused (0x95; MQTT 3: 5). 0: no limit but `maximumPacketSize`, which
+   * clients are told. */
+  maximumPayloadSize: number
+  /** Clients that are connected, and sessions that wait for theirs to come back, together; a CONNECT that would make one more is refused
+   * (0x89; MQTT 3: 3). A store that several brokers share counts the sessions of all. 0: no limit but the store's. */
+  maximumSessions: number
+  /** Open connections; one more is closed at once. 0: no limit. */
+  maximumConnections: number
   /** Messages waiting for one session or shared group; at the limit `queueOverflow` says which is dropped. */
   maximumQueuedMessages: number
   /** Bytes waiting for one session or shared group, likewise. */
@@ -134,6 +146,10 @@ export interface BrokerLimits {
   maximumQoS: number
   /** Without it a PUBLISH or will with RETAIN ends the connection (0x9A). Announced, like the next three, to MQTT 5 clients. */
   retainAvailable: boolean
+  /** Messages are delivered with the QoS of the subscription, even when they were published with a lower one. */
+  upgradeOutgoingQoS: boolean
+  /** Whether MQTT 5 clients that allow it are told the reason of a refusal in words (reason strings), beside the code. */
+  reasonStrings: boolean
   /** Without it a filter with wildcards is denied (0xA2). */
   wildcardSubscriptionAvailable: boolean
   /** Without it a SUBSCRIBE with a subscription identifier ends the connection (0xA1). */
@@ -178,7 +194,7 @@ const limitTable = {
   heartbeatInterval: [60_000, 1, 24 * hour],
   hookTimeout: [30_000, 0, hour],
   maxTopicLevels: [100, 1, 65_536],
-  maximumPacketSize: [16_777_216, 128, 268_435_460],
+  maximumPacketSize: [16_777_216, 20, 268_435_460],
   maximumConnectPacketSize: [131_072, 128, 268_435_460],
   maximumFiltersPerPacket: [65_535, 1, Number.MAX_SAFE_INTEGER],
   maximumUserPropertiesPerPacket: [1000, 0, Number.MAX_SAFE_INTEGER],
@@ -190,6 +206,10 @@ const limitTable = {
   // One message may match all of them, which takes 6 µs for each, in one turn.
   maximumSharedGroups: [5000, 1, Number.MAX_SAFE_INTEGER],
   maximumInflight: [1000, 1, 65_535],
+  maximumInflightBytes: [0, 0, Number.MAX_SAFE_INTEGER],
+  maximumPayloadSize: [0, 0, 268_435_455],
+  maximumSessions: [0, 0, 1_000_000_000],
+  maximumConnections: [0, 0, 100_000_000],
   maxInflightInbound: [1000, 0, 65_535],
   topicAliasMaximum: [1024, 0, 65_535],
   maximumTopicAliasBytes: [262_144, 0, Number.MAX_SAFE_INTEGER],
@@ -214,18 +234,22 @@ const limitTable = {
   maximumOutgoingTopicAliases: [64, 0, 65_535],
 } as const satisfies Partial<Record<keyof BrokerLimits, readonly [number, number, number]>>
 
-/** Features that can be switched off; all are on. */
-const features = [
-  'retainAvailable',
-  'wildcardSubscriptionAvailable',
-  'subscriptionIdentifiersAvailable',
-  'sharedSubscriptionAvailable',
-] as const satisfies readonly (keyof BrokerLimits)[]
+/** What can be switched on and off, and how it is by default. */
+const features = {
+  retainAvailable: true,
+  upgradeOutgoingQoS: false,
+  reasonStrings: true,
+  wildcardSubscriptionAvailable: true,
+  subscriptionIdentifiersAvailable: true,
+  sharedSubscriptionAvailable: true,
+} as const satisfies Partial<Record<keyof BrokerLimits, boolean>>
+
+const featureNames = Object.keys(features) as (keyof typeof features)[]
 
 /** What each of them may be. */
 export const limitRules: OptionTable<keyof BrokerLimits> = {
   ...numberRules(),
-  ...(Object.fromEntries(features.map(name => [name, optionRules.flag])) as OptionTable<(typeof features)[number]>),
+  ...(Object.fromEntries(featureNames.map(name => [name, optionRules.flag])) as OptionTable<keyof typeof features>),
   queueOverflow: optionRules.oneOf('dropOldest', 'dropNewest'),
   sharedSubscriptionStrategy: optionRules.oneOf(...sharedStrategyNames),
 }
@@ -246,6 +270,6 @@ export function limitsOf(options: Partial<BrokerLimits>): BrokerLimits {
     const [fallback] = limitTable[name]
     limits[name] = options[name] ?? fallback
   }
-  for (const name of features) limits[name] = options[name] ?? true
+  for (const name of featureNames) limits[name] = options[name] ?? features[name]
   return limits as BrokerLimits
 }

@@ -1,6 +1,7 @@
 import type { ClientConnection } from '../connect/client-connection.ts'
 import { hasCode, reasonCodeFrom, reasonStringOf, toError } from '../ground/broker-error.ts'
 import { ReasonCode, codeFor } from '../ground/reason-code.ts'
+import { sendAck } from './acknowledge.ts'
 import type { IncomingPublish } from './incoming-publish.ts'
 
 /** An MQTT 5 client gets the reason code and stays connected; a 3.x client can only be disconnected. */
@@ -27,11 +28,17 @@ function refuseWith(
 ): void {
   connection.engine.broker.reportClientError(connection.client, error)
   if (qos === 0) return
+  const type = qos === 1 ? 'puback' : 'pubrec'
+  if (hasCode(error, 'PAYLOAD_TOO_LARGE')) {
+    // Deviation: MQTT 5.0 §3.4.2.1 does not list 0x95, which Mosquitto sends here.
+    sendAck(connection, type, messageId, reasonCode)
+    return
+  }
   const properties = connection.requestProblemInformation
     ? { properties: { reasonString: reasonStringOf(error) } }
     : undefined
   connection.sendPacket({
-    cmd: qos === 1 ? 'puback' : 'pubrec',
+    cmd: type,
     messageId,
     reasonCode: codeFor('puback', reasonCode),
     ...properties,

@@ -14,6 +14,8 @@ import type { Remainder } from '../session/pending-publishes.ts'
 import { Publication } from '../message/publication.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import type { Session } from '../session/session.ts'
+import { payloadRefusal } from '../message/payload-refusal.ts'
+import { checkAvailable, checkReceiveMaximum } from './publish-rules.ts'
 import { topicRefusal } from '../hooks/topic-access.ts'
 import { TopicAliases } from '../session/topic-aliases.ts'
 
@@ -35,12 +37,20 @@ export function receivePublish(connection: ClientConnection, reader: FrameReader
   counters.publishBytesReceived += frame.frameEnd - frame.payloadStart
   if (frame.qos === 1) counters.publishesReceivedQoS1 += 1
   else if (frame.qos === 2) counters.publishesReceivedQoS2 += 1
-  const passable = frame.qos === 0 && !frame.retain && frame.forwardable && engine.passThrough
+  const mountPoint = connection.profile?.mountPoint
+  const tooLarge = payloadRefusal(frame.frameEnd - frame.payloadStart, engine.options.maximumPayloadSize)
+  const passable =
+    frame.qos === 0 &&
+    !frame.retain &&
+    frame.forwardable &&
+    engine.passThrough &&
+    (mountPoint ?? tooLarge) === undefined
   if (passable && engine.run.extend(frame)) return undefined
   engine.run.flush()
-  checkAvailable(engine, frame)
-  const topic = topicOf(connection, frame)
-  const refusal = topicRefusal(engine, connection.client, topic)
+  checkAvailable(connection, frame)
+  const named = topicOf(connection, frame)
+  const topic = mountPoint === undefined ? named : mountPoint.topic(named)
+  const refusal = tooLarge ?? topicRefusal(engine, connection.client, topic)
   if (refusal !== undefined) return refuseTopic(connection, frame, refusal)
   // No run while publishes are pending: it could overtake one on this topic.
   if (passable && connection.pending === undefined) {
@@ -53,26 +63,14 @@ export function receivePublish(connection: ClientConnection, reader: FrameReader
   return accept(connection, engine, frame, topic)
 }
 
-/** [MQTT5-3.2.2-11], [MQTT5-3.2.2-14] */
-function checkAvailable({ options }: Host, frame: PublishFrame): void {
-  if (frame.qos > options.maximumQoS) {
-    throw new BrokerError('QOS_NOT_SUPPORTED', {
-      message: `PUBLISH with QoS ${frame.qos} exceeds maximumQoS of ${options.maximumQoS}`,
-      reasonCode: ReasonCode.qosNotSupported,
-    })
-  }
-  if (frame.retain && !options.retainAvailable) {
-    throw new BrokerError('RETAIN_NOT_SUPPORTED', {
-      message: 'PUBLISH with RETAIN, but retainAvailable is false',
-      reasonCode: ReasonCode.retainNotSupported,
-    })
-  }
-}
-
 function topicOf(connection: ClientConnection, frame: PublishFrame): string {
-  const { interner, options } = connection.engine
+  const { engine, profile } = connection
+  const { interner, options } = engine
   if (frame.topicAlias === 0) return interner.intern(frame.source, frame.topicStart, frame.topicEnd)
-  connection.aliases ??= new TopicAliases(options)
+  connection.aliases ??= new TopicAliases({
+    topicAliasMaximum: profile?.topicAliasMaximum ?? options.topicAliasMaximum,
+    maximumTopicAliasBytes: options.maximumTopicAliasBytes,
+  })
   if (frame.topicStart === frame.topicEnd) return connection.aliases.get(frame.topicAlias)
   const topic = interner.intern(frame.source, frame.topicStart, frame.topicEnd)
   connection.aliases.set(frame.topicAlias, topic)
@@ -91,17 +89,17 @@ function accept(connection: ClientConnection, engine: Host, frame: PublishFrame,
   const session = connection.session as Session
   const { messageId, qos, dup } = frame
   if (qos === 2 && session.received.has(messageId)) return acknowledgeAgain({ connection, session, messageId, qos })
-  const publication = new Publication(
-    topic,
-    {
-      publisher: session.clientId,
-      brokerId: engine.brokerId,
-      brokerCounter: engine.nextCounter(),
-      now: frame.messageExpiryInterval < 0 ? 0 : engine.clock.now(),
-    },
-    frame,
-    connection.version,
-  )
+  const origin = {
+    publisher: session.clientId,
+    brokerId: engine.brokerId,
+    brokerCounter: engine.nextCounter(),
+    now: frame.messageExpiryInterval < 0 ? 0 : engine.clock.now(),
+  }
+  const mountPoint = connection.profile?.mountPoint
+  const publication =
+    mountPoint === undefined
+      ? new Publication(topic, origin, frame, connection.version)
+      : mountPoint.publicationOf(topic, origin, frame)
   const request: IncomingPublish = { connection, session, publication, messageId, qos }
   const { authorizePublish } = engine.hooks
   if (authorizePublish === undefined || connection.client.trusted) return authorized(request)
@@ -180,18 +178,6 @@ async function settle(stored: MaybePromise<number>): Promise<number | { readonly
   } catch (error) {
     return { error }
   }
-}
-
-/** [MQTT5-3.3.4-7]; also keeps QoS 2 ids that are never released from growing without end. */
-function checkReceiveMaximum(connection: ClientConnection, session: Session, qos: number): void {
-  const limit = connection.engine.receiveMaximum
-  const open = session.received.size + (connection.version === 5 ? (connection.pending?.atLeastOnce ?? 0) : 0)
-  if (open < limit) return
-  const what = qos === 2 ? 'inbound QoS 2 messages already awaiting PUBREL' : 'inbound messages already unacknowledged'
-  throw new BrokerError('RECEIVE_MAXIMUM_EXCEEDED', {
-    message: `maxInflightInbound exceeded: ${open} ${what}`,
-    reasonCode: ReasonCode.receiveMaximumExceeded,
-  })
 }
 
 /** Routes, reports and acknowledges a stored message: at once if nothing has to be waited for. `begin` does the same for a publish that

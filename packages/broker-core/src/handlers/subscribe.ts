@@ -28,11 +28,18 @@ export function receiveSubscribe(connection: ClientConnection, list: FilterList)
   return after(
     slices.run(() => list.next()),
     () =>
-      after(subscribe(connection.session as Session, packet.subscriptions, identifier), outcomes => {
+      after(subscribe(connection.session as Session, wishesOf(connection, packet), identifier), outcomes => {
         acknowledgeSubscribe(connection, packet.messageId, outcomes)
         return sendRetained(connection, outcomes)
       }),
   )
+}
+
+/** The wishes of a client, with the full names of their filters. */
+function wishesOf({ profile }: ClientConnection, { subscriptions }: SubscribePacket): readonly PacketSubscription[] {
+  const mountPoint = profile?.mountPoint
+  if (mountPoint === undefined) return subscriptions
+  return subscriptions.map(wish => ({ ...wish, topic: mountPoint.filter(wish.topic) }))
 }
 
 /** Subscribes a session: checks the filters, asks `authorizeSubscribe`, stores and routes. Returns one outcome for each filter, in

@@ -20,12 +20,16 @@ interface Unsubscribed {
 /** UNSUBSCRIBE from a client. MQTT 5.0 §3.10 */
 export function receiveUnsubscribe(connection: ClientConnection, list: FilterList): MaybePromise<void> {
   const packet = list.packet as UnsubscribePacket
+  const mountPoint = connection.profile?.mountPoint
   return after(
     connection.engine.slices.run(() => list.next()),
-    () =>
-      after(unsubscribe(connection.session as Session, packet.unsubscriptions), unsubscribed =>
-        acknowledgeUnsubscribe(connection, packet, unsubscribed),
-      ),
+    () => {
+      const { messageId, unsubscriptions: named } = packet
+      const unsubscriptions = mountPoint === undefined ? named : named.map(filter => mountPoint.filter(filter))
+      return after(unsubscribe(connection.session as Session, unsubscriptions), unsubscribed =>
+        acknowledgeUnsubscribe(connection, { messageId, unsubscriptions }, unsubscribed),
+      )
+    },
   )
 }
 
@@ -65,7 +69,7 @@ function remove(session: Session, filter: string): number {
 
 function acknowledgeUnsubscribe(
   connection: ClientConnection,
-  { messageId, unsubscriptions }: UnsubscribePacket,
+  { messageId, unsubscriptions }: { readonly messageId: number; readonly unsubscriptions: string[] },
   { codes, reasons }: Unsubscribed,
 ): void {
   if (connection.phase !== 'connected') return

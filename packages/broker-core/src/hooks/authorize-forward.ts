@@ -2,6 +2,7 @@ import type { Clock } from '@x/contract'
 import { parseTopicName } from '@x/topic-trie'
 import type { Client } from './client.ts'
 import type { CheckedOptions } from '../ground/limits.ts'
+import type { MountPoint } from '../message/mount-point.ts'
 import { packetOf, republish } from '../message/broker-packet.ts'
 import type { Publication } from '../message/publication.ts'
 import { mayReceive } from './topic-access.ts'
@@ -13,10 +14,26 @@ export interface ForwardHost extends TopicAccessHost {
   readonly options: CheckedOptions
 }
 
-/** Asks `topicAccess` and `authorizeForward` about a delivery. Returns the message for this client; undefined: it gets none. An error of
- * the hook costs this delivery alone. */
-export function forwarded(engine: ForwardHost, client: Client, publication: Publication): Publication | undefined {
+/** The connection of a client that a message is delivered to. */
+export interface ForwardTarget {
+  readonly client: Client
+  readonly profile: { readonly mountPoint: MountPoint | undefined } | undefined
+}
+
+/** Asks `topicAccess` and `authorizeForward` about a delivery. Returns the message as this client sees it; undefined: it gets none. An
+ * error of the hook costs this delivery alone. */
+export function forwarded(
+  engine: ForwardHost,
+  { client, profile }: ForwardTarget,
+  publication: Publication,
+): Publication | undefined {
   if (!mayReceive(engine, client, publication.topic)) return undefined
+  const permitted = authorized(engine, client, publication)
+  const mountPoint = profile?.mountPoint
+  return mountPoint === undefined || permitted === undefined ? permitted : mountPoint.shown(permitted)
+}
+
+function authorized(engine: ForwardHost, client: Client, publication: Publication): Publication | undefined {
   const { authorizeForward } = engine.hooks
   if (authorizeForward === undefined || client.trusted) return publication
   const now = engine.clock.now()

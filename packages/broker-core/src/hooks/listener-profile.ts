@@ -1,15 +1,39 @@
 import { optionRules } from '@x/contract'
 import type { OptionTable } from '@x/contract'
+import type { ProtocolVersion, QoS } from '@x/packet'
 import { BrokerError } from '../ground/broker-error.ts'
 import type { Client, ProgramBroker } from './client.ts'
 import type { HookCalls } from './hook-call.ts'
 import type { AuthenticateHook, NormalisedHooks } from './hooks.ts'
+import { MountPoint } from '../message/mount-point.ts'
 import { normaliseHook } from './normalised-hook.ts'
 import { assertOptions, optionInvalid } from '../ground/option-invalid.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 
+/** What holds for the clients of one listener. */
+export interface ListenerRules {
+  /** Put in front of all topics and filters of these clients, as it is, and taken away from what they get: for the broker, its hooks,
+   * events and store they are below it. It holds for messages, wills, retained messages, subscriptions and shared ones. A session gets
+   * nothing that lies elsewhere, even if it has subscribed to it by another listener. */
+  readonly mountPoint: string
+  /** Protocol levels that are accepted: 3 (MQTT 3.1), 4 (3.1.1) and 5; all unless given. Others are refused (0x84; MQTT 3: 1). */
+  readonly acceptedVersions: readonly ProtocolVersion[]
+  /** The user name takes the place of the client identifier; a client without one is refused (0x87). */
+  readonly usernameAsClientId: boolean
+  /** False: an empty client identifier is refused (0x80; MQTT 3.1.1: 2). True by default: the broker generates one. */
+  readonly allowEmptyClientId: boolean
+  /** Beginning of client identifiers that the broker generates, up to 50 bytes; `aedes_` by default. */
+  readonly generatedClientIdPrefix: string
+  /** In place of the broker's `maximumQoS`. */
+  readonly maximumQoS: QoS
+  /** In place of the broker's `topicAliasMaximum`. */
+  readonly topicAliasMaximum: number
+  /** In place of the broker's `maximumOutgoingTopicAliases`. */
+  readonly maximumOutgoingTopicAliases: number
+}
+
 /** Options of one listener, for all its streams. */
-export interface ListenerProfileOptions {
+export interface ListenerProfileOptions extends Partial<ListenerRules> {
   /** Shown in logs and statistics, and as `client.listener`. */
   readonly name: string
   /** ms until CONNECT must have come; the broker's `connectTimeout` unless given. */
@@ -22,18 +46,44 @@ export interface ListenerProfileOptions {
 }
 
 /** The checked options of a listener: `broker.listenerProfile` makes them, `broker.handle` takes them. */
-export interface ListenerProfile {
+export interface ListenerProfile extends Readonly<Partial<Omit<ListenerRules, 'mountPoint'>>> {
   readonly name: string
   readonly connectTimeout: number
   /** Undefined: the broker's own. */
   readonly authenticate: NormalisedHooks['authenticate'] | null
   readonly username: ((client: Client) => string | undefined) | undefined
+  readonly mountPoint: MountPoint | undefined
 }
 
 const longestTimeout = 3_600_000
+/** Bytes, as with Mosquitto. */
+const longestPrefix = 50
+const versions: readonly unknown[] = [3, 4, 5]
+
+/** What each of them may be. */
+export const listenerRuleTable: OptionTable<keyof ListenerRules> = {
+  mountPoint: {
+    text: 'the beginning of topics, without +, # and NUL',
+    allows: value => typeof value === 'string' && value !== '' && !/[+#\0]/.test(value),
+  },
+  acceptedVersions: {
+    text: 'a list of some of 3, 4, 5',
+    allows: value => Array.isArray(value) && value.length > 0 && value.every(one => versions.includes(one)),
+  },
+  usernameAsClientId: optionRules.flag,
+  allowEmptyClientId: optionRules.flag,
+  generatedClientIdPrefix: {
+    text: `a text of at most ${longestPrefix} bytes without NUL`,
+    allows: value => typeof value === 'string' && Buffer.byteLength(value) <= longestPrefix && !value.includes('\0'),
+  },
+  maximumQoS: optionRules.whole(0, 2),
+  topicAliasMaximum: optionRules.whole(0, 65_535),
+  maximumOutgoingTopicAliases: optionRules.whole(0, 65_535),
+}
 
 /** The options with error messages of their own are checked below. */
 const listenerProfileOptionTable: OptionTable<keyof ListenerProfileOptions> = {
+  ...listenerRuleTable,
   name: optionRules.text,
   connectTimeout: optionRules.any,
   authenticate: optionRules.any,
@@ -43,11 +93,11 @@ const listenerProfileOptionTable: OptionTable<keyof ListenerProfileOptions> = {
 /** @throws BrokerError `OPTION_INVALID` */
 export function makeListenerProfile(
   options: ListenerProfileOptions,
-  broker: ProgramBroker & { readonly connectTimeout: number },
+  broker: ProgramBroker & { readonly connectTimeout: number; readonly maxTopicLevels: number },
   calls: HookCalls,
 ): ListenerProfile {
   assertOptions(options, listenerProfileOptionTable, 'a listener profile')
-  const { name, connectTimeout = broker.connectTimeout, authenticate, username } = options
+  const { name, connectTimeout = broker.connectTimeout, authenticate, username, mountPoint, ...rules } = options
   if (!Number.isInteger(connectTimeout) || connectTimeout < 1 || connectTimeout > longestTimeout) {
     throw optionInvalid(`connectTimeout of ${name}`, connectTimeout, `a whole number from 1 to ${longestTimeout}`)
   }
@@ -59,9 +109,11 @@ export function makeListenerProfile(
   }
   const hook = authenticate && { name: 'authenticate' as const, call: authenticate, parameters: 3 }
   return {
+    ...rules,
     name,
     connectTimeout,
     authenticate: hook && (normaliseHook(hook, broker, calls) as NonNullable<ListenerProfile['authenticate']>),
     username,
+    mountPoint: mountPoint === undefined ? undefined : new MountPoint(mountPoint, broker.maxTopicLevels),
   }
 }

@@ -59,6 +59,7 @@ export class Publication implements Message {
   /** By format; undefined until the publication was written once. */
   #templates: (Template | undefined)[] | undefined
   #kept: Message | undefined
+  #highest: Publication | undefined
 
   constructor(
     topic: string,
@@ -112,6 +113,21 @@ export class Publication implements Message {
 
   get properties(): Uint8Array | undefined {
     return this.#properties
+  }
+
+  /** The same message under another topic. */
+  renamed(topic: string): Publication {
+    const { publisher, brokerId, brokerCounter } = this
+    return new Publication(topic, { publisher, brokerId, brokerCounter, now: 0 }, this)
+  }
+
+  /** The same message with QoS 2, so that each subscription's QoS decides; the same one each time. */
+  get atHighestQoS(): Publication {
+    if (this.qos === 2) return this
+    const { topic, payload, retain, properties, expiresAt, publisher, brokerId, brokerCounter } = this
+    const origin = { publisher, brokerId, brokerCounter, now: 0 }
+    this.#highest ??= new Publication(topic, origin, { payload, qos: 2, retain, properties, expiresAt })
+    return this.#highest
   }
 
   /** Returns a copy that owns its bytes; the same one each time. */

@@ -1,6 +1,7 @@
 import type { QueueEntry, SessionHandle, Subscription } from '@x/contract'
 import type { QoS } from '@x/packet'
 import type { Client } from '../hooks/client.ts'
+import type { ListenerProfile } from '../hooks/listener-profile.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { Outbox } from '../connection/outbox.ts'
 import type { Publication } from '../message/publication.ts'
@@ -9,6 +10,7 @@ import type { Holder } from './subscription-quota.ts'
 /** The connection of a session. */
 export interface ReceiverConnection extends Connection {
   readonly client: Client
+  readonly profile: ListenerProfile | undefined
 }
 
 /** A session with a connection here, as routing sees it. */

@@ -127,7 +127,7 @@ function grant(session: Session, packet: PacketSubscription, identifier: number 
     })
   }
   const { bridge } = session.connection.client
-  const { maximumQoS } = session.engine.options
+  const { maximumQoS = session.engine.options.maximumQoS } = session.connection.profile ?? {}
   const subscription: Subscription = {
     filter: packet.topic,
     qos: Math.min(qos, maximumQoS) as QoS,

@@ -1,11 +1,10 @@
 import type { QueueEntry } from '@x/contract'
 import { forwarded } from '../hooks/authorize-forward.ts'
-import type { Client } from '../hooks/client.ts'
 import type { Publication } from '../message/publication.ts'
 import type { DeliveryManner } from './delivery-writer.ts'
 import type { SessionHost } from './session-host.ts'
 import type { Unacknowledged } from './unacknowledged.ts'
-import type { Group, GroupMember } from '../routing/receiver.ts'
+import type { Group, GroupMember, ReceiverConnection } from '../routing/receiver.ts'
 
 /** The shared messages that one session claims, and the groups in which messages wait for its room. MQTT 5.0 §4.8.2 */
 export class GroupClaims {
@@ -40,7 +39,7 @@ export class GroupClaims {
 
 /** The session that has claimed a message. */
 interface ClaimingSession {
-  readonly client: Client
+  readonly connection: ReceiverConnection
   readonly engine: SessionHost
   readonly unacknowledged: Unacknowledged
   sendInflight(publication: Publication, manner: DeliveryManner, sequence: number): void
@@ -49,7 +48,7 @@ interface ClaimingSession {
 /** Sends a claimed message of QoS 1 or 2 to a session without a stored queue. */
 export function sendClaimed(session: ClaimingSession, entry: QueueEntry): void {
   const { engine, unacknowledged } = session
-  const publication = forwarded(engine, session.client, engine.publications.of(entry.message))
+  const publication = forwarded(engine, session.connection, engine.publications.of(entry.message))
   if (publication === undefined) {
     unacknowledged.settleLater(entry.sequence)
     return

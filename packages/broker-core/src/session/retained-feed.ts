@@ -135,7 +135,8 @@ export class RetainedFeeds {
   #send(subscription: Subscription, message: Message): void {
     const session = this.#session
     if (subscription.noLocal && message.publisher === session.clientId) return
-    const qos = message.qos < subscription.qos ? message.qos : subscription.qos
+    const isLower = message.qos < subscription.qos && !this.#engine.options.upgradeOutgoingQoS
+    const qos = isLower ? message.qos : subscription.qos
     const { subscriptionIdentifier } = subscription
     const subscriptionIdentifiers = subscriptionIdentifier === undefined ? undefined : [subscriptionIdentifier]
     if (qos === 0 || !session.stored) {

@@ -79,7 +79,8 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     this.#inflightLimit = Math.min(traits.receiveMaximum, engine.options.maximumInflight)
     this.engine = engine
     this.stored = traits.stored
-    const aliases = Math.min(traits.topicAliasMaximum, engine.options.maximumOutgoingTopicAliases)
+    const { maximumOutgoingTopicAliases = engine.options.maximumOutgoingTopicAliases } = connection.profile ?? {}
+    const aliases = Math.min(traits.topicAliasMaximum, maximumOutgoingTopicAliases)
     this.aliases = aliases > 0 ? new OutgoingAliases(aliases, engine.options.maximumTopicAliasBytes) : undefined
   }
 
@@ -129,7 +130,9 @@ export class Session implements SessionOwner, Recipient, GroupMember {
   open(): void {
     if (this.#phase !== 'opening') return
     this.#phase = 'open'
-    const untouched = this.aliases === undefined && this.maximumPacketSize > this.engine.options.maximumPacketSize
+    const isMounted = this.connection.profile?.mountPoint !== undefined
+    const untouched =
+      this.aliases === undefined && !isMounted && this.maximumPacketSize > this.engine.options.maximumPacketSize
     this.lane = untouched ? (this.version === 5 ? 5 : 3) : 0
   }
 
@@ -176,12 +179,12 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     if (this.#retained !== undefined && publication.retain) this.#retained.overtaken(publication.topic)
     if (qos === 0) {
       if (this.#phase !== 'open') return
-      const allowed = forwarded(this.engine, this.connection.client, publication)
+      const allowed = forwarded(this.engine, this.connection, publication)
       if (allowed !== undefined) writeAtMostOnce(this, allowed, retain, subscriptionIdentifiers)
       return
     }
     if (this.hasRoom) {
-      const allowed = forwarded(this.engine, this.connection.client, publication)
+      const allowed = forwarded(this.engine, this.connection, publication)
       if (allowed === undefined) return
       const manner = { qos, retain, dup: false, subscriptionIdentifiers }
       this.sendInflight(allowed, manner, this.unacknowledged.nextSequence)
@@ -270,7 +273,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
   /** Sends a message of QoS 1 or 2, for which there is room. */
   sendInflight(publication: Publication, manner: DeliveryManner, sequence: number): void {
     if (writeDelivery(this, publication, manner, InflightWindow.packetId(sequence))) {
-      this.unacknowledged.add(sequence, manner.qos === 1 ? Inflight.puback : Inflight.pubrec)
+      this.unacknowledged.add(sequence, manner.qos === 1 ? Inflight.puback : Inflight.pubrec, publication)
     } else this.unacknowledged.skip(sequence)
   }
 
@@ -285,7 +288,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
 
   /** Messages that may be sent before an acknowledgement comes. */
   get windowRoom(): number {
-    return this.#inflightLimit - this.inflight - (this.#claims?.open ?? 0)
+    return this.unacknowledged.hasByteRoom ? this.#inflightLimit - this.inflight - (this.#claims?.open ?? 0) : 0
   }
 
   /** Whether the message has expired; then it is counted as dropped. */

@@ -187,7 +187,7 @@ export class StoredQueue {
     }
     const { publications } = this.#engine
     const stored = origin === 'read' ? publications.recall(entry.message) : publications.of(entry.message)
-    const publication = forwarded(this.#engine, session.client, stored)
+    const publication = forwarded(this.#engine, session.connection, stored)
     if (publication === undefined) unacknowledged.settleLater(sequence)
     else session.sendInflight(publication, { qos, retain, dup, subscriptionIdentifiers }, sequence)
   }

@@ -1,9 +1,10 @@
-import type { MaybePromise, QueueEntry, SessionHandle } from '@x/contract'
+import type { MaybePromise, Message, QueueEntry, SessionHandle } from '@x/contract'
 import type { ReceiverConnection } from '../routing/receiver.ts'
 import { after, isPromise } from '../ground/maybe-promise.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import { writePubrel } from './delivery-writer.ts'
 import type { DeliveryTarget } from './delivery-writer.ts'
+import { InflightBytes } from './inflight-bytes.ts'
 import { Inflight, InflightWindow, acknowledgementWrong } from './inflight-window.ts'
 import type { Acknowledgement, InflightState } from './inflight-window.ts'
 import { ReleaseOrder } from './release-order.ts'
@@ -27,6 +28,8 @@ export class Unacknowledged {
   #claimed: Map<number, number> | undefined
   /** Undefined until a PUBREL has to wait for the store. */
   #releases: ReleaseOrder | undefined
+  /** Undefined without `maximumInflightBytes`, and until the first message is sent. */
+  #bytes: InflightBytes | undefined
   /** Sequence of the first message of a session without a stored queue. */
   firstSequence = 0
 
@@ -50,7 +53,13 @@ export class Unacknowledged {
 
   /** Whether a message may be sent when `limit` of them may be open. */
   hasRoom(limit: number, sequence: number = this.#window?.nextSequence ?? 0): boolean {
+    if (!this.hasByteRoom) return false
     return this.#window === undefined ? limit > 0 : this.#window.hasRoom(limit, sequence)
+  }
+
+  /** Whether `maximumInflightBytes` lets another message be sent. */
+  get hasByteRoom(): boolean {
+    return this.#bytes === undefined || this.#bytes.hasRoom
   }
 
   /** Whether `sequence` can be open together with those that are. */
@@ -62,10 +71,14 @@ export class Unacknowledged {
     return this.#window !== undefined && this.#window.state(sequence) !== Inflight.none
   }
 
-  /** Adds a message that is sent, and awaits this acknowledgement. */
-  add(sequence: number, awaited: InflightState): void {
+  /** Adds a message that is sent, and awaits this acknowledgement. Of one that awaits PUBCOMP only the identifier is left. */
+  add(sequence: number, awaited: InflightState, message?: Pick<Message, 'payload'>): void {
     this.#window ??= new InflightWindow(sequence)
     this.#window.add(sequence, awaited)
+    const { maximumInflightBytes } = this.#session.engine.options
+    if (maximumInflightBytes === 0 || message === undefined) return
+    this.#bytes ??= new InflightBytes(maximumInflightBytes)
+    this.#bytes.add(sequence, message.payload.length)
   }
 
   /** Remembers which sequence the store has for a claimed message. */
@@ -102,6 +115,7 @@ export class Unacknowledged {
     const state = window.state(sequence)
     if (state !== Inflight[acknowledgement]) throw acknowledgementWrong(messageId, acknowledgement, state)
     window.finish(sequence)
+    this.#bytes?.finish(sequence)
     const stored = this.#forget(sequence)
     if (stored !== undefined) this.#acknowledge(stored)
     return true

@@ -93,7 +93,7 @@ export class WaitingQueue {
     while (this.length > 0 && !outbox.full && session.windowHasRoom()) {
       const { message, ...how } = this.shift() as Delivery
       if (session.dropsExpired(message)) continue
-      const publication = forwarded(engine, session.client, engine.publications.of(message))
+      const publication = forwarded(engine, session.connection, engine.publications.of(message))
       if (publication === undefined) continue
       session.sendInflight(publication, { ...how, dup: false }, unacknowledged.nextSequence)
     }

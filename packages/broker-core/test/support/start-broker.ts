@@ -1,10 +1,10 @@
 import { createServer } from 'node:net'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
 import type { Persistence } from '@x/contract'
 import { ManualClock } from '@x/contract/testing'
 import { onTestFinished } from 'vitest'
 import { Broker } from '../../src/index.ts'
-import type { BrokerOptions, Client } from '../../src/index.ts'
+import type { BrokerOptions, Client, ListenerRules } from '../../src/index.ts'
 import { MemoryPersistence } from './memory-persistence.ts'
 import { RawClient } from './raw-client.ts'
 import type { ConnectFields } from './wire.ts'
@@ -20,6 +20,8 @@ export interface TestBroker {
   open(): Promise<RawClient>
   /** A connected client; MQTT 5 unless the fields say otherwise. */
   connect(fields?: ConnectFields): Promise<RawClient>
+  /** Opens another port, with rules of its own. */
+  listen(rules: Partial<ListenerRules>): Promise<Pick<TestBroker, 'connect' | 'open'>>
   /** Cuts the client's connection without DISCONNECT, and waits until the broker has taken notice. */
   drop(client: RawClient): Promise<void>
   /** Settles when the broker has let go of the connected client with this identifier. */
@@ -32,22 +34,29 @@ export async function startBroker(options: Partial<BrokerOptions> = {}): Promise
   const errors: Error[] = []
   broker.on('error', (error: Error) => errors.push(error))
   const sockets = new Set<Socket>()
-  const server = createServer({ noDelay: true }, socket => {
-    sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket))
-    broker.handle(socket)
-  })
-  await new Promise<void>(resolve => {
-    server.listen(0, '127.0.0.1', resolve)
-  })
+  const servers: Server[] = []
+  const openPort = async (handle: (socket: Socket) => void): Promise<number> => {
+    const server = createServer({ noDelay: true }, socket => {
+      sockets.add(socket)
+      socket.on('close', () => sockets.delete(socket))
+      handle(socket)
+    })
+    servers.push(server)
+    await new Promise<void>(resolve => {
+      server.listen(0, '127.0.0.1', resolve)
+    })
+    return (server.address() as AddressInfo).port
+  }
+  const port = await openPort(socket => broker.handle(socket))
   await broker.ready
-  const { port } = server.address() as AddressInfo
   onTestFinished(async () => {
     for (const socket of sockets) socket.destroy()
     await broker.close()
-    await new Promise(resolve => {
-      server.close(resolve)
-    })
+    for (const server of servers) {
+      await new Promise(resolve => {
+        server.close(resolve)
+      })
+    }
     if (errors.length > 0) throw new AggregateError(errors, `the broker reported: ${errors.join('; ')}`)
   })
 
@@ -61,18 +70,26 @@ export async function startBroker(options: Partial<BrokerOptions> = {}): Promise
       broker.on('clientDisconnect', listener)
     })
 
+  const clientsOf = (ofListener: number): Pick<TestBroker, 'connect' | 'open'> => ({
+    open: async () => {
+      const client = await RawClient.open(ofListener)
+      const { localPort } = client.socket
+      while (![...sockets].some(socket => socket.remotePort === localPort)) await new Promise(setImmediate)
+      return client
+    },
+    connect: fields => RawClient.connect(ofListener, fields),
+  })
+
   return {
     broker,
     port,
     persistence,
     errors,
-    open: async () => {
-      const client = await RawClient.open(port)
-      const { localPort } = client.socket
-      while (![...sockets].some(socket => socket.remotePort === localPort)) await new Promise(setImmediate)
-      return client
+    ...clientsOf(port),
+    listen: async rules => {
+      const profile = broker.listenerProfile({ name: 'another', ...rules })
+      return clientsOf(await openPort(socket => broker.handle(socket, undefined, profile)))
     },
-    connect: fields => RawClient.connect(port, fields),
     gone,
     drop: async client => {
       const left = gone(client.clientId)

@@ -19,7 +19,7 @@ export function readTlsFiles(files: TlsConfig, prefix: string): TlsOptions {
       rejectUnauthorized: clientCertificates === 'required',
     }),
     ...(crl !== undefined && { crl: readNamedFile({ option: `${prefix}crl`, file: crl }) }),
-    ...(identityAsUsername === true && { identityAsUsername }),
+    ...(identityAsUsername !== undefined && identityAsUsername !== false && { identityAsUsername }),
     ...(pskHint !== undefined && { pskIdentityHint: pskHint }),
     ...(ciphers !== undefined && { ciphers }),
     ...(minVersion !== undefined && { minVersion }),

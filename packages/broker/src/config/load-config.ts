@@ -4,6 +4,7 @@ import { readConfigFile } from './config-file.ts'
 import { configOfEnvironment } from './environment.ts'
 import { merged } from './merge.ts'
 import { readMosquittoFile } from './mosquitto/convert.ts'
+import type { Converted } from './mosquitto/convert.ts'
 import type { Config } from './schema.ts'
 
 /** Where a configuration comes from; what stands later outweighs what stands before. */
@@ -23,19 +24,25 @@ export interface LoadedConfig {
  * @throws ConfigProblem */
 export function loadConfig({ file, environment, flags }: ConfigSources): LoadedConfig {
   const isMosquittos = file?.endsWith('.conf') === true
-  const read =
-    file === undefined
-      ? { config: {}, notices: [] }
-      : isMosquittos
-        ? readMosquittoFile(file)
-        : { config: readConfigFile(file), notices: [] }
+  const read: Converted = isMosquittos ? readMosquittoFile(file) : { config: ownConfig(file), notices: [], rules: {} }
   const { listeners: given, ...others } = flags
   const kept = isMosquittos && read.config.listeners !== undefined && given !== undefined
   const sources = [read.config, configOfEnvironment(environment), others, kept ? {} : { listeners: given }]
-  const config = merged<Config>(...onePlace(sources))
+  const config = withRules(merged<Config>(...onePlace(sources)), read.config.listeners === undefined ? read.rules : {})
   const notice = `${file}: --port is ignored, since there are listeners, as with Mosquitto`
   checkTogether(config)
   return { config, notices: kept ? [...read.notices, notice] : read.notices }
+}
+
+function ownConfig(file: string | undefined): Config {
+  return file === undefined ? {} : readConfigFile(file)
+}
+
+/** What a file without listeners says of all clients holds for those of the command line, or for the one that is there by default. */
+function withRules(config: Config, rules: Converted['rules']): Config {
+  if (Object.keys(rules).length === 0) return config
+  const { listeners = [{ protocols: ['mqtt'], port: 1883 }] } = config
+  return { ...config, listeners: listeners.map(listener => ({ ...rules, ...listener })) }
 }
 
 const places = ['data', 'memory', 'redis'] as const

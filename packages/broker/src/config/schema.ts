@@ -1,4 +1,4 @@
-import type { BrokerLimits } from '@x/broker-core'
+import type { BrokerLimits, ListenerRules } from '@x/broker-core'
 import type { Durability } from '@x/persistence-lmdb'
 import { z } from 'zod'
 import { protocols } from '../listener/protocols.ts'
@@ -21,9 +21,11 @@ const tls = z
       .optional()
       .describe("whether clients show a certificate; 'required' where `ca` is given, else 'none'"),
     identityAsUsername: z
-      .boolean()
+      .union([z.boolean(), z.literal('subject')])
       .optional()
-      .describe("the certificate's Common Name, or the PSK identity, is the user name, and no password is asked for"),
+      .describe(
+        "the certificate's Common Name, or the PSK identity, is the user name, and no password is asked for; `subject`: the whole subject, as RFC 2253 writes it",
+      ),
     psk: text.optional().describe('file: pre-shared keys, lines `identity:hexadecimal`'),
     pskHint: text.optional().describe('hint for clients with a pre-shared key'),
     ciphers: text.optional().describe("OpenSSL's list of cipher suites; those of TLS 1.3 by their full names"),
@@ -73,6 +75,32 @@ const listener = z.strictObject({
   connectTimeout: whole(1, 3_600_000).optional().describe('ms for each step until the client is known'),
   allow: texts.optional().describe('addresses and networks that may connect (all)'),
   deny: texts.optional().describe('addresses and networks that may not'),
+  mountPoint: text
+    .regex(/^[^+#\0]+$/)
+    .optional()
+    .describe('put in front of all topics and filters of its clients, and taken away from what they get'),
+  acceptedVersions: z
+    .array(z.union([z.literal(3), z.literal(4), z.literal(5)]))
+    .min(1)
+    .optional()
+    .describe('protocol levels: 3 (MQTT 3.1), 4 (3.1.1), 5 (all)'),
+  usernameAsClientId: z
+    .boolean()
+    .optional()
+    .describe('the user name takes the place of the client identifier; clients without one are refused (false)'),
+  allowEmptyClientId: z.boolean().optional().describe('generates an identifier for clients that have none (true)'),
+  generatedClientIdPrefix: z
+    .string()
+    .max(50)
+    .regex(/^[^\0]*$/)
+    .optional()
+    .describe('beginning of identifiers that are generated, up to 50 bytes (`aedes_`)'),
+  maximumQoS: z
+    .union([z.literal(0), z.literal(1), z.literal(2)])
+    .optional()
+    .describe('in place of that in `limits`, for clients of this listener'),
+  topicAliasMaximum: whole(0, 65_535).optional().describe('likewise'),
+  maximumOutgoingTopicAliases: whole(0, 65_535).optional().describe('likewise'),
   tls: tls.optional(),
   access: z
     .strictObject(accessShape)
@@ -170,6 +198,7 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
 
 type Text = string
 type Texts = readonly string[]
+type OptionalOf<Fields> = { [Name in keyof Fields]?: Fields[Name] | undefined }
 
 /** Files and settings of one listener's TLS. */
 export interface TlsConfig {
@@ -178,7 +207,7 @@ export interface TlsConfig {
   ca?: Text | undefined
   crl?: Text | undefined
   clientCertificates?: 'none' | 'optional' | 'required' | undefined
-  identityAsUsername?: boolean | undefined
+  identityAsUsername?: boolean | 'subject' | undefined
   psk?: Text | undefined
   pskHint?: Text | undefined
   ciphers?: Text | undefined
@@ -192,7 +221,7 @@ export interface AccessConfig {
   allowAnonymous?: boolean | undefined
 }
 
-export interface ListenerConfig {
+export interface ListenerConfig extends OptionalOf<ListenerRules> {
   name?: Text | undefined
   port?: number | undefined
   host?: Text | Texts | undefined

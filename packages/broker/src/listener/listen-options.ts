@@ -1,5 +1,5 @@
-import { BrokerError, ReasonCode, assertOptions, optionInvalid } from '@x/broker-core'
-import type { AuthenticateHook } from '@x/broker-core'
+import { BrokerError, ReasonCode, assertOptions, listenerRuleTable, optionInvalid } from '@x/broker-core'
+import type { AuthenticateHook, ListenerRules } from '@x/broker-core'
 import { optionRules } from '@x/contract'
 import type { OptionTable } from '@x/contract'
 import type { WebSocketOptions } from '@x/transport-ws'
@@ -8,8 +8,8 @@ import type { Protocol } from './protocols.ts'
 import type { TlsOptions } from './tls-layer.ts'
 import { checkTlsOptions } from './tls-options.ts'
 
-/** Where to listen, what to speak there, and for whom. */
-export interface ListenOptions {
+/** Where to listen, what to speak there, for whom, and what holds for these clients. */
+export interface ListenOptions extends Partial<ListenerRules> {
   /** Shown in logs and statistics, and as `client.listener`. The protocols and the port unless given. */
   name?: string
   /** 0: any free one. 1883 by default; 8883 with TLS, 8083 for WebSocket, 8084 for both. */
@@ -78,6 +78,7 @@ const { any, flag, text, texts, textOrTexts } = optionRules
 
 /** What has a sentence of its own, or is passed on, is checked below or where it goes. */
 const optionTable: OptionTable<keyof ListenOptions> = {
+  ...listenerRuleTable,
   name: { text: 'a text', allows: (value: unknown) => typeof value === 'string' },
   port: any,
   host: {
@@ -203,6 +204,12 @@ function protocolsOf(options: ListenOptions): readonly Protocol[] {
   if (misplaced !== undefined && !spoken.some(one => one === 'ws' || one === 'wss'))
     throw invalid(`option ${misplaced} is for WebSocket: websocket: true, or protocols with ws or wss`)
   return [...new Set(spoken)]
+}
+
+/** What holds for the listener's clients; only what was given. */
+export function listenerRulesOf(options: ListenOptions): Partial<ListenerRules> {
+  const names = Object.keys(listenerRuleTable) as (keyof ListenerRules)[]
+  return Object.fromEntries(names.flatMap(name => (options[name] === undefined ? [] : [[name, options[name]]])))
 }
 
 /** What a listener's WebSockets are told; only what was given. */

@@ -21,7 +21,7 @@ import { Handshakes } from './handshakes.ts'
 import { HttpLayer } from './http-layer.ts'
 import { bracketed, listenError } from './listen-error.ts'
 import { removeStaleSocket } from './stale-socket.ts'
-import { invalid, webSocketOptionsOf } from './listen-options.ts'
+import { invalid, listenerRulesOf, webSocketOptionsOf } from './listen-options.ts'
 import type { CheckedListenOptions } from './listen-options.ts'
 import { peek } from './peek.ts'
 import type { Verdict } from './peek.ts'
@@ -35,6 +35,8 @@ import { checkTlsNames } from './tls-options.ts'
 /** What a listener needs of the broker. */
 export interface ListenerHost {
   readonly connectTimeout: number
+  /** Why no further connection may come, whatever the listener; undefined: one may. */
+  problemOfNumber(): ConnectionRefused | undefined
   /** Whether a client at this address may send another CONNECT now. */
   mayConnect(address: string): boolean
   /** A `decodeProtocol` hook reads what stands before the MQTT bytes itself. */
@@ -87,6 +89,7 @@ export class Listener {
     this.#http = speaks(protocols, 'ws', 'wss') ? made(() => this.#makeHttp()) : undefined
     this.#handshakes = new Handshakes(connectTimeout, socket => this.#expire(socket))
     this.#profile = host.listenerProfile({
+      ...listenerRulesOf(options),
       name,
       connectTimeout,
       ...(options.authenticate !== undefined && { authenticate: options.authenticate }),
@@ -190,7 +193,8 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
-    const problem = this.#problemOfPeer(socket) ?? this.#admission.problemOfNumber(performance.now())
+    const problem =
+      this.#problemOfPeer(socket) ?? this.#host.problemOfNumber() ?? this.#admission.problemOfNumber(performance.now())
     if (problem !== undefined) {
       this.#refuse(socket, problem)
       return

@@ -8,8 +8,8 @@ export interface TlsOptions extends NodeTlsOptions {
   /** Certificates of further server names, for clients that name theirs (SNI); `*.example.org` fits one level. */
   readonly servers?: Readonly<Record<string, SecureContextOptions>>
   /** The Common Name of the client's certificate, or its PSK identity, takes the place of the user name; a client with neither is
-   * refused. */
-  readonly identityAsUsername?: boolean
+   * refused. With `'subject'` it is the certificate's whole subject, as RFC 2253 writes it: `CN=ada,O=Works,C=GB`. */
+  readonly identityAsUsername?: boolean | 'subject'
 }
 
 /** What the TLS of a listener tells the listener. */
@@ -19,6 +19,16 @@ export interface TlsHost {
 }
 
 const names = ['mqtt', 'http/1.1']
+
+/** Node has the parts one by one, the least specific first, and leaves characters beyond ASCII as they are. */
+function subjectOf(socket: TLSSocket): string | undefined {
+  const parts = socket.getPeerX509Certificate()?.subject.split('\n').toReversed().join(',')
+  return parts?.replaceAll(/[^\0-\x7f]+/g, beyondAscii)
+}
+
+function beyondAscii(characters: string): string {
+  return [...Buffer.from(characters)].map(byte => `\\${byte.toString(16).toUpperCase()}`).join('')
+}
 
 /** Node's, with the suites of pre-shared keys. Behind `!PSK`, which it has, they could not be added: that excludes for good. TLS 1.3
  * would do without, its suites being the same for keys and certificates; devices that have a key mostly speak 1.2. */
@@ -57,18 +67,20 @@ export class TlsLayer {
     this.#options = merged
   }
 
-  /** What the client proved to be: the Common Name of its certificate, or its PSK identity. */
+  /** What the client proved to be: its PSK identity, or the Common Name or the subject of its certificate. */
   identityOf(socket: TLSSocket): string | undefined {
     const identity = this.#identities.get(socket)
     if (identity !== undefined) return identity
     if (!socket.authorized) return undefined
+    if (this.#options.identityAsUsername === 'subject') return subjectOf(socket)
     const { subject } = socket.getPeerCertificate() as { subject?: { CN?: string | string[] } }
     const [name] = [subject?.CN ?? []].flat()
     return name
   }
 
   get usesIdentities(): boolean {
-    return this.#options.identityAsUsername === true
+    const { identityAsUsername = false } = this.#options
+    return identityAsUsername !== false
   }
 
   #addServers(options: TlsOptions): void {

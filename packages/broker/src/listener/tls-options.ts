@@ -9,7 +9,10 @@ const { any, flag } = optionRules
 /** The names that Node's `tls.createServer` knows, and ours. What Node takes, it checks itself. */
 const optionTable: OptionTable<keyof TlsOptions> = {
   servers: { text: 'an object with a key and a certificate for each name', allows: value => isObject(value) },
-  identityAsUsername: flag,
+  identityAsUsername: {
+    text: "true, false or 'subject'",
+    allows: value => [true, false, 'subject'].includes(value as boolean),
+  },
   ALPNCallback: any,
   ALPNProtocols: any,
   SNICallback: optionRules.function,

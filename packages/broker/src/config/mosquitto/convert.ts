@@ -1,20 +1,29 @@
 import { basename, join } from 'node:path'
+import type { BrokerLimits } from '@x/broker-core'
 import { ConfigProblem, placed } from '../config-problem.ts'
 import type { AccessConfig, Config } from '../schema.ts'
 import { bridgeOf } from './bridge.ts'
 import { listenerOf } from './listener.ts'
+import { rulesOf } from './listener-rules.ts'
 import { MosquittoReader } from './reader.ts'
-import type { MosquittoFile, PluginSettings, Settings } from './settings.ts'
+import { Settings } from './settings.ts'
+import type { MosquittoFile, PluginSettings } from './settings.ts'
 
 /** A file of Mosquitto's as a configuration, and what its user is told about it. */
 export interface Converted {
   readonly config: Config
   readonly notices: readonly string[]
+  /** What holds for clients of the listeners that the command line names, where the file has none. */
+  readonly rules: ReturnType<typeof rulesOf>
 }
 
 /** What holds with Mosquitto unless a file says otherwise, where that differs from here. */
-const defaults = { maximumInflight: 20, maximumQueuedMessages: 1000, maximumPacketSize: 2_000_000 } as const
-const leastPacketSize = 128
+const defaults = {
+  maximumInflight: 20,
+  maximumQueuedMessages: 1000,
+  maximumPacketSize: 2_000_000,
+  topicAliases: 10,
+} as const
 const unlimited = Number.MAX_SAFE_INTEGER
 const mostInflight = 65_535
 const never = 0xffffffff
@@ -24,8 +33,9 @@ export function readMosquittoFile(file: string): Converted {
   const read = new MosquittoReader().read(file)
   const { notices, problems } = read
   const config = attempt(problems, () => configOf(read))
-  if (problems.length > 0 || config === undefined) throw new ConfigProblem(problems)
-  return { config, notices }
+  const rules = attempt(problems, () => rulesOf(new Settings(), read.global))
+  if (problems.length > 0 || config === undefined || rules === undefined) throw new ConfigProblem(problems)
+  return { config, notices, rules }
 }
 
 function attempt<Value>(problems: string[], make: () => Value): Value | undefined {
@@ -42,7 +52,9 @@ function configOf(file: MosquittoFile): Config {
   const { global, listeners, problems, notices } = file
   const perListener = global.flag('per_listener_settings') === true
   const isLocal = listeners.length === 0
-  const made = listeners.flatMap(settings => attempt(problems, () => listenerOf(settings, global)) ?? [])
+  const made = listeners.flatMap(
+    settings => attempt(problems, () => listenerOf(settings, { global, perListener })) ?? [],
+  )
   const access = attempt(problems, () => accessOf(file, global, undefined)) ?? {}
   const surroundings = { inflight: inflightOf(global), notices }
   const bridges = file.bridges.flatMap(settings => attempt(problems, () => bridgeOf(settings, surroundings)) ?? [])
@@ -108,21 +120,12 @@ function fileOfPlugin(plugins: readonly PluginSettings[], kind: 'password' | 'ac
 }
 
 function limitsOf(file: MosquittoFile): Config['limits'] {
-  const { global, listeners } = file
+  const { global } = file
   const inflight = inflightOf(global)
   const queued = unlimitedAt(global.whole('max_queued_messages') ?? defaults.maximumQueuedMessages, unlimited)
   const bytes = global.whole('max_queued_bytes') ?? 0
-  const packet = global.get('max_packet_size')
-  const packetSize = typeof packet?.value === 'number' ? packet.value : defaults.maximumPacketSize
-  if (packet !== undefined && packetSize < leastPacketSize) {
-    throw new ConfigProblem([
-      placed(packet.place, `max_packet_size is ${packetSize}, x-broker takes whole numbers from ${leastPacketSize}`),
-    ])
-  }
+  const packetSize = global.whole('max_packet_size') ?? defaults.maximumPacketSize
   const keepalive = global.whole('max_keepalive')
-  const maximumQoS = sameOf(file, 'max_qos')
-  const aliases = sameOf(file, 'max_topic_alias')
-  const outgoing = sameOf(file, 'max_topic_alias_broker')
   return {
     maximumInflight: inflight,
     maxInflightInbound: inflight,
@@ -132,10 +135,23 @@ function limitsOf(file: MosquittoFile): Config['limits'] {
     ...(bytes > 0 && { maximumQueuedBytes: bytes }),
     ...(keepalive !== undefined && { keepaliveLimit: keepalive }),
     ...(global.flag('retain_available') === false && { retainAvailable: false }),
+    ...(global.flag('upgrade_outgoing_qos') === true && { upgradeOutgoingQoS: true }),
+    ...limitOf(global, 'max_inflight_bytes', 'maximumInflightBytes'),
+    ...limitOf(global, 'message_size_limit', 'maximumPayloadSize'),
+    ...limitOf(global, 'global_max_clients', 'maximumSessions'),
+    ...limitOf(global, 'global_max_connections', 'maximumConnections'),
+    // Mosquitto sends none.
+    reasonStrings: false,
     maximumSessionExpiryInterval: expiryOf(global),
-    ...(maximumQoS !== undefined && { maximumQoS }),
-    ...(listeners.length > 0 && { topicAliasMaximum: aliases ?? 10, maximumOutgoingTopicAliases: outgoing ?? 10 }),
+    topicAliasMaximum: defaults.topicAliases,
+    maximumOutgoingTopicAliases: defaults.topicAliases,
   }
+}
+
+/** A limit of Mosquitto's, which has none at 0 and below. */
+function limitOf(global: Settings, directive: string, name: keyof BrokerLimits): Partial<BrokerLimits> {
+  const value = global.whole(directive) ?? 0
+  return value > 0 ? { [name]: value } : {}
 }
 
 function inflightOf(global: Settings): number {
@@ -144,14 +160,6 @@ function inflightOf(global: Settings): number {
 
 function unlimitedAt(value: number, most: number): number {
   return value <= 0 || value >= most ? most : value
-}
-
-/** What listeners of Mosquitto have one by one, and this broker for all of them. */
-function sameOf({ listeners }: MosquittoFile, name: string): number | undefined {
-  const values = new Set(listeners.map(listener => listener.whole(name)))
-  if (values.size <= 1) return [...values][0]
-  const place = listeners.find(listener => listener.get(name) !== undefined)?.get(name)?.place ?? { file: name }
-  throw new ConfigProblem([placed(place, `${name} differs between listeners; x-broker has one value for all of them`)])
 }
 
 const seconds: Readonly<Record<string, number>> = {

@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os'
 import { ConfigProblem, placed } from '../config-problem.ts'
 import type { ListenerConfig, TlsConfig } from '../schema.ts'
+import { rulesOf } from './listener-rules.ts'
 import type { Settings } from './settings.ts'
 import { wholeOf } from './values.ts'
 
@@ -8,7 +9,10 @@ const defaultPort = 1883
 
 /** A listener of Mosquitto's. `global` has what it shares with others.
  * @throws ConfigProblem */
-export function listenerOf(settings: Settings, global: Settings): ListenerConfig {
+export function listenerOf(
+  settings: Settings,
+  { global, perListener }: { readonly global: Settings; readonly perListener: boolean },
+): ListenerConfig {
   const tls = tlsOf(settings, global)
   const secure = tls === undefined ? '' : 's'
   const isWeb = settings.text('protocol') === 'websockets'
@@ -20,6 +24,7 @@ export function listenerOf(settings: Settings, global: Settings): ListenerConfig
     protocols: [isWeb ? (`ws${secure}` as const) : (`mqtt${secure}` as const)],
     ...(origins.length > 0 && { origins }),
     ...(connections > 0 && { maximumConnections: connections }),
+    ...rulesOf(settings, perListener ? settings : global),
     ...(settings.get('enable_proxy_protocol') !== undefined && { trustProxy: true, trustedProxies: [] }),
     ...(tls !== undefined && { tls }),
   }
@@ -79,11 +84,17 @@ function tlsOf(settings: Settings, global: Settings): TlsConfig | undefined {
     ...(isRequired && { ca }),
     crl: settings.text('crlfile'),
     clientCertificates: isRequired ? 'required' : 'none',
-    ...(settings.flag('use_identity_as_username') === true && { identityAsUsername: true }),
+    ...identityOf(settings),
     ...(hint !== undefined && { psk, pskHint: hint }),
     ...(ciphers.length > 0 && { ciphers: ciphers.join(':') }),
     minVersion: settings.text('tls_version') === 'tlsv1.3' ? 'TLSv1.3' : 'TLSv1.2',
   }
+}
+
+/** The Common Name outweighs the subject where both are wanted. */
+function identityOf(settings: Settings): Pick<TlsConfig, 'identityAsUsername'> {
+  if (settings.flag('use_identity_as_username') === true) return { identityAsUsername: true }
+  return settings.flag('use_subject_as_username') === true ? { identityAsUsername: 'subject' } : {}
 }
 
 function problem(settings: Settings, sentence: string): ConfigProblem {
