@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { directives } from '../packages/broker/src/config/mosquitto/directives.ts'
 import type { Directive } from '../packages/broker/src/config/mosquitto/directives.ts'
 import { environmentPaths } from '../packages/broker/src/config/environment.ts'
-import { jsonSchema } from '../packages/broker/src/config/json-schema.ts'
+import { jsonSchema, valuesOf } from '../packages/broker/src/config/json-schema.ts'
 import type { JsonSchema } from '../packages/broker/src/config/json-schema.ts'
 
 const folder = new URL('../packages/broker/', import.meta.url)
@@ -36,7 +36,7 @@ function keysOf(schema: JsonSchema): string[] {
     if (inner.properties === undefined || inner !== node) {
       rows.push([
         `\`${name}\``,
-        valueOf(node),
+        valuesOf(node),
         node.description ?? '',
         variables.has(path) ? `\`${variables.get(path)}\`` : '',
       ])
@@ -55,14 +55,6 @@ function keysOf(schema: JsonSchema): string[] {
       variable,
     ]),
   )
-}
-
-function valueOf(node: JsonSchema): string {
-  if (node.enum !== undefined) return node.enum.map(value => `\`${String(value)}\``).join(', ')
-  if (node.anyOf !== undefined) return node.anyOf.map(valueOf).join(' or ')
-  if (node.type === 'integer') return `${node.minimum} to ${node.maximum}`
-  if (node.type === 'array') return node.items?.properties === undefined ? 'list of texts' : 'list of sections'
-  return node.type === 'boolean' ? '`true`, `false`' : 'text'
 }
 
 function directiveRows(): string[] {

@@ -10,7 +10,7 @@ import type { Scenario, ScenarioName } from './scenarios.ts'
 export type BrokerName = 'x' | 'aedes' | 'mosquitto'
 
 /** What a scenario asks of the broker beside MQTT on TCP. */
-export interface Served extends Pick<Scenario, 'hook' | 'transport' | 'packetsPerFrame'> {
+export interface Served extends Pick<Scenario, 'access' | 'hook' | 'transport' | 'packetsPerFrame'> {
   /** Our command's parameters that say where it keeps its state; by default in memory. */
   readonly store?: readonly string[]
 }
@@ -38,7 +38,7 @@ function manifestVersion(file: string): string {
 }
 
 /** Lossless and unlimited, without persistence and logs: the same work as the others do. */
-function mosquittoConfiguration(port: number, directory: string, { transport }: Served): string {
+function mosquittoConfiguration(port: number, directory: string, { access, transport }: Served): string {
   return [
     // By itself a listener for WebSockets is none to it, and then it ends.
     ...(transport === 'ws' ? [`listener ${port + 1} 127.0.0.1`] : []),
@@ -46,6 +46,7 @@ function mosquittoConfiguration(port: number, directory: string, { transport }: 
     ...(transport === 'ws' ? ['protocol websockets'] : []),
     ...(transport === 'tls' ? tlsConfiguration(directory) : []),
     'allow_anonymous true',
+    ...(access === undefined ? [] : Object.entries(makeAccessFiles(directory)).map(line => line.join(' '))),
     'persistence false',
     'log_dest none',
     'sys_interval 0',
@@ -54,6 +55,31 @@ function mosquittoConfiguration(port: number, directory: string, { transport }: 
     'set_tcp_nodelay true',
     '',
   ].join('\n')
+}
+
+/** A user, and rules that let the load's clients, who have no name, do all they do. */
+function makeAccessFiles(directory: string): { readonly password_file: string; readonly acl_file: string } {
+  const files = { password_file: join(directory, 'users'), acl_file: join(directory, 'acl') }
+  const hash =
+    '$7$101$zTVlzORY6JVZczni$ggnmGJsiX+UCXqPYZD5ibM6vUQKnddz9EAUqz+fkrQiS2eln98nQidPJ3dwmBwvFmyzIpZC/AG6tMtgTLoiBAw=='
+  writeFileSync(files.password_file, `ann:${hash}\n`)
+  writeFileSync(files.acl_file, 'topic deny secret/#\ntopic readwrite bench/#\nuser ann\ntopic readwrite house/#\n')
+  // Mosquitto gives its rights away before it reads them.
+  chmodSync(directory, 0o755)
+  return files
+}
+
+/** Of our broker, with limits on rates that no client reaches. */
+function makeConfiguration(port: number, directory: string): string {
+  const { password_file: passwordFile, acl_file: aclFile } = makeAccessFiles(directory)
+  const file = join(directory, 'x-broker.json')
+  const configuration = {
+    listeners: [{ port, host: '127.0.0.1' }],
+    access: { passwordFile, aclFile, allowAnonymous: true },
+    limits: { maximumPacketRate: 1_000_000_000, maximumByteRate: 1e12, maximumConnectsPerAddress: 1_000_000 },
+  }
+  writeFileSync(file, JSON.stringify(configuration))
+  return file
 }
 
 function tlsConfiguration(directory: string): string[] {
@@ -69,9 +95,10 @@ export const brokers: Readonly<Record<BrokerName, Broker>> = {
   x: {
     version: () => (existsSync(ourCommand) ? manifestVersion(join(ourPackage, 'package.json')) : undefined),
     whenMissing: 'build it with `npx tsc -b`',
-    command: (port, directory, { hook, transport, packetsPerFrame = 'one', store = ['--memory'] }) => {
+    command: (port, directory, { access, hook, transport, packetsPerFrame = 'one', store = ['--memory'] }) => {
       if (hook !== undefined) return [process.execPath, join(here, 'brokers/hooked-server.js'), 'x', hook, `${port}`]
       const command = [process.execPath, ourCommand, ...ourOptions, ...store] as const
+      if (access !== undefined) return [...command, '--config', makeConfiguration(port, directory)]
       if (transport === undefined) return [...command, '--listen', `mqtt://127.0.0.1:${port}`]
       if (transport === 'ws')
         return [...command, '--listen', `ws://127.0.0.1:${port}?packets-per-frame=${packetsPerFrame}`]
@@ -89,7 +116,8 @@ export const brokers: Readonly<Record<BrokerName, Broker>> = {
       const files = transport === 'tls' ? Object.values(makeCertificate(directory)) : []
       return [process.execPath, join(here, 'brokers/aedes-server.js'), `${port}`, transport, ...files]
     },
-    lacks: ['shared-fanin', 'qos0-1-1-v5-properties'], // neither shared subscriptions nor MQTT 5
+    // Neither shared subscriptions, nor MQTT 5, nor files with users and rules.
+    lacks: ['shared-fanin', 'qos0-1-1-v5-properties', 'access-1-1', 'access-publishers-1000'],
   },
   mosquitto: {
     version: () => /version ([\d.]+)/.exec(spawnSync('mosquitto', ['-h'], { encoding: 'utf8' }).stdout ?? '')?.[1],

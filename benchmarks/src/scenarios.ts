@@ -9,6 +9,8 @@ interface Described {
   readonly quick: boolean
   /** The broker has an `authorizePublish` that lets everything pass, and answers so. */
   readonly hook?: HookStyle
+  /** The broker has a password file and an ACL file, and where it knows them limits on rates, which are never reached. */
+  readonly access?: 'checked'
   /** Plain TCP unless given. */
   readonly transport?: Transport
   /** Our broker puts what goes out together into one WebSocket message, not each packet into one of its own. */
@@ -111,6 +113,8 @@ export type ScenarioName =
   | 'hook-sync'
   | 'hook-callback'
   | 'hook-async'
+  | 'access-1-1'
+  | 'access-publishers-1000'
   | 'fanout-100'
   | 'fanout-1000'
   | 'fanin-100-1'
@@ -147,6 +151,17 @@ const oneToOne = {
   quick: true,
 } as const
 
+const thousandPublishers = {
+  ...oneToOne,
+  publishers: 1000,
+  subscribers: 0,
+  qos: 1,
+  inFlight: 1,
+  payloadBytes: 100,
+  topics: 'each',
+  deliveriesPerMessage: 0,
+} as const
+
 /** Every scenario by the name that `--scenario` takes, in the order in which they run. */
 export const scenarios: Readonly<Record<ScenarioName, Scenario>> = {
   'qos0-1-1': { ...oneToOne, about: '1 publisher, 1 subscriber, QoS 0, 64 B' },
@@ -179,6 +194,18 @@ export const scenarios: Readonly<Record<ScenarioName, Scenario>> = {
     about: 'the same with one that calls back at once',
   },
   'hook-async': { ...oneToOne, hook: 'async', quick: false, about: 'the same with one that answers by a promise' },
+  'access-1-1': {
+    ...oneToOne,
+    access: 'checked',
+    quick: false,
+    about: 'as qos0-1-1 with password file, ACL file and limits on rates',
+  },
+  'access-publishers-1000': {
+    ...thousandPublishers,
+    access: 'checked',
+    quick: false,
+    about: 'as publishers-1000 with password file, ACL file and limits on rates',
+  },
   'fanout-100': {
     ...oneToOne,
     subscribers: 100,
@@ -203,14 +230,7 @@ export const scenarios: Readonly<Record<ScenarioName, Scenario>> = {
     about: '100 pairs, a topic each, QoS 1, 10 in flight, 64 B',
   },
   'publishers-1000': {
-    ...oneToOne,
-    publishers: 1000,
-    subscribers: 0,
-    qos: 1,
-    inFlight: 1,
-    payloadBytes: 100,
-    topics: 'each',
-    deliveriesPerMessage: 0,
+    ...thousandPublishers,
     about: '1000 publishers, QoS 1, one at a time, 100 B, no subscriber',
   },
   'ws-1-1': { ...oneToOne, transport: 'ws', quick: false, about: '1 publisher, 1 subscriber, QoS 0, over WebSocket' },

@@ -29,6 +29,14 @@ export interface AccessClient {
   readonly identity?: string | undefined
 }
 
+/** The publisher of a message that was kept. */
+export interface PublisherName {
+  readonly clientId: string
+  readonly username: string | undefined
+  /** The one it came by. */
+  readonly listener: string | undefined
+}
+
 /** A client that came in. */
 interface Admitted {
   readonly username: string | undefined
@@ -59,7 +67,7 @@ export class AccessControl {
   /** Options for a broker. Bound: they may be handed on one by one. */
   get hooks(): {
     readonly authenticate: AccessControl['authenticate']
-    readonly topicAccess: Pick<AccessControl, 'mayPublish' | 'mayReceive'>
+    readonly topicAccess: Pick<AccessControl, 'mayPublish' | 'mayReceive' | 'mayStillPublish'>
   } {
     return { authenticate: this.authenticate, topicAccess: this }
   }
@@ -94,6 +102,12 @@ export class AccessControl {
   /** Whether the client may have messages of the topic. */
   mayReceive(client: AccessClient, topic: string): boolean {
     return this.#identityOf(client).mayReceive(topic)
+  }
+
+  /** Whether somebody who has published on the topic, and may have left, may publish there now. */
+  mayStillPublish({ clientId, username, listener }: PublisherName, topic: string): boolean {
+    const { rules } = this.#policies.for({ id: clientId, listener })
+    return new Identity({ username, clientId }, rules).mayPublish(topic)
   }
 
   /** Other users and rules from now on; what clients may do changes with the next message. Those who may not even be connected any more

@@ -1,5 +1,6 @@
-import type { CheckedOptions } from './ground/limits.ts'
-import { limitRules } from './ground/limits.ts'
+import type { OptionTable } from '@x/contract'
+import type { AdjustableLimit, CheckedOptions, GivenLimits } from './ground/limits.ts'
+import { adjustableLimits, limitRules, limitsOf } from './ground/limits.ts'
 import { assertOptions, optionInvalid } from './ground/option-invalid.ts'
 import { HookSet } from './hooks/hook-set.ts'
 import type { TopicAccess } from './hooks/topic-access.ts'
@@ -9,7 +10,13 @@ import { brokerOptionTable } from './options.ts'
 export interface Settings {
   readonly options: CheckedOptions
   topicAccess: TopicAccess | undefined
+  /** Some of the options are other ones now. */
+  limitsChanged(): void
 }
+
+const adjustableRules = Object.fromEntries(
+  adjustableLimits.map(name => [name, limitRules[name]]),
+) as OptionTable<AdjustableLimit>
 
 /** The options of a broker that programs read from it, with Aedes's names, and those that they may change while it runs. */
 export abstract class BrokerSettings extends HookSet {
@@ -46,6 +53,22 @@ export abstract class BrokerSettings extends HookSet {
   set connectTimeout(value: number) {
     assertOptions({ connectTimeout: value }, limitRules, 'the broker')
     this.settings.options.connectTimeout = value
+  }
+
+  /** Takes other values for limits while the broker runs; one that is undefined gets its default, one that is not named stays. They hold
+   * for what comes: messages and packets at once, the windows and rates of clients from their next connection on.
+   * @throws BrokerError `OPTION_INVALID` for a limit that can't be changed, or a value that it can't have; nothing has changed then */
+  adjustLimits(limits: Pick<GivenLimits, AdjustableLimit>): void {
+    assertOptions(limits, adjustableRules, 'adjustLimits')
+    const values = limitsOf(limits)
+    const names = adjustableLimits.filter(name => name in limits)
+    Object.assign(this.settings.options, Object.fromEntries(names.map(name => [name, values[name]])))
+    this.settings.limitsChanged()
+    this.hooksChanged()
+  }
+
+  get maximumConnections(): number {
+    return this.settings.options.maximumConnections
   }
 
   /** ms */

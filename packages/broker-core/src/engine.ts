@@ -174,6 +174,11 @@ export class Engine implements PersistenceHost, Host, PublishingHost {
     return this.options.maxInflightInbound === 0 ? packetIdentifiers : this.options.maxInflightInbound
   }
 
+  /** Some of the options are other ones now. The store looks at its limits each time. */
+  limitsChanged(): void {
+    Object.assign(this.limits, storeLimitsOf(this.options))
+  }
+
   get brokerId(): string {
     return this.options.id
   }

@@ -22,6 +22,7 @@ export type {
   PublishedHook,
   SubscriptionDenial,
 } from './hooks/hooks.ts'
+export { adjustableLimits } from './ground/limits.ts'
 export type { BrokerLimits, SharedStrategy } from './ground/limits.ts'
 export type { MessageQueue } from './program/message-queue.ts'
 export { assertOptions, optionInvalid } from './ground/option-invalid.ts'
@@ -32,4 +33,4 @@ export type { BrokerPacket, IncomingPacket, PublishRequest } from './message/bro
 export { printable } from './ground/printable.ts'
 export { ReasonCode } from './ground/reason-code.ts'
 export type { SubscribeRequest, UnsubscribeRequest } from './message/subscription-request.ts'
-export type { TopicAccess } from './hooks/topic-access.ts'
+export type { PublisherIdentity, TopicAccess } from './hooks/topic-access.ts'

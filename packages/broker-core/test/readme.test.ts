@@ -6,6 +6,7 @@ import { MemoryPersistence } from './support/memory-persistence.ts'
 import { RawClient } from './support/raw-client.ts'
 import { fileText, readmeTable } from './support/readme.ts'
 import { hookAnswers } from '../src/hooks/hook-answers.ts'
+import { adjustableLimits } from '../src/index.ts'
 import { steps } from '../src/ground/steps.ts'
 import { checkOptions } from '../src/options.ts'
 
@@ -46,6 +47,12 @@ test('OPTIONS.md lists exactly the options that there are', () => {
   const { id, ...limits } = checkOptions({ persistence: new MemoryPersistence() })
   expect(id).toBeTypeOf('string')
   expect(sorted(readmeTable('name', 'unit', 'OPTIONS.md').map(([name]) => name))).toEqual(sorted(Object.keys(limits)))
+})
+
+test('OPTIONS.md lists exactly the limits that may be changed while the broker runs', () => {
+  const [, section = ''] = /## While the broker runs\n([^]*?)\n## /.exec(fileText('OPTIONS.md')) ?? []
+  const list = section.split('\n\n').at(-1) ?? ''
+  expect(sorted([...list.matchAll(/`(\w+)`/g)].map(([, name]) => name))).toEqual(sorted(adjustableLimits))
 })
 
 test('ERRORS.md lists exactly the error codes that there are, and each is used', () => {

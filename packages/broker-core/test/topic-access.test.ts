@@ -154,3 +154,56 @@ test('what is no TopicAccess is refused as an option and as a property', async (
   expect(() => Object.assign(broker, { topicAccess: 5 })).toThrow(rule)
   expect(broker.topicAccess).toBeNull()
 })
+
+eachVersion(({ version, test: versionTest }) => {
+  versionTest('with checkRetainSource a retained message is sent as long as its publisher may publish it', async () => {
+    const asked: unknown[] = []
+    const revoked = new Set<string>()
+    const server = await startBroker({
+      checkRetainSource: true,
+      topicAccess: {
+        mayPublish: () => true,
+        mayReceive: () => true,
+        mayStillPublish: (source, topic) => {
+          asked.push({ ...source, topic })
+          return !revoked.has(source.clientId)
+        },
+      },
+    })
+    const will = { topic: 'will', payload: 'w', retain: true }
+    const publisher = await server.connect({ version, clientId: 'p', username: 'ada', will })
+    await publisher.publishDone({ topic: 'a', payload: 'x', retain: true, qos: 1 })
+    await server.drop(publisher)
+    await server.broker.publish({ topic: 'own', payload: 'o', retain: true })
+    const first = await server.connect({ version, clientId: 'first' })
+    await first.subscribe(['#', 1])
+    const topics = (await first.nextPublishes(3)).map(({ topic }) => topic)
+    expect(new Set(topics)).toEqual(new Set(['a', 'will', 'own']))
+    const source = { clientId: 'p', username: 'ada', listener: undefined }
+    expect(asked).toEqual(
+      expect.arrayContaining([
+        { ...source, topic: 'a' },
+        { ...source, topic: 'will' },
+      ]),
+    )
+    expect(asked).toHaveLength(2)
+    revoked.add('p')
+    const second = await server.connect({ version, clientId: 'second' })
+    await second.subscribe(['#', 1])
+    expect(await second.nextPublish()).toMatchObject({ topic: 'own' })
+    await second.expectNothing()
+  })
+})
+
+test('without checkRetainSource nothing is asked about retained messages', async () => {
+  const never = (): never => {
+    throw new Error('asked')
+  }
+  const server = await startBroker({
+    topicAccess: { mayPublish: () => true, mayReceive: () => true, mayStillPublish: never },
+  })
+  const client = await server.connect({ clientId: 'c' })
+  await client.publishDone({ topic: 'a', payload: 'x', retain: true, qos: 1 })
+  await client.subscribe('a')
+  expect(await client.nextPublish()).toMatchObject({ topic: 'a' })
+})

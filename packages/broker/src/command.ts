@@ -7,10 +7,14 @@ import { print } from './command/print.ts'
 import { usage } from './command/usage.ts'
 
 const [word, ...further] = process.argv.slice(2)
-const command = word === 'passwd' ? ({ kind: 'passwd' } as const) : parseCommandLine(process.argv.slice(2))
+const command =
+  word === 'passwd' || word === 'init' ? ({ kind: word } as const) : parseCommandLine(process.argv.slice(2))
 switch (command.kind) {
   case 'passwd':
     process.exitCode = await (await import('./command/passwd.ts')).passwd(further)
+    break
+  case 'init':
+    process.exitCode = (await import('./command/init.ts')).init(further)
     break
   case 'help':
     print(process.stdout, usage)
@@ -20,7 +24,8 @@ switch (command.kind) {
     break
   case 'refuse':
     print(process.stderr, `x-broker: ${command.message}\nTry x-broker --help.\n`)
-    process.exitCode = 2
+    // With a file of Mosquitto's the codes are Mosquitto's.
+    process.exitCode = process.argv.some(one => one.endsWith('.conf')) ? 3 : 2
     break
   case 'dataHelp':
     print(process.stdout, dataUsage)

@@ -218,7 +218,7 @@ export class Broker extends CoreBroker {
 
   /** Counts those as well that are in a handshake. */
   #problemOfNumber(): ConnectionRefused | undefined {
-    const { maximumConnections = 0 } = this.opts
+    const { maximumConnections } = this
     if (maximumConnections === 0) return undefined
     let open = 0
     for (const { connections } of this.#listeners) open += connections

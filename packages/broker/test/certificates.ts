@@ -41,11 +41,11 @@ export class Authority {
   }
 
   /** A certificate for `name`, also as DNS name and for 127.0.0.1. Days may be negative: it has expired then. */
-  sign(name: string, days = 2): Certificate {
+  sign(name: string, days = 2, subject = `/CN=${name}`): Certificate {
     const base = join(this.directory, `${name}-${Math.random().toString(36).slice(2)}`)
     const [certFile, keyFile, request] = [`${base}.pem`, `${base}.key`, `${base}.csr`]
     const alternative = `subjectAltName=DNS:${name},IP:127.0.0.1`
-    openssl('req', ...newKey, '-keyout', keyFile, '-out', request, '-subj', `/CN=${name}`, '-addext', alternative)
+    openssl('req', ...newKey, '-utf8', '-keyout', keyFile, '-out', request, '-subj', subject, '-addext', alternative)
     openssl(
       'x509',
       '-req',

@@ -54,7 +54,7 @@ test.for<[string[], object]>([
   [['--metrics-port', '9464'], run({ metrics: { port: 9464, host: undefined } })],
   [['--metrics-host', '*', '--metrics-port', '0'], run({ metrics: { port: 0, host: '*' } })],
   [['--sys-interval', '0'], run({ statistics: { interval: 0 } })],
-  [['-s', '3600'], run({ statistics: { interval: 3600 } })],
+  [['-s', '65535'], run({ statistics: { interval: 65_535 } })],
   [['--trust-proxy', 'all'], run({ listeners: [{ ...mqtt, trustProxy: true, trustedProxies: [] }] })],
   [
     ['--trust-proxy', '10.0.0.0/8,::1'],
@@ -137,6 +137,7 @@ test.for<[string[], object]>([
   [['--config=b.conf', '--test-config'], { ...run({}), task: 'check', file: 'b.conf' }],
   [['-c', 'b.conf', '--check-config'], { ...run({}), task: 'check', file: 'b.conf' }],
   [['--print-config'], { ...run({}), task: 'print' }],
+  [['--print-config', '--show-secrets'], { ...run({}), task: 'printSecrets' }],
 ])('understands %j', ([parameters, command]) => {
   expect(parseCommandLine(parameters)).toEqual(command)
 })
@@ -153,12 +154,12 @@ test.for<[string[], string]>([
   [['--port', ' 1883'], "--port is ' 1883', it must be a whole number from 0 to 65535"],
   [['--port='], "--port is '', it must be a whole number from 0 to 65535"],
   [['--port=-1'], "--port is '-1', it must be a whole number from 0 to 65535"],
-  [['--sys-interval', '3601'], "--sys-interval is '3601', it must be a whole number from 0 to 3600"],
-  [['--sys-interval', '-5'], "--sys-interval is '-5', it must be a whole number from 0 to 3600"],
-  [['-s', '-5'], "--sys-interval is '-5', it must be a whole number from 0 to 3600"],
+  [['--sys-interval', '65536'], "--sys-interval is '65536', it must be a whole number from 0 to 65535"],
+  [['--sys-interval', '-5'], "--sys-interval is '-5', it must be a whole number from 0 to 65535"],
+  [['-s', '-5'], "--sys-interval is '-5', it must be a whole number from 0 to 65535"],
   [['--port', '-1'], "--port is '-1', it must be a whole number from 0 to 65535"],
   [['-p', '-.5'], "--port is '-.5', it must be a whole number from 0 to 65535"],
-  [['--sys-interval', 'often'], "--sys-interval is 'often', it must be a whole number from 0 to 3600"],
+  [['--sys-interval', 'often'], "--sys-interval is 'often', it must be a whole number from 0 to 65535"],
   [['--host='], "--host is '', it must be an address or a host name"],
   [['--trust-proxy='], "--trust-proxy is '', it must be addresses, networks, or 'all'"],
   [['--tls-cert', 'c.pem'], '--tls-cert and --tls-key must be given together'],

@@ -77,6 +77,23 @@ test('a file that is well is OK, and one that is missing is not', () => {
   })
 })
 
+test('the configuration is printed without its secrets, and with them where that is asked for', () => {
+  const file = join(folder(), 'm.conf')
+  const bridge = 'connection b\naddress h\ntopic #\nremote_username u\nremote_password hush\n'
+  writeFileSync(file, `${bridge}bridge_identity i\nbridge_psk c0ffee\n`)
+  const shown = (...more: readonly string[]): string => {
+    const parameters = [commandFile, '-c', file, '--redis', 'redis://u:pw@h:6379/0', '--print-config', ...more]
+    return spawnSync(process.execPath, parameters, { encoding: 'utf8' }).stdout
+  }
+  const hidden = shown()
+  expect(hidden).toContain('# secrets are hidden: --show-secrets prints them')
+  expect(hidden).toContain('password: (hidden)')
+  expect(hidden).toContain('pskKey: (hidden)')
+  expect(hidden).toContain('redis://u:(hidden)@h:6379/0')
+  expect(hidden).not.toMatch(/hush|c0ffee|pw@/)
+  expect(shown('--show-secrets')).toMatch(/password: hush[^]*pskKey: c0ffee/)
+})
+
 test('users, rules, log file and PID file are those of the configuration', async () => {
   const { file, log, pid } = configured()
   const command = started(['--config', file])

@@ -99,6 +99,21 @@ describe.skipIf(!authority.works)('with openssl', () => {
     expect(names).toEqual(['sensor-7 sensor-7 sensor-7'])
   })
 
+  test('with identityAsUsername subject the whole subject is the user name', async () => {
+    const tls = { ...server, ca, requestCert: true, identityAsUsername: 'subject' as const }
+    const subjects: (string | undefined)[] = []
+    const authenticate: AuthenticateHook = (_client, username) => {
+      subjects.push(username)
+      return true
+    }
+    const { port } = await openWay({ tls }, { authenticate })
+    for (const subject of ['/C=GB/O=Works/OU=a, b/CN=ada', '/CN=Zoë']) {
+      const { cert, key } = authority.sign('ada', 2, subject)
+      await exchange(`mqtts://localhost:${port}`, { ca, cert, key, username: 'eve' })
+    }
+    expect(subjects).toEqual(['CN=ada,OU=a\\, b,O=Works,C=GB', String.raw`CN=Zo\C3\AB`])
+  })
+
   test('with identityAsUsername a client without a certificate is refused', async () => {
     const tls = { ...server, ca, requestCert: true, rejectUnauthorized: false, identityAsUsername: true }
     const { port } = await openWay({ tls })

@@ -7,7 +7,7 @@ export type { ListenerAddress } from './listener.ts'
 export type { Latency } from './latency.ts'
 export { LatencyHistogram, latencyBounds } from './latency.ts'
 export type { Logger } from './logger.ts'
-export type { Message } from './message.ts'
+export type { Message, MessageSource } from './message.ts'
 export { isExpired, isSameMessage, keepMessage, messageBytes, messageOverhead } from './message.ts'
 export type { MaybePromise } from './maybe-promise.ts'
 export type {

@@ -1,5 +1,12 @@
 import type { QoS } from '@x/packet'
 
+/** Who has published a message, beside the client identifier. */
+export interface MessageSource {
+  readonly username: string | undefined
+  /** Name of the listener that the client came by. */
+  readonly listener: string | undefined
+}
+
 /** An application message on its way through a broker: immutable, shared by everyone who receives it.
  *
  * `payload` and `properties` are views into the bytes the publisher sent. They never change, but holding on to one
@@ -19,6 +26,8 @@ export interface Message {
   readonly expiresAt: number | undefined
   /** Client identifier of the publisher; undefined: the broker itself. What `noLocal` compares with. */
   readonly publisher: string | undefined
+  /** Present where the broker may ask later whether its publisher may still publish it; kept with it by stores. */
+  readonly source?: MessageSource | undefined
   /** Id of the broker the message entered through; together with {@link brokerCounter} it names the message. */
   readonly brokerId: string
   readonly brokerCounter: number
@@ -26,8 +35,8 @@ export interface Message {
 
 /** A copy whose bytes are its own, so that keeping 16 bytes doesn't pin the 64 KiB they arrived in. */
 export function keepMessage(message: Message): Message {
-  const { payload, properties } = message
-  return {
+  const { payload, properties, source } = message
+  const kept = {
     topic: message.topic,
     payload: ownBytes(payload),
     qos: message.qos,
@@ -38,6 +47,7 @@ export function keepMessage(message: Message): Message {
     brokerId: message.brokerId,
     brokerCounter: message.brokerCounter,
   }
+  return source === undefined ? kept : { ...kept, source }
 }
 
 /** Not from Node's pool, of which one byte would pin 8 KiB. */

@@ -127,7 +127,7 @@ export interface RetainedPage extends Iterable<Message | undefined> {
 
 export interface PersistenceSupports {
   /** What was stored is there again after `close` and `open` (or a new process). `'partly'`: retained messages, subscriptions
-   * (without their identifiers) and what is queued, in its order; not sequences, properties, deadlines, received packet ids. */
+   * (without their identifiers) and what is queued, in its order; not sequences, properties, sources, deadlines, received packet ids. */
   readonly durable: boolean | 'partly'
   /** Brokers that open it on the same data have the same sessions, groups and retained messages: what one publishes it delivers to
    * sessions of all. */

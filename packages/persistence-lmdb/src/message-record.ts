@@ -1,4 +1,4 @@
-import type { Message } from '@x/contract'
+import type { Message, MessageSource } from '@x/contract'
 import type { RecordReader } from './record-reader.ts'
 import type { RecordWriter } from './record-writer.ts'
 
@@ -8,16 +8,19 @@ const qosBits = 3
 const retainBit = 4
 const propertiesBit = 8
 const publisherBit = 16
+const sourceBit = 32
 
 export function writeMessage(writer: RecordWriter, message: Message): void {
-  const { properties, publisher } = message
+  const { properties, publisher, source } = message
   let flags: number = message.qos
   if (message.retain) flags |= retainBit
   if (properties !== undefined) flags |= propertiesBit
   if (publisher !== undefined) flags |= publisherBit
+  if (source !== undefined) flags |= sourceBit
   writer.u8(flags).text(message.topic).bytes(message.payload)
   if (properties !== undefined) writer.bytes(properties)
   if (publisher !== undefined) writer.text(publisher)
+  if (source !== undefined) writer.text(JSON.stringify(source))
   writer.optional(message.expiresAt).text(message.brokerId).u48(message.brokerCounter)
 }
 
@@ -28,6 +31,7 @@ export function readMessage(reader: RecordReader): Message {
   const payload = reader.bytes()
   const properties = (flags & propertiesBit) === 0 ? undefined : reader.bytes()
   const publisher = (flags & publisherBit) === 0 ? undefined : reader.text()
+  const source = (flags & sourceBit) === 0 ? undefined : (JSON.parse(reader.text()) as MessageSource)
   return {
     topic,
     payload,
@@ -35,6 +39,7 @@ export function readMessage(reader: RecordReader): Message {
     retain: (flags & retainBit) !== 0,
     properties,
     publisher,
+    ...(source !== undefined && { source }),
     expiresAt: reader.optional(),
     brokerId: reader.text(),
     brokerCounter: reader.u48(),

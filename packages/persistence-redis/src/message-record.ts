@@ -1,8 +1,8 @@
-import type { Message, QueueEntry, Will } from '@x/contract'
+import type { Message, MessageSource, QueueEntry, Will } from '@x/contract'
 import type { ExpiryTime } from './expiry-time.ts'
 
 /** How a message lies in Redis: its fields with their lengths before them, then the payload. */
-const flag = { retain: 4, properties: 8, expires: 16, publisher: 32 } as const
+const flag = { retain: 4, properties: 8, expires: 16, publisher: 32, source: 64 } as const
 
 export function encodeMessage(message: Message): Buffer {
   const names = namesOf(message)
@@ -22,20 +22,22 @@ export function namesOf({ topic, brokerId, publisher }: Message): Buffer {
   return names
 }
 
-export function recordSize({ properties, payload, expiresAt }: Message, names: Buffer): number {
+export function recordSize({ properties, source, payload, expiresAt }: Message, names: Buffer): number {
   const propertiesSize = properties === undefined ? 0 : 4 + properties.length
-  return 9 + (expiresAt === undefined ? 0 : 8) + names.length + propertiesSize + payload.length
+  const sourceSize = source === undefined ? 0 : 4 + Buffer.byteLength(JSON.stringify(source))
+  return 9 + (expiresAt === undefined ? 0 : 8) + names.length + propertiesSize + sourceSize + payload.length
 }
 
 /** Answers where the record ends. */
 export function writeRecord(target: Buffer, start: number, message: Message, names: Buffer): number {
-  const { properties, payload, expiresAt, publisher } = message
+  const { properties, payload, expiresAt, publisher, source } = message
   let offset = target.writeUInt8(
     message.qos |
       (message.retain ? flag.retain : 0) |
       (properties === undefined ? 0 : flag.properties) |
       (expiresAt === undefined ? 0 : flag.expires) |
-      (publisher === undefined ? 0 : flag.publisher),
+      (publisher === undefined ? 0 : flag.publisher) |
+      (source === undefined ? 0 : flag.source),
     start,
   )
   offset = target.writeDoubleBE(message.brokerCounter, offset)
@@ -43,6 +45,7 @@ export function writeRecord(target: Buffer, start: number, message: Message, nam
   target.set(names, offset)
   offset += names.length
   if (properties !== undefined) offset = put(target, properties, offset)
+  if (source !== undefined) offset = put(target, Buffer.from(JSON.stringify(source)), offset)
   target.set(payload, offset)
   return offset + payload.length
 }
@@ -65,6 +68,7 @@ export function decodeMessage(record: Buffer, time: ExpiryTime): Message {
   const brokerId = take().toString()
   const publisher = (flags & flag.publisher) === 0 ? undefined : take().toString()
   const properties = (flags & flag.properties) === 0 ? undefined : Uint8Array.from(take())
+  const source = (flags & flag.source) === 0 ? undefined : (JSON.parse(take().toString()) as MessageSource)
   return {
     topic,
     payload: Buffer.from(record.subarray(offset)),
@@ -73,6 +77,7 @@ export function decodeMessage(record: Buffer, time: ExpiryTime): Message {
     properties,
     expiresAt,
     publisher,
+    ...(source !== undefined && { source }),
     brokerId,
     brokerCounter,
   }

@@ -7,7 +7,7 @@ import { loadCounters } from './sample.ts'
 import type { Sample } from './sample.ts'
 
 const leastInterval = 100
-const greatestInterval = 3_600_000
+const greatestInterval = 65_535_000
 const defaultInterval = 10_000
 const percent = 100
 const microsecondsPerMillisecond = 1000

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { Emitter, MaybePromise, SessionHandle, Subscription } from '@x/contract'
+import type { Emitter, MaybePromise, MessageSource, SessionHandle, Subscription } from '@x/contract'
 import type { AckFrame, FilterListSettings, FrameReader, PublishFrame, TopicInterner } from '@x/packet'
 import type { EnhancedAuthentication } from './attempt.ts'
 import type { AuthenticationQueue } from './authentication-queue.ts'
@@ -127,6 +127,8 @@ export class ClientConnection extends Connection<Host> implements ClientLink {
   clientId: string | undefined
   /** Seconds; as agreed at CONNECT, or changed by DISCONNECT. */
   sessionExpiryInterval = 0
+  /** Kept with the retained messages of the client; undefined without `checkRetainSource`. */
+  source: MessageSource | undefined
   /** MQTT 5: whether reason strings and user properties may be sent on every packet. MQTT 5.0 §3.1.2.11.7 */
   requestProblemInformation = true
   /** Undefined until the client uses one. */

@@ -100,6 +100,8 @@ function identify(
   connection.maximumPacketSize = own.maximumPacketSize
   const problem = takeIdentity(connection, packet)
   if (problem !== undefined) return refuseConnect(connection, problem)
+  if (connection.engine.options.checkRetainSource && !connection.client.trusted)
+    connection.source = { username: packet.username, listener: connection.profile?.name }
   const negotiated = connection.profile?.usernameAsClientId === true ? named(connection, packet, own) : own
   return authenticate(connection, { packet, negotiated, will: packet.will && makeWill(connection, packet.will, wire) })
 }

@@ -38,7 +38,7 @@ export function makeWill(connection: ClientConnection, will: PacketWill, wire: U
   parseTopicName(will.topic, { maximumLevels: engine.options.maxTopicLevels })
   const message = new Publication(
     mountPoint === undefined ? will.topic : mountPoint.topic(will.topic),
-    { publisher: clientId, brokerId: engine.brokerId, brokerCounter: 0, now: 0 },
+    { publisher: clientId, source: connection.source, brokerId: engine.brokerId, brokerCounter: 0, now: 0 },
     {
       payload: Buffer.from(will.payload),
       qos: will.qos ?? 0,
@@ -76,7 +76,13 @@ export function publishWill(
   const { message, messageExpiryInterval } = will
   const publication = new Publication(
     message.topic,
-    { publisher: will.clientId, brokerId: engine.brokerId, brokerCounter: engine.nextCounter(), now },
+    {
+      publisher: will.clientId,
+      source: message.source,
+      brokerId: engine.brokerId,
+      brokerCounter: engine.nextCounter(),
+      now,
+    },
     {
       payload: message.payload,
       qos: message.qos,

@@ -7,8 +7,27 @@ import type { Ending } from './ending.ts'
 /** Encodes a control packet. One that exceeds `limit` bytes is encoded without its reason string and user properties
  * ([MQTT5-3.2.2-19] and its like); the result may still exceed the limit. */
 export function encodeControl(packet: Packet, version: ProtocolVersion, limit: number): Uint8Array {
-  const bytes = encode(packet, version)
-  return bytes.length > limit ? encode(withoutWords(packet), version) : bytes
+  const bytes = shortest(packet, encode(packet, version))
+  if (bytes.length <= limit) return bytes
+  const wordless = withoutWords(packet)
+  return shortest(wordless, encode(wordless, version))
+}
+
+/** Packets that may end before their Property Length when they have no properties. MQTT 5.0 §3.4.2.2.1, §3.14.2.2.1, §3.15.2.2.1 */
+const shortened: ReadonlySet<string> = new Set(['puback', 'pubrec', 'pubrel', 'pubcomp', 'disconnect', 'auth'])
+
+/** The bytes without a Property Length of 0, where it may be missing: Mosquitto's form, and the one of few bytes. */
+function shortest(packet: Packet, bytes: Uint8Array): Uint8Array {
+  const remaining = bytes[1]
+  if (!shortened.has(packet.cmd) || remaining === undefined || remaining < 2 || bytes.length !== remaining + 2)
+    return bytes
+  if ('properties' in packet && Object.keys(packet.properties ?? {}).length > 0) return bytes
+  const hasPropertyLength =
+    bytes.at(-1) === 0 && (packet.cmd === 'disconnect' || packet.cmd === 'auth' || remaining > 3)
+  if (!hasPropertyLength) return bytes
+  const short = bytes.slice(0, -1)
+  short[1] = remaining - 1
+  return short
 }
 
 /** The error of a packet that the client waits for and can't be sent. */

@@ -148,6 +148,9 @@ export interface BrokerLimits {
   retainAvailable: boolean
   /** Messages are delivered with the QoS of the subscription, even when they were published with a lower one. */
   upgradeOutgoingQoS: boolean
+  /** A retained message is sent to a new subscription only if `topicAccess.mayStillPublish` permits its publisher to publish on its
+   * topic now. Messages that were retained while this was off, and those of the program, are sent. */
+  checkRetainSource: boolean
   /** Whether MQTT 5 clients that allow it are told the reason of a refusal in words (reason strings), beside the code. */
   reasonStrings: boolean
   /** Without it a filter with wildcards is denied (0xA2). */
@@ -162,12 +165,49 @@ export interface BrokerLimits {
   maximumOutgoingTopicAliases: number
 }
 
-/** Limits that a program may set while the broker runs. */
-type Adjustable = 'connectTimeout' | 'keepaliveLimit'
+const adjustable = [
+  'connectTimeout',
+  'keepaliveLimit',
+  'maxClientsIdLength',
+  'maximumClientIdLength',
+  'maximumSessions',
+  'maximumConnections',
+  'maximumPayloadSize',
+  'maximumSubscriptionsPerClient',
+  'maximumSubscriptionBytesPerClient',
+  'maximumSubscriptions',
+  'maximumSubscriptionBytes',
+  'maximumSharedSubscriptionsPerClient',
+  'maximumSharedGroups',
+  'maximumInflight',
+  'maximumInflightBytes',
+  'maximumPacketRate',
+  'maximumByteRate',
+  'rateTimeout',
+  'maximumQueuedMessages',
+  'maximumQueuedBytes',
+  'queueOverflow',
+  'maximumTotalQueuedBytes',
+  'maximumWillBytes',
+  'maximumRetainedMessagesPerClient',
+  'maximumRetainedBytesPerClient',
+  'maximumSessionExpiryInterval',
+  'publisherPause',
+  'maximumPublisherPause',
+  'drainTimeout',
+  'closeTimeout',
+  'upgradeOutgoingQoS',
+  'reasonStrings',
+] as const
+
+export type AdjustableLimit = (typeof adjustable)[number]
+
+/** Limits that may be changed while the broker runs. The others are built into tables, or were told to connected clients. */
+export const adjustableLimits: readonly AdjustableLimit[] = adjustable
 
 /** The options of a broker with their defaults, as the engine uses them. */
-export type CheckedOptions = Readonly<Omit<BrokerLimits, Adjustable>> &
-  Pick<BrokerLimits, Adjustable> & {
+export type CheckedOptions = Readonly<Omit<BrokerLimits, AdjustableLimit>> &
+  Pick<BrokerLimits, AdjustableLimit> & {
     readonly id: string
     readonly responseInformation?: string
     readonly trustProxy: boolean
@@ -238,6 +278,7 @@ const limitTable = {
 const features = {
   retainAvailable: true,
   upgradeOutgoingQoS: false,
+  checkRetainSource: false,
   reasonStrings: true,
   wildcardSubscriptionAvailable: true,
   subscriptionIdentifiersAvailable: true,
@@ -262,8 +303,11 @@ function numberRules(): OptionTable<keyof typeof limitTable> {
   return Object.fromEntries(rules) as OptionTable<keyof typeof limitTable>
 }
 
+/** Some of the limits; undefined: the default. */
+export type GivenLimits = { readonly [Name in keyof BrokerLimits]?: BrokerLimits[Name] | undefined }
+
 /** The limits with their defaults; `limitRules` hold. */
-export function limitsOf(options: Partial<BrokerLimits>): BrokerLimits {
+export function limitsOf(options: GivenLimits): BrokerLimits {
   const { queueOverflow = 'dropOldest', sharedSubscriptionStrategy = 'roundRobin' } = options
   const limits: Partial<BrokerLimits> = { queueOverflow, sharedSubscriptionStrategy }
   for (const name of Object.keys(limitTable) as (keyof typeof limitTable)[]) {

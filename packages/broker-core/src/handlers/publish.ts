@@ -2,7 +2,8 @@ import type { MaybePromise } from '@x/contract'
 import type { FrameReader, PublishFrame } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
 import { sendAck } from './acknowledge.ts'
-import { BrokerError, toError } from '../ground/broker-error.ts'
+import type { BrokerError } from '../ground/broker-error.ts'
+import { toError } from '../ground/broker-error.ts'
 import type { Begun, ClientConnection, Host } from '../connect/client-connection.ts'
 import { after, isPromise } from '../ground/maybe-promise.ts'
 import type { IncomingPublish } from './incoming-publish.ts'
@@ -91,6 +92,7 @@ function accept(connection: ClientConnection, engine: Host, frame: PublishFrame,
   if (qos === 2 && session.received.has(messageId)) return acknowledgeAgain({ connection, session, messageId, qos })
   const origin = {
     publisher: session.clientId,
+    source: connection.source,
     brokerId: engine.brokerId,
     brokerCounter: engine.nextCounter(),
     now: frame.messageExpiryInterval < 0 ? 0 : engine.clock.now(),

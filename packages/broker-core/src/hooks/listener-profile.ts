@@ -58,7 +58,7 @@ export interface ListenerProfile extends Readonly<Partial<Omit<ListenerRules, 'm
 const longestTimeout = 3_600_000
 /** Bytes, as with Mosquitto. */
 const longestPrefix = 50
-const versions: readonly unknown[] = [3, 4, 5]
+const versions: ReadonlySet<unknown> = new Set([3, 4, 5])
 
 /** What each of them may be. */
 export const listenerRuleTable: OptionTable<keyof ListenerRules> = {
@@ -68,7 +68,7 @@ export const listenerRuleTable: OptionTable<keyof ListenerRules> = {
   },
   acceptedVersions: {
     text: 'a list of some of 3, 4, 5',
-    allows: value => Array.isArray(value) && value.length > 0 && value.every(one => versions.includes(one)),
+    allows: value => Array.isArray(value) && value.length > 0 && value.every(one => versions.has(one)),
   },
   usernameAsClientId: optionRules.flag,
   allowEmptyClientId: optionRules.flag,

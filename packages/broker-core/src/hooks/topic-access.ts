@@ -1,3 +1,4 @@
+import type { Message, MessageSource } from '@x/contract'
 import { BrokerError } from '../ground/broker-error.ts'
 import type { Client } from './client.ts'
 import type { NormalisedHooks } from './hooks.ts'
@@ -15,6 +16,14 @@ export interface TopicAccess {
   mayPublish(client: Client, topic: string): boolean
   /** Asked for every delivery: live, retained, and from the queue of a session. */
   mayReceive(client: Client, topic: string): boolean
+  /** Asked with `checkRetainSource` for each retained message that a new subscription is to get: whether the client that has published
+   * it, and may have left, may publish on its topic now. */
+  mayStillPublish?(source: PublisherIdentity, topic: string): boolean
+}
+
+/** A client that has published a message, as far as it is known later. */
+export interface PublisherIdentity extends MessageSource {
+  readonly clientId: string
 }
 
 /** What asking `topicAccess` needs of the engine. */
@@ -38,7 +47,25 @@ export function mayReceive(engine: TopicAccessHost, client: Client, topic: strin
   return engine.topicAccess === undefined || client.trusted || isPermitted(engine, 'mayReceive', client, topic)
 }
 
-function isPermitted(engine: TopicAccessHost, what: keyof TopicAccess, client: Client, topic: string): boolean {
+/** Whether the publisher of a retained message may still publish it, as far as `checkRetainSource` asks. */
+export function mayStillPublish(engine: TopicAccessHost, client: Client, message: Message): boolean {
+  const { source, publisher, topic } = message
+  const { topicAccess } = engine
+  if (source === undefined || publisher === undefined || topicAccess?.mayStillPublish === undefined) return true
+  try {
+    return topicAccess.mayStillPublish({ clientId: publisher, ...source }, topic)
+  } catch (error) {
+    engine.refused(client, error)
+    return false
+  }
+}
+
+function isPermitted(
+  engine: TopicAccessHost,
+  what: 'mayPublish' | 'mayReceive',
+  client: Client,
+  topic: string,
+): boolean {
   try {
     return engine.topicAccess?.[what](client, topic) === true
   } catch (error) {

@@ -3,6 +3,7 @@ import { decodeProperties, encodePublishProperties } from '@x/packet'
 import type { PublishPacket, PublishProperties, QoS } from '@x/packet'
 import { BrokerError } from '../ground/broker-error.ts'
 import { Publication, secondsLeft } from './publication.ts'
+import type { Origin } from './publication.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import { noBytes } from '../ground/no-bytes.ts'
 
@@ -97,10 +98,7 @@ function propertiesOf(message: Message, now: number): PublishProperties | undefi
 
 /** Makes a publication of a packet object.
  * @throws BrokerError `PACKET_INVALID` when the packet can't be published; the characters of topics are checked by the caller */
-export function publicationOf(
-  packet: PublishRequest,
-  origin: { publisher: string | undefined; brokerId: string; brokerCounter: number; now: number },
-): Publication {
+export function publicationOf(packet: PublishRequest, origin: Origin): Publication {
   checkTopicType(packet.topic)
   const qos = qosIn(packet)
   const interval = packet.properties?.messageExpiryInterval
@@ -174,12 +172,7 @@ export function republish(publication: Publication, packet: IncomingPacket, now:
     packet.qos === publication.qos &&
     packet.retain === publication.retain
   if (same && sameProperties) return publication
-  const changed = publicationOf(packet, {
-    publisher: publication.publisher,
-    brokerId: publication.brokerId,
-    brokerCounter: publication.brokerCounter,
-    now,
-  })
+  const changed = publicationOf(packet, { ...originOf(publication), now })
   if (!sameProperties) return changed
   return new Publication(
     packet.topic,
@@ -203,6 +196,6 @@ function hasSameProperties(publication: Publication, { properties }: IncomingPac
   return Buffer.compare(wireBefore ?? noBytes, wireAfter ?? noBytes) === 0
 }
 
-function originOf(message: Message): Pick<Message, 'publisher' | 'brokerId' | 'brokerCounter'> {
-  return { publisher: message.publisher, brokerId: message.brokerId, brokerCounter: message.brokerCounter }
+function originOf({ publisher, source, brokerId, brokerCounter }: Message): Omit<Origin, 'now'> {
+  return { publisher, source, brokerId, brokerCounter }
 }

@@ -1,6 +1,7 @@
 import type { PublishFrame } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
 import { Publication } from './publication.ts'
+import type { Origin } from './publication.ts'
 
 /** Topics whose full names are remembered, so that they are put together and checked once. */
 const remembered = 10_000
@@ -44,7 +45,7 @@ export class MountPoint {
   }
 
   /** The message of a client's PUBLISH. */
-  publicationOf(topic: string, origin: ConstructorParameters<typeof Publication>[1], frame: PublishFrame): Publication {
+  publicationOf(topic: string, origin: Origin, frame: PublishFrame): Publication {
     const { qos, retain, messageExpiryInterval } = frame
     return new Publication(topic, origin, {
       payload: frame.payload(),

@@ -1,5 +1,5 @@
 import { keepMessage } from '@x/contract'
-import type { Message } from '@x/contract'
+import type { Message, MessageSource } from '@x/contract'
 import { messageIdOffset, publishSize, writePublish } from '@x/packet'
 import type { OutgoingPublish, ProtocolVersion, PublishFrame, QoS } from '@x/packet'
 import { copyBytes } from '../connection/copy-bytes.ts'
@@ -35,6 +35,12 @@ export interface Envelope {
   readonly topicKnown: boolean
 }
 
+/** Where a message comes from. */
+export interface Origin extends Pick<Message, 'publisher' | 'source' | 'brokerId' | 'brokerCounter'> {
+  /** ms since the epoch: a Message Expiry Interval counts from here. */
+  readonly now: number
+}
+
 /** A message together with its encodings. It is encoded at most once for each wire format (3.x or 5, with or without packet identifier);
  * each receiver gets a copy with its own flags and packet identifier. A message that came in on a wire is its own encoding. Payload and
  * properties become objects when they are read first. */
@@ -44,6 +50,7 @@ export class Publication implements Message {
   readonly retain: boolean
   readonly expiresAt: number | undefined
   readonly publisher: string | undefined
+  readonly source: MessageSource | undefined
   readonly brokerId: string
   readonly brokerCounter: number
   /** The frame it came in with, of format `#formatOfSource`; undefined when it was made here. */
@@ -63,7 +70,7 @@ export class Publication implements Message {
 
   constructor(
     topic: string,
-    origin: { publisher: string | undefined; brokerId: string; brokerCounter: number; now: number },
+    origin: Origin,
     content: PublishFrame | Pick<Message, 'payload' | 'qos' | 'retain' | 'properties' | 'expiresAt'>,
     version: ProtocolVersion = 4,
   ) {
@@ -71,6 +78,7 @@ export class Publication implements Message {
     this.qos = content.qos
     this.retain = content.retain
     this.publisher = origin.publisher
+    this.source = origin.source
     this.brokerId = origin.brokerId
     this.brokerCounter = origin.brokerCounter
     if ('frameStart' in content) {
@@ -97,8 +105,8 @@ export class Publication implements Message {
   /** A publication of a message that was stored or came from another broker. */
   static of(message: Message): Publication {
     // Spreading takes twice the time.
-    const { publisher, brokerId, brokerCounter } = message
-    return new Publication(message.topic, { publisher, brokerId, brokerCounter, now: 0 }, message)
+    const { publisher, source, brokerId, brokerCounter } = message
+    return new Publication(message.topic, { publisher, source, brokerId, brokerCounter, now: 0 }, message)
   }
 
   get payload(): Buffer {
@@ -117,15 +125,15 @@ export class Publication implements Message {
 
   /** The same message under another topic. */
   renamed(topic: string): Publication {
-    const { publisher, brokerId, brokerCounter } = this
-    return new Publication(topic, { publisher, brokerId, brokerCounter, now: 0 }, this)
+    const { publisher, source, brokerId, brokerCounter } = this
+    return new Publication(topic, { publisher, source, brokerId, brokerCounter, now: 0 }, this)
   }
 
   /** The same message with QoS 2, so that each subscription's QoS decides; the same one each time. */
   get atHighestQoS(): Publication {
     if (this.qos === 2) return this
-    const { topic, payload, retain, properties, expiresAt, publisher, brokerId, brokerCounter } = this
-    const origin = { publisher, brokerId, brokerCounter, now: 0 }
+    const { topic, payload, retain, properties, expiresAt, publisher, source, brokerId, brokerCounter } = this
+    const origin = { publisher, source, brokerId, brokerCounter, now: 0 }
     this.#highest ??= new Publication(topic, origin, { payload, qos: 2, retain, properties, expiresAt })
     return this.#highest
   }

@@ -1,5 +1,6 @@
 import type { MaybePromise, Message, SessionHandle, Subscription } from '@x/contract'
 import { isPromise } from '../ground/maybe-promise.ts'
+import { mayStillPublish } from '../hooks/topic-access.ts'
 import { Publication } from '../message/publication.ts'
 import type { Receiver } from '../routing/receiver.ts'
 import { RetainedSource } from './retained-source.ts'
@@ -135,6 +136,8 @@ export class RetainedFeeds {
   #send(subscription: Subscription, message: Message): void {
     const session = this.#session
     if (subscription.noLocal && message.publisher === session.clientId) return
+    const { checkRetainSource } = this.#engine.options
+    if (checkRetainSource && !mayStillPublish(this.#engine, session.connection.client, message)) return
     const isLower = message.qos < subscription.qos && !this.#engine.options.upgradeOutgoingQoS
     const qos = isLower ? message.qos : subscription.qos
     const { subscriptionIdentifier } = subscription

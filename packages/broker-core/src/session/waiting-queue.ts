@@ -1,8 +1,7 @@
 import { messageBytes } from '@x/contract'
 import type { Delivery, Message, StoreLimits } from '@x/contract'
 import { forwarded } from '../hooks/authorize-forward.ts'
-import type { ForwardHost } from '../hooks/authorize-forward.ts'
-import type { Client } from '../hooks/client.ts'
+import type { ForwardHost, ForwardTarget } from '../hooks/authorize-forward.ts'
 import type { KnownPublications } from '../message/known-publications.ts'
 import type { Publication } from '../message/publication.ts'
 import type { DeliveryManner } from './delivery-writer.ts'
@@ -17,7 +16,7 @@ export interface WaitingBytes {
 
 /** The session that the messages wait for. */
 interface FedSession {
-  readonly client: Client
+  readonly connection: ForwardTarget
   readonly engine: ForwardHost & { readonly publications: KnownPublications }
   readonly outbox: { readonly full: boolean }
   readonly unacknowledged: { readonly nextSequence: number }

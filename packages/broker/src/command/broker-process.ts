@@ -1,3 +1,5 @@
+import { adjustableLimits } from '@x/broker-core'
+import type { BrokerLimits } from '@x/broker-core'
 import type { Prepared } from '../config/prepare.ts'
 import type { Config } from '../config/schema.ts'
 import type { OwnWorker } from '../workers/own-worker.ts'
@@ -97,7 +99,7 @@ export class BrokerProcess {
       const read = readAll(this.#command, this.#worker?.place)
       const closed = await this.#running.reload(read.prepared)
       this.#log.configure(read.config.log ?? {})
-      this.#applyAdjustable(read.config)
+      this.#running.broker.adjustLimits(adjustableOf(read.config))
       if (this.#worker === undefined) tellReload(logger, this.#read, read)
       this.#read = read
       logger.info(
@@ -110,12 +112,6 @@ export class BrokerProcess {
         `SIGHUP: nothing has changed: ${error instanceof Error ? error.message : String(error)}`,
       )
     }
-  }
-
-  #applyAdjustable({ limits = {} }: Config): void {
-    const { broker } = this.#running
-    if (limits.keepaliveLimit !== undefined) broker.keepaliveLimit = limits.keepaliveLimit
-    if (limits.connectTimeout !== undefined) broker.connectTimeout = limits.connectTimeout
   }
 
   #reopenLog(): void {
@@ -144,6 +140,11 @@ export class BrokerProcess {
     logger.info({}, 'closed')
     process.exit()
   }
+}
+
+/** Those that are not in the file have their default again. */
+function adjustableOf({ limits = {} }: Config): Partial<BrokerLimits> {
+  return Object.fromEntries(adjustableLimits.map(name => [name, limits[name]]))
 }
 
 /** With the statistics of all workers. */

@@ -14,8 +14,8 @@ const redisDurabilities = ['redis', 'replicated'] as const
 
 const greatestPort = 65_535
 const greatestWorkers = 256
-/** Seconds: an hour. */
-const greatestSysInterval = 3600
+/** Seconds, as with Mosquitto. */
+const greatestSysInterval = 65_535
 
 /** ms. */
 const greatestInterval = 60_000
@@ -29,8 +29,9 @@ export type Command =
       readonly kind: 'run'
       /** - `run`: the broker
        * - `check`: reads all files and says whether they are well
-       * - `print`: prints the configuration */
-      readonly task: 'run' | 'check' | 'print'
+       * - `print`: prints the configuration
+       * - `printSecrets`: the same with its passwords and keys */
+      readonly task: 'run' | 'check' | 'print' | 'printSecrets'
       /** The file of the configuration. */
       readonly file: string | undefined
       /** What the options say: it outweighs the file and the environment. */
@@ -45,6 +46,7 @@ const options = {
   'check-config': { type: 'boolean' },
   'test-config': { type: 'boolean' },
   'print-config': { type: 'boolean' },
+  'show-secrets': { type: 'boolean' },
   'password-file': { type: 'string' },
   'acl-file': { type: 'string' },
   'allow-anonymous': { type: 'boolean' },
@@ -119,9 +121,11 @@ function commandOf(values: Values): Command {
   const isChecked = values['check-config'] === true || values['test-config'] === true
   if (file === '') throw new Refusal("--config is '', it must be the path of a file")
   if (isChecked && file === undefined) throw new Refusal('--check-config needs --config')
+  const printed = values['show-secrets'] === true ? 'printSecrets' : 'print'
+  if (printed === 'printSecrets' && print !== true) throw new Refusal('--show-secrets needs --print-config')
   return {
     kind: 'run',
-    task: isChecked ? 'check' : print === true ? 'print' : 'run',
+    task: isChecked ? 'check' : print === true ? printed : 'run',
     file,
     flags: merged<Config>(storeOf(values), logOf(values), accessOf(values), {
       listeners: listenersOf(values),

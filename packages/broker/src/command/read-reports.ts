@@ -1,3 +1,4 @@
+import { adjustableLimits } from '@x/broker-core'
 import type { Logger } from '@x/contract'
 import type { Prepared } from '../config/prepare.ts'
 import type { Config } from '../config/schema.ts'
@@ -28,8 +29,7 @@ export function tellReload(logger: Logger, before: ReadConfig, after: ReadConfig
   if (late.length > 0) logger.warn({}, `SIGHUP: ${late.join(', ')} will be taken at the next start`)
 }
 
-/** Limits that a running broker takes. */
-const adjustable: ReadonlySet<string> = new Set(['keepaliveLimit', 'connectTimeout'])
+const adjustable: ReadonlySet<string> = new Set(adjustableLimits)
 
 /** Keys that differ and that a running broker can't take. */
 function needRestart(before: Config, after: Config): string[] {

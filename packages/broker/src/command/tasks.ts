@@ -2,6 +2,7 @@ import { AuthError } from '@x/auth'
 import { BrokerError } from '@x/broker-core'
 import { stringify } from 'yaml'
 import { ConfigProblem } from '../config/config-problem.ts'
+import { withoutSecrets } from '../config/hidden-secrets.ts'
 import { loadConfig } from '../config/load-config.ts'
 import type { Config } from '../config/schema.ts'
 import { OwnWorker } from '../workers/own-worker.ts'
@@ -25,11 +26,13 @@ function checkConfiguration(command: RunCommand): void {
   print(process.stderr, `${command.file}: the configuration is OK\n`)
 }
 
-function printConfiguration({ file, flags }: RunCommand): void {
+function printConfiguration({ task, file, flags }: RunCommand): void {
   const loaded = tried(() => loadConfig({ file, flags, environment: process.env }))
   if (loaded === undefined) return
-  const header = loaded.notices.map(notice => `# ${notice}\n`).join('')
-  print(process.stdout, `${header}${stringify(JSON.parse(JSON.stringify(loaded.config)))}`)
+  const given = stringify(JSON.parse(JSON.stringify(loaded.config)))
+  const shown = task === 'printSecrets' ? given : stringify(JSON.parse(JSON.stringify(withoutSecrets(loaded.config))))
+  const notices = [...loaded.notices, ...(shown === given ? [] : ['secrets are hidden: --show-secrets prints them'])]
+  print(process.stdout, `${notices.map(notice => `# ${notice}\n`).join('')}${shown}`)
 }
 
 async function runBroker(command: RunCommand): Promise<void> {
@@ -85,4 +88,5 @@ export const tasks: Readonly<Record<RunCommand['task'], (command: RunCommand) =>
   run: runBroker,
   check: checkConfiguration,
   print: printConfiguration,
+  printSecrets: printConfiguration,
 }

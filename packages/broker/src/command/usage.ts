@@ -6,11 +6,13 @@ export const usage: string = `x-broker: an MQTT broker (3.1, 3.1.1, 5.0)
   x-broker [options]
   x-broker data …        looks at a directory that it keeps, exports, imports, backs up: see x-broker data --help
   x-broker passwd …      users of a password file: see x-broker passwd --help
+  x-broker init [FILE]   begins a configuration: x-broker.yaml with every key and what it means
 
   -c, --config FILE      configuration: YAML, JSON or TOML by its ending, or Mosquitto's where it is .conf; other options, and
                          variables X_BROKER_…, outweigh it; read again on SIGHUP
       --check-config, --test-config        reads all files and says what is wrong with them: exit code 0 or 3
-      --print-config                       prints the configuration as YAML, whatever it was written in
+      --print-config                       prints the configuration as YAML, whatever it was written in; passwords and keys
+                                           only with --show-secrets
   -p, --port NUMBER      port for MQTT; 0: any free one (default 1883, with TLS 8883)
   -H, --host ADDRESS     address to bind; '*': all (default: this machine alone, 127.0.0.1 and ::1)
       --password-file FILE                 who may connect, as x-broker passwd or mosquitto_passwd writes it

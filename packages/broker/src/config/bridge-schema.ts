@@ -18,7 +18,7 @@ const tls = z
     cert: text.optional().describe("file: the bridge's certificate (PEM)"),
     key: text.optional().describe('file: its key (PEM, not encrypted)'),
     pskIdentity: text.optional().describe('name of a pre-shared key, in place of certificates'),
-    pskKey: text.optional().describe('the pre-shared key, in hexadecimal digits'),
+    pskKey: text.optional().meta({ description: 'the pre-shared key, in hexadecimal digits', writeOnly: true }),
     serverName: text.optional().describe('name asked for and looked for in the certificate (the host of the address)'),
     insecure: z
       .boolean()
@@ -49,7 +49,7 @@ export const bridgeSchema: z.ZodType<BridgeConfig> = z.strictObject({
   clientId: text.optional().describe('at the other broker (HOSTNAME.NAME)'),
   localClientId: text.optional().describe('at this broker (local.CLIENTID)'),
   username: text.optional().describe('for the other broker'),
-  password: z.string().optional().describe('for the other broker'),
+  password: z.string().optional().meta({ description: 'for the other broker', writeOnly: true }),
   clean: z.boolean().optional().describe('the other broker keeps nothing while the bridge is away (false)'),
   localClean: z.boolean().optional().describe('this broker keeps nothing while the other one is away (as `clean`)'),
   sessionExpiryInterval: whole(0, 4_294_967_295)

@@ -42,7 +42,7 @@ function ownConfig(file: string | undefined): Config {
 function withRules(config: Config, rules: Converted['rules']): Config {
   if (Object.keys(rules).length === 0) return config
   const { listeners = [{ protocols: ['mqtt'], port: 1883 }] } = config
-  return { ...config, listeners: listeners.map(listener => ({ ...rules, ...listener })) }
+  return { ...config, listeners: listeners.map(listener => Object.assign({}, rules, listener)) }
 }
 
 const places = ['data', 'memory', 'redis'] as const

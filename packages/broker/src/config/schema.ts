@@ -21,7 +21,7 @@ const tls = z
       .optional()
       .describe("whether clients show a certificate; 'required' where `ca` is given, else 'none'"),
     identityAsUsername: z
-      .union([z.boolean(), z.literal('subject')])
+      .union([z.boolean(), z.enum(['subject'])])
       .optional()
       .describe(
         "the certificate's Common Name, or the PSK identity, is the user name, and no password is asked for; `subject`: the whole subject, as RFC 2253 writes it",
@@ -80,7 +80,7 @@ const listener = z.strictObject({
     .optional()
     .describe('put in front of all topics and filters of its clients, and taken away from what they get'),
   acceptedVersions: z
-    .array(z.union([z.literal(3), z.literal(4), z.literal(5)]))
+    .array(z.literal([3, 4, 5]))
     .min(1)
     .optional()
     .describe('protocol levels: 3 (MQTT 3.1), 4 (3.1.1), 5 (all)'),
@@ -95,10 +95,7 @@ const listener = z.strictObject({
     .regex(/^[^\0]*$/)
     .optional()
     .describe('beginning of identifiers that are generated, up to 50 bytes (`aedes_`)'),
-  maximumQoS: z
-    .union([z.literal(0), z.literal(1), z.literal(2)])
-    .optional()
-    .describe('in place of that in `limits`, for clients of this listener'),
+  maximumQoS: z.literal([0, 1, 2]).optional().describe('in place of that in `limits`, for clients of this listener'),
   topicAliasMaximum: whole(0, 65_535).optional().describe('likewise'),
   maximumOutgoingTopicAliases: whole(0, 65_535).optional().describe('likewise'),
   tls: tls.optional(),
@@ -168,7 +165,7 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
   limits: limitsSchema().optional().describe('limits of the engine'),
   log: log.optional(),
   statistics: z
-    .strictObject({ interval: whole(0, 3600).optional().describe('seconds between two looks; 0: none (10)') })
+    .strictObject({ interval: whole(0, 65_535).optional().describe('seconds between two looks; 0: none (10)') })
     .optional()
     .describe('the topics below `$SYS`'),
   metrics: z

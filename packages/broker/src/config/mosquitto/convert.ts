@@ -78,7 +78,7 @@ function configOf(file: MosquittoFile): Config {
     ...(bridges.length > 0 && { bridges }),
     limits: attempt(problems, () => limitsOf(file)),
     log: attempt(problems, () => logOf(global)),
-    statistics: attempt(problems, () => statisticsOf(global)),
+    statistics: statisticsOf(global),
     pidFile: global.text('pid_file'),
     user: global.text('user'),
   }
@@ -136,6 +136,7 @@ function limitsOf(file: MosquittoFile): Config['limits'] {
     ...(keepalive !== undefined && { keepaliveLimit: keepalive }),
     ...(global.flag('retain_available') === false && { retainAvailable: false }),
     ...(global.flag('upgrade_outgoing_qos') === true && { upgradeOutgoingQoS: true }),
+    ...(global.flag('check_retain_source') === true && { checkRetainSource: true }),
     ...limitOf(global, 'max_inflight_bytes', 'maximumInflightBytes'),
     ...limitOf(global, 'message_size_limit', 'maximumPayloadSize'),
     ...limitOf(global, 'global_max_clients', 'maximumSessions'),
@@ -224,14 +225,7 @@ function destinationOf(text: string, place: { file: string; line?: number }): st
   throw new ConfigProblem([placed(place, `log_dest ${word}: it ${advice}`.replace('it is', 'this is'))])
 }
 
-const longestInterval = 3600
-
 function statisticsOf(global: Settings): Config['statistics'] {
-  const setting = global.get('sys_interval')
-  if (setting === undefined) return undefined
-  const interval = Number(setting.value)
-  if (interval <= longestInterval) return { interval }
-  throw new ConfigProblem([
-    placed(setting.place, `sys_interval is ${interval}, x-broker takes whole numbers from 0 to ${longestInterval}`),
-  ])
+  const interval = global.whole('sys_interval')
+  return interval === undefined ? undefined : { interval }
 }

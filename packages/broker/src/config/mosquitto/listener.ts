@@ -18,6 +18,7 @@ export function listenerOf(
   const isWeb = settings.text('protocol') === 'websockets'
   const origins = settings.all('websockets_origin').map(({ value }) => String(value))
   const connections = settings.whole('max_connections') ?? 0
+  if (settings.whole('enable_proxy_protocol') === 2) checkProxy(settings)
   if (origins.length > 0 && !isWeb) throw problem(settings, 'websockets_origin needs protocol websockets')
   return {
     ...placeOf(settings),
@@ -28,6 +29,13 @@ export function listenerOf(
     ...(settings.get('enable_proxy_protocol') !== undefined && { trustProxy: true, trustedProxies: [] }),
     ...(tls !== undefined && { tls }),
   }
+}
+
+/** The proxy speaks TLS with the clients, and says what it has seen. */
+function checkProxy(settings: Settings): void {
+  const names = ['certfile', 'keyfile', 'use_subject_as_username']
+  const excluded = names.find(name => (settings.get(name)?.value ?? false) !== false)
+  if (excluded !== undefined) throw problem(settings, `enable_proxy_protocol 2 and ${excluded} exclude each other`)
 }
 
 /** Where it listens. All addresses unless it says otherwise. */

@@ -64,10 +64,25 @@ export function lifecycleTests(define: DefineStoreTest, supports: PersistenceSup
     assert.deepEqual(texts(await client.read()), ['one'])
   })
 
+  if (supports.durable !== 'partly') define('keeps who has published a retained message, and a will', keepsSources)
   if (supports.durable === 'partly') {
     define('finds messages and subscriptions again after close and open, as it declares', findsMessagesAgain)
   } else if (supports.durable) define('finds everything again after close and open', findsEverythingAgain)
   else define('finds nothing again after close and open, as it declares not to be durable', findsNothingAgain)
+}
+
+async function keepsSources(bench: Bench): Promise<void> {
+  await bench.open()
+  const source = { username: 'ada', listener: undefined }
+  await bench.store.publish(bench.message({ topic: 'of ada', retain: true, qos: 0, source }))
+  await bench.store.publish(bench.message({ topic: 'of nobody', retain: true }))
+  const found = await bench.retained('+')
+  assert.equal(found.find(({ topic }) => topic === 'of ada')?.source?.username, 'ada')
+  assert.equal(found.find(({ topic }) => topic === 'of nobody')?.source, undefined)
+  const will = bench.will({ clientId: 'client', delayInterval: 0 })
+  const client = await bench.connect('client', { will: { ...will, message: { ...will.message, source } } })
+  const due = await client.close({ will: 'publish' })
+  assert.equal(due?.message.source?.username, 'ada')
 }
 
 async function fillAndRestart(bench: Bench): Promise<void> {
