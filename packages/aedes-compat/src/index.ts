@@ -1,5 +1,5 @@
 export { AedesPersistence, fromAedesPersistence } from './aedes-persistence.ts'
-export type { FromAedesPersistenceOptions } from './aedes-persistence.ts'
+export type { FromAedesPersistenceOptions } from './aedes-persistence-options.ts'
 export { CompatError } from './compat-error.ts'
 export type { CompatErrorCode } from './compat-error.ts'
 export { MqemitterEmitter, fromMqemitter } from './from-mqemitter.ts'

@@ -1,14 +1,6 @@
 import type { AedesPacket, AedesSubscription } from './aedes-packet.ts'
 import { CompatError } from './compat-error.ts'
-import type { StoreBroker } from './store-broker.ts'
-
-/** What a store of Aedes knows a client by. */
-export interface StoreClient {
-  readonly id: string
-  /** Of the broker the client is, or was, connected to. */
-  readonly brokerId: string
-  readonly broker: StoreBroker
-}
+import type { StoreBroker, StoreClient } from './store-broker.ts'
 
 /** A store of Aedes whose methods answer promises, whatever its age. */
 export interface OldPersistence {

@@ -4,6 +4,14 @@ import type { Mqemitter, MqListener } from './old-emitter.ts'
 
 type Done = (error?: Error | null) => void
 
+/** What a store of Aedes knows a client by. */
+export interface StoreClient {
+  readonly id: string
+  /** Of the broker the client is, or was, connected to. */
+  readonly brokerId: string
+  readonly broker: StoreBroker
+}
+
 /** What stores of Aedes use of their broker: its id, and messages among themselves (`$SYS/sub/add`, `$SYS/sub/rm`), which go over
  * the emitter when there is one. */
 export class StoreBroker {
@@ -12,6 +20,11 @@ export class StoreBroker {
 
   constructor(mq: Mqemitter | undefined) {
     this.mq = mq ?? new Dispatcher()
+  }
+
+  /** A client of this broker, as stores want it. */
+  client(id: string): StoreClient {
+    return { id, brokerId: this.id, broker: this }
   }
 
   publish(packet: AedesPacket, done: Done = () => undefined): void {
