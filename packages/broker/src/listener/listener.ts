@@ -1,32 +1,21 @@
-import { once } from 'node:events'
-import { createServer } from 'node:net'
-import type { ListenOptions as NodeListenOptions, Server, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { IncomingMessage } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { Client, ConnectionOrigin, ListenerProfile, ListenerProfileOptions } from '@x/broker-core'
 import type { ListenerAddress } from '@x/contract'
-import {
-  AddressList,
-  assertTrusted,
-  detailsOfHeader,
-  detailsOfRequest,
-  detailsOfSocket,
-  parseProxyHeader,
-} from '@x/protocol-decoder'
-import type { ConnectionDetails } from '@x/protocol-decoder'
+import { AddressList, detailsOfRequest, detailsOfSocket } from '@x/protocol-decoder'
+import { BoundServers } from './bound-servers.ts'
 import { Admission } from './admission.ts'
 import { Handshakes } from './handshakes.ts'
 import { HttpLayer } from './http-layer.ts'
-import { bracketed, listenError } from './listen-error.ts'
-import { removeStaleSocket } from './stale-socket.ts'
 import { invalid, listenerRulesOf, webSocketOptionsOf } from './listen-options.ts'
 import type { CheckedListenOptions } from './listen-options.ts'
-import { peek } from './peek.ts'
-import type { Verdict } from './peek.ts'
-import { layerNames, layerOf } from './protocols.ts'
-import type { Layer, Protocol } from './protocols.ts'
+import { speaks } from './protocols.ts'
+import type { Layer } from './protocols.ts'
+import { Recognition } from './recognition.ts'
+import type { DescribedSocket } from './recognition.ts'
 import { ConnectionRefused } from './refused.ts'
 import { TlsLayer } from './tls-layer.ts'
 import type { TlsOptions } from './tls-layer.ts'
@@ -48,11 +37,6 @@ export interface ListenerHost {
   reportError(error: Error): void
 }
 
-/** A socket with what a proxy said of it. */
-interface Described extends Duplex {
-  connDetails?: ConnectionDetails
-}
-
 /** Streams of clients at one or several addresses, whatever is spoken there: each connection passes admission, a PROXY header, TLS
  * and HTTP, as far as it needs them, and what is left is handed to the broker. Plain MQTT alone is handed over at once. */
 export class Listener {
@@ -68,10 +52,8 @@ export class Listener {
   readonly #isPlain: boolean
   /** In a TLS handshake, for which the TLS layer has a deadline. */
   readonly #securing = new Set<Duplex>()
-  /** What may be spoken without TLS, and within it. */
-  readonly #layers: readonly Layer[]
-  readonly #secureLayers: readonly Layer[]
-  readonly #servers: Server[] = []
+  readonly #recognition: Recognition
+  readonly #servers: BoundServers
   readonly #left = (): void => {
     this.#admission.open -= 1
   }
@@ -95,8 +77,14 @@ export class Listener {
       ...(options.authenticate !== undefined && { authenticate: options.authenticate }),
       ...(this.#tls?.usesIdentities === true && { username: client => this.#identityOf(client) }),
     })
-    this.#layers = layersOf(protocols, false)
-    this.#secureLayers = layersOf(protocols, true)
+    this.#recognition = new Recognition(protocols, this.#trusted, {
+      recognised: (socket, layer) => this.#proceed(socket, layer),
+      refused: (socket, error) => this.#refuse(socket, error),
+    })
+    this.#servers = new BoundServers(options, {
+      accept: socket => this.#accept(socket),
+      failed: error => host.reportError(error),
+    })
     this.#isPlain = protocols.length === 1 && protocols[0] === 'mqtt' && !trusts
   }
 
@@ -105,20 +93,15 @@ export class Listener {
     return this.#admission.open
   }
 
-  /** Begins to accept, at all addresses or none; answers where.
+  /** Begins to accept, at all addresses or none. Returns the addresses.
    * @throws ListenError */
   async listen(): Promise<readonly ListenerAddress[]> {
-    const addresses: ListenerAddress[] = []
     try {
-      for (const host of this.#options.hosts) {
-        // The port that was found free for the first address serves all.
-        addresses.push(await this.#listenAt(host, addresses[0]?.port ?? this.#options.port))
-      }
+      return await this.#servers.listen()
     } catch (error) {
       this.close()
       throw error
     }
-    return addresses
   }
 
   /** Takes new keys and certificates for connections to come; those that are open stay.
@@ -132,43 +115,10 @@ export class Listener {
 
   /** Accepts no more. Idempotent. Connections that were handed over stay open: they are the broker's to end. */
   close(): void {
-    for (const server of this.#servers) server.close()
-    this.#servers.length = 0
+    this.#servers.close()
     this.#handshakes.close()
     for (const socket of this.#securing) socket.destroy()
     this.#http?.close()
-  }
-
-  async #listenAt(host: string | undefined, port: number): Promise<ListenerAddress> {
-    const { socketPath, backlog } = this.#options
-    // Half-open: a client may end its side and still be sent what it waits for; the broker ends connections itself.
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => this.#accept(socket))
-    this.#servers.push(server)
-    const place: NodeListenOptions =
-      socketPath === undefined
-        ? // Without a host Node takes all addresses, also where there is no IPv6.
-          { port, backlog, ...(host !== undefined && { host }) }
-        : { path: socketPath, backlog }
-    if (socketPath !== undefined) await removeStaleSocket(socketPath)
-    server.listen(place)
-    try {
-      await once(server, 'listening')
-    } catch (error) {
-      throw listenError(error as Error, { host, port, socketPath })
-    }
-    server.on('error', error => this.#host.reportError(error))
-    return this.#addressOf(server, host)
-  }
-
-  #addressOf(server: Server, host: string | undefined): ListenerAddress {
-    const [scheme] = this.#options.protocols
-    const address = server.address()
-    if (typeof address === 'string' || address === null) {
-      return { url: `${scheme}+unix://${this.#options.socketPath}`, host: undefined, port: undefined }
-    }
-    const { path } = this.#options
-    const suffix = scheme === 'ws' || scheme === 'wss' ? ([path ?? '/mqtt'].flat()[0] ?? '') : ''
-    return { url: `${scheme}://${shownHost(host)}:${address.port}${suffix}`, host, port: address.port }
   }
 
   #makeTls(options: TlsOptions, timeout: number): TlsLayer {
@@ -209,53 +159,13 @@ export class Listener {
     socket.on('error', ignore)
     // Asked for now, it is still known when the connection has gone.
     void socket.remoteAddress
-    this.#recognise(socket, this.#layers, this.#trusted)
+    this.#recognition.begin(socket)
   }
 
   /** Before a denied peer has cost a handshake. Behind a proxy the peer is not the client, whose address is known later. */
   #problemOfPeer(socket: Socket): ConnectionRefused | undefined {
     if (this.#trusted !== undefined || !this.#admission.filtersAddresses) return undefined
     return this.#admission.problemOfAddress(socket.remoteAddress)
-  }
-
-  /** What is spoken next, behind a PROXY header where one may stand. */
-  #recognise(socket: Duplex, layers: readonly Layer[], trusted: AddressList | undefined): void {
-    const [only] = layers
-    if (layers.length === 1 && only !== undefined && trusted === undefined) {
-      this.#proceed(socket, only)
-      return
-    }
-    const look = (bytes: Buffer): Verdict => {
-      const header = trusted && parseProxyHeader(bytes)
-      if (header === 'incomplete') return 'more'
-      if (trusted !== undefined && header !== undefined) {
-        assertTrusted((socket as Socket).remoteAddress, trusted, 'PROXY header')
-        ;(socket as Described).connDetails = detailsOfHeader(detailsOfSocket(socket as Socket), header)
-      }
-      const taken = header?.length ?? 0
-      if (bytes.length === taken) return 'more'
-      const layer = this.#layerIn(bytes, taken, layers)
-      return { taken, proceed: () => this.#proceed(socket, layer) }
-    }
-    const message = 'the peer has left before it said what it wants'
-    peek(socket, look, {
-      ended: () => this.#refuse(socket, new ConnectionRefused('CONNECTION_LOST', message)),
-      failed: error => this.#refuse(socket, error as Error),
-    })
-  }
-
-  #layerIn(bytes: Buffer, position: number, layers: readonly Layer[]): Layer {
-    const first = bytes[position] as number
-    const [only] = layers
-    const layer = layers.length === 1 ? only : layerOf(first)
-    if (layer !== undefined && layers.includes(layer)) return layer
-    const spoken = layerOf(first)
-    const expected = this.#options.protocols.join(', ')
-    const message =
-      spoken === undefined
-        ? `the first byte is 0x${first.toString(16)}, no beginning of ${expected}`
-        : `${layerNames[spoken]} came where ${expected} is spoken`
-    throw new ConnectionRefused('PROTOCOL_UNKNOWN', message)
   }
 
   #proceed(socket: Duplex, layer: Layer): void {
@@ -271,7 +181,7 @@ export class Listener {
   }
 
   /** Plain MQTT is refused by CONNACK, which says why; TLS and HTTP before they have cost a handshake. */
-  #problemOfHandshake(socket: Described): ConnectionRefused | undefined {
+  #problemOfHandshake(socket: DescribedSocket): ConnectionRefused | undefined {
     const address = socket.connDetails?.ipAddress ?? (socket as Socket).remoteAddress
     if (address === undefined || this.#host.mayConnect(address)) return undefined
     const message = `more CONNECTs from ${address} in a minute than maximumConnectsPerAddress`
@@ -289,18 +199,18 @@ export class Listener {
 
   #secured(socket: TLSSocket): void {
     socket.on('error', ignore)
-    const raw: Described = beneath(socket)
+    const raw: DescribedSocket = beneath(socket)
     this.#securing.delete(raw)
     const { connDetails } = raw
-    if (connDetails !== undefined) (socket as Described).connDetails = { ...connDetails, isTls: true }
+    if (connDetails !== undefined) (socket as DescribedSocket).connDetails = { ...connDetails, isTls: true }
     this.#handshakes.begin(socket)
-    this.#recognise(socket, this.#secureLayers, undefined)
+    this.#recognition.beginWithinTls(socket)
   }
 
   /** A WebSocket's request has come: from where is known now. */
   #upgraded(socket: Duplex, request: IncomingMessage): void {
     this.#handshakes.end(socket)
-    const said = (socket as Described).connDetails ?? detailsOfSocket(socket as Socket)
+    const said = (socket as DescribedSocket).connDetails ?? detailsOfSocket(socket as Socket)
     const peer = (socket as Socket).remoteAddress
     const details = this.#trusted === undefined ? said : detailsOfRequest(said, request.headers, this.#trusted, peer)
     const problem = this.#trusted && this.#admission.problemOfAddress(details.ipAddress)
@@ -308,7 +218,7 @@ export class Listener {
     Object.assign(request, { connDetails: { ...details, isWebsocket: true } })
   }
 
-  #handOver(socket: Described): void {
+  #handOver(socket: DescribedSocket): void {
     const { connDetails } = socket
     if (this.#trusted !== undefined && this.#admission.filtersAddresses) {
       const problem = this.#admission.problemOfAddress(connDetails?.ipAddress ?? (socket as Socket).remoteAddress)
@@ -334,7 +244,7 @@ export class Listener {
 
   #refuse(socket: Duplex, error: Error): void {
     this.#handshakes.end(socket)
-    const raw = beneath(socket) as Described & Partial<Socket>
+    const raw = beneath(socket) as DescribedSocket & Partial<Socket>
     this.#securing.delete(raw)
     const { connDetails, remoteAddress, remotePort } = raw
     const origin = {
@@ -360,18 +270,6 @@ function made<Part>(make: () => Part): Part {
   }
 }
 
-function speaks(spoken: readonly Protocol[], ...wanted: readonly Protocol[]): boolean {
-  return wanted.some(one => spoken.includes(one))
-}
-
-function layersOf(spoken: readonly Protocol[], isSecure: boolean): readonly Layer[] {
-  const layers: Layer[] = []
-  if (speaks(spoken, isSecure ? 'mqtts' : 'mqtt')) layers.push('mqtt')
-  if (speaks(spoken, isSecure ? 'wss' : 'ws')) layers.push('http')
-  if (!isSecure && speaks(spoken, 'mqtts', 'wss')) layers.push('tls')
-  return layers
-}
-
 function defaultName({ protocols, port, socketPath }: CheckedListenOptions): string {
   return `${protocols.join(',')}:${socketPath ?? port}`
 }
@@ -379,9 +277,4 @@ function defaultName({ protocols, port, socketPath }: CheckedListenOptions): str
 /** The socket that a TLSSocket stands on, which outlives it. Node has it under this name and no public one. */
 function beneath(socket: Duplex): Duplex {
   return (socket as { _parent?: Duplex })._parent ?? socket
-}
-
-/** How a client on this machine would write the host. */
-function shownHost(host: string | undefined): string {
-  return host === undefined || host === '::' || host === '0.0.0.0' ? 'localhost' : bracketed(host)
 }

@@ -3,8 +3,13 @@ export type Protocol = 'mqtt' | 'mqtts' | 'ws' | 'wss'
 
 export const protocols: readonly Protocol[] = ['mqtt', 'mqtts', 'ws', 'wss']
 
+/** Whether one of the wanted protocols is spoken. */
+export function speaks(spoken: readonly Protocol[], ...wanted: readonly Protocol[]): boolean {
+  return wanted.some(one => spoken.includes(one))
+}
+
 export function speaksTls(spoken: readonly Protocol[]): boolean {
-  return spoken.includes('mqtts') || spoken.includes('wss')
+  return speaks(spoken, 'mqtts', 'wss')
 }
 
 /** What the first byte of a connection shows it to speak. */
@@ -19,6 +24,16 @@ export function layerOf(firstByte: number): Layer | undefined {
   if (firstByte === tlsHandshake) return 'tls'
   if (firstByte >> 4 === connect) return 'mqtt'
   return firstByte >= 0x41 && firstByte <= 0x5a ? 'http' : undefined
+}
+
+/** What the first byte may show where these protocols are spoken: of the connection itself, or within its TLS. */
+export function layersOf(spoken: readonly Protocol[], place: 'plain' | 'secure'): readonly Layer[] {
+  const isSecure = place === 'secure'
+  const layers: Layer[] = []
+  if (speaks(spoken, isSecure ? 'mqtts' : 'mqtt')) layers.push('mqtt')
+  if (speaks(spoken, isSecure ? 'wss' : 'ws')) layers.push('http')
+  if (!isSecure && speaks(spoken, 'mqtts', 'wss')) layers.push('tls')
+  return layers
 }
 
 /** What somebody has sent, for people. */
