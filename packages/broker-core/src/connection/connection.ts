@@ -2,12 +2,12 @@ import type { Duplex } from 'node:stream'
 import type { MaybePromise } from '@x/contract'
 import type { FrameReader, Packet, ProtocolVersion } from '@x/packet'
 import { AwaitedEnd } from '../ground/awaited-end.ts'
-import { reasonCodeFrom, toError } from '../ground/broker-error.ts'
+import { BrokerError, reasonCodeFrom, toError } from '../ground/broker-error.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import { BackPressure } from './back-pressure.ts'
 import { ConnectionDeadlines, sooner } from './connection-deadlines.ts'
 import type { ConnectionHost, ConnectionProfile, Phase } from './connection-host.ts'
-import { disconnectPacket, encodeControl, packetTooLarge } from './control-packet.ts'
+import { disconnectPacket, encodeControl } from './control-packet.ts'
 import type { Ending } from './ending.ts'
 import { Outbox } from './outbox.ts'
 import type { OutboxOwner } from './outbox.ts'
@@ -121,18 +121,14 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost> i
    * connection ends, since the client waits for the packet. Returns whether it was sent. */
   sendPacket(packet: Packet): boolean {
     if (!this.isOpen) return false
-    const limit = this.maximumPacketSize
-    const bytes = encodeControl(packet, this.version, limit)
-    if (bytes.length <= limit) {
-      this.outbox.append(bytes)
-      this.engine.counters.controlPacketsSent += 1
-      return true
+    const bytes = encodeControl(packet, this.version, this.maximumPacketSize)
+    if (bytes instanceof BrokerError) {
+      if (packet.cmd !== 'disconnect') this.end({ reason: 'refusal', reasonCode: bytes.reasonCode, error: bytes })
+      return false
     }
-    if (packet.cmd !== 'disconnect') {
-      const error = packetTooLarge(packet, bytes.length, limit)
-      this.end({ reason: 'refusal', reasonCode: error.reasonCode, error })
-    }
-    return false
+    this.outbox.append(bytes)
+    this.engine.counters.controlPacketsSent += 1
+    return true
   }
 
   /** Rests until `receiver` has room again, or has used up the time that publishers wait for it. False: this publisher has waited

@@ -5,12 +5,17 @@ import { ReasonCode, codeFor } from '../ground/reason-code.ts'
 import type { Ending } from './ending.ts'
 
 /** Encodes a control packet. One that exceeds `limit` bytes is encoded without its reason string and user properties
- * ([MQTT5-3.2.2-19] and its like); the result may still exceed the limit. */
-export function encodeControl(packet: Packet, version: ProtocolVersion, limit: number): Uint8Array {
-  const bytes = shortest(packet, encode(packet, version))
-  if (bytes.length <= limit) return bytes
+ * ([MQTT5-3.2.2-19] and its like). Returns the error when it still exceeds the limit. */
+export function encodeControl(packet: Packet, version: ProtocolVersion, limit: number): Uint8Array | BrokerError {
+  const whole = shortest(packet, encode(packet, version))
+  if (whole.length <= limit) return whole
   const wordless = withoutWords(packet)
-  return shortest(wordless, encode(wordless, version))
+  const bytes = shortest(wordless, encode(wordless, version))
+  if (bytes.length <= limit) return bytes
+  return new BrokerError('MAXIMUM_PACKET_SIZE', {
+    message: `${packet.cmd.toUpperCase()} of ${bytes.length} bytes exceeds the client's Maximum Packet Size of ${limit} bytes`,
+    reasonCode: ReasonCode.packetTooLarge,
+  })
 }
 
 /** Packets that may end before their Property Length when they have no properties. MQTT 5.0 §3.4.2.2.1, §3.14.2.2.1, §3.15.2.2.1 */
@@ -28,14 +33,6 @@ function shortest(packet: Packet, bytes: Uint8Array): Uint8Array {
   const short = bytes.slice(0, -1)
   short[1] = remaining - 1
   return short
-}
-
-/** The error of a packet that the client waits for and can't be sent. */
-export function packetTooLarge({ cmd }: Packet, bytes: number, limit: number): BrokerError {
-  return new BrokerError('MAXIMUM_PACKET_SIZE', {
-    message: `${cmd.toUpperCase()} of ${bytes} bytes exceeds the client's Maximum Packet Size of ${limit} bytes`,
-    reasonCode: ReasonCode.packetTooLarge,
-  })
 }
 
 /** The DISCONNECT that tells an MQTT 5 client why its connection ends; undefined when it is told nothing. */
