@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import type { Broker, BrokerPacket, Client, PublishRequest } from '../src/index.ts'
 import { startBroker } from './support/start-broker.ts'
@@ -95,13 +96,13 @@ for (const [name, subscribe] of Object.entries(subscribers)) {
 
 // ── authenticate ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-for (const [returnCode, sent] of [
-  [1, 5],
-  [2, 2],
-  [3, 3],
-  [4, 4],
-  [5, 5],
-  [6, 5],
+for (const [returnCode, sent, text] of [
+  [1, 5, 'not authorized'],
+  [2, 2, 'identifier rejected'],
+  [3, 3, 'Server unavailable'],
+  [4, 4, 'bad user name or password'],
+  [5, 5, 'not authorized'],
+  [6, 5, 'not authorized'],
 ] as const) {
   test(`authenticate: a plain object with returnCode ${returnCode} refuses with ${sent}`, async () => {
     const failure = untyped({ returnCode })
@@ -111,8 +112,10 @@ for (const [returnCode, sent] of [
     ]
     for (const authenticate of hooks) {
       const server = await startBroker({ authenticate: untyped(authenticate) })
+      const reported = once(server.broker, 'clientError')
       const raw = await server.open()
       expect((await raw.connect({ version: 4, clientId: 'c' })).reasonCode).toBe(sent)
+      expect((await reported)[1]).toMatchObject({ message: text, returnCode, errorCode: sent })
     }
   })
 }

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
 import type { Client } from '../src/index.ts'
@@ -186,6 +189,25 @@ test('the request that came with the stream is there as req', async () => {
   expect(client.req).toBe(request)
   expect(client).toMatchObject({ id: null, version: null, connecting: true })
   stream.destroy()
+})
+
+test("what is sent on a program's socket does not wait for the acknowledgement of what was sent before", async () => {
+  const { broker } = await startBroker()
+  const delays: unknown[] = []
+  const server = createServer(socket => {
+    const set = socket.setNoDelay.bind(socket)
+    socket.setNoDelay = noDelay => {
+      delays.push(noDelay)
+      return set(noDelay)
+    }
+    broker.handle(socket)
+  }).listen(0)
+  await once(server, 'listening')
+  const socket = connect((server.address() as AddressInfo).port)
+  await once(server, 'connection')
+  expect(delays).toEqual([true])
+  socket.destroy()
+  server.close()
 })
 
 test("whoever waits for the stream's drain is told once when the connection ends", async () => {

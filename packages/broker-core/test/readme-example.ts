@@ -13,7 +13,7 @@ await broker.subscribe('lamp/+/set', async packet => {
 })
 broker.on('clientDisconnect', client => console.log(`${client.id} has left`))
 
-const server = createServer({ noDelay: true }, broker.handle)
+const server = createServer(broker.handle)
 server.listen(0)
 
 export { broker, server }

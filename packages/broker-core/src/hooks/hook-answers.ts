@@ -158,8 +158,10 @@ export function hookFailure(
 /** Copies the object's own properties to an Error. */
 function asError(thrown: Readonly<Record<string, unknown>>, otherwise: string): Error {
   try {
-    const { message } = thrown
-    return toError(Object.assign(new Error(typeof message === 'string' ? message : otherwise), thrown))
+    const { message, returnCode } = thrown
+    // CONNACK's text takes the place of an empty one.
+    const text = typeof returnCode === 'number' ? '' : otherwise
+    return toError(Object.assign(new Error(typeof message === 'string' ? message : text), thrown))
   } catch {
     return new Error(otherwise)
   }

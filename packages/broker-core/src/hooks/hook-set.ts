@@ -150,6 +150,7 @@ export abstract class HookSet extends EventEmitter<BrokerEvents> {
         reasonCode: ReasonCode.implementationSpecificError,
       })
     }
+    const before = this.#set[name]
     this.#set[name] = hook
     const hooks = this.normalisedHooks
     if (hook === null || hook === undefined) delete hooks[name]
@@ -157,7 +158,7 @@ export abstract class HookSet extends EventEmitter<BrokerEvents> {
       // The only class that extends this one is Broker.
       const broker = this as unknown as ProgramBroker
       const call = name === 'preConnect' ? withPacketOrCallback(hook as PreConnectHook) : hook
-      const raw = { name, call, parameters: hookParameters[name] }
+      const raw = { name, call, parameters: hookParameters[name], before }
       hooks[name] = normaliseHook(raw, broker, this.hookCalls) as NonNullable<NormalisedHooks[Name]>
     }
     this.hooksChanged()

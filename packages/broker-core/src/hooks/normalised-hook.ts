@@ -16,6 +16,8 @@ export interface RawHook {
   readonly call: (...values: never[]) => unknown
   /** How many parameters it has without the callback. */
   readonly parameters: number
+  /** The program's hook that it takes the place of. */
+  readonly before?: unknown
 }
 
 /** Reads the result of a hook; throws if the hook may not return it. */
@@ -24,13 +26,13 @@ type ReadAnswer = (answer: unknown, parameters: readonly unknown[], style: HookS
 /** Turns a hook of either style into a function that returns its result, or a promise that settles within `hookTimeout`. A result that
  * `hookAnswers` does not list is thrown as an error, and so is what the hook throws. */
 export function normaliseHook(
-  { name, call, parameters }: RawHook,
+  { name, call, parameters, before }: RawHook,
   broker: ProgramBroker,
   calls: HookCalls,
 ): (...values: unknown[]) => MaybePromise<unknown> {
   const hook = call as UnknownHook
   const read = readerOf(name)
-  if (hook.length > parameters && hookAnswers[name].synchronous !== true) {
+  if ((hook.length > parameters || isWrapper(hook, before, parameters)) && hookAnswers[name].synchronous !== true) {
     return (...values) => callWithCallback({ name, calls, read, hook: hook.bind(broker) }, values)
   }
   return (...values) => {
@@ -47,6 +49,13 @@ export function normaliseHook(
 }
 
 type UnknownHook = (...values: unknown[]) => unknown
+
+/** Whether a function that declares no parameters passes all on to the hook that was there before, which calls back:
+ * `broker.authenticate = (...all) => before.apply(broker, all)`. */
+function isWrapper(hook: UnknownHook, before: unknown, parameters: number): boolean {
+  if (hook.length > 0 || typeof before !== 'function' || before.length <= parameters) return false
+  return /^[^{]*\(\s*\.\.\.|\barguments\b/.test(Function.prototype.toString.call(hook))
+}
 
 /** Returns the reader of this hook's results, in the form that the engine uses. */
 function readerOf(name: keyof HookOptions): ReadAnswer {
