@@ -90,10 +90,9 @@ test.for<[name: string, text: string, ...problems: string[]]>([
   ['x.yaml', 'workers: 0\n', 'x.yaml:1: workers is 0, it must be at least 1'],
   [
     'x.yaml',
-    'workers: 2\nmesh: { directory: m }\nid: x\nbridges: [{ name: b, addresses: "mqtt://b:1", topics: [{ filter: a }] }]\n',
+    'workers: 2\nmesh: { directory: m }\nid: x\n',
     'mesh is given, but workers are connected by a mesh of their own',
     'id is given, but each of the workers has one of its own',
-    'bridges are given, but each of the workers would connect them',
   ],
   [
     'x.yaml',

@@ -6,6 +6,7 @@ import { client, collect, connected, persistent } from './brokers-on-redis.ts'
 import { clientEvent } from './client-event.ts'
 import { anyPort, listeningUrl, startCommand } from './started-command.ts'
 import type { StartedProcess } from './started-command.ts'
+import { openWay } from './ways-in.ts'
 
 interface Started {
   readonly url: string
@@ -139,6 +140,65 @@ test('SIGUSR2 replaces the workers one by one: a client can always connect, and 
   const [connack] = await clientEvent(again, 'connect')
   expect(connack.sessionPresent).toBe(true)
   await expect.poll(() => payloads).toEqual(['x'])
+})
+
+test(
+  'one worker has the bridges, and another one when it is killed or replaced: nothing is lost',
+  { timeout: 120_000 },
+  async () => {
+    const { broker, port } = await openWay()
+    const came: string[] = []
+    await broker.subscribe('b', ({ payload }) => void came.push(payload.toString()))
+    let arrivals = 0
+    let most = 0
+    broker.on('clientReady', () => {
+      arrivals += 1
+      most = Math.max(most, Object.keys(broker.clients).length)
+    })
+    const file = join(directory(), 'x.yaml')
+    const bridge = `{ name: house, clientId: house, addresses: 'mqtt://127.0.0.1:${port}', topics: [{ filter: b, qos: 1 }] }`
+    writeFileSync(
+      file,
+      `store: { data: ${directory()}, durability: process }\nworkers: 2\nbridges: [${bridge}]\nstatistics: { interval: 0 }\n`,
+    )
+    const started = await startWith('--config', file)
+    const publisher = await connected(started.url, { reconnectPeriod: 20 })
+    const passes = async (text: string): Promise<void> => {
+      await publisher.publishAsync('b', text, { qos: 1 })
+      await expect.poll(() => came, { timeout: 20_000 }).toContain(text)
+    }
+    await passes('first')
+    const first = pidsOf(started)
+    for (const [index, pid] of first.entries()) {
+      process.kill(pid, 'SIGKILL')
+      await passes(`${index} is killed`)
+      await expect.poll(() => pidsOf(started).filter(each => !first.includes(each)).length).toBe(index + 1)
+    }
+    // Killed one after the other, both can't have had it from the beginning to the end.
+    expect(arrivals).toBeGreaterThan(1)
+    started.process.signal('SIGUSR2')
+    await started.process.line(/all workers were replaced/)
+    await passes('last')
+    expect(most).toBe(1)
+    expect([...new Set(came)]).toEqual(['first', '0 is killed', '1 is killed', 'last'])
+  },
+)
+
+test('the primary is killed: its workers end, and the next one removes its files', async () => {
+  const kept = async ({ process }: Started): Promise<string> =>
+    /kept in (\S+?)"/.exec(await process.line(/kept in/))?.[1] ?? ''
+  const first = await start(2, '--memory', '--sys-interval', '0', '--verbose')
+  const workers = pidsOf(first)
+  const files = await kept(first)
+  await first.process.stop('SIGKILL')
+  await expect.poll(() => workers.filter(pid => statOf(pid) !== '')).toEqual([])
+  expect(existsSync(files)).toBe(true)
+  const second = await start(2, '--memory', '--sys-interval', '0', '--verbose')
+  const own = await kept(second)
+  expect(existsSync(files)).toBe(false)
+  await start(2, '--memory', '--sys-interval', '0')
+  expect(existsSync(own)).toBe(true)
+  await (await connected(second.url)).publishAsync('a', 'x', { qos: 1 })
 })
 
 test('SIGTERM closes all workers: clients are told, and nothing is left', async () => {

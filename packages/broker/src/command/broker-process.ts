@@ -31,8 +31,8 @@ export class BrokerProcess {
   readonly #running: RunningBroker
   #read: ReadConfig
   #isStopping = false
-  /** The last reload; the next one waits for it. */
-  #reloading: Promise<void> = Promise.resolve()
+  /** The last change of what runs; the next one waits for it. */
+  #changing: Promise<void> = Promise.resolve()
 
   /** @throws BrokerError `OPTION_INVALID` */
   constructor({ command, read, log }: ProcessParts, worker: OwnWorker | undefined) {
@@ -72,9 +72,14 @@ export class BrokerProcess {
   /** A worker hears of signals from its primary, which says what there is to say to the user. */
   #begin(): void {
     if (this.#worker !== undefined) {
-      this.#worker.begin({ stop: () => void this.#stop('SIGTERM'), reload: () => this.#reloadInTurn() })
+      this.#worker.begin({
+        stop: () => void this.#stop('SIGTERM'),
+        reload: () => this.#inTurn(() => this.#reload()),
+        bridge: () => this.#bridge(),
+      })
       return
     }
+    this.#bridge()
     // One listener for both times: Deno calls one that is added while a signal is handled for that signal.
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => void this.#stop(name))
     process.on('SIGHUP', () => this.#hangUp())
@@ -85,11 +90,18 @@ export class BrokerProcess {
   /** By whom it is sent can't be told: by somebody who has changed a file, or by a terminal that is gone. */
   #hangUp(): void {
     if (isTerminalGone()) void this.#stop('SIGHUP')
-    else this.#reloadInTurn()
+    else this.#inTurn(() => this.#reload())
   }
 
-  #reloadInTurn(): void {
-    this.#reloading = this.#reloading.then(() => this.#reload())
+  #bridge(): void {
+    this.#inTurn(() => this.#running.bridge())
+  }
+
+  /** One change of what runs after the other. */
+  #inTurn(change: () => Promise<void>): void {
+    this.#changing = this.#changing.then(change).catch((error: unknown) => {
+      this.#log.logger.error({ err: error }, 'the bridges could not be connected')
+    })
   }
 
   /** All of it or nothing: what can't be read, or opened, changes nothing. */

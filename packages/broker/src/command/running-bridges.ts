@@ -18,9 +18,16 @@ export class RunningBridges implements Plugin {
   readonly #running = new Map<string, RunningBridge>()
   #wanted: readonly BridgeOptions[]
   #broker: PluggableBroker | undefined
+  #isBegun = false
 
   constructor(options: readonly BridgeOptions[]) {
     this.#wanted = options
+  }
+
+  /** Connects them, now or when there is a broker. Before that they are only known: of several workers, one at a time has them. */
+  async begin(): Promise<void> {
+    this.#isBegun = true
+    await this.replace(this.#wanted)
   }
 
   async attach(broker: PluggableBroker): Promise<() => Promise<void>> {
@@ -32,7 +39,7 @@ export class RunningBridges implements Plugin {
   /** Ends bridges that are gone or have changed, and connects those that are new or have changed. The others go on undisturbed. */
   async replace(next: readonly BridgeOptions[]): Promise<void> {
     this.#wanted = next
-    if (this.#broker === undefined) return
+    if (this.#broker === undefined || !this.#isBegun) return
     const shapes = new Map(next.map(options => [options.name, shapeOf(options)]))
     const over = [...this.#running].filter(([name, { shape }]) => shapes.get(name) !== shape)
     await Promise.all(over.map(([name, running]) => this.#detach(name, running)))

@@ -39,6 +39,11 @@ export class RunningBroker {
     for (const prepared of listeners) await this.#open(prepared)
   }
 
+  /** Connects the bridges. */
+  async bridge(): Promise<void> {
+    await this.#bridges.begin()
+  }
+
   /** Takes another configuration's users, rules, certificates, listeners and bridges. Whoever may not be connected any more is closed.
    * @returns how many were closed
    * @throws what a listener that can't be opened has thrown; nothing has changed then */

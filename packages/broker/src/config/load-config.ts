@@ -91,11 +91,10 @@ function checkTogether(config: Config): void {
 }
 
 /** What one process alone can have. */
-function problemsOfWorkers({ workers = 1, mesh, id, bridges = [] }: Config): string[] {
+function problemsOfWorkers({ workers = 1, mesh, id }: Config): string[] {
   if (workers === 1) return []
   return [
     ...(mesh === undefined ? [] : ['mesh is given, but workers are connected by a mesh of their own']),
     ...(id === undefined ? [] : ['id is given, but each of the workers has one of its own']),
-    ...(bridges.length === 0 ? [] : ['bridges are given, but each of the workers would connect them']),
   ]
 }

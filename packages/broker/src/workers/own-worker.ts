@@ -9,6 +9,8 @@ export interface WorkerDuties {
   stop(): void
   /** Reads the configuration, and every file that it names, again. */
   reload(): void
+  /** Connects the bridges, which no other worker has meanwhile. */
+  bridge(): void
 }
 
 /** This process as one of several workers. */

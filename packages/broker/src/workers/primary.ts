@@ -1,15 +1,11 @@
 import cluster from 'node:cluster'
 import type { Worker } from 'node:cluster'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Logger } from '@x/contract'
 import type { StoreConfig } from '../config/schema.ts'
+import { SharedFiles } from './shared-files.ts'
 import { isReport, noNumbers, placeVariable, together } from './worker-messages.ts'
 import type { WorkerNumbers, WorkerOrder, WorkerPlace } from './worker-messages.ts'
 
-/** Files in memory, where the system has such. */
-const memoryFiles = '/dev/shm'
 /** ms: a worker that lived for less is forked again later each time. */
 const shortLife = 10_000
 const firstDelay = 100
@@ -18,7 +14,7 @@ const lastDelay = 10_000
 export interface PrimaryOptions {
   readonly workers: number
   readonly logger: Logger
-  /** What is in memory is kept in files there, for all workers, and removed at the end. */
+  /** Of all workers; what is in memory for one is kept in files there for several. */
   readonly store: StoreConfig
   /** ms for a worker to close; then it is killed. */
   readonly closeTimeout: number
@@ -28,6 +24,8 @@ interface Slot {
   readonly number: number
   worker: Worker
   startedAt: number
+  /** It accepts connections. */
+  isReady: boolean
   failures: number
   numbers: WorkerNumbers | undefined
 }
@@ -36,8 +34,10 @@ interface Slot {
 export class Primary {
   readonly #options: PrimaryOptions
   readonly #slots: Slot[] = []
-  readonly #directories: string[] = []
-  readonly #place: Omit<WorkerPlace, 'number'>
+  readonly #files = new SharedFiles()
+  #place: Omit<WorkerPlace, 'number'> | undefined
+  /** The worker that has the bridges; it may have ended. */
+  #carrier: Worker | undefined
   /** What workers that have ended had counted: counters never go back. */
   #departed: WorkerNumbers = noNumbers
   #isRolling = false
@@ -45,20 +45,17 @@ export class Primary {
 
   constructor(options: PrimaryOptions) {
     this.#options = options
-    const { store } = options
-    this.#place = {
-      store: store.memory === true ? this.#memoryStore() : store,
-      mesh: store.redis === undefined ? this.#directory(tmpdir()) : undefined,
-    }
   }
 
-  /** Settles when all workers accept connections, or the first one could not start: then with the code that it has exited with. */
+  /** Settles when all workers accept connections, or the first one could not start: then with the code that it has exited with.
+   * @throws Error of Node, when there is no place for temporary files */
   async begin(): Promise<number | undefined> {
-    const { workers, logger } = this.#options
+    const { workers, logger, store } = this.#options
+    this.#place = await this.#files.placeFor(store)
     // What keeps one from starting keeps all: it is said once.
     const code = await this.#start(1)
     if (code !== undefined) {
-      this.#remove()
+      this.#files.remove()
       return code
     }
     await Promise.all(Array.from({ length: workers - 1 }, async (_, index) => this.#start(index + 2)))
@@ -83,28 +80,30 @@ export class Primary {
   async stop(): Promise<void> {
     this.#isStopping = true
     await Promise.all(this.#slots.map(async ({ worker }) => this.#close(worker)))
-    this.#remove()
+    this.#files.remove()
   }
 
   /** Ends all at once. */
   kill(): void {
     this.#isStopping = true
     for (const { worker } of this.#slots) worker.process.kill('SIGKILL')
-    this.#remove()
+    this.#files.remove()
   }
 
   async #start(number: number): Promise<number | undefined> {
     const worker = this.#fork(number)
-    const slot: Slot = { number, worker, startedAt: performance.now(), failures: 0, numbers: undefined }
+    const startedAt = performance.now()
+    const slot: Slot = { number, worker, startedAt, isReady: false, failures: 0, numbers: undefined }
     const code = await readiness(worker)
     if (code !== undefined && number === 1) return code
     this.#slots.push(slot)
     this.#watch(slot, worker)
+    if (code === undefined) this.#accepts(slot)
     return undefined
   }
 
   #fork(number: number): Worker {
-    const place: WorkerPlace = { number, ...this.#place }
+    const place = { number, ...this.#place }
     return cluster.fork({ [placeVariable]: JSON.stringify(place) })
   }
 
@@ -112,17 +111,36 @@ export class Primary {
     this.#depart(slot)
     slot.worker = worker
     slot.startedAt = performance.now()
+    slot.isReady = false
     worker.on('message', message => {
-      if (!isReport(message) || message.kind !== 'numbers' || slot.worker !== worker) return
-      slot.numbers = message.numbers
-      this.#tellOthers()
+      if (!isReport(message) || slot.worker !== worker) return
+      if (message.kind === 'ready') this.#accepts(slot)
+      else {
+        slot.numbers = message.numbers
+        this.#tellOthers()
+      }
     })
     const ended = (): void => void this.#ended(slot, worker)
     if (worker.isDead()) ended()
     else worker.once('exit', ended)
   }
 
+  #accepts(slot: Slot): void {
+    slot.isReady = true
+    this.#placeBridges()
+  }
+
+  /** One worker at a time has the bridges, and the next one when it has ended: the newest, so that they move once when all are replaced. */
+  #placeBridges(): void {
+    if (this.#isStopping || this.#carrier?.isDead() === false) return
+    const ready = this.#slots.filter(({ isReady, worker }) => isReady && !worker.isDead())
+    const newest = ready.toSorted((one, other) => other.startedAt - one.startedAt)[0]
+    this.#carrier = newest?.worker
+    if (this.#carrier !== undefined) tell(this.#carrier, { kind: 'bridge' })
+  }
+
   async #ended(slot: Slot, worker: Worker): Promise<void> {
+    this.#placeBridges()
     if (slot.worker !== worker || this.#isStopping) return
     const { exitCode, signalCode } = worker.process
     this.#depart(slot)
@@ -153,6 +171,7 @@ export class Primary {
       }
       const old = slot.worker
       this.#watch(slot, next)
+      this.#accepts(slot)
       await this.#close(old)
     }
     logger.info({ workers: this.#slots.length }, 'all workers were replaced')
@@ -186,21 +205,6 @@ export class Primary {
     await ended
     clearTimeout(insist)
   }
-
-  /** It is gone with the machine's memory anyway. */
-  #memoryStore(): StoreConfig {
-    return { data: this.#directory(isDirectory(memoryFiles) ? memoryFiles : tmpdir()), durability: 'process' }
-  }
-
-  #directory(place: string): string {
-    const made = mkdtempSync(join(place, 'x-broker-'))
-    this.#directories.push(made)
-    return made
-  }
-
-  #remove(): void {
-    for (const directory of this.#directories) rmSync(directory, { recursive: true, force: true })
-  }
 }
 
 /** Undefined: it accepts connections. Otherwise the code that it has exited with. */
@@ -216,8 +220,4 @@ async function readiness(worker: Worker): Promise<number | undefined> {
 /** One that is just ending hears nothing. */
 function tell(worker: Worker, order: WorkerOrder): void {
   if (worker.isConnected()) worker.send(order, () => undefined)
-}
-
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 }

@@ -42,10 +42,9 @@ export const noNumbers: WorkerNumbers = {
 /** From a worker to the primary. */
 export type WorkerReport = { readonly kind: 'ready' } | { readonly kind: 'numbers'; readonly numbers: WorkerNumbers }
 
-/** From the primary to a worker. `others`: the numbers of all other workers together. */
+/** From the primary to a worker. `bridge`: it has the bridges until it ends; `others`: the numbers of all other workers together. */
 export type WorkerOrder =
-  | { readonly kind: 'stop' }
-  | { readonly kind: 'reload' }
+  | { readonly kind: 'stop' | 'reload' | 'bridge' }
   | { readonly kind: 'others'; readonly numbers: WorkerNumbers }
 
 export function isReport(message: unknown): message is WorkerReport {
@@ -53,7 +52,7 @@ export function isReport(message: unknown): message is WorkerReport {
 }
 
 export function isOrder(message: unknown): message is WorkerOrder {
-  return hasKind(message, 'stop') || hasKind(message, 'reload') || hasKind(message, 'others')
+  return ['stop', 'reload', 'bridge', 'others'].some(kind => hasKind(message, kind))
 }
 
 function hasKind(message: unknown, kind: string): boolean {
