@@ -18,6 +18,8 @@ export interface ClusterOptions {
   /** A primary and a replica; brokers wait for the replica. */
   readonly replicated: boolean
   readonly disk?: Disk
+  /** Of each broker; default 1: a single process. */
+  readonly workers?: number
   readonly directory: string
 }
 
@@ -41,14 +43,14 @@ export class Cluster {
   }
 
   static async open(options: ClusterOptions, history: History): Promise<Cluster> {
-    const { brokers, directory } = options
+    const { brokers, directory, workers = 1 } = options
     const store =
       options.store === 'lmdb'
         ? new DirectoryService(directory, brokers, options.disk)
         : await RedisService.start(directory, options.replicated)
     const made = Array.from({ length: brokers }, (_, index) => {
       const name = `broker-${index}`
-      return new BrokerProcess(name, { history, store, logFile: join(directory, `${name}.log`) })
+      return new BrokerProcess(name, { history, store, workers, logFile: join(directory, `${name}.log`) })
     })
     const cluster = new Cluster(made, store, history)
     await Promise.all(made.map(async broker => broker.open(cluster.#redis?.port ?? 0)))

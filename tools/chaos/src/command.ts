@@ -7,7 +7,8 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    brokers: { type: 'string', default: '3' },
+    brokers: { type: 'string' },
+    workers: { type: 'string', default: '1' },
     store: { type: 'string', default: 'redis' },
     replicated: { type: 'boolean', default: false },
     'small-disk': { type: 'boolean', default: false },
@@ -16,18 +17,26 @@ const { values } = parseArgs({
 
 const stores: readonly StoreName[] = ['redis', 'lmdb']
 const store = stores.find(name => name === values.store)
-const [minutes, seed, brokers] = [Number(values.minutes), Number(values.seed), Number(values.brokers)]
+const [minutes, seed, workers] = [Number(values.minutes), Number(values.seed), Number(values.workers)]
+// One broker of several processes is what several brokers are otherwise.
+const brokers = Number(values.brokers ?? (workers === 1 ? '3' : '1'))
 const areNumbers =
-  minutes > 0 && minutes <= 1440 && Number.isInteger(seed) && seed >= 0 && brokers >= 1 && brokers <= 16
-const isOdd = (store === 'lmdb' && values.replicated) || (store === 'redis' && values['small-disk'])
+  minutes > 0 &&
+  minutes <= 1440 &&
+  Number.isInteger(seed) &&
+  seed >= 0 &&
+  [brokers, workers].every(number => Number.isInteger(number) && number >= 1 && number <= 16)
+const isOdd =
+  (store === 'lmdb' && (values.replicated || (workers > 1 && brokers > 1))) ||
+  (store === 'redis' && (values['small-disk'] || workers > 1))
 if (store === undefined || !areNumbers || isOdd) {
   process.stderr.write(
-    'chaos: --minutes NUMBER (to 1440) --seed WHOLE_NUMBER --brokers 1..16 --store redis|lmdb --replicated (redis) --small-disk (lmdb)\n',
+    'chaos: --minutes NUMBER (to 1440) --seed WHOLE_NUMBER --brokers 1..16 --store redis|lmdb --replicated (redis) --small-disk (lmdb) --workers 1..16 (lmdb, one broker)\n',
   )
   process.exit(2)
 }
 process.stdout.write(
-  `seed ${seed}, ${minutes} minutes of faults, ${brokers} brokers, ${store}${values.replicated ? ', primary and replica' : ''}${values['small-disk'] ? ', small disk' : ''}\n`,
+  `seed ${seed}, ${minutes} minutes of faults, ${brokers} brokers, ${store}${values.replicated ? ', primary and replica' : ''}${values['small-disk'] ? ', small disk' : ''}${workers > 1 ? `, ${workers} workers` : ''}\n`,
 )
 const ending = new AbortController()
 process.once('SIGINT', () => ending.abort())
@@ -40,6 +49,7 @@ const result = await run({
   store,
   replicated: values.replicated,
   disk,
+  workers,
   signal: ending.signal,
 })
 for (const [name, value] of reportOf(result)) process.stdout.write(`${name.padEnd(56)} ${value}\n`)

@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly replicated: boolean
   /** Default `large`; `small` with `lmdb`: the directory is on a small file system, which is filled from time to time. */
   readonly disk?: Disk
+  /** Processes of each broker, with `lmdb`; default 1. */
+  readonly workers?: number
   /** Ends the run early. */
   readonly signal?: AbortSignal
 }
@@ -127,8 +129,7 @@ async function leave(workload: Workload, cluster: Cluster, history: History): Pr
 
 function sampleMemory(cluster: Cluster, history: History): void {
   for (const broker of cluster.brokers) {
-    const bytes = broker.memory()
-    if (bytes !== undefined) history.record({ kind: 'memory', process: broker.processName, bytes })
+    for (const [name, bytes] of broker.memory()) history.record({ kind: 'memory', process: name, bytes })
   }
 }
 

@@ -34,6 +34,8 @@ interface Slot {
 export class Primary {
   readonly #options: PrimaryOptions
   readonly #slots: Slot[] = []
+  /** Those that do not accept connections yet. */
+  readonly #starting = new Set<Worker>()
   readonly #files = new SharedFiles()
   #place: Omit<WorkerPlace, 'number'> | undefined
   /** The worker that has the bridges; it may have ended. */
@@ -47,18 +49,19 @@ export class Primary {
     this.#options = options
   }
 
-  /** Settles when all workers accept connections, or the first one could not start: then with the code that it has exited with.
+  /** Settles when all workers accept connections, or the first one could not start: then with the code that it has exited with; with 0
+   * when it was stopped meanwhile.
    * @throws Error of Node, when there is no place for temporary files */
   async begin(): Promise<number | undefined> {
     const { workers, logger, store } = this.#options
     this.#place = await this.#files.placeFor(store)
     // What keeps one from starting keeps all: it is said once.
-    const code = await this.#start(1)
-    if (code !== undefined) {
-      this.#files.remove()
-      return code
-    }
+    const code = this.#isStopping ? 0 : await this.#start(1)
+    if (this.#isStopping || code !== undefined) this.#files.remove()
+    if (this.#isStopping) return 0
+    if (code !== undefined) return code
     await Promise.all(Array.from({ length: workers - 1 }, async (_, index) => this.#start(index + 2)))
+    if (this.#isStopping) return 0
     logger.info({ workers }, `${workers} workers accept connections`)
     return undefined
   }
@@ -76,10 +79,12 @@ export class Primary {
     this.#isRolling = false
   }
 
-  /** Closes all workers. Settles when they have ended. */
+  /** Closes all workers; those that are starting have no client yet, and are ended. Settles when they have ended. */
   async stop(): Promise<void> {
     this.#isStopping = true
-    await Promise.all(this.#slots.map(async ({ worker }) => this.#close(worker)))
+    const ended = [...this.#starting].map(exitOf)
+    for (const worker of this.#starting) worker.process.kill('SIGKILL')
+    await Promise.all([...ended, ...this.#slots.map(async ({ worker }) => this.#close(worker))])
     this.#files.remove()
   }
 
@@ -87,6 +92,7 @@ export class Primary {
   kill(): void {
     this.#isStopping = true
     for (const { worker } of this.#slots) worker.process.kill('SIGKILL')
+    for (const worker of this.#starting) worker.process.kill('SIGKILL')
     this.#files.remove()
   }
 
@@ -104,7 +110,10 @@ export class Primary {
 
   #fork(number: number): Worker {
     const place = { number, ...this.#place }
-    return cluster.fork({ [placeVariable]: JSON.stringify(place) })
+    const worker = cluster.fork({ [placeVariable]: JSON.stringify(place) })
+    this.#starting.add(worker)
+    void readiness(worker).then(() => this.#starting.delete(worker))
+    return worker
   }
 
   #watch(slot: Slot, worker: Worker): void {
@@ -162,6 +171,7 @@ export class Primary {
       if (this.#isStopping) return
       const next = this.#fork(slot.number)
       const code = await readiness(next)
+      if (this.#isStopping) return
       if (code !== undefined) {
         logger.error(
           { worker: slot.number },
@@ -199,12 +209,16 @@ export class Primary {
 
   async #close(worker: Worker): Promise<void> {
     if (worker.isDead()) return
-    const ended = new Promise(resolve => void worker.once('exit', resolve))
+    const ended = exitOf(worker)
     tell(worker, { kind: 'stop' })
     const insist = setTimeout(() => worker.process.kill('SIGKILL'), this.#options.closeTimeout)
     await ended
     clearTimeout(insist)
   }
+}
+
+async function exitOf(worker: Worker): Promise<void> {
+  await new Promise<void>(resolve => void worker.once('exit', () => resolve()))
 }
 
 /** Undefined: it accepts connections. Otherwise the code that it has exited with. */
