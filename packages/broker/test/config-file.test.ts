@@ -102,7 +102,8 @@ test.for<[name: string, text: string, ...problems: string[]]>([
   ['x.yaml', 'access: { passwordFile: DIR/missing }\n', 'missing: there is no such file'],
   ['x.yaml', 'access: { passwordFile: DIR/plain }\n', "plain:2: user 'bob': the password is not hashed"],
   ['x.yaml', 'access: { aclFile: DIR/odd }\n', "odd:1: the line begins with '#', it must begin with"],
-  ['x.yaml', 'listeners: [{ tls: { cert: DIR/odd, key: DIR/odd } }]\n', 'tls.cert '],
+  ['x.yaml', 'listeners: [{ tls: { cert: DIR/odd, key: DIR/odd } }]\n', 'listeners[0].tls.cert '],
+  ['x.yaml', 'listeners: [{}, { tls: { cert: DIR/odd, key: DIR/odd } }]\n', 'listeners[1].tls.cert '],
   ['x.conf', 'nonsense\n', 'x.conf:1: nonsense is no directive of Mosquitto'],
 ])('%s with %j is refused with its place', ([name, text, ...problems]) => {
   const file = fileWith(name, text)

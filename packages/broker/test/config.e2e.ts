@@ -53,7 +53,11 @@ function configured(): { file: string; users: string; acl: string; log: string; 
 test.for<[text: string, code: number, problem: string]>([
   ['log:\n  level: loud\n', 3, 'x.yaml:2: log.level is'],
   ['access: { passwordFile: /nowhere/users }\n', 13, '/nowhere/users: there is no such file'],
-  ['listeners: [{ tls: { cert: /nowhere/a, key: /nowhere/b } }]\n', 1, 'tls.cert /nowhere/a: there is no such file'],
+  [
+    'listeners: [{ tls: { cert: /nowhere/a, key: /nowhere/b } }]\n',
+    1,
+    'listeners[0].tls.cert /nowhere/a: there is no such file',
+  ],
 ])('%j ends with exit code %i and says why, checked or started', ([text, code, problem]) => {
   const file = join(folder(), 'x.yaml')
   writeFileSync(file, text)

@@ -18,7 +18,7 @@ export interface ReadConfig extends LoadedConfig {
 export function readAll({ file, flags }: RunCommand, place?: WorkerPlace): ReadConfig {
   const { config, notices } = loadConfig({ file, flags, environment: process.env })
   const own = place === undefined ? config : { ...config, ...ofPlace(place) }
-  return { config: own, notices, prepared: prepare(own, file === undefined ? '--tls-' : 'tls.') }
+  return { config: own, notices, prepared: prepare(own, file === undefined ? '--tls-' : undefined) }
 }
 
 function ofPlace({ store, mesh }: WorkerPlace): Pick<Config, 'store' | 'mesh'> {

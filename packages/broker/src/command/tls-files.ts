@@ -4,7 +4,7 @@ import { readCertificates, readNamedFile, readPair, wrong } from './pem-files.ts
 import type { NamedFile, PemPair } from './pem-files.ts'
 
 /** Reads the files again each time.
- * @param prefix of the options' names, for errors: `--tls-` or `tls.`
+ * @param prefix of the options' names, for errors: `--tls-` or `listeners[0].tls.`
  * @throws TlsFileError */
 export function readTlsFiles(files: TlsConfig, prefix: string): TlsOptions {
   const { cert, key, ca, crl, identityAsUsername, psk, pskHint, ciphers, minVersion, servers = [] } = files

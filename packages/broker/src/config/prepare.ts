@@ -38,9 +38,9 @@ const loopback: readonly string[] = ['127.0.0.1', '::1']
 /** Hashes are slow, and logins of one address may not fill their queue. */
 const loginsAtATime = 8
 
-/** @param tlsPrefix of the names of TLS options, for errors
+/** @param tlsPrefix of the names of TLS options, for errors; undefined: they are keys of their listener
  * @throws TlsFileError, AuthError */
-export function prepare(config: Config, tlsPrefix = 'tls.'): Prepared {
+export function prepare(config: Config, tlsPrefix?: string): Prepared {
   const { id, responseInformation, limits = {}, mesh, statistics = {}, store = {}, workers = 1 } = config
   const { interval = 10 } = statistics
   const listeners = preparedListeners(config.listeners ?? [{ protocols: ['mqtt'], port: defaultPort }], tlsPrefix)
@@ -87,16 +87,17 @@ function storeOptions(store: StoreConfig): Pick<BrokerOptions, 'data' | 'redis'>
   return { data: { directory, durability, exclusive: true } }
 }
 
-function preparedListeners(configs: readonly ListenerConfig[], tlsPrefix: string): PreparedListener[] {
+function preparedListeners(configs: readonly ListenerConfig[], tlsPrefix: string | undefined): PreparedListener[] {
   const names = new Set<string>()
-  return configs.map(config => {
+  return configs.map((config, index) => {
     const { access: _access, tls, host: _host, name, ...rest } = config
     const spoken = config.protocols ?? [tls === undefined ? ('mqtt' as const) : ('mqtts' as const)]
     const options = {
       ...rest,
       protocols: spoken,
       ...hostOption(config),
-      ...(tls !== undefined && speaksTls(spoken) && { tls: readTlsFiles(tls, tlsPrefix) }),
+      ...(tls !== undefined &&
+        speaksTls(spoken) && { tls: readTlsFiles(tls, tlsPrefix ?? `listeners[${index}].tls.`) }),
       name: freeName(name ?? `${spoken.join(',')}:${config.socketPath ?? config.port ?? defaultPort}`, names),
     }
     return { config, options: withoutUndefined(options) }
