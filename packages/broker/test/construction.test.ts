@@ -80,7 +80,7 @@ test('keepaliveLimit and connectTimeout can be set while the broker runs, within
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   await expect(connectAsync(`mqtt://127.0.0.1:${port}`, { keepalive: 61, reconnectPeriod: 0 })).rejects.toMatchObject({
-    code: 5,
+    code: 2,
   })
   const silent = connect(port, '127.0.0.1')
   const [, error] = (await once(broker, 'connectionError')) as [unknown, Error]
