@@ -1,6 +1,7 @@
 import type { OptionTable } from '@x/contract'
 import type { AdjustableLimit, CheckedOptions, GivenLimits } from './ground/limits.ts'
-import { adjustableLimits, limitRules, limitsOf } from './ground/limits.ts'
+import { limitRules, limitsOf } from './ground/limit-rules.ts'
+import { adjustableLimits } from './ground/limits.ts'
 import { assertOptions, optionInvalid } from './ground/option-invalid.ts'
 import { HookSet } from './hooks/hook-set.ts'
 import type { TopicAccess } from './hooks/topic-access.ts'

@@ -7,7 +7,7 @@ import type { Settings } from './broker-settings.ts'
 import { brokerClosed } from './ground/broker-closed.ts'
 import { connectionsExceeded } from './ground/connections-exceeded.ts'
 import { ProgramPublishes } from './program/program-publishes.ts'
-import { attachConnection, listenTo } from './connect/handled-stream.ts'
+import { Reception } from './connect/reception.ts'
 import { within } from './ground/within.ts'
 import { AttachedPlugins } from './program/attached-plugins.ts'
 import { countsOf } from './program/broker-counts.ts'
@@ -16,13 +16,11 @@ import { withAedesMethods } from './program/aedes-store.ts'
 import type { AedesStoreMethods } from './program/aedes-store.ts'
 import { clientsView } from './program/clients-view.ts'
 import type { Client, DeliverFunction, ProgramBroker } from './hooks/client.ts'
-import { ClientConnection } from './connect/client-connection.ts'
 import { countError } from './ground/counters.ts'
 import { Engine } from './engine.ts'
 import { makeListenerProfile } from './hooks/listener-profile.ts'
 import type { ListenerProfile, ListenerProfileOptions } from './hooks/listener-profile.ts'
 import type { ConnectionOrigin, EventReporter } from './hooks/events.ts'
-import { ReadHold } from './connection/read-hold.ts'
 import type { HookCalls } from './hooks/hook-call.ts'
 import type { NormalisedHooks } from './hooks/hooks.ts'
 import { MessageQueue } from './program/message-queue.ts'
@@ -51,11 +49,11 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
   readonly #mq: MessageQueue
   readonly #engine: Engine
   readonly #plugins: AttachedPlugins
+  readonly #reception: Reception
   readonly #publishes: ProgramPublishes
   readonly #subscriptions: ProgramSubscriptions
   #store: (Persistence & AedesStoreMethods) | undefined
   #closing: Promise<void> | undefined
-  #phase: 'opening' | 'open' | 'failed' = 'opening'
 
   /** @throws BrokerError `OPTION_INVALID`, naming the option, its value and what it may be */
   constructor(options: BrokerOptions) {
@@ -65,6 +63,7 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
     this.#plugins = new AttachedPlugins(options.plugins ?? [], this.programFaults)
     this.#engine = new Engine(this, checked, { ...partsOf(options), faults: this.programFaults })
     this.opts = options
+    this.#reception = new Reception(this.#engine)
     this.#publishes = new ProgramPublishes(this.#engine)
     this.#subscriptions = new ProgramSubscriptions(this.#engine)
     this.clients = clientsView(this.#engine.clients)
@@ -85,23 +84,7 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
       const origin = { listener: profile?.name ?? '', remoteAddress: undefined, remotePort: undefined }
       this.reportRefusal(connectionsExceeded(maximumConnections), origin)
     }
-    return this.#serve(stream, request, profile)
-  }
-
-  #serve(stream: Duplex, request: unknown, profile: ListenerProfile | undefined): Client {
-    const connection = new ClientConnection(this.#engine, stream, request, profile)
-    attachConnection(stream, connection)
-    // A destroyed stream emits no further 'close'.
-    if (this.#closing !== undefined || stream.destroyed) {
-      stream.destroy()
-      connection.streamClosed()
-      return connection.client
-    }
-    this.#engine.connections.add(connection)
-    this.#engine.counters.connectionsOpened += 1
-    if (this.#phase === 'opening') connection.hold(ReadHold.opening)
-    listenTo(stream, connection)
-    return connection.client
+    return this.#reception.serve(stream, request, profile)
   }
 
   /** A connection of the program's own: what speaks MQTT on the returned stream is served without a socket, and no hook is asked
@@ -111,7 +94,7 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
   openLocalStream(name: string): Duplex & { readonly client: Client } {
     const profile = this.listenerProfile({ name, authenticate: null })
     const [ours, theirs] = streamPair()
-    const client = this.#serve(ours, undefined, profile)
+    const client = this.#reception.serve(ours, undefined, profile)
     client.trusted = true
     return Object.assign(theirs, { client })
   }
@@ -279,18 +262,17 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
     try {
       await engine.open()
       await this.#plugins.attach(this)
-      this.#phase = 'open'
     } catch (error) {
-      this.#phase = 'failed'
       engine.openFailure = error as Error
       this.programFaults.report(error as Error)
       throw (error as Error).cause
     } finally {
-      for (const connection of engine.connections) connection.release(ReadHold.opening)
+      this.#reception.open()
     }
   }
 
   async #close(): Promise<void> {
+    this.#reception.close()
     const { closeTimeout } = this.#engine.options
     const { clock, connections } = this.#engine
     await within(clock, closeTimeout, this.ready).catch(() => undefined)

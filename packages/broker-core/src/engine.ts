@@ -5,7 +5,6 @@ import type {
   Drop,
   Emitter,
   MaybePromise,
-  Message,
   Persistence,
   PersistenceHost,
   RetainedPage,
@@ -37,6 +36,7 @@ import type { OutboxContext } from './connection/outbox.ts'
 import { Presence } from './program/presence.ts'
 import { OwnStatistics } from './message/own-statistics.ts'
 import { KnownPublications } from './message/known-publications.ts'
+import { OtherBrokers } from './other-brokers.ts'
 import { MessagePublishing } from './publishing.ts'
 import type { PublishingHost } from './publishing.ts'
 import { VerbatimRun } from './routing/verbatim-run.ts'
@@ -202,19 +202,9 @@ export class Engine implements PersistenceHost, Host, PublishingHost {
    * @throws BrokerError `STORE_FAILED`, `EMITTER_FAILED` */
   async open(): Promise<void> {
     await recover(() => this.persistence.open(this), rethrow('STORE_FAILED'))
-    await recover(() => this.#openEmitter(), rethrow('EMITTER_FAILED'))
+    await recover(() => new OtherBrokers(this).open(), rethrow('EMITTER_FAILED'))
     this.dueSweep.begin()
     this.presence.begin()
-  }
-
-  async #openEmitter(): Promise<void> {
-    await this.emitter?.open({
-      brokerId: this.options.id,
-      deliver: (told, groups) => this.#deliver(told, groups),
-      takenOver: clientId => this.#takenOver(clientId),
-      presence: (brokerId, present) => this.presence.seen(brokerId, present),
-    })
-    await this.advertised.open()
   }
 
   /** Closes all parts, even if one of them fails. */
@@ -277,24 +267,6 @@ export class Engine implements PersistenceHost, Host, PublishingHost {
   /** Reports that a hook has refused something that the engine did for a client. */
   refused(client: Client, error: unknown): void {
     process.nextTick(() => this.broker.reportClientError(client, toError(error)))
-  }
-
-  /** Delivers a message of another broker. Its errors are reported here, since nobody waits for it. */
-  #deliver(told: Message, groups: readonly string[] | undefined): MaybePromise<void> {
-    const { expiresAt } = told
-    const message = expiresAt === undefined ? told : { ...told, expiresAt: this.clock.fromMachine(expiresAt) }
-    return recover(
-      () => this.publishing.deliver(message, groups),
-      error => this.fail(error, 'DELIVERY_FAILED'),
-    )
-  }
-
-  /** A connection that was not announced yet is the newer one; the other broker will learn of it. */
-  #takenOver(clientId: string): void {
-    const connection = this.clients.get(clientId)
-    if (connection?.phase !== 'connected') return
-    connection.sessionTakenOver()
-    this.userSessions.forget(clientId)
   }
 }
 

@@ -1,3 +1,4 @@
+import type { CheckedOptions } from '../ground/limits.ts'
 import { aliasBytes } from './topic-aliases.ts'
 
 const noAlias = { alias: 0, known: false } as const
@@ -59,4 +60,16 @@ export class OutgoingAliases {
     this.#bytes -= aliasBytes(oldest)
     return alias
   }
+}
+
+/** The aliases towards a client; undefined when it takes none, or none are to be used.
+ * @param accepted how many the client takes
+ * @param profile of its listener, which comes before the options */
+export function outgoingAliases(
+  accepted: number,
+  options: Pick<CheckedOptions, 'maximumOutgoingTopicAliases' | 'maximumTopicAliasBytes'>,
+  profile: { readonly maximumOutgoingTopicAliases?: number | undefined } | undefined,
+): OutgoingAliases | undefined {
+  const count = Math.min(accepted, profile?.maximumOutgoingTopicAliases ?? options.maximumOutgoingTopicAliases)
+  return count > 0 ? new OutgoingAliases(count, options.maximumTopicAliasBytes) : undefined
 }

@@ -15,7 +15,10 @@ import { forwarded } from '../hooks/authorize-forward.ts'
 import { GroupClaims, sendClaimed } from './group-claims.ts'
 import { Inflight, InflightWindow } from './inflight-window.ts'
 import type { Acknowledgement } from './inflight-window.ts'
-import { OutgoingAliases } from './outgoing-aliases.ts'
+import { laneOf } from './lane.ts'
+import type { Lane } from './lane.ts'
+import { outgoingAliases } from './outgoing-aliases.ts'
+import type { OutgoingAliases } from './outgoing-aliases.ts'
 import type { Client } from '../hooks/client.ts'
 import type { Outbox } from '../connection/outbox.ts'
 import { Publication } from '../message/publication.ts'
@@ -43,8 +46,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
   readonly #inflightLimit: number
   readonly engine: SessionHost
   readonly stored: boolean
-  /** Which frames may be forwarded to this client unchanged: those of 3.x (3), of 5.0 (5), or none (0). */
-  lane: 0 | 3 | 5 = 0
+  lane: Lane = 0
   /** By filter; `router` and the store have them as well. Undefined until the first. */
   #subscriptions: Map<string, Subscription> | undefined
   /** Packet ids of QoS 2 messages from the client that await PUBREL. Undefined until the first. */
@@ -79,9 +81,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     this.#inflightLimit = Math.min(traits.receiveMaximum, engine.options.maximumInflight)
     this.engine = engine
     this.stored = traits.stored
-    const { maximumOutgoingTopicAliases = engine.options.maximumOutgoingTopicAliases } = connection.profile ?? {}
-    const aliases = Math.min(traits.topicAliasMaximum, maximumOutgoingTopicAliases)
-    this.aliases = aliases > 0 ? new OutgoingAliases(aliases, engine.options.maximumTopicAliasBytes) : undefined
+    this.aliases = outgoingAliases(traits.topicAliasMaximum, engine.options, connection.profile)
   }
 
   /** The store's name for the open session. */
@@ -130,10 +130,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
   open(): void {
     if (this.#phase !== 'opening') return
     this.#phase = 'open'
-    const isMounted = this.connection.profile?.mountPoint !== undefined
-    const untouched =
-      this.aliases === undefined && !isMounted && this.maximumPacketSize > this.engine.options.maximumPacketSize
-    this.lane = untouched ? (this.version === 5 ? 5 : 3) : 0
+    this.lane = laneOf(this)
   }
 
   get isOpen(): boolean {
