@@ -1,6 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { Clock } from '@x/contract'
-import { AckFrame, FrameReader, PublishFrame, TopicInterner, commandOf, decodeControl, encode } from '@x/packet'
+import { AckFrame, FrameReader, PublishFrame, commandOf, decodeControl, encode } from '@x/packet'
 import type {
   ConnackPacket,
   ConnectPacket,
@@ -10,12 +9,14 @@ import type {
   SubackPacket,
   Subscription,
 } from '@x/packet'
-import { parseTopicName } from '@x/topic-trie'
 import { BridgeError } from './bridge-error.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { KeepAlive } from './keep-alive.ts'
+import type { LinkOptions } from './link-options.ts'
 import { largestPacket, peerLimits } from './peer-limits.ts'
 import type { PeerLimits } from './peer-limits.ts'
+import { reasonText } from './reason-text.ts'
+import { ReceivedTopics } from './received-topics.ts'
 
 export const ackHeader = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 } as const
 export type AckKind = keyof typeof ackHeader
@@ -24,19 +25,6 @@ export type AckKind = keyof typeof ackHeader
 export interface LinkReceiver {
   publish(frame: PublishFrame, topic: string): void
   ack(kind: AckKind, messageId: number, reasonCode: number): void
-}
-
-export interface LinkOptions {
-  /** Which side this is, in errors: `the broker at mqtt://b:1883`, `this broker`. */
-  readonly name: string
-  readonly version: ProtocolVersion
-  readonly clock: Clock
-  /** Seconds of Keep Alive, 0 for none; the peer's own takes its place. */
-  readonly keepAlive: number
-  /** Aliases that the peer was told it may use. */
-  readonly topicAliasMaximum: number
-  /** Called once, when no packet can come or go any more. */
-  readonly ended: (error: BridgeError) => void
 }
 
 /** Packet identifiers that the link uses for itself, from the end that the messages' come to last. */
@@ -52,10 +40,8 @@ export class Link {
   readonly #reader = new FrameReader({ maximumPacketSize: largestPacket })
   readonly #publish = new PublishFrame()
   readonly #ack = new AckFrame()
-  readonly #topics = new TopicInterner({ check: parseTopicName })
+  readonly #topics: ReceivedTopics
   readonly #writer = new FrameWriter()
-  /** Topics by the aliases that the peer gave them on this connection. */
-  readonly #aliases = new Map<number, string>()
   /** Resolves what waits for a packet of the peer's, by its type. */
   readonly #awaited = new Map<string, (packet: Packet) => void>()
   #receiver: LinkReceiver | undefined
@@ -71,6 +57,7 @@ export class Link {
   constructor(stream: Duplex, options: LinkOptions) {
     this.#stream = stream
     this.#options = options
+    this.#topics = new ReceivedTopics(options.topicAliasMaximum)
     this.#reader.version = options.version
     stream.on('data', (chunk: Buffer) => this.#receive(chunk))
     stream.on('drain', () => this.#drained())
@@ -94,9 +81,12 @@ export class Link {
   async connect(packet: ConnectPacket): Promise<PeerLimits> {
     const connack = (await this.#exchange(encode(packet, this.version), 'connack')) as ConnackPacket
     const code = (this.version === 5 ? connack.reasonCode : connack.returnCode) ?? connack.returnCode ?? 0
-    if (code !== 0) throw refused(this.#options.name, code, connack.properties?.reasonString)
-    this.#limits = peerLimits(connack)
     const { name, clock, keepAlive } = this.#options
+    if (code !== 0) {
+      const reason = reasonText(code, connack.properties?.reasonString)
+      throw new BridgeError('BRIDGE_REFUSED', `${name} refused the connection with ${reason}`, { reasonCode: code })
+    }
+    this.#limits = peerLimits(connack)
     this.#keepAlive = new KeepAlive({
       clock,
       seconds: connack.properties?.serverKeepAlive ?? keepAlive,
@@ -216,7 +206,7 @@ export class Link {
       case 3: {
         const frame = this.#publish
         frame.read(source, header, frameStart, bodyStart, frameEnd, this.version, 'server')
-        this.#receiver?.publish(frame, this.#topicOf(frame))
+        this.#receiver?.publish(frame, this.#topics.of(frame))
         return
       }
       case 4:
@@ -249,27 +239,11 @@ export class Link {
       ? { cmd: 'connack', sessionPresent: (source[bodyStart] ?? 0) === 1, returnCode: source[bodyStart + 1] ?? 0 }
       : decodeControl(this.#reader.frame(), this.version)
     if (packet.cmd === 'disconnect') {
-      const { reasonCode = 0, properties } = packet
-      const reason = properties?.reasonString === undefined ? '' : `: ${properties.reasonString}`
-      return this.fail('BRIDGE_CONNECTION_LOST', `${this.#options.name} disconnected with ${hex(reasonCode)}${reason}`)
+      const reason = reasonText(packet.reasonCode ?? 0, packet.properties?.reasonString)
+      return this.fail('BRIDGE_CONNECTION_LOST', `${this.#options.name} disconnected with ${reason}`)
     }
     this.#isConnected ||= isConnack
     if (!this.#settle(packet)) throw new Error(`unexpected ${packet.cmd}`)
-  }
-
-  #topicOf(frame: PublishFrame): string {
-    const { source, topicStart, topicEnd, frameStart, topicAlias } = frame
-    if (topicAlias === 0) return this.#topics.intern(source, topicStart, topicEnd, frameStart)
-    if (topicStart === topicEnd) {
-      const topic = this.#aliases.get(topicAlias)
-      if (topic === undefined) throw new Error(`topic alias ${topicAlias} has no topic`)
-      return topic
-    }
-    const { topicAliasMaximum } = this.#options
-    if (topicAlias > topicAliasMaximum) throw new Error(`topic alias ${topicAlias} is above ${topicAliasMaximum}`)
-    const topic = this.#topics.intern(source, topicStart, topicEnd, frameStart)
-    this.#aliases.set(topicAlias, topic)
-    return topic
   }
 
   /** The peer has sent what MQTT does not allow. */
@@ -278,10 +252,10 @@ export class Link {
     this.fail('BRIDGE_PROTOCOL_ERROR', `${this.#options.name} breaks the protocol: ${reason}`, error)
   }
 
-  async #exchange(frame: Buffer, answer: string): Promise<Packet> {
+  async #exchange(frame: Buffer, reply: Packet['cmd']): Promise<Packet> {
     if (this.#failure !== undefined) throw this.#failure
     const packet = await new Promise<Packet>(resolve => {
-      this.#awaited.set(answer, resolve)
+      this.#awaited.set(reply, resolve)
       this.#send(frame)
     })
     if (this.#failure !== undefined) throw this.#failure
@@ -320,15 +294,4 @@ export class Link {
     this.#onDrain = undefined
     resume?.()
   }
-}
-
-function refused(name: string, code: number, reasonString: string | undefined): BridgeError {
-  const reason = reasonString === undefined ? '' : `: ${reasonString}`
-  return new BridgeError('BRIDGE_REFUSED', `${name} refused the connection with ${hex(code)}${reason}`, {
-    reasonCode: code,
-  })
-}
-
-function hex(code: number): string {
-  return code < 0x80 ? String(code) : `0x${code.toString(16)}`
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 /** Where a broker is reached by the others. */
 export type MeshAddress =
   | { readonly kind: 'unix'; readonly path: string }
@@ -38,4 +39,9 @@ export function isSocketPath(path: string): boolean {
 export function addressText(address: MeshAddress): string {
   if (address.kind === 'unix') return `unix:${address.path}`
   return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`
+}
+
+/** Whether an address means all addresses of this machine, and none that others could connect to. */
+export function isAnyHost(host: string): boolean {
+  return isIP(host) !== 0 && /^[0:.]+$/.test(host)
 }

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { isSocketPath } from './mesh-address.ts'
+import { isAnyHost, isSocketPath } from './mesh-address.ts'
 import type { MeshAddress } from './mesh-address.ts'
 import { fieldsOf, frameType, writeFrame, writeJson } from './mesh-frame.ts'
 import type { Frame } from './mesh-frame.ts'
@@ -120,6 +120,19 @@ export function writeRefusal({ code, message }: MeshError): Buffer {
 export function addressOf({ path, host, port }: Hello, from: string | undefined): MeshAddress | undefined {
   if (from === undefined) return path === undefined ? undefined : { kind: 'unix', path }
   return port === undefined ? undefined : { kind: 'tcp', host: host ?? from, port }
+}
+
+/** What this broker says of where it is reached.
+ * @param own where it listens; undefined: not yet
+ * @param advertise the address that was configured for others */
+export function reachedAt(
+  own: MeshAddress | undefined,
+  advertise: MeshAddress | undefined,
+): Pick<Hello, 'path' | 'host' | 'port'> {
+  if (own?.kind === 'unix') return { path: own.path, host: undefined, port: undefined }
+  if (advertise?.kind === 'tcp') return { path: undefined, host: advertise.host, port: advertise.port }
+  const host = own === undefined || isAnyHost(own.host) ? undefined : own.host
+  return { path: undefined, host, port: own?.port }
 }
 
 /** What codes a peer may refuse with. */

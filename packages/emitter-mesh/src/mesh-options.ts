@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import { optionProblem, optionRules, withDefaults } from '@x/contract'
 import type { OptionRule, OptionTable } from '@x/contract'
@@ -176,9 +175,4 @@ function checkTls({ key, cert, ca }: MeshTls): void {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new MeshError('OPTION_INVALID', { message: `option tls is not usable: ${reason}`, cause })
   }
-}
-
-/** Whether an address means all addresses of this machine, and none that others could connect to. */
-export function isAnyHost(host: string): boolean {
-  return isIP(host) !== 0 && /^[0:.]+$/.test(host)
 }

@@ -11,9 +11,8 @@ import type { MeshConnection } from './mesh-connection.ts'
 import type { MeshCounters } from './mesh-counters.ts'
 import { frameType, writeJson } from './mesh-frame.ts'
 import { MeshError } from './mesh-error.ts'
-import { addressOf } from './mesh-handshake.ts'
+import { addressOf, reachedAt } from './mesh-handshake.ts'
 import type { Hello, Welcome } from './mesh-handshake.ts'
-import { isAnyHost } from './mesh-options.ts'
 import type { MeshSettings } from './mesh-options.ts'
 import { MeshPeer } from './mesh-peer.ts'
 import { MeshServer } from './mesh-server.ts'
@@ -215,16 +214,7 @@ export class OpenMesh {
     if (instance === this.#instance || this.#closed || this.#peers.get(instance)?.link.isConnected === true)
       return undefined
     const peer = this.#peers.get(instance) ?? this.#create(instance)
-    return { stream: peer.stream, ...this.#reachedAt() }
-  }
-
-  #reachedAt(): Pick<Hello, 'path' | 'host' | 'port'> {
-    const { advertise } = this.#parts.settings
-    const own = this.#address
-    if (own?.kind === 'unix') return { path: own.path, host: undefined, port: undefined }
-    if (advertise?.kind === 'tcp') return { path: undefined, host: advertise.host, port: advertise.port }
-    const host = own === undefined || isAnyHost(own.host) ? undefined : own.host
-    return { path: undefined, host, port: own?.port }
+    return { stream: peer.stream, ...reachedAt(this.#address, this.#parts.settings.advertise) }
   }
 
   #linked(instance: string, connection: MeshConnection, welcome: Welcome): void {

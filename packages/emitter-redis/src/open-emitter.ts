@@ -10,6 +10,7 @@ import type { EmitterCounters } from './emitter-counters.ts'
 import { emitterErrorOf } from './emitter-error.ts'
 import type { EmitterError } from './emitter-error.ts'
 import { library } from './functions/library.ts'
+import { inboxBase, routesBase } from './keys.ts'
 import { HeldMessages } from './held-messages.ts'
 import { Inbox } from './inbox.ts'
 import { InboxCalls } from './inbox-calls.ts'
@@ -18,9 +19,6 @@ import { OutgoingMessages } from './outgoing-messages.ts'
 import { RedisTime } from './redis-time.ts'
 import { RouteCalls, partsOf } from './route-calls.ts'
 import { RouteLog } from './route-log.ts'
-
-/** Of keys and values; a release that changes them takes the next number and finds nothing of this one's. */
-const schema = '1'
 
 export interface OpenEmitterParts {
   readonly host: EmitterHost
@@ -59,8 +57,8 @@ export class OpenEmitter {
   private constructor(parts: OpenEmitterParts) {
     const { host, counters, instance, prefix, maximumIncomingBytes, maximumInboxBytes } = parts
     this.#parts = parts
-    this.#routesBase = `{${prefix}${schema}.rt}:`
-    this.#inboxBase = this.#baseOf(instance)
+    this.#routesBase = routesBase(prefix)
+    this.#inboxBase = inboxBase(prefix, instance)
     const inbox = new InboxCalls(parts.connection, this.#inboxBase)
     this.#routes = new RouteCalls({
       connection: parts.connection,
@@ -81,7 +79,7 @@ export class OpenEmitter {
       ...parts,
       brokerId: host.brokerId,
       table: this.#table,
-      baseOf: other => this.#baseOf(other),
+      baseOf: other => inboxBase(prefix, other),
       isElsewhere: clientId => this.#news.connections.isElsewhere(clientId, instance),
     })
     this.#lease = new BrokerLease({
@@ -124,7 +122,7 @@ export class OpenEmitter {
       ...parts,
       time: this.#time,
       common: `${this.#routesBase}c`,
-      channelOf: other => `${this.#baseOf(other)}c`,
+      channelOf: other => `${inboxBase(prefix, other)}c`,
       changed: (position, before, entry) => this.#log.hear(position, before, entry),
       takenOver: clientId => host.takenOver(clientId),
       frame: payload => this.#inbox.hearFrame(payload),
@@ -290,11 +288,6 @@ export class OpenEmitter {
 
   #call(name: string, base: string, ...parameters: RedisArgument[]): Promise<unknown> {
     return this.#parts.connection.call(library, name, base, ...parameters)
-  }
-
-  /** Keys of one broker's inbox. */
-  #baseOf(instance: string): string {
-    return `{${this.#parts.prefix}${schema}.b:${instance}}:`
   }
 }
 

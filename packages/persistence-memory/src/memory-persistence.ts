@@ -23,10 +23,10 @@ import { RetainedShares } from './retained-shares.ts'
 import type { RetainedLimits } from './retained-store.ts'
 import { RetainedStore } from './retained-store.ts'
 import { Deadlines } from './deadlines.ts'
+import { distribute, sharedDelivery } from './distribution.ts'
 import type { QueueContext } from './queue-context.ts'
 import type { RestoredSession } from './session-store.ts'
 import { SessionStore } from './session-store.ts'
-import type { SharedGroup } from './shared-group.ts'
 import type { SubscriptionLimits } from './subscription-index.ts'
 import { SubscriptionIndex } from './subscription-index.ts'
 
@@ -67,8 +67,8 @@ interface OpenStore {
   readonly retained: RetainedStore
 }
 
-/** Keeps everything in the memory of this process and answers at once: no method answers a promise, and an entry is
- * offered to its owner before `publish` answers. `close` forgets everything. */
+/** Keeps everything in the memory of this process: no method returns a promise, and an entry is offered to its owner before `publish`
+ * returns. `close` forgets everything. */
 export class MemoryPersistence implements Persistence {
   readonly supports: PersistenceSupports = {
     durable: false,
@@ -126,8 +126,8 @@ export class MemoryPersistence implements Persistence {
     return this.#opened().sessions.close(session, closing)
   }
 
-  /** Puts a session there, closed, that another place has kept, and lets it live until it is opened; one that is there is
-   * replaced. The answer means that all its subscriptions are there. For stores that keep sessions elsewhere and serve them from here. */
+  /** Adds a closed session that another place has kept; it lives until it is opened, and replaces one of the same client. Settles when
+   * all its subscriptions are there. For stores that keep sessions elsewhere and serve them from here. */
   restoreSession(session: RestoredSession): MaybePromise<void> {
     return this.#opened().sessions.restore(session)
   }
@@ -252,7 +252,7 @@ function dropExpired({ context }: OpenStore, limit: number): number {
   return freed
 }
 
-/** Answers the copy it kept, which the queues can share. */
+/** Returns the copy that it has kept, which the queues can share. */
 function retain(retained: RetainedStore, message: Message): Message | undefined {
   if (message.payload.length === 0) {
     retained.delete(message.topic)
@@ -261,44 +261,4 @@ function retain(retained: RetainedStore, message: Message): Message | undefined 
   const kept = keepMessage(message)
   retained.set(kept)
   return kept
-}
-
-/** One entry for each stored session and group that the topic's plan names, and how many these are; the message is copied
- * once at most. */
-function distribute(store: OpenStore, message: Message, retainedCopy: Message | undefined): number {
-  const { sessions, groups } = store.subscriptions.match(message.topic)
-  if (sessions.length === 0 && groups.length === 0) return 0
-  let kept = retainedCopy
-  let reached = groups.length
-  for (const { session, reception, ownReception } of sessions) {
-    // It has ended, and is on its way out of the plans.
-    if (!session.isStored) continue
-    const effective = message.publisher === session.clientId ? ownReception : reception
-    if (effective === undefined || effective.qos === 0) continue
-    kept ??= keepMessage(message)
-    reached += 1
-    store.sessions.queueOf(session).append({
-      message: kept,
-      qos: effective.qos < message.qos ? effective.qos : message.qos,
-      retain: message.retain && effective.retainAsPublished,
-      subscriptionIdentifiers: effective.subscriptionIdentifiers,
-    })
-  }
-  if (groups.length === 0) return reached
-  kept ??= keepMessage(message)
-  const joined: SharedGroup[] = []
-  for (const group of groups) if (group.add(kept)) joined.push(group)
-  // Last, since a host may claim at once.
-  for (const group of joined) store.host.groupReady(group.name, message.publisher)
-  return reached
-}
-
-function sharedDelivery(message: Message, subscription: Subscription): Delivery {
-  return {
-    message,
-    qos: subscription.qos < message.qos ? subscription.qos : message.qos,
-    retain: message.retain && subscription.retainAsPublished,
-    subscriptionIdentifiers:
-      subscription.subscriptionIdentifier === undefined ? undefined : [subscription.subscriptionIdentifier],
-  }
 }

@@ -15,7 +15,8 @@ import type { DueSubject } from './session.ts'
 import { Session } from './session.ts'
 import type { QueueContext } from './queue-context.ts'
 import { SessionQueue } from './session-queue.ts'
-import type { SharedGroup, WaitingMessage } from './shared-group.ts'
+import { returnClaims } from './returned-claims.ts'
+import type { SharedGroup } from './shared-group.ts'
 import type { SubscriptionIndex } from './subscription-index.ts'
 
 export interface SessionStoreParts {
@@ -116,7 +117,7 @@ export class SessionStore {
       this.#announce(this.#end(session, closing.sentThrough))
       return will
     }
-    const returned = this.#returnClaims(session, closing.sentThrough)
+    const returned = returnClaims(session, this.#parts.subscriptions, closing.sentThrough)
     session.queue?.detach(closing.sentThrough)
     session.owner = undefined
     this.#setInterval(session, closing.sessionExpiryInterval)
@@ -207,9 +208,9 @@ export class SessionStore {
     this.#sessions.set(session.clientId, session)
   }
 
-  /** Ends a session; answers the groups that got messages back. */
+  /** Ends a session. Returns the groups that got messages back. */
   #end(session: Session, sentThrough: number): readonly SharedGroup[] {
-    const returned = this.#returnClaims(session, sentThrough)
+    const returned = returnClaims(session, this.#parts.subscriptions, sentThrough)
     this.#parts.subscriptions.removeAll(session)
     session.queue?.clear()
     session.queue = undefined
@@ -219,26 +220,6 @@ export class SessionStore {
     this.#setInterval(session, 0)
     this.#sessions.delete(session.clientId)
     return returned
-  }
-
-  /** Shared messages go back to their groups, except those of QoS 2 whose delivery has begun ([MQTT5-4.8.2-4]). One
-   * whose group is gone is an ordinary entry of the session from now on. */
-  #returnClaims(session: Session, sentThrough: number): readonly SharedGroup[] {
-    const { claims, queue } = session
-    if (claims === undefined || queue === undefined) return []
-    const byGroup = new Map<SharedGroup, WaitingMessage[]>()
-    for (const [sequence, { group, waiting }] of claims) {
-      const entry = queue.get(sequence)
-      if (entry === undefined || (entry.qos === 2 && (sequence <= sentThrough || entry.released))) continue
-      claims.delete(sequence)
-      if (this.#parts.subscriptions.group(group.name) !== group) continue
-      queue.acknowledge(sequence)
-      const messages = byGroup.get(group)
-      if (messages === undefined) byGroup.set(group, [waiting])
-      else messages.push(waiting)
-    }
-    for (const [group, messages] of byGroup) group.putBack(messages)
-    return [...byGroup.keys()]
   }
 
   #announce(groups: readonly SharedGroup[]): void {

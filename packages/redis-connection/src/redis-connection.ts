@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { FunctionLibrary } from './function-library.ts'
+import { LoadedLibraries } from './loaded-libraries.ts'
 import { RedisError, redisErrorOf } from './redis-error.ts'
 import { clientOf, isCluster } from './redis-target.ts'
 import type { RedisClient, RedisTarget } from './redis-target.ts'
@@ -42,12 +43,10 @@ export class RedisConnection {
   readonly #owned: boolean
   readonly #client: RedisClient
   readonly #pipeline: TurnPipeline
-  readonly #libraries: FunctionLibrary[] = []
+  readonly #libraries = new LoadedLibraries(() => this.#masters())
   #subscriber: RedisClient | undefined
-  #useFunctions = true
   #opened = false
   #closed = false
-  #loading: Promise<void> | undefined
   #lastError: unknown
   readonly #troubles: Troubles
 
@@ -86,7 +85,8 @@ export class RedisConnection {
       )
       const [first] = facts
       if (first === undefined) throw new RedisError('REDIS_UNREACHABLE', { message: 'the cluster has no primary' })
-      this.#useFunctions = this.#options.scripting !== 'scripts' && facts.every(({ functions }) => functions)
+      const hasFunctions = facts.every(({ functions }) => functions)
+      this.#libraries.form = hasFunctions && this.#options.scripting !== 'scripts' ? 'functions' : 'scripts'
       this.#opened = true
       return first
     } catch (error) {
@@ -98,8 +98,7 @@ export class RedisConnection {
 
   /** Makes a library known to every primary; also after each restart of one. */
   async load(library: FunctionLibrary): Promise<void> {
-    this.#libraries.push(library)
-    await this.#load()
+    await this.#libraries.add(library)
   }
 
   /** Calls a function of a loaded library on the keys that begin with `key`, whose hash tag decides the node. Sent at the
@@ -113,7 +112,7 @@ export class RedisConnection {
       if (!isUnknownFunction(error)) throw this.#failed(library, name, error)
       // Redis was restarted without its data, or a failover came before the library had reached the replica.
       try {
-        await (this.#loading ??= this.#load())
+        await this.#libraries.loadAgain()
         return this.#answered(name, await this.#send(library, name, key, parameters))
       } catch (again) {
         throw this.#failed(library, name, again)
@@ -197,7 +196,7 @@ export class RedisConnection {
     this.#lastError = undefined
     this.#troubles.reset()
     // Before the first call: one that had to wait for its library would be overtaken by later ones.
-    if (this.#opened) this.#load().catch(() => undefined)
+    if (this.#opened) this.#libraries.load().catch(() => undefined)
   }
 
   readonly #onClose = (): void => {
@@ -235,38 +234,8 @@ export class RedisConnection {
   }
 
   #send(library: FunctionLibrary, name: string, key: string, parameters: readonly RedisArgument[]): Promise<unknown> {
-    return this.#pipeline.send(
-      key,
-      this.#useFunctions
-        ? ['FCALL', library.functionName(name), 1, key, ...parameters]
-        : ['EVALSHA', library.sha, 1, key, name, ...parameters],
-      library.mannerOf(name),
-    )
-  }
-
-  async #load(): Promise<void> {
-    try {
-      await Promise.all(
-        this.#masters().flatMap(node => this.#libraries.map(async library => this.#loadOn(node, library))),
-      )
-    } catch (error) {
-      throw redisErrorOf(error)
-    } finally {
-      this.#loading = undefined
-    }
-  }
-
-  async #loadOn(node: Redis, library: FunctionLibrary): Promise<void> {
-    if (!this.#useFunctions) {
-      await node.call('SCRIPT', 'LOAD', library.script)
-      return
-    }
-    try {
-      await node.call('FUNCTION', 'LOAD', library.library)
-    } catch (error) {
-      // The name has a digest of the source: what is there already is the same.
-      if (!(error instanceof Error) || !error.message.includes('already exists')) throw error
-    }
+    const call = [...this.#libraries.callOf(library, name, key), ...parameters] as const
+    return this.#pipeline.send(key, call, library.mannerOf(name))
   }
 
   #masters(): Redis[] {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import type { PersistenceSupports } from '../../persistence.ts'
 import type { Bench, DefineStoreTest } from './bench.ts'
-import { everyCall, refused, texts } from './bench.ts'
+import { refused, texts } from './bench.ts'
+import { everyCall } from './every-call.ts'
 
 const unknown = { clientId: 'client', epoch: '1' }
 

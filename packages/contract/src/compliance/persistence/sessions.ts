@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { SESSION_NEVER_EXPIRES } from '../../persistence.ts'
 import type { DefineStoreTest } from './bench.ts'
-import { everySessionCall, refused, sequences, texts } from './bench.ts'
+import { refused, sequences, texts } from './bench.ts'
+import { everySessionCall } from './every-call.ts'
 
 const century = 100 * 366 * 24 * 3600 * 1000
 

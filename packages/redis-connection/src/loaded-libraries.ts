@@ -1,0 +1,63 @@
+import type { Redis } from 'ioredis'
+import type { FunctionLibrary } from './function-library.ts'
+import { redisErrorOf } from './redis-error.ts'
+import type { RedisArgument } from './turn-pipeline.ts'
+
+/** The libraries that every primary is to know, as functions or, before Redis 7.0, as scripts. */
+export class LoadedLibraries {
+  readonly #masters: () => readonly Redis[]
+  readonly #libraries: FunctionLibrary[] = []
+  #loading: Promise<void> | undefined
+  form: 'functions' | 'scripts' = 'functions'
+
+  /** @param masters the primaries of now */
+  constructor(masters: () => readonly Redis[]) {
+    this.#masters = masters
+  }
+
+  /** Loads a library, which is loaded again with all others from now on.
+   * @throws RedisError */
+  async add(library: FunctionLibrary): Promise<void> {
+    this.#libraries.push(library)
+    await this.load()
+  }
+
+  /** Loads all libraries on all primaries.
+   * @throws RedisError */
+  async load(): Promise<void> {
+    try {
+      await Promise.all(
+        this.#masters().flatMap(node => this.#libraries.map(async library => this.#loadOn(node, library))),
+      )
+    } catch (error) {
+      throw redisErrorOf(error)
+    } finally {
+      this.#loading = undefined
+    }
+  }
+
+  /** Like `load`; calls that come meanwhile share it. */
+  async loadAgain(): Promise<void> {
+    await (this.#loading ??= this.load())
+  }
+
+  /** The command that calls a function, up to its parameters. */
+  callOf(library: FunctionLibrary, name: string, key: string): readonly [string, ...RedisArgument[]] {
+    return this.form === 'functions'
+      ? ['FCALL', library.functionName(name), 1, key]
+      : ['EVALSHA', library.sha, 1, key, name]
+  }
+
+  async #loadOn(node: Redis, library: FunctionLibrary): Promise<void> {
+    if (this.form === 'scripts') {
+      await node.call('SCRIPT', 'LOAD', library.script)
+      return
+    }
+    try {
+      await node.call('FUNCTION', 'LOAD', library.library)
+    } catch (error) {
+      // The name has a digest of the source: what is there already is the same.
+      if (!(error instanceof Error) || !error.message.includes('already exists')) throw error
+    }
+  }
+}
