@@ -6,15 +6,16 @@ import { dataUsage } from './command/data-command-line.ts'
 import { print } from './command/print.ts'
 import { usage } from './command/usage.ts'
 
-const [word, ...further] = process.argv.slice(2)
-const command =
-  word === 'passwd' || word === 'init' ? ({ kind: word } as const) : parseCommandLine(process.argv.slice(2))
+const command = commandOf(process.argv.slice(2))
 switch (command.kind) {
   case 'passwd':
-    process.exitCode = await (await import('./command/passwd.ts')).passwd(further)
+    process.exitCode = await (await import('./command/passwd.ts')).passwd(command.words)
+    break
+  case 'tool':
+    process.exitCode = await (await import('./client-tools/client-tool.ts')).runClientTool(command.tool, command.words)
     break
   case 'init':
-    process.exitCode = (await import('./command/init.ts')).init(further)
+    process.exitCode = (await import('./command/init.ts')).init(command.words)
     break
   case 'help':
     print(process.stdout, usage)
@@ -37,6 +38,22 @@ switch (command.kind) {
     const { tasks } = await import('./command/tasks.ts')
     await tasks[command.task](command)
     break
+  }
+}
+
+function commandOf([word, ...words]: readonly string[]) {
+  switch (word) {
+    case 'passwd':
+    case 'init':
+      return { kind: word, words } as const
+    case 'pub':
+    case 'sub':
+    case 'rr':
+      return { kind: 'tool', tool: word, words } as const
+    case undefined:
+      return parseCommandLine([])
+    default:
+      return parseCommandLine([word, ...words])
   }
 }
 
