@@ -152,8 +152,8 @@ describe.skipIf(mosquittoMissing() !== undefined)("beside Mosquitto's tools, wit
 })
 
 /** But for the time, and for the interval, which counts down. */
-function shapeOf(text: string): object {
-  const message = JSON.parse(text) as { tst: string; properties: object }
+function shapeOf(json: string): object {
+  const message = JSON.parse(json) as { tst: string; properties: object }
   const { tst, properties } = message
   return { ...message, tst: tst.replaceAll(/\d/g, '0'), properties: { ...properties, 'message-expiry-interval': 0 } }
 }

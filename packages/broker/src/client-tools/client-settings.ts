@@ -164,7 +164,7 @@ function urlOf(flags: Flags): GivenUrl | undefined {
   return {
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
     // The port that URL leaves out as it is http's.
-    port: port === '' ? (/:80$/.test(rest.slice(0, slash)) ? 80 : undefined) : Number(port),
+    port: port === '' ? (rest.slice(0, slash).endsWith(':80') ? 80 : undefined) : Number(port),
     isTls: scheme === 'mqtts',
     username: username === '' ? undefined : decodeURIComponent(username),
     password: password === '' ? undefined : decodeURIComponent(password),

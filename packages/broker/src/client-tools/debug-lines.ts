@@ -53,7 +53,6 @@ export function receivedLine(packet: Packet): string | undefined {
 }
 
 function publishText({ dup, qos, retain, messageId = 0, topic, payload }: Extract<Packet, { cmd: 'publish' }>): string {
-  const flag = (value: boolean): number => Number(value)
   const bytes = Buffer.byteLength(payload)
-  return `(d${flag(dup)}, q${qos}, r${flag(retain)}, m${messageId}, '${topic}', ... (${bytes} bytes))`
+  return `(d${Number(dup)}, q${qos}, r${Number(retain)}, m${messageId}, '${topic}', ... (${bytes} bytes))`
 }

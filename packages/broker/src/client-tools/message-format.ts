@@ -1,15 +1,8 @@
 import type { IPublishPacket } from 'mqtt-packet'
 import { messageJson } from './message-json.ts'
 import { isoTime, unixTime } from './message-time.ts'
+import type { ReceivedMessage } from './received-message.ts'
 import { wrongUsage } from './tool-error.ts'
-
-/** A message that came, and when. */
-export interface ReceivedMessage {
-  readonly packet: IPublishPacket
-  readonly payload: Buffer
-  /** ms since the epoch, with what is behind the comma. */
-  readonly receivedAt: number
-}
 
 type Field = (message: ReceivedMessage) => string | Buffer
 
@@ -28,7 +21,7 @@ const escapes: Readonly<Record<string, string>> = {
 }
 
 const properties = ({ packet }: ReceivedMessage): NonNullable<IPublishPacket['properties']> => packet.properties ?? {}
-const shown = (value: unknown): string => (value === undefined ? '' : String(value))
+const shown = (value: string | number | undefined): string => (value === undefined ? '' : String(value))
 
 /** MQTT.js has what may come several times as a list when it does. */
 function userProperties(message: ReceivedMessage): string {

@@ -1,4 +1,4 @@
-import type { ReceivedMessage } from './message-format.ts'
+import type { ReceivedMessage } from './received-message.ts'
 import { isoTimeExactly } from './message-time.ts'
 import { ToolError } from './tool-error.ts'
 

@@ -1,6 +1,6 @@
 import type { Flags } from './flags.ts'
 import { MessageFormat } from './message-format.ts'
-import type { ReceivedMessage } from './message-format.ts'
+import type { ReceivedMessage } from './received-message.ts'
 import { ToolError } from './tool-error.ts'
 import type { ToolOutput } from './tool-client.ts'
 

@@ -28,8 +28,7 @@ export function payloadSource(flags: Flags): PayloadSource | undefined {
     }
     case 'stdinFile':
       return { kind: 'one', read: wholeInput }
-    case 'message':
-    case 'nullMessage':
+    default:
       return { kind: 'one', read: async () => Buffer.from(text) }
   }
 }

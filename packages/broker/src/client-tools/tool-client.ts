@@ -113,7 +113,7 @@ function lost(): NodeJS.ErrnoException {
 }
 
 function subscribedText({ messageId, granted }: Extract<Packet, { cmd: 'suback' }>): string {
-  return `Subscribed (mid: ${messageId}): ${granted.join(', ')}\n`
+  return `Subscribed (mid: ${messageId}): ${granted.map(Number).join(', ')}\n`
 }
 
 function optionsOf(settings: ClientSettings): IClientOptions {
