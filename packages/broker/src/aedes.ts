@@ -1,4 +1,5 @@
 import * as core from '@x/broker-core'
+import { metrics } from '@x/metrics'
 import { sysTopics } from '@x/sys-topics'
 import { AuthErrorCode } from './aedes-types.ts'
 import { Broker, createBroker } from './create-broker.ts'
@@ -34,6 +35,7 @@ export interface AedesFactory {
   readonly ReasonCode: typeof core.ReasonCode
   readonly printable: typeof core.printable
   readonly sentenceOf: typeof core.sentenceOf
+  readonly metrics: typeof metrics
   readonly sysTopics: typeof sysTopics
   readonly default: AedesFactory
 }
@@ -62,6 +64,7 @@ const properties: Record<string, unknown> = {
   AuthErrorCode,
   ConnectionRefused,
   ListenError,
+  metrics,
   sysTopics,
 }
 export const aedes: AedesFactory = callable(properties) as AedesFactory

@@ -76,6 +76,8 @@ export class ReferenceData {
       })
     }
     for (const group of groups) {
+      // The last member may have gone while it was offered the message.
+      if (this.members(group).length === 0) continue
       const waiting = this.groups.get(group) ?? []
       this.groups.set(group, waiting)
       waiting.push({ group, place: (this.counter += 1), message })

@@ -16,7 +16,7 @@ describe.concurrent('every promise is kept', () => {
       expect(result.violations, `seed 7, history in ${result.directory}`).toEqual([])
       // Something was broken, and something arrived.
       expect(Number(report['brokers killed'])).toBeGreaterThan(2)
-      expect(result.history.filter(({ kind }) => kind === 'received').length).toBeGreaterThan(1000)
+      expect(result.history.filter(({ kind }) => kind === 'received').length).toBeGreaterThan(100)
       rmSync(result.directory, { recursive: true })
     },
     150_000,
@@ -29,7 +29,7 @@ describe.concurrent('every promise is kept', () => {
       expect(result.violations, `seed 8, history in ${result.directory}`).toEqual([])
       expect(Number(report['brokers killed'])).toBeGreaterThan(2)
       // How much depends on the disk, and on who else uses it.
-      expect(result.history.filter(({ kind }) => kind === 'received').length).toBeGreaterThan(50)
+      expect(result.history.filter(({ kind }) => kind === 'received').length).toBeGreaterThan(10)
       rmSync(result.directory, { recursive: true })
     }, 150_000)
   }
