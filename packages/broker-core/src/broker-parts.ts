@@ -32,5 +32,11 @@ export function partsOf(options: BrokerOptions): {
       reasonCode: ReasonCode.implementationSpecificError,
     })
   }
+  if (options.queueQoS0Messages === true && persistence.supports.queuesAtMostOnce !== true) {
+    throw new BrokerError('OPTION_INVALID', {
+      message: 'option queueQoS0Messages is true, but this store queues no messages of QoS 0',
+      reasonCode: ReasonCode.implementationSpecificError,
+    })
+  }
   return { persistence, emitter, clock }
 }

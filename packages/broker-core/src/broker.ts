@@ -252,9 +252,10 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
   protected override hooksChanged(): void {
     const { hooks } = this.#engine
     const { authorizePublish, authorizeForward, published } = hooks
-    const { upgradeOutgoingQoS } = this.#engine.options
+    const { upgradeOutgoingQoS, queueQoS0Messages } = this.#engine.options
+    const isStored = upgradeOutgoingQoS || queueQoS0Messages
     this.#engine.passThrough =
-      !authorizePublish && !authorizeForward && !published && !this.publishObserved && !upgradeOutgoingQoS
+      !authorizePublish && !authorizeForward && !published && !this.publishObserved && !isStored
   }
 
   async #open(): Promise<void> {

@@ -179,6 +179,10 @@ export class Engine implements PersistenceHost, Host, PublishingHost {
     Object.assign(this.limits, storeLimitsOf(this.options))
   }
 
+  get queuesAtMostOnce(): boolean {
+    return this.options.queueQoS0Messages
+  }
+
   get brokerId(): string {
     return this.options.id
   }

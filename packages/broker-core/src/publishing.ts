@@ -70,7 +70,7 @@ export class MessagePublishing implements Publishing {
    * stored for. */
   store(published: Publication, receipt?: { session: SessionHandle; packetId: number }): MaybePromise<number> {
     const publication = this.#toBeDelivered(published)
-    if (publication.qos === 0 && !publication.retain) return 0
+    if (publication.qos === 0 && !publication.retain && !this.#engine.options.queueQoS0Messages) return 0
     const { persistence, statistics, turn } = this.#engine
     if (persistence.supports.shared && publication.retain && statistics.retain(publication)) return 0
     const stored = persistence.publish(publication, receipt)

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { Broker } from '../src/index.ts'
 import { DelayedPersistence } from './support/delayed-persistence.ts'
 import { eachVersion } from './support/each-version.ts'
 import { readConnack } from './support/frame.ts'
@@ -150,6 +151,55 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     expect(await late.nextPublish()).toMatchObject({ topic: 'a', qos: 1, retain: true })
     expect(published).toEqual([0])
   })
+})
+
+eachVersion(({ version, lasting, test: versionTest }) => {
+  versionTest('queueQoS0Messages keeps messages of QoS 0 for sessions whose client is away', async () => {
+    for (const persistence of [new MemoryPersistence(), new DelayedPersistence(new MemoryPersistence(), 1)]) {
+      const server = await startBroker({ queueQoS0Messages: true, persistence })
+      const sleeper = await server.connect({ ...lasting, clientId: 'sleeper' })
+      await sleeper.subscribe(['zero', 0], ['one', 1])
+      await server.drop(sleeper)
+      const live = await server.connect({ ...lasting, clientId: 'live' })
+      await live.subscribe(['zero', 0], ['$share/g/zero', 1])
+      const client = await server.connect({ version, clientId: 'c' })
+      client.publish({ topic: 'zero', payload: '1' })
+      client.publish({ topic: 'one', payload: '2' })
+      await client.publishDone({ topic: 'zero', payload: '3', qos: 1 })
+      await client.publishDone({ topic: 'one', payload: '4', qos: 1 })
+      expect(await live.nextPublishes(4)).toHaveLength(4)
+      await live.expectNothing()
+      const back = await server.connect({ ...lasting, clientId: 'sleeper' })
+      const got = await back.nextPublishes(4)
+      expect(got.map(({ payload, qos }) => `${payload}:${qos}`)).toEqual(['1:0', '2:0', '3:0', '4:1'])
+      back.send(puback(got[3]?.id ?? 0))
+      client.publish({ topic: 'zero', payload: '5' })
+      expect(await back.nextPublish()).toMatchObject({ payload: '5', qos: 0 })
+      await server.drop(back)
+      const again = await server.connect({ ...lasting, clientId: 'sleeper' })
+      await again.expectNothing()
+    }
+  })
+
+  versionTest('without queueQoS0Messages messages of QoS 0 are for clients that are there', async () => {
+    const server = await startBroker()
+    const sleeper = await server.connect({ ...lasting, clientId: 'sleeper' })
+    await sleeper.subscribe(['a', 1])
+    await server.drop(sleeper)
+    const client = await server.connect({ version, clientId: 'c' })
+    client.publish({ topic: 'a' })
+    await client.ping()
+    const back = await server.connect({ ...lasting, clientId: 'sleeper' })
+    await back.expectNothing()
+  })
+})
+
+test('queueQoS0Messages is refused with a store that can not do it', () => {
+  const persistence = new MemoryPersistence()
+  const without = Object.create(persistence, {
+    supports: { value: { ...persistence.supports, queuesAtMostOnce: false } },
+  }) as MemoryPersistence
+  expect(() => new Broker({ persistence: without, queueQoS0Messages: true })).toThrow('queueQoS0Messages is true')
 })
 
 test('without reasonStrings clients get codes alone', async () => {

@@ -53,7 +53,18 @@ test.for<[text: string, config: Config]>([
     'listener 1\nprotocol websockets\nwebsockets_origin a\nwebsockets_origin b',
     { listeners: [{ ...here, port: 1, protocols: ['ws'], origins: ['a', 'b'] }] },
   ],
-  ['listener 1\nenable_proxy_protocol 2', { listeners: [{ ...here, port: 1, trustProxy: true, trustedProxies: [] }] }],
+  [
+    'listener 1\nenable_proxy_protocol 2',
+    { listeners: [{ ...here, port: 1, trustProxy: true, trustedProxies: [], proxyRequires: 'header' }] },
+  ],
+  [
+    'listener 1\nenable_proxy_protocol 2\nproxy_protocol_v2_require_tls true',
+    { listeners: [{ ...here, port: 1, proxyRequires: 'tls' }] },
+  ],
+  [
+    'listener 1\nenable_proxy_protocol 2\nrequire_certificate true\nuse_identity_as_username true',
+    { listeners: [{ ...here, port: 1, proxyRequires: 'certificate', proxyIdentityAsUsername: true }] },
+  ],
   ['listener 1 \r\nsocket_domain ipv6\r\n', { listeners: [{ ...here, port: 1, host: '::' }] }],
   [
     'password_file DIR/users\nacl_file  DIR/acl  \nlistener 1',
@@ -91,6 +102,7 @@ test.for<[text: string, config: Config]>([
     'max_keepalive 60\nretain_available false\nmax_packet_size 1000',
     { limits: { keepaliveLimit: 60, retainAvailable: false, maximumPacketSize: 1000 } },
   ],
+  ['queue_qos0_messages true', { limits: { queueQoS0Messages: true } }],
   ['persistent_client_expiration 2h', { limits: { maximumSessionExpiryInterval: 7200 } }],
   ['persistent_client_expiration 3m', { limits: { maximumSessionExpiryInterval: 7_776_000 } }],
   [
@@ -267,7 +279,6 @@ test.for<[text: string, ...problems: string[]]>([
     'listener 1\ntls_engine e',
     'm.conf:2: tls_engine e: Node.js knows no OpenSSL engines; keep the key in a file, or TLS in a proxy in front',
   ],
-  ['queue_qos0_messages true', 'm.conf:1: queue_qos0_messages is true: is not supported yet'],
   [
     'memory_limit 5',
     'm.conf:1: memory_limit is 5: limit the process (systemd: MemoryMax=), or its queues by max_queued_bytes',

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { sysTopics } from '../src/index.ts'
-import type { Client, Protocol } from '../src/index.ts'
+import type { AuthenticateHook, Client, ListenOptions, Protocol } from '../src/index.ts'
 import { Authority } from './certificates.ts'
 import { startCommand } from './started-command.ts'
 import { connackFrame, connectFrame, exchange, nextClient, openSocket, openWay, readAll } from './ways-in.ts'
@@ -263,6 +263,66 @@ test('X-Forwarded-For of a trusted proxy names the client of a WebSocket', async
   expect((await ready).connDetails).toMatchObject({ ipAddress: '203.0.113.9', isWebsocket: true, isProxy: 3 })
 })
 
+/** A PROXY header of version 2 that comes from 192.0.2.5, with what the proxy says of TLS. */
+function proxyHeader(tls: readonly number[] = []): Buffer {
+  const addresses = [192, 0, 2, 5, 127, 0, 0, 1, 0x18, 0x83, 0x07, 0x5b]
+  const value = tls.length === 0 ? [] : [0x20, 0, tls.length, ...tls]
+  const signature = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]
+  return Buffer.from([...signature, 0x21, 0x11, 0, addresses.length + value.length, ...addresses, ...value])
+}
+
+const withTls = [0x01, 0, 0, 0, 0]
+/** Verified, with the Common Name `ada`. */
+const withCertificate = [0x05, 0, 0, 0, 0, 0x22, 0, 3, 0x61, 0x64, 0x61]
+const unverified = [0x05, 0, 0, 0, 1]
+
+test.for<[ListenOptions['proxyRequires'], Buffer[], Buffer[]]>([
+  ['header', [Buffer.alloc(0)], [proxyHeader(), proxyHeader(withTls), Buffer.from('PROXY UNKNOWN\r\n')]],
+  ['tls', [Buffer.alloc(0), proxyHeader()], [proxyHeader(withTls), proxyHeader(unverified)]],
+  [
+    'certificate',
+    [Buffer.alloc(0), proxyHeader(), proxyHeader(withTls), proxyHeader(unverified)],
+    [proxyHeader(withCertificate)],
+  ],
+])('proxyRequires %s closes connections without it', async ([proxyRequires, refused, taken]) => {
+  const { port, refusals } = await openWay({
+    trustProxy: true,
+    trustedProxies: [],
+    ...(proxyRequires && { proxyRequires }),
+  })
+  const came = async (header: Buffer): Promise<Buffer | string> => {
+    const socket = openSocket({ port, host: '127.0.0.1' })
+    socket.write(Buffer.concat([header, connectFrame('c')]))
+    return readAll(socket)
+  }
+  for (const header of refused) expect(await came(header)).toBe('')
+  for (const { code } of refusals) expect(['PROXY_HEADER_MISSING', 'PROXY_REQUIREMENT_UNMET']).toContain(code)
+  expect(refusals).toHaveLength(refused.length)
+  for (const header of taken) {
+    const socket = openSocket({ port, host: '127.0.0.1' })
+    socket.write(Buffer.concat([header, connectFrame('c')]))
+    expect((await once(socket, 'data'))[0]).toEqual(connackFrame)
+  }
+})
+
+test('with proxyIdentityAsUsername the name in the certificate is the user name', async () => {
+  const names: (string | undefined)[] = []
+  const authenticate: AuthenticateHook = (_client, username) => {
+    names.push(username)
+    return true
+  }
+  const { port } = await openWay(
+    { trustProxy: true, trustedProxies: [], proxyIdentityAsUsername: true },
+    { authenticate },
+  )
+  for (const header of [proxyHeader(withCertificate), proxyHeader(withTls)]) {
+    const socket = openSocket({ port, host: '127.0.0.1' })
+    socket.write(Buffer.concat([header, connectFrame('c')]))
+    await once(socket, 'data')
+  }
+  expect(names).toEqual(['ada'])
+})
+
 test('a header from an address that is not trusted closes the connection', async () => {
   const { port, refusals } = await openWay({
     protocols: ['mqtt', 'ws'],
@@ -307,6 +367,7 @@ test.for<[object, string]>([
   [{ host: [] }, 'option host is [], it must name at least one address'],
   [{ allow: ['localhost'] }, "'localhost' is neither an address nor a network such as 10.0.0.0/8"],
   [{ trustProxy: true, trustedProxies: ['10.0.0.0/99'] }, "'10.0.0.0/99' is neither an address nor a network"],
+  [{ proxyRequires: 'tls' }, 'options proxyRequires and proxyIdentityAsUsername need trustProxy'],
   [{ maximumConnections: 0 }, 'option maximumConnections is 0, it must be a whole number from 1 to 100000000'],
   [{ maximumConnectionRate: -1 }, 'option maximumConnectionRate is -1'],
   [{ connectTimeout: 0 }, 'option connectTimeout of mqtt:1883 is 0'],

@@ -57,7 +57,8 @@ export interface Persistence {
   /** Stores what has to outlive this call: with `retain` the retained message of the topic (an empty payload removes
    * it), with QoS 1 or 2 one entry for each stored session whose subscriptions match (merged as by
    * `mergeSubscriptions`; those of effective QoS 0 get none: the broker sends these itself), and one entry for each
-   * matching shared group.
+   * matching shared group. When the host `queuesAtMostOnce`, stored sessions that are not open get entries of QoS 0, too, also of messages
+   * that were published with QoS 0.
    *
    * With a receipt the packet id is recorded as received in the same step, so that a QoS 2 message can't be stored
    * without its id or the other way round. While that id is recorded, the same receipt again stores nothing.
@@ -134,6 +135,8 @@ export interface PersistenceSupports {
   readonly shared: boolean
   /** `$share` groups: without it, `subscribe` refuses such a filter with `NOT_SUPPORTED`. */
   readonly sharedSubscriptions: boolean
+  /** Does what {@link PersistenceHost.queuesAtMostOnce} asks for. */
+  readonly queuesAtMostOnce?: boolean
   /** Keeps all of {@link StoreLimits}; by default only those of {@link QueueLimits}. */
   readonly storeLimits?: boolean
 }
@@ -146,6 +149,8 @@ export interface PersistenceHost {
   /** Long work is done in these, so that the event loop stays free. */
   readonly slices: Slices
   readonly limits: StoreLimits
+  /** Messages of effective QoS 0 are queued for sessions that are not open. */
+  readonly queuesAtMostOnce?: boolean
   /** Messages wait in a shared group. Called for every message that joins a group and when some come back to it. The
    * group is the shared filter, `$share/{ShareName}/{filter}`. `publisher` is the message's; undefined when there is none
    * or the store doesn't know. */

@@ -54,11 +54,16 @@ export class Distribution {
     return value ?? 0
   }
 
-  *#spread(message: Message, { sessions, groups }: StoragePlan): Steps<number> {
-    const { set, messages } = this.#parts
+  *#spread(message: Message, { sessions, groups: matching }: StoragePlan): Steps<number> {
+    const { set, messages, host } = this.#parts
+    // At QoS 0 the broker deals the message to the groups itself.
+    const groups = message.qos === 0 ? [] : matching
     const takers = sessions.flatMap(({ clientId, reception, ownReception }) => {
       const effective = message.publisher === clientId ? ownReception : reception
-      return effective === undefined || effective.qos === 0 ? [] : [{ clientId, effective }]
+      if (effective === undefined) return []
+      const qos = effective.qos < message.qos ? effective.qos : message.qos
+      const isSent = qos === 0 && (host.queuesAtMostOnce !== true || set.session(clientId)?.owner !== 0)
+      return isSent ? [] : [{ clientId, effective, qos }]
     })
     const reached = takers.length + groups.length
     const shared = reached > 1 ? messages.add(message, reached) : undefined
@@ -66,14 +71,14 @@ export class Distribution {
     for (let first = 0; first < takers.length; first += partSize) {
       if (first > 0) yield
       const offers: Offer[] = []
-      for (const { clientId, effective } of takers.slice(first, first + partSize)) {
+      for (const { clientId, effective, qos } of takers.slice(first, first + partSize)) {
         const session = set.session(clientId)
         const entry =
           session &&
           this.#append(session, {
             message,
             shared,
-            qos: effective.qos < message.qos ? effective.qos : message.qos,
+            qos,
             retain: message.retain && effective.retainAsPublished,
             subscriptionIdentifiers: effective.subscriptionIdentifiers,
           })

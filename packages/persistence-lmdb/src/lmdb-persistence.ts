@@ -30,6 +30,7 @@ export class LmdbPersistence implements Persistence {
     durable: true,
     shared: true,
     sharedSubscriptions: true,
+    queuesAtMostOnce: true,
     storeLimits: true,
   }
 

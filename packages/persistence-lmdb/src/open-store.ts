@@ -60,6 +60,7 @@ export class OpenStore {
   readonly #settlements: Settlements
   readonly #distribution: Distribution
   readonly #checkSchema: () => Steps<void>
+  readonly #queuesAtMostOnce: boolean
   #closed = false
 
   constructor(options: CheckedOptions, host: PersistenceHost) {
@@ -80,6 +81,7 @@ export class OpenStore {
     this.#sessions = parts.sessions
     this.#settlements = parts.settlements
     this.#distribution = parts.distribution
+    this.#queuesAtMostOnce = host.queuesAtMostOnce === true
     this.#checkSchema = () => checkSchema({ ...parts, directory: options.directory })
   }
 
@@ -129,7 +131,7 @@ export class OpenStore {
   publish(message: Message, receipt?: Receipt): MaybePromise<number> {
     const kept = keepMessage(this.#time.inward(message))
     if (!kept.retain) return this.#commits.add(() => this.#publish(kept, receipt))
-    if (kept.qos === 0 && receipt === undefined && this.#unwritten.take(kept)) return 0
+    if (kept.qos === 0 && receipt === undefined && !this.#queuesAtMostOnce && this.#unwritten.take(kept)) return 0
     return this.#publishRetained(kept, receipt)
   }
 
@@ -268,7 +270,7 @@ export class OpenStore {
       this.#environment.put(key, nothing)
     }
     if (message.retain) this.#retained.set(message)
-    return message.qos > 0 ? this.#distribution.distribute(message) : 0
+    return message.qos > 0 || this.#queuesAtMostOnce ? this.#distribution.distribute(message) : 0
   }
 
   *#claimDue(limit: number): Steps<DueBatch> {

@@ -65,7 +65,11 @@ export function storeParts(options: CheckedOptions, host: PersistenceHost): Stor
   const neighbours = new Neighbours(instances, hint => lookout.hear(hint))
   const deadlines = new Deadlines(environment)
   const messages = new SharedMessages(environment, set)
-  const subscriptions = new Subscriptions(environment, set)
+  const subscriptions = new Subscriptions(
+    environment,
+    set,
+    host.queuesAtMostOnce === true ? 'every QoS' : 'QoS 1 and 2',
+  )
   const room = new TotalRoom({
     set,
     limits,

@@ -39,6 +39,7 @@ const routeByte: Buffer = Buffer.of(kind.route)
 /** Subscriptions by session and by filter. What matches a topic is found by walking the filters' levels in the directory, so
  * nothing of it has to be in memory. */
 export class Subscriptions {
+  readonly #stored: 'every QoS' | 'QoS 1 and 2'
   readonly #environment: Environment
   readonly #set: WorkingSet
   readonly #writer = new RecordWriter()
@@ -48,7 +49,9 @@ export class Subscriptions {
   /** `routesVersion` that the plans were made with. */
   #plannedVersion = 0
 
-  constructor(environment: Environment, set: WorkingSet) {
+  /** @param stored - which messages come into queues */
+  constructor(environment: Environment, set: WorkingSet, stored: 'every QoS' | 'QoS 1 and 2' = 'QoS 1 and 2') {
+    this.#stored = stored
     this.#environment = environment
     this.#set = set
   }
@@ -127,7 +130,7 @@ export class Subscriptions {
     this.#plannedVersion = routesVersion
     let plan = this.#plans.get(topic)
     if (plan === undefined) {
-      plan = planOf(this.#routes(topic))
+      plan = planOf(this.#routes(topic), this.#stored)
       this.#plans.set(topic, plan)
       this.#takers += plan.sessions.length + plan.groups.length
     }
@@ -241,7 +244,7 @@ function isShared(filter: string): boolean {
   return parseSharedFilter(filter as TopicFilter) !== undefined
 }
 
-function planOf(routes: readonly Route[]): StoragePlan {
+function planOf(routes: readonly Route[], queued: 'every QoS' | 'QoS 1 and 2'): StoragePlan {
   const groups: string[] = []
   const bySession = new Map<string, StoredSubscription[]>()
   for (const route of routes) {
@@ -257,8 +260,8 @@ function planOf(routes: readonly Route[]): StoragePlan {
   for (const [clientId, stored] of bySession) {
     const inOrder = stored.sort((one, other) => one.ordinal - other.ordinal).map(({ subscription }) => subscription)
     const reception = mergeSubscriptions(inOrder, false)
-    // Effective QoS 0 is the broker's to send; without `noLocal` subscriptions the QoS can only be higher.
-    if (reception === undefined || reception.qos === 0) continue
+    // Effective QoS 0 is the broker's to send, unless it is queued; without `noLocal` subscriptions the QoS can only be higher.
+    if (reception === undefined || (reception.qos === 0 && queued !== 'every QoS')) continue
     sessions.push({ clientId, reception, ownReception: mergeSubscriptions(inOrder, true) })
   }
   return { sessions, groups }

@@ -1,5 +1,6 @@
 import type { Delivery, Message, PersistenceHost, Subscription } from '@x/contract'
 import { keepMessage } from '@x/contract'
+import type { QueueContext } from './queue-context.ts'
 import type { SessionStore } from './session-store.ts'
 import type { SharedGroup } from './shared-group.ts'
 import type { SubscriptionIndex } from './subscription-index.ts'
@@ -7,6 +8,7 @@ import type { SubscriptionIndex } from './subscription-index.ts'
 /** What a message is distributed with. */
 interface Distribution {
   readonly host: PersistenceHost
+  readonly context: QueueContext
   readonly subscriptions: SubscriptionIndex
   readonly sessions: SessionStore
 }
@@ -14,7 +16,10 @@ interface Distribution {
 /** Appends an entry for each stored session and group that the topic's plan names. Returns how many these are. The message is copied once
  * at most. */
 export function distribute(store: Distribution, message: Message, retainedCopy: Message | undefined): number {
-  const { sessions, groups } = store.subscriptions.match(message.topic)
+  const { sessions, groups: matching } = store.subscriptions.match(message.topic)
+  // At QoS 0 the broker deals the message to the groups itself.
+  const groups = message.qos === 0 ? [] : matching
+  const { queuesAtMostOnce } = store.context
   if (sessions.length === 0 && groups.length === 0) return 0
   let kept = retainedCopy
   let reached = groups.length
@@ -22,12 +27,14 @@ export function distribute(store: Distribution, message: Message, retainedCopy: 
     // It has ended, and is on its way out of the plans.
     if (!session.isStored) continue
     const effective = message.publisher === session.clientId ? ownReception : reception
-    if (effective === undefined || effective.qos === 0) continue
+    if (effective === undefined) continue
+    const qos = effective.qos < message.qos ? effective.qos : message.qos
+    if (qos === 0 && (!queuesAtMostOnce || session.owner !== undefined)) continue
     kept ??= keepMessage(message)
     reached += 1
     store.sessions.queueOf(session).append({
       message: kept,
-      qos: effective.qos < message.qos ? effective.qos : message.qos,
+      qos,
       retain: message.retain && effective.retainAsPublished,
       subscriptionIdentifiers: effective.subscriptionIdentifiers,
     })

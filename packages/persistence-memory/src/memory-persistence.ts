@@ -74,6 +74,7 @@ export class MemoryPersistence implements Persistence {
     durable: false,
     shared: false,
     sharedSubscriptions: true,
+    queuesAtMostOnce: true,
     storeLimits: true,
   }
 
@@ -95,6 +96,7 @@ export class MemoryPersistence implements Persistence {
     }
     const context: QueueContext = {
       limits: host.limits,
+      queuesAtMostOnce: host.queuesAtMostOnce === true,
       clock: host.clock,
       dropped: drop => host.dropped(drop),
       queuedMessages: 0,
@@ -153,7 +155,7 @@ export class MemoryPersistence implements Persistence {
     if (message.retain) store.retained.checkRoom(message)
     if (publisher !== undefined && receipt !== undefined) (publisher.received ??= new Set()).add(receipt.packetId)
     const kept = message.retain ? retain(store.retained, message) : undefined
-    return message.qos > 0 ? distribute(store, message, kept) : 0
+    return message.qos > 0 || store.context.queuesAtMostOnce ? distribute(store, message, kept) : 0
   }
 
   enqueue(session: SessionHandle, deliveries: readonly Delivery[]): void {

@@ -13,6 +13,8 @@ export interface RoomyQueue {
 /** What all queues of a store share. */
 export interface QueueContext {
   readonly limits: StoreLimits
+  /** Messages of effective QoS 0 are queued for sessions that are not open. */
+  readonly queuesAtMostOnce: boolean
   /** When queues are to be looked through for what has expired. */
   readonly expiries: Deadlines<ExpiringQueue>
   /** Bytes that wait in all queues. */

@@ -38,7 +38,10 @@ export class SubscriptionIndex {
   readonly #context: QueueContext
   readonly #limits: SubscriptionLimits
   readonly #slices: Slices
-  readonly #routes = new FilterTrie<Route, StoragePlan>({ derive: planStorage, weigh: weightOf })
+  readonly #routes = new FilterTrie<Route, StoragePlan>({
+    derive: routes => planStorage(routes, this.#context.queuesAtMostOnce ? 'every QoS' : 'QoS 1 and 2'),
+    weigh: weightOf,
+  })
   readonly #groups = new Map<string, SharedGroup<Session>>()
   #ordinal = 0
   #size = 0
@@ -195,7 +198,7 @@ function weightOf({ sessions, groups }: StoragePlan): number {
 /** Of every topic that is stored for nobody. */
 const nobody: StoragePlan = { sessions: [], groups: [] }
 
-function planStorage(routes: readonly Route[]): StoragePlan {
+function planStorage(routes: readonly Route[], queued: 'every QoS' | 'QoS 1 and 2'): StoragePlan {
   if (routes.length === 0) return nobody
   const groups: SharedGroup<Session>[] = []
   const records = new Map<Session, SubscriptionRecord[]>()
@@ -216,8 +219,8 @@ function planStorage(routes: readonly Route[]): StoragePlan {
     }
     const subscriptions = ofSession.map(({ subscription }) => subscription)
     const reception = mergeSubscriptions(subscriptions, false)
-    // Effective QoS 0 is the broker's to send; without `noLocal` subscriptions the QoS can only be higher.
-    if (reception === undefined || reception.qos === 0) continue
+    // Effective QoS 0 is the broker's to send, unless it is queued; without `noLocal` subscriptions the QoS can only be higher.
+    if (reception === undefined || (reception.qos === 0 && queued !== 'every QoS')) continue
     const hasNoLocal = subscriptions.some(({ noLocal }) => noLocal)
     const ownReception = hasNoLocal ? mergeSubscriptions(subscriptions, true) : reception
     sessions.push({ session, reception, ownReception })

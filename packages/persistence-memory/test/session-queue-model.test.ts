@@ -170,6 +170,7 @@ class Race {
     this.model = new ModelQueue(bounds)
     this.context = {
       limits: bounds,
+      queuesAtMostOnce: false,
       clock: this.clock,
       dropped: ({ count }: { count: number }) => void (this.dropped += count),
       queuedMessages: 0,

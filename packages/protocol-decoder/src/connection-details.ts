@@ -23,6 +23,8 @@ export interface ConnectionDetails {
   isProxy: number
   /** Additional values of a PROXY header of version 2. */
   tlvs?: readonly Tlv[]
+  /** True when TLS ended at a proxy that verified the client's certificate and says so. */
+  hasCertificate?: true
   /** Common Name of the client's certificate, when TLS ended at a proxy that verified it and says so. */
   certificateCommonName?: string
 }
@@ -58,6 +60,7 @@ export function detailsOfHeader(details: ConnectionDetails, header: ProxyHeader)
     ...(source !== undefined && ends(source.address, source.port)),
     ...(destination !== undefined && { serverIpAddress: destination.address, serverPort: destination.port }),
     ...(tlvs.length > 0 && { tlvs }),
+    ...(tls?.certificate === true && { hasCertificate: true }),
     ...(tls?.commonName !== undefined && { certificateCommonName: tls.commonName }),
     isTls: details.isTls || tls?.used === true,
     isProxy: version,

@@ -15,6 +15,8 @@ const subtypeCommonName = 0x22
 /** What a proxy says of the TLS that ended at it. */
 export interface TlsValue {
   readonly used: boolean
+  /** The client showed a certificate that the proxy verified. */
+  readonly certificate: boolean
   /** Of the certificate that the client showed and the proxy verified. */
   readonly commonName: string | undefined
 }
@@ -37,7 +39,7 @@ export function readTlsValue(value: Buffer): TlsValue {
     }
     position = end
   }
-  return { used: (flags & flagTls) !== 0, commonName: shown ? commonName : undefined }
+  return { used: (flags & flagTls) !== 0, certificate: shown, commonName: shown ? commonName : undefined }
 }
 
 /** A name decides who somebody is, so two that differ must not become one by replaced bytes or a hidden end. */

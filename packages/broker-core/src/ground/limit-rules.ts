@@ -68,6 +68,7 @@ const features = {
   retainAvailable: true,
   upgradeOutgoingQoS: false,
   checkRetainSource: false,
+  queueQoS0Messages: false,
   reasonStrings: true,
   wildcardSubscriptionAvailable: true,
   subscriptionIdentifiersAvailable: true,

@@ -146,6 +146,9 @@ export interface BrokerLimits {
   retainAvailable: boolean
   /** Messages are delivered with the QoS of the subscription, even when they were published with a lower one. */
   upgradeOutgoingQoS: boolean
+  /** Messages of QoS 0, and those for subscriptions of QoS 0, are queued for sessions that wait for their client, too. Needs a store that
+   * can do it: those in memory and in a directory can. */
+  queueQoS0Messages: boolean
   /** A retained message is sent to a new subscription only if `topicAccess.mayStillPublish` permits its publisher to publish on its
    * topic now. Messages that were retained while this was off, and those of the program, are sent. */
   checkRetainSource: boolean

@@ -5,7 +5,7 @@ import { forwarded } from '../hooks/authorize-forward.ts'
 import type { Client } from '../hooks/client.ts'
 import type { Publication } from '../message/publication.ts'
 import type { ReceiverConnection } from '../routing/receiver.ts'
-import { writePubrel } from './delivery-writer.ts'
+import { writeAtMostOnce, writePubrel } from './delivery-writer.ts'
 import type { DeliveryManner, DeliveryTarget } from './delivery-writer.ts'
 import { Inflight, InflightWindow } from './inflight-window.ts'
 import type { SessionHost } from './session-host.ts'
@@ -188,7 +188,11 @@ export class StoredQueue {
     const { publications } = this.#engine
     const stored = origin === 'read' ? publications.recall(entry.message) : publications.of(entry.message)
     const publication = forwarded(this.#engine, session.connection, stored)
-    if (publication === undefined) unacknowledged.settleLater(sequence)
+    if (qos === 0) {
+      unacknowledged.settleLater(sequence)
+      // It may have arrived.
+      if (publication !== undefined && !dup) writeAtMostOnce(session, publication, retain, subscriptionIdentifiers)
+    } else if (publication === undefined) unacknowledged.settleLater(sequence)
     else session.sendInflight(publication, { qos, retain, dup, subscriptionIdentifiers }, sequence)
   }
 }

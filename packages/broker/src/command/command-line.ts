@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util'
 import type { Durability } from '@x/persistence-lmdb'
 import { merged } from '../config/merge.ts'
-import type { Config, ListenerConfig, TlsConfig } from '../config/schema.ts'
+import type { Config, ListenerConfig } from '../config/schema.ts'
+import type { TlsConfig } from '../config/tls-schema.ts'
 import { parseDataCommandLine } from './data-command-line.ts'
 import type { DataCommand } from './data-command-line.ts'
 import { ListenUrlError, parseListenUrl } from './listen-url.ts'
@@ -16,10 +17,8 @@ const greatestPort = 65_535
 const greatestWorkers = 256
 /** Seconds, as with Mosquitto. */
 const greatestSysInterval = 65_535
-
 /** ms. */
 const greatestInterval = 60_000
-
 /** Bytes. */
 const greatestLogBuffer = 1_073_741_824
 

@@ -1,4 +1,4 @@
-import type { TlsConfig } from '../config/schema.ts'
+import type { TlsConfig } from '../config/tls-schema.ts'
 import type { TlsOptions } from '../listener/tls-layer.ts'
 import { readCertificates, readNamedFile, readPair, wrong } from './pem-files.ts'
 import type { NamedFile, PemPair } from './pem-files.ts'

@@ -1,41 +1,17 @@
 import type { BrokerLimits, ListenerRules } from '@x/broker-core'
 import type { Durability } from '@x/persistence-lmdb'
 import { z } from 'zod'
+import type { ProxyRequirement } from '../listener/proxy-requirement.ts'
 import { protocols } from '../listener/protocols.ts'
 import { bridgeSchema } from './bridge-schema.ts'
 import type { BridgeConfig } from './bridge-schema.ts'
 import { limitsSchema } from './limits-schema.ts'
+import { tlsSchema } from './tls-schema.ts'
+import type { TlsConfig } from './tls-schema.ts'
 
 const text = z.string().min(1)
 const texts = z.array(text).min(1)
 const whole = (least: number, greatest: number): z.ZodInt => z.int().min(least).max(greatest)
-
-const tls = z
-  .strictObject({
-    cert: text.optional().describe('file: certificate, with those that sign it (PEM)'),
-    key: text.optional().describe('file: its key (PEM, not encrypted)'),
-    ca: text.optional().describe("file: who signs the clients' certificates (PEM)"),
-    crl: text.optional().describe('file: revoked certificates (PEM)'),
-    clientCertificates: z
-      .enum(['none', 'optional', 'required'])
-      .optional()
-      .describe("whether clients show a certificate; 'required' where `ca` is given, else 'none'"),
-    identityAsUsername: z
-      .union([z.boolean(), z.enum(['subject'])])
-      .optional()
-      .describe(
-        "the certificate's Common Name, or the PSK identity, is the user name, and no password is asked for; `subject`: the whole subject, as RFC 2253 writes it",
-      ),
-    psk: text.optional().describe('file: pre-shared keys, lines `identity:hexadecimal`'),
-    pskHint: text.optional().describe('hint for clients with a pre-shared key'),
-    ciphers: text.optional().describe("OpenSSL's list of cipher suites; those of TLS 1.3 by their full names"),
-    minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).optional().describe('lowest version of TLS'),
-    servers: z
-      .array(z.strictObject({ name: text, cert: text, key: text }))
-      .optional()
-      .describe('further certificates by server name (SNI)'),
-  })
-  .describe('TLS: `cert` and `key`, or `psk`')
 
 const accessShape = {
   passwordFile: text.optional().describe('file: users and hashes of their passwords, as `x-broker passwd` writes it'),
@@ -70,6 +46,14 @@ const listener = z.strictObject({
   strictSubprotocol: z.boolean().optional().describe('WebSocket clients must offer `mqtt` or `mqttv3.1` (true)'),
   trustProxy: z.boolean().optional().describe('believes PROXY headers and X-Forwarded-For'),
   trustedProxies: z.array(text).optional().describe('addresses and networks of these proxies; none: all'),
+  proxyRequires: z
+    .enum(['header', 'tls', 'certificate'])
+    .optional()
+    .describe('what each connection must bring: a PROXY header, or one that says TLS or a verified certificate'),
+  proxyIdentityAsUsername: z
+    .boolean()
+    .optional()
+    .describe('the Common Name of the certificate that the proxy has verified is the user name'),
   maximumConnections: whole(1, 100_000_000).optional().describe('open at a time; more are closed at once (1000000)'),
   maximumConnectionRate: whole(0, 1_000_000).optional().describe('new ones in a second; 0: no limit (0)'),
   connectTimeout: whole(1, 3_600_000).optional().describe('ms for each step until the client is known'),
@@ -98,7 +82,7 @@ const listener = z.strictObject({
   maximumQoS: z.literal([0, 1, 2]).optional().describe('in place of that in `limits`, for clients of this listener'),
   topicAliasMaximum: whole(0, 65_535).optional().describe('likewise'),
   maximumOutgoingTopicAliases: whole(0, 65_535).optional().describe('likewise'),
-  tls: tls.optional(),
+  tls: tlsSchema.optional(),
   access: z
     .strictObject(accessShape)
     .optional()
@@ -197,21 +181,6 @@ type Text = string
 type Texts = readonly string[]
 type OptionalOf<Fields> = { [Name in keyof Fields]?: Fields[Name] | undefined }
 
-/** Files and settings of one listener's TLS. */
-export interface TlsConfig {
-  cert?: Text | undefined
-  key?: Text | undefined
-  ca?: Text | undefined
-  crl?: Text | undefined
-  clientCertificates?: 'none' | 'optional' | 'required' | undefined
-  identityAsUsername?: boolean | 'subject' | undefined
-  psk?: Text | undefined
-  pskHint?: Text | undefined
-  ciphers?: Text | undefined
-  minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
-  servers?: readonly { name: Text; cert: Text; key: Text }[] | undefined
-}
-
 export interface AccessConfig {
   passwordFile?: Text | undefined
   aclFile?: Text | undefined
@@ -233,6 +202,8 @@ export interface ListenerConfig extends OptionalOf<ListenerRules> {
   strictSubprotocol?: boolean | undefined
   trustProxy?: boolean | undefined
   trustedProxies?: Texts | undefined
+  proxyRequires?: ProxyRequirement | undefined
+  proxyIdentityAsUsername?: boolean | undefined
   maximumConnections?: number | undefined
   maximumConnectionRate?: number | undefined
   connectTimeout?: number | undefined

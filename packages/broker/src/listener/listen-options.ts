@@ -5,6 +5,7 @@ import type { OptionTable } from '@x/contract'
 import type { WebSocketOptions } from '@x/transport-ws'
 import { protocols as knownProtocols } from './protocols.ts'
 import type { Protocol } from './protocols.ts'
+import type { ProxyRequirement } from './proxy-requirement.ts'
 import type { TlsOptions } from './tls-layer.ts'
 import { checkTlsOptions } from './tls-options.ts'
 
@@ -46,6 +47,12 @@ export interface ListenOptions extends Partial<ListenerRules> {
   trustProxy?: boolean
   /** Addresses and networks (`10.0.0.0/8`) of proxies; the broker's `trustedProxies` unless given; none: all are trusted. */
   trustedProxies?: readonly string[]
+
+  /** What each connection must bring, with `trustProxy`: a PROXY `header`; one that says that the client spoke `tls` with the proxy; or one
+   * that says that the proxy has verified the client's `certificate`. Other connections are closed. By default a header may be missing. */
+  proxyRequires?: ProxyRequirement
+  /** The Common Name of the certificate that the proxy has verified takes the place of the user name; a client without one is refused. */
+  proxyIdentityAsUsername?: boolean
 
   /** Open connections at a time; more are closed at once. */
   maximumConnections?: number
@@ -98,6 +105,8 @@ const optionTable: OptionTable<keyof ListenOptions> = {
   tls: { text: 'an object with key and cert', allows: (value: unknown) => typeof value === 'object' && value !== null },
   trustProxy: flag,
   trustedProxies: texts,
+  proxyRequires: optionRules.oneOf('header', 'tls', 'certificate'),
+  proxyIdentityAsUsername: flag,
   maximumConnections: any,
   maximumConnectionRate: any,
   connectTimeout: any,
@@ -165,6 +174,8 @@ export function checkListenOptions(
       `option socketPath has ${Buffer.byteLength(socketPath)} bytes, the operating system takes ${longestSocketPath}`,
     )
   }
+  if (!trustProxy && (options.proxyRequires ?? options.proxyIdentityAsUsername) !== undefined)
+    throw invalid('options proxyRequires and proxyIdentityAsUsername need trustProxy')
   return {
     ...options,
     port: whole(options, 'port', defaultPorts[first]),

@@ -70,14 +70,17 @@ export class Listener {
     this.#tls = tls && made(() => this.#makeTls(tls, connectTimeout))
     this.#http = speaks(protocols, 'ws', 'wss') ? made(() => this.#makeHttp()) : undefined
     this.#handshakes = new Handshakes(connectTimeout, socket => this.#expire(socket))
+    const usesIdentities = this.#tls?.usesIdentities === true || options.proxyIdentityAsUsername === true
     this.#profile = host.listenerProfile({
       ...listenerRulesOf(options),
       name,
       connectTimeout,
       ...(options.authenticate !== undefined && { authenticate: options.authenticate }),
-      ...(this.#tls?.usesIdentities === true && { username: client => this.#identityOf(client) }),
+      ...(usesIdentities && { username: client => this.#identityOf(client) }),
     })
-    this.#recognition = new Recognition(protocols, this.#trusted, {
+    if (options.proxyRequires !== undefined && !trusts) throw invalid('option proxyRequires excludes a decodeProtocol hook')
+    const proxies = this.#trusted && { trusted: this.#trusted, requirement: options.proxyRequires }
+    this.#recognition = new Recognition(protocols, proxies, {
       recognised: (socket, layer) => this.#proceed(socket, layer),
       refused: (socket, error) => this.#refuse(socket, error),
     })
@@ -232,7 +235,11 @@ export class Listener {
   }
 
   #identityOf(client: Client): string | undefined {
-    const { conn } = client
+    const { conn, connDetails } = client
+    if (this.#options.proxyIdentityAsUsername === true) {
+      const name = connDetails?.['certificateCommonName']
+      return typeof name === 'string' ? name : undefined
+    }
     return this.#tls?.identityOf(('socket' in conn ? conn.socket : conn) as TLSSocket)
   }
 

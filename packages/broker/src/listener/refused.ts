@@ -8,6 +8,8 @@ export type RefusedCode =
   | 'HTTP_INVALID'
   | 'PROTOCOL_UNKNOWN'
   | 'CONNECTION_LOST'
+  | 'PROXY_HEADER_MISSING'
+  | 'PROXY_REQUIREMENT_UNMET'
 
 /** Why a listener did not let a connection through to the broker. */
 export class ConnectionRefused extends Error {

@@ -137,6 +137,7 @@ function limitsOf(file: MosquittoFile): Config['limits'] {
     ...(global.flag('retain_available') === false && { retainAvailable: false }),
     ...(global.flag('upgrade_outgoing_qos') === true && { upgradeOutgoingQoS: true }),
     ...(global.flag('check_retain_source') === true && { checkRetainSource: true }),
+    ...(global.flag('queue_qos0_messages') === true && { queueQoS0Messages: true }),
     ...limitOf(global, 'max_inflight_bytes', 'maximumInflightBytes'),
     ...limitOf(global, 'message_size_limit', 'maximumPayloadSize'),
     ...limitOf(global, 'global_max_clients', 'maximumSessions'),

@@ -199,10 +199,10 @@ export const directives: Readonly<Record<string, Directive>> = {
   protocol: own(word('mqtt', 'websockets', 'http_api'), {
     refused: value => (value === 'http_api' ? 'x-broker has no HTTP interface' : undefined),
   }),
-  proxy_protocol_v2_require_tls: own(flag, { needsListener: true, refused: unless(false, notYet) }),
+  proxy_protocol_v2_require_tls: own(flag, { needsListener: true }),
   psk_file: global(text, { perListener: true, lastWins: true }),
   psk_hint: own(text),
-  queue_qos0_messages: global(flag, { refused: unless(false, notYet) }),
+  queue_qos0_messages: global(flag),
   remote_clientid: ofBridge(text),
   remote_password: ofBridge(text),
   remote_username: ofBridge(text),

@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os'
 import { ConfigProblem, placed } from '../config-problem.ts'
-import type { ListenerConfig, TlsConfig } from '../schema.ts'
+import type { ListenerConfig } from '../schema.ts'
+import type { TlsConfig } from '../tls-schema.ts'
 import { rulesOf } from './listener-rules.ts'
 import type { Settings } from './settings.ts'
 import { wholeOf } from './values.ts'
@@ -26,8 +27,22 @@ export function listenerOf(
     ...(origins.length > 0 && { origins }),
     ...(connections > 0 && { maximumConnections: connections }),
     ...rulesOf(settings, perListener ? settings : global),
-    ...(settings.get('enable_proxy_protocol') !== undefined && { trustProxy: true, trustedProxies: [] }),
+    ...proxyOf(settings),
     ...(tls !== undefined && { tls }),
+  }
+}
+
+/** TLS ends at the proxy, so what is required of certificates is required of its header. */
+function proxyOf(settings: Settings): ListenerConfig {
+  const version = settings.whole('enable_proxy_protocol')
+  if (version === undefined) return {}
+  const isRequired = version === 2 && settings.flag('require_certificate') === true
+  const isSecure = version === 2 && settings.flag('proxy_protocol_v2_require_tls') === true
+  return {
+    trustProxy: true,
+    trustedProxies: [],
+    proxyRequires: isRequired ? 'certificate' : isSecure ? 'tls' : 'header',
+    ...(isRequired && settings.flag('use_identity_as_username') === true && { proxyIdentityAsUsername: true }),
   }
 }
 

@@ -111,6 +111,8 @@ export interface ConnectOptions {
 export class Bench {
   readonly clock: ManualClock = new ManualClock()
   readonly drops: Drop[] = []
+  /** What the host asks for, when the store is opened. */
+  queuesAtMostOnce = false
   /** Announced groups, in order. */
   readonly ready: string[] = []
   /** Publishers the announcements named, in the same order. */
@@ -137,6 +139,7 @@ export class Bench {
       clock: this.clock,
       slices: new Slices(),
       limits: this.limits,
+      queuesAtMostOnce: this.queuesAtMostOnce,
       groupReady: (group, publisher) => {
         this.ready.push(group)
         this.publishers.push(publisher)

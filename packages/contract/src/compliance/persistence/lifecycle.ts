@@ -66,10 +66,43 @@ export function lifecycleTests(define: DefineStoreTest, supports: PersistenceSup
   })
 
   if (supports.durable !== 'partly') define('keeps who has published a retained message, and a will', keepsSources)
+  const away = supports.queuesAtMostOnce === true ? queuesAtMostOnce : queuesNothingAtMostOnce
+  define(
+    `queues ${supports.queuesAtMostOnce === true ? 'messages' : 'no message'} of QoS 0 for sessions that are away, when asked to`,
+    away,
+  )
   if (supports.durable === 'partly') {
     define('finds messages and subscriptions again after close and open, as it declares', findsMessagesAgain)
   } else if (supports.durable) define('finds everything again after close and open', findsEverythingAgain)
   else define('finds nothing again after close and open, as it declares not to be durable', findsNothingAgain)
+}
+
+async function publishAtMostOnce(bench: Bench): Promise<readonly [away: readonly string[], open: readonly string[]]> {
+  bench.queuesAtMostOnce = true
+  await bench.open()
+  const away = await bench.connect('away')
+  await away.subscribe({ filter: 'a', qos: 0 }, { filter: 'b', qos: 1 })
+  await away.close()
+  const open = await bench.connect('open')
+  await open.subscribe({ filter: 'a', qos: 0 })
+  await bench.store.publish(bench.message({ topic: 'a', text: 'one', qos: 0 }))
+  await bench.store.publish(bench.message({ topic: 'a', text: 'two', qos: 1 }))
+  await bench.store.publish(bench.message({ topic: 'b', text: 'three', qos: 0, retain: true }))
+  await bench.store.publish(bench.message({ topic: 'c', text: 'four', qos: 0 }))
+  const back = await bench.connect('away')
+  const entries = await back.read()
+  assert.ok(entries.every(({ qos }) => qos === 0))
+  for (const { sequence } of entries) await bench.store.acknowledge(back.handle, sequence)
+  assert.deepEqual(await back.read(), [])
+  return [texts(entries), texts(await open.read())]
+}
+
+async function queuesAtMostOnce(bench: Bench): Promise<void> {
+  assert.deepEqual(await publishAtMostOnce(bench), [['one', 'two', 'three'], []])
+}
+
+async function queuesNothingAtMostOnce(bench: Bench): Promise<void> {
+  assert.deepEqual(await publishAtMostOnce(bench), [[], []])
 }
 
 async function keepsSources(bench: Bench): Promise<void> {
