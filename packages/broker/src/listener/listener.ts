@@ -78,7 +78,8 @@ export class Listener {
       ...(options.authenticate !== undefined && { authenticate: options.authenticate }),
       ...(usesIdentities && { username: client => this.#identityOf(client) }),
     })
-    if (options.proxyRequires !== undefined && !trusts) throw invalid('option proxyRequires excludes a decodeProtocol hook')
+    if (options.proxyRequires !== undefined && !trusts)
+      throw invalid('option proxyRequires excludes a decodeProtocol hook')
     const proxies = this.#trusted && { trusted: this.#trusted, requirement: options.proxyRequires }
     this.#recognition = new Recognition(protocols, proxies, {
       recognised: (socket, layer) => this.#proceed(socket, layer),
