@@ -202,11 +202,15 @@ export class AedesPersistence implements Persistence {
     })
   }
 
+  async entry(session: SessionHandle, sequence: number): Promise<QueueEntry | undefined> {
+    return this.#inOrder(async () => this.#memory.entry(session, sequence))
+  }
+
   async acknowledge(session: SessionHandle, sequence: number): Promise<void> {
     await this.#inOrder(async store => {
-      const [entry] = this.#memory.read(session, sequence - 1, 1)
+      const entry = this.#memory.entry(session, sequence)
       this.#memory.acknowledge(session, sequence)
-      await this.#queue.acknowledge(store, session.clientId, entry?.sequence === sequence ? entry : undefined)
+      await this.#queue.acknowledge(store, session.clientId, entry)
     })
   }
 

@@ -33,7 +33,7 @@ async function held(): Promise<{ server: TestBroker; store: DelayedPersistence }
 async function untilHeld(
   store: DelayedPersistence,
   count: number,
-  method: 'publish' | 'release' | 'complete' = 'publish',
+  method: 'publish' | 'release' | 'complete' | 'openSession' = 'publish',
 ): Promise<void> {
   while (store.held(method) < count) await new Promise(setImmediate)
 }
@@ -66,6 +66,23 @@ eachVersion(({ version, lasting, test: versionTest }) => {
       await client.nextAck('pubrec', 7)
     },
   )
+
+  for (const wasThere of [false, true]) {
+    const title = wasThere ? 'a session that was there is there' : 'no session has begun with it'
+    versionTest(`a CONNECT whose client leaves before it is answered: ${title}`, async () => {
+      const { server, store } = await held()
+      if (wasThere) await server.connect({ ...lasting, clientId: 'c' })
+      store.hold('openSession')
+      const leaving = await server.open()
+      leaving.send(connect({ ...lasting, clientId: 'c' }))
+      await untilHeld(store, 1, 'openSession')
+      leaving.socket.end()
+      await leaving.closed()
+      store.letGo('openSession')
+      const client = await server.open()
+      expect(await client.connect({ ...lasting, clientId: 'c' })).toMatchObject({ sessionPresent: wasThere })
+    })
+  }
 
   versionTest('PUBREL and PUBCOMP wait until the store knows; PUBRELs keep their order (MQTT 5.0 §4.6)', async () => {
     const { server, store } = await held()

@@ -84,6 +84,24 @@ describe.skipIf(!hasRedisServer())('two brokers on one Redis (apt-get install re
     }
   })
 
+  test('what a publisher has published before it connects to the other broker comes first there, though its news are lost', async () => {
+    const redis = await redisServer()
+    const [one, other] = [await serve(redis.url), await serve(redis.url)]
+    const admin = new Redis(redis.url)
+    onTestFinished(() => admin.disconnect())
+    const subscriber = await connected(other.url)
+    await subscriber.subscribeAsync('a', { qos: 2 })
+    const received = collect(subscriber)
+    for (const qos of [1, 2] as const) {
+      const before = await connected(one.url, { clientId: 'moving' })
+      await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+      await before.publishAsync('a', `first ${qos}`, { qos })
+      const after = await connected(other.url, { clientId: 'moving' })
+      await after.publishAsync('a', `second ${qos}`, { qos })
+    }
+    await expect.poll(() => received).toEqual(['first 1', 'second 1', 'first 2', 'second 2'])
+  })
+
   test('broker.publish reaches broker.subscribe of the other process', async () => {
     const redis = await redisServer()
     const one = createBroker({ redis: redis.url })

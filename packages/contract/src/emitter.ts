@@ -29,6 +29,10 @@ export interface Emitter {
   /** Brings the message to all brokers with a matching route; one copy each. An answer means, for QoS 1 and 2, that it
    * can't get lost any more by the end of this process. */
   publish(message: Message): MaybePromise<void>
+  /** Answers once everything of QoS 1 and 2 has been delivered here that other brokers had for this one when it was called, or could not be
+   * for a while; does not reject. An emitter that may know of less has this method: a client that has published elsewhere, and connects
+   * here, waits for it, so that what it publishes now comes behind that. */
+  arrived?(): MaybePromise<void>
   /** Tells all other brokers that this client is connected here now: who else has it closes it. */
   announce(clientId: string): MaybePromise<void>
 }

@@ -86,6 +86,9 @@ export interface Persistence {
    * ([MQTT5-3.3.2-5]). */
   read(session: SessionHandle, after: number, limit: number): MaybePromise<readonly QueueEntry[]>
 
+  /** The entry with this sequence, whoever has taken it; undefined: there is none (any more). Nothing is taken or dropped by that. */
+  entry(session: SessionHandle, sequence: number): MaybePromise<QueueEntry | undefined>
+
   /** The client has taken the message over (PUBACK, PUBCOMP, or an error code in PUBACK or PUBREC): the entry is gone.
    * Unknown sequences are ignored, so it may be repeated. */
   acknowledge(session: SessionHandle, sequence: number): MaybePromise<void>

@@ -144,6 +144,11 @@ export class ReferencePersistence implements Persistence {
     if (retained !== undefined && isSameMessage(retained, delivery.message)) await this.enqueue(handle, [delivery])
   }
 
+  async entry(handle: SessionHandle, sequence: number): Promise<QueueEntry | undefined> {
+    const found = this.session(handle).entries.find(entry => entry.sequence === sequence)
+    return found && { ...found }
+  }
+
   async read(handle: SessionHandle, after: number, limit: number): Promise<readonly QueueEntry[]> {
     const session = this.session(handle)
     const waits = (entry: QueueEntry): boolean => entry.sequence > session.takenThrough

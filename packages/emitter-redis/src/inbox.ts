@@ -10,6 +10,9 @@ const readRetryDelay = 250
 /** Milliseconds after which an idle inbox is kept for another while. */
 export const tendInterval = 4500
 
+/** Milliseconds in which a frame comes by the channel that lies in the stream already. */
+const underWay = 20
+
 /** Fields of an entry of the stream. */
 export type StreamEntry = readonly [id: Buffer, fields: readonly Buffer[]]
 
@@ -47,6 +50,8 @@ export class Inbox {
   readonly #undelivered = new Map<number, number>()
   #waitingBytes = 0
   #untendedBytes = 0
+  /** Who waits for the delivery of everything up to a number. */
+  readonly #awaited = new Set<{ readonly number: number; readonly resolve: () => void }>()
   /** The last frame that was done when the inbox was tended, and when that was. */
   #tended = { done: NaN, at: 0 }
   #reading = false
@@ -59,6 +64,7 @@ export class Inbox {
   close(): void {
     this.#closed = true
     for (const line of this.#lines.values()) line.close()
+    for (const { resolve } of this.#awaited) resolve()
   }
 
   /** A frame that comes by the channel: of QoS 0 messages, `qFRAME`, or one that lies in the stream as well, `sNUMBER BYTES FRAME`. */
@@ -138,9 +144,36 @@ export class Inbox {
     return isIdle && (await this.#host.last()) === done ? false : this.tend()
   }
 
+  /** Answers once everything is delivered that is in the inbox now, or so many milliseconds are over. */
+  async arrived(timeout: number): Promise<void> {
+    // Without Redis nobody knows; the connection has reported it.
+    const number = await this.#host.last().catch(() => Number.NaN)
+    if (this.#closed || !(number > this.#deliveredThrough)) return
+    this.#heard = Math.max(this.#heard, number)
+    const look = setTimeout(() => void this.catchUp(), underWay)
+    await new Promise<void>(resolve => {
+      const end = setTimeout(() => one.resolve(), timeout)
+      const one = {
+        number,
+        resolve: () => {
+          clearTimeout(end)
+          this.#awaited.delete(one)
+          resolve()
+        },
+      }
+      this.#awaited.add(one)
+    })
+    clearTimeout(look)
+  }
+
   /** A frame may have been lost on its way. */
   get isBehind(): boolean {
     return this.#last > this.#taken
+  }
+
+  get #deliveredThrough(): number {
+    const [first] = this.#undelivered.keys()
+    return first === undefined ? this.#taken : first - 1
   }
 
   get #hasRoom(): boolean {
@@ -187,10 +220,18 @@ export class Inbox {
     this.#waitingBytes -= size
     if (number !== undefined) {
       this.#undelivered.delete(number)
+      if (this.#awaited.size > 0) this.#tellArrived()
       this.#untendedBytes += size
       if (this.#untendedBytes >= this.#host.tendBytes) this.tend().catch(ignore)
     }
     if (this.#heard > this.#taken && this.#waitingBytes * 2 <= this.#host.maximumIncomingBytes) void this.catchUp()
+  }
+
+  #tellArrived(): void {
+    const through = this.#deliveredThrough
+    for (const one of this.#awaited) {
+      if (one.number <= through) one.resolve()
+    }
   }
 
   /** Forgets brokers that have left. */

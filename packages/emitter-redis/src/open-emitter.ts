@@ -204,6 +204,10 @@ export class OpenEmitter {
     return turn.current === this.#parts.instance
   }
 
+  arrived(): Promise<void> {
+    return this.#inbox.arrived(this.#parts.routeTimeout)
+  }
+
   async announce(clientId: string): Promise<void> {
     await this.#news.announce(clientId)
   }

@@ -218,16 +218,23 @@ export class OutgoingLink {
     let kept = 0
     // Of the frame that others wait behind.
     let before: NumberedFrame['reason']
+    let hasRefused = false
     for (const frame of this.#waiting) {
-      if (frame.since > tooOld) break
+      const isTooOld = frame.since <= tooOld
+      // What was refused is sent again by its publisher, and must not come behind what that has published since.
+      if (!isTooOld && !hasRefused) break
       const reason = frame.reason ?? before
       before = reason
-      if (reason === 'gone') this.#settle(frame, undefined)
-      else if (reason !== undefined) {
-        kept += frame.bytes.length
-        if (frame.exactlyOnce === undefined || kept > this.#host.maximumOutgoingBytes) this.#settle(frame, reason)
-        else this.#refuseAtLeastOnce(frame, reason)
+      if (reason === undefined) continue
+      if (reason === 'gone') {
+        if (isTooOld) this.#settle(frame, undefined)
+        continue
       }
+      hasRefused ||= frame.atLeastOnce !== undefined
+      kept += frame.bytes.length
+      const isOver = isTooOld && kept > this.#host.maximumOutgoingBytes
+      if (frame.exactlyOnce === undefined || isOver) this.#settle(frame, reason)
+      else this.#refuseAtLeastOnce(frame, reason)
     }
     for (const frame of this.#waiting) void this.#send(frame)
   }

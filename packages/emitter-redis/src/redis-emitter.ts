@@ -148,6 +148,10 @@ export class RedisEmitter implements Emitter {
     return this.#state instanceof OpenEmitter ? this.#state.takesTurn(group) : true
   }
 
+  arrived(): MaybePromise<void> {
+    return this.#state instanceof OpenEmitter ? this.#state.arrived() : undefined
+  }
+
   announce(clientId: string): MaybePromise<void> {
     return this.#state instanceof OpenEmitter ? this.#state.announce(clientId) : notOpen()
   }

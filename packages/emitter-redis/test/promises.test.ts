@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'
 import type { SpawnedRedis } from '@x/redis-connection/testing'
@@ -84,6 +84,34 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       await one.publish('50')
       await expect.poll(() => other.texts).toEqual(numbers(51))
       expect(other.emitter.counters.readBacks).toBeGreaterThan(0)
+    })
+
+    test('arrived: once everything is delivered that was in the inbox, heard of or not', async () => {
+      const [one, other] = await pair()
+      await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+      await one.publish('lost')
+      await other.emitter.arrived()
+      expect(other.texts).toEqual(['lost'])
+      let release: () => void = () => undefined
+      other.answer = () => new Promise<void>(resolve => void (release = resolve))
+      await one.publish('slow')
+      await expect.poll(() => other.texts.length).toBe(2)
+      let hasArrived = false
+      const arriving = other.emitter.arrived()?.then(() => (hasArrived = true))
+      other.answer = () => undefined
+      await one.publish('next')
+      expect([hasArrived, other.texts]).toEqual([false, ['lost', 'slow']])
+      release()
+      await arriving
+      expect(other.texts[1]).toBe('slow')
+    })
+
+    test('arrived: does not wait longer than routeTimeout', async () => {
+      const [one, other] = await pair({ routeTimeout: 200 })
+      other.answer = () => new Promise<void>(() => undefined)
+      await one.publish('stuck')
+      await other.emitter.arrived()
+      expect(other.texts).toEqual(['stuck'])
     })
 
     test('a route whose news was not heard is known after the next renewal', async () => {
@@ -354,6 +382,23 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       release()
       await expect.poll(async () => answered(one.publish('y'))).toBe(true)
       await expect.poll(() => other.texts.at(-1)).toBe('y')
+    })
+
+    test('what was published behind a refused message is refused too, though there is room by then', async () => {
+      const [one, other] = await pair({ maximumInboxBytes: 1_048_576, commandTimeout: 400 })
+      let release: () => void = () => undefined
+      other.answer = () => new Promise<void>(resolve => void (release = resolve))
+      await Promise.all([1, 2].map(async () => one.publish(payload)))
+      const first = answered(one.publish(payload))
+      await delay(300)
+      const second = answered(one.publish('second'))
+      expect(await first).toBe(false)
+      other.answer = () => undefined
+      release()
+      expect(await second).toBe(false)
+      await expect.poll(async () => answered(one.publish('third')), { timeout: 3000 }).toBe(true)
+      await expect.poll(() => other.texts.at(-1)).toBe('third')
+      expect(other.texts).not.toContain('second')
     })
 
     test('a full inbox holds QoS 2 back until there is room, and it is delivered once', async () => {

@@ -110,6 +110,10 @@ export class LmdbPersistence implements Persistence {
     return this.#opened().read(session, after, limit)
   }
 
+  entry(session: SessionHandle, sequence: number): Promise<QueueEntry | undefined> {
+    return this.#opened().entry(session, sequence)
+  }
+
   acknowledge(session: SessionHandle, sequence: number): void {
     this.#opened().acknowledge(session, sequence)
   }

@@ -170,6 +170,13 @@ export class OpenStore {
     })
   }
 
+  entry(handle: SessionHandle, sequence: number): Promise<QueueEntry | undefined> {
+    return this.#commits.run(() => {
+      const entry = this.#queues.entry(this.#sessions.resolve(handle), sequence)
+      return entry && this.#distribution.outward([entry])[0]
+    })
+  }
+
   /** Nobody waits for it: it is written with the next transaction. */
   acknowledge(handle: SessionHandle, sequence: number): void {
     this.#owned.check(handle)

@@ -67,6 +67,11 @@ export class SessionQueues {
     return { entries: entries.map(entry => asQueueEntry(entry)), complete }
   }
 
+  entry(session: SessionRecord, sequence: number): QueueEntry | undefined {
+    const found = this.#rows.find(session, sequence)
+    return found && asQueueEntry(found)
+  }
+
   /** At most `limit` entries above this sequence that wait for their owner, who is offered them. Nothing is taken by that, but what has
    * expired is dropped. */
   waitingAbove(session: SessionRecord, sequence: number, limit: number): readonly QueueEntry[] {

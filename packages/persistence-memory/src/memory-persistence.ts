@@ -180,6 +180,10 @@ export class MemoryPersistence implements Persistence {
     return this.#opened().sessions.resolve(session).queue?.read(after, limit) ?? []
   }
 
+  entry(session: SessionHandle, sequence: number): QueueEntry | undefined {
+    return this.#opened().sessions.resolve(session).queue?.entry(sequence)
+  }
+
   acknowledge(session: SessionHandle, sequence: number): void {
     const { queue, claims } = this.#opened().sessions.resolve(session)
     queue?.acknowledge(sequence)

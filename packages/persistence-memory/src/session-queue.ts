@@ -135,6 +135,10 @@ export class SessionQueue implements RoomyQueue, ExpiringQueue {
     return entries
   }
 
+  entry(sequence: number): QueueItem | undefined {
+    return this.#ring.get(sequence)
+  }
+
   /** Highest sequence that the owner has taken, or that was sent before. */
   get takenThrough(): number {
     return this.#takenThrough

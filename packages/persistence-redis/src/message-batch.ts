@@ -89,6 +89,17 @@ export class MessageBatch {
   }
 }
 
+/** The bytes of each message of a batch. */
+export function piecesOf(batch: Buffer): Buffer[] {
+  const pieces: Buffer[] = []
+  for (let from = 0; from < batch.length;) {
+    const through = from + prefixSize + batch.readUInt32BE(from + 2) + batch.readUInt32BE(from + 6)
+    pieces.push(batch.subarray(from, through))
+    from = through
+  }
+  return pieces
+}
+
 function headOf(message: Message, { epoch, clientId }: SessionHandle = nobody): Buffer {
   const { topic, qos, retain, payload, expiresAt = '', publisher } = message
   const retained = retain ? (payload.length === 0 ? 'd' : 's') : ''

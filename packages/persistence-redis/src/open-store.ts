@@ -15,6 +15,7 @@ import type {
   Subscription,
   Will,
 } from '@x/contract'
+import { PersistenceError } from '@x/contract'
 import type { RedisConnection } from '@x/redis-connection'
 import { RedisError } from '@x/redis-connection'
 import { BrokerLease, leaseDuration } from './broker-lease.ts'
@@ -140,6 +141,7 @@ export class OpenStore {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#publishes.close(new PersistenceError('UNAVAILABLE', { message: 'the store was closed' }))
     this.#lease.end()
     this.#sessions.close()
     this.#fanOuts.close()
@@ -179,7 +181,8 @@ export class OpenStore {
     } catch (error) {
       this.#sessions.remove(epoch)
       // It may be open for all that, with a will of a client that was not let in.
-      if (isUnavailable(error)) this.#close({ clientId, epoch }, [sessionExpiryInterval, 0, 0]).catch(() => undefined)
+      if (isUnavailable(error))
+        this.#close({ clientId, epoch }, [sessionExpiryInterval, 0, 0, 1]).catch(() => undefined)
       throw error
     }
     const [present, , received, sentThrough, lastSequence, behind, dueWill, previous, groups] = answer
@@ -240,6 +243,10 @@ export class OpenStore {
 
   read(session: SessionHandle, after: number, limit: number): Promise<readonly QueueEntry[]> {
     return this.#queues.read(session, after, limit)
+  }
+
+  entry(session: SessionHandle, sequence: number): Promise<QueueEntry | undefined> {
+    return this.#queues.entry(session, sequence)
   }
 
   claim(session: SessionHandle, group: string, limit: number): Promise<readonly QueueEntry[]> {

@@ -2,8 +2,11 @@ import type { Message, Receipt, SessionHandle } from '@x/contract'
 import { keepMessage } from '@x/contract'
 import { decodeOutcomes } from './batch-answer.ts'
 import type { Outcome, PublishAnswer } from './batch-answer.ts'
-import { MessageBatch } from './message-batch.ts'
+import { MessageBatch, piecesOf } from './message-batch.ts'
 import { entryOf } from './message-record.ts'
+import { RepeatedPublishes } from './repeated-publishes.ts'
+import type { Unanswered } from './repeated-publishes.ts'
+import { isUnavailable } from './store-error.ts'
 import type { FanOuts } from './fan-outs.ts'
 import type { OwnedSessions } from './owned-sessions.ts'
 import type { StoreCalls } from './store-calls.ts'
@@ -22,6 +25,8 @@ interface Waiting {
   readonly kept: Message | undefined
   /** That publishes, if it is open here. */
   readonly session: SessionHandle | undefined
+  /** Said again, it is stored once. */
+  readonly hasReceipt: boolean
   resolve(reached: number): void
   reject(error: unknown): void
 }
@@ -34,6 +39,9 @@ export class PublishBatch {
   readonly #unrouted: UnroutedTopics
   readonly #fanOuts: FanOuts
   readonly #messages = new MessageBatch()
+  readonly #repeated = new RepeatedPublishes<Waiting & Unanswered>({
+    publish: async messages => this.#store(Buffer.concat(messages.map(({ bytes }) => bytes)), messages),
+  })
   #waiting: Waiting[] = []
   #scheduled = false
 
@@ -57,7 +65,7 @@ export class PublishBatch {
     // What the answer brings is for sessions that are open here; the publisher's bytes are its own again once this returns.
     const kept = qos > 0 && this.#sessions.size > 0 ? keepMessage(message) : undefined
     const stored = new Promise<number>((resolve, reject) => {
-      this.#waiting.push({ topic, publisher, kept, session, resolve, reject })
+      this.#waiting.push({ topic, publisher, kept, session, hasReceipt: receipt !== undefined, resolve, reject })
     })
     // Before a message with its packet id comes that the id was free again.
     if (receipt !== undefined) this.#calls.settlements.flush()
@@ -82,22 +90,50 @@ export class PublishBatch {
     void this.#send(this.#messages.take(), waiting)
   }
 
-  async #send(messages: Buffer, waiting: readonly Waiting[]): Promise<void> {
-    const { generation } = this.#unrouted
+  /** What nobody knows of any more fails with this error. */
+  close(error: unknown): void {
+    this.#repeated.close(error)
+  }
+
+  async #send(batch: Buffer, all: readonly Waiting[]): Promise<void> {
+    const { messages, waiting } = this.#repeated.isEmpty
+      ? { messages: batch, waiting: all }
+      : this.#postpone(batch, all)
+    if (waiting.length === 0) return
     try {
-      const answer = (await this.#calls.publish(messages)) as PublishAnswer
-      const [, , , , drops, lastFilter] = answer
-      const outcomes = decodeOutcomes(answer)
-      waiting.forEach((one, index) => {
-        const outcome = outcomes[index] as Outcome
-        if (outcome.reached === undefined) this.#unrouted.learn(one.topic, lastFilter, generation)
-        this.#settle(one, outcome)
-      })
-      if (outcomes.every(({ failure }) => failure === undefined)) this.#calls.recovered()
-      this.#sessions.reportDrops(drops)
+      await this.#store(messages, waiting)
     } catch (error) {
-      for (const one of waiting) one.reject(error)
+      const lost = isUnavailable(error) ? this.#postpone(messages, waiting).waiting : waiting
+      for (const one of lost) one.reject(error)
     }
+  }
+
+  async #store(messages: Buffer, waiting: readonly Waiting[]): Promise<void> {
+    const { generation } = this.#unrouted
+    const answer = (await this.#calls.publish(messages)) as PublishAnswer
+    const [, , , , drops, lastFilter] = answer
+    const outcomes = decodeOutcomes(answer)
+    waiting.forEach((one, index) => {
+      const outcome = outcomes[index] as Outcome
+      if (outcome.reached === undefined) this.#unrouted.learn(one.topic, lastFilter, generation)
+      this.#settle(one, outcome)
+    })
+    if (outcomes.every(({ failure }) => failure === undefined)) this.#calls.recovered()
+    this.#sessions.reportDrops(drops)
+  }
+
+  /** Those with receipts are said again, in their order. Returns the others, and those for which there is no room. */
+  #postpone(messages: Buffer, all: readonly Waiting[]): { messages: Buffer; waiting: readonly Waiting[] } {
+    if (!all.some(({ hasReceipt }) => hasReceipt)) return { messages, waiting: all }
+    const pieces = piecesOf(messages)
+    const rest: Buffer[] = []
+    const waiting = all.filter((one, index) => {
+      const bytes = pieces[index] as Buffer
+      if (one.hasReceipt && this.#repeated.add({ ...one, bytes })) return false
+      rest.push(bytes)
+      return true
+    })
+    return { messages: Buffer.concat(rest), waiting }
   }
 
   #settle(waiting: Waiting, { reached = 0, offers, groups, failure, fanOut }: Outcome): void {

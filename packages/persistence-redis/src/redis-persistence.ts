@@ -135,6 +135,10 @@ export class RedisPersistence implements Persistence {
     return this.#opened().read(session, after, limit)
   }
 
+  entry(session: SessionHandle, sequence: number): Promise<QueueEntry | undefined> {
+    return this.#opened().entry(session, sequence)
+  }
+
   acknowledge(session: SessionHandle, sequence: number): Promise<void> {
     return this.#opened().settlements.add(session, 'a', sequence)
   }

@@ -67,6 +67,11 @@ export class SessionQueues {
     }
   }
 
+  async entry(session: SessionHandle, sequence: number): Promise<QueueEntry | undefined> {
+    const found = (await this.#calls.callFor(session, 'entry', sequence)) as Fields
+    return decodeEntries(found, this.#calls.time)[0]
+  }
+
   async claim(handle: SessionHandle, group: string, limit: number): Promise<readonly QueueEntry[]> {
     const answer = await this.#claimOrFence(handle, group, limit)
     const [found, drops] = answer as [Fields, Fields]

@@ -245,6 +245,25 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     await expect.poll(keys).toEqual(before)
   })
 
+  test.each([false, true])(
+    'a CONNECT whose answer got lost begins no session; was there one before: %s',
+    async wasThere => {
+      fresh()
+      const link = await linked()
+      const store = await opened({ redis: link.url })
+      if (wasThere) {
+        const { handle } = await store.openSession(requestOf(new Owner()))
+        await store.closeSession(handle, { sessionExpiryInterval: 1000, will: 'discard', sentThrough: 0 })
+      }
+      link.mute()
+      await expect(store.openSession(requestOf(new Owner()))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+      link.cut()
+      link.mend()
+      const opening = async (): Promise<unknown> => store.openSession(requestOf(new Owner())).catch(() => undefined)
+      await expect.poll(opening, { interval: 1 }).toMatchObject({ present: wasThere })
+    },
+  )
+
   test('publishes no will of a client that said goodbye when Redis could not be told, and comes back', async () => {
     fresh()
     const link = await linked()

@@ -36,6 +36,8 @@ export function openSession(connection: ClientConnection, { packet, negotiated, 
   })
   engine.userSessions.opened(packet.username, clientId)
   const permitted = permittedWill(connection, will)
+  // At the same time: what this client has published at another broker before comes before what it publishes here.
+  const arrived = engine.emitter?.arrived?.()
   const opened = recover(
     () =>
       engine.persistence.openSession({
@@ -50,15 +52,18 @@ export function openSession(connection: ClientConnection, { packet, negotiated, 
       throw error
     },
   )
-  return after(opened, result => openedSession(connection, session, result, negotiated))
+  return after(opened, result => openedSession({ connection, session, negotiated, arrived }, result))
 }
 
-function openedSession(
-  connection: ClientConnection,
-  session: Session,
-  opened: OpenedSession,
-  negotiated: Negotiated,
-): MaybePromise<void> {
+interface Opening {
+  readonly connection: ClientConnection
+  readonly session: Session
+  readonly negotiated: Negotiated
+  readonly arrived: MaybePromise<void>
+}
+
+function openedSession(opening: Opening, opened: OpenedSession): MaybePromise<void> {
+  const { connection, session, negotiated } = opening
   const { engine } = connection
   const { clientId } = session
   const previous = engine.clients.get(clientId)
@@ -68,10 +73,11 @@ function openedSession(
   if (opened.dueWill !== undefined) void publishWill(engine, opened.dueWill, previous)
   if (isOvertaken) connection.sessionTakenOver()
   return after(sessionProblem(engine, session, opened), problem => {
-    if (problem === undefined && connection.phase === 'connecting')
-      return begin(connection, { session, opened, negotiated })
+    if (problem === undefined && connection.phase === 'connecting') return begin(opening, opened)
     // The client left, or another connection came, while the store opened the session; or it is one too many.
-    closeAgain(connection, opened, problem === undefined ? negotiated.sessionExpiryInterval : 0)
+    // What begins with a CONNECT that is not answered ends with it: the client would take it for the session that it knows.
+    const isKept = problem === undefined && opened.present
+    closeAgain(connection, opened, isKept ? negotiated.sessionExpiryInterval : 0)
     return problem && refuseConnect(connection, problem)
   })
 }
@@ -85,17 +91,14 @@ function closeAgain({ engine, client }: ClientConnection, opened: OpenedSession,
   engine.own('SESSION_CLOSE_FAILED', () => engine.persistence.closeSession(handle, closing), client)
 }
 
-function begin(
-  connection: ClientConnection,
-  given: { readonly session: Session; readonly opened: OpenedSession; readonly negotiated: Negotiated },
-): MaybePromise<void> {
-  const { session, opened, negotiated } = given
+function begin({ connection, session, negotiated, arrived }: Opening, opened: OpenedSession): MaybePromise<void> {
   const { clientId } = session
   connection.engine.clients.set(clientId, connection)
   connection.clientId = clientId
   session.restore(opened)
   connection.session = session
-  return after(restoreSubscriptions(session, opened.subscriptions), () => {
+  const ready = after(restoreSubscriptions(session, opened.subscriptions), () => arrived)
+  return after(ready, () => {
     if (connection.phase !== 'connecting') return undefined
     return welcome(connection, session, opened.present, negotiated)
   })

@@ -1,6 +1,6 @@
 import type { MaybePromise, Message, QueueEntry, SessionHandle } from '@x/contract'
 import type { ReceiverConnection } from '../routing/receiver.ts'
-import { after, isPromise } from '../ground/maybe-promise.ts'
+import { isPromise } from '../ground/maybe-promise.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import { writePubrel } from './delivery-writer.ts'
 import type { DeliveryTarget } from './delivery-writer.ts'
@@ -100,9 +100,7 @@ export class Unacknowledged {
     const sequence = this.#window?.find(messageId) ?? -1
     const { stored, engine, handle } = this.#session
     if (!stored || sequence < 0) return undefined
-    return after(engine.persistence.read(handle, sequence - 1, 1), ([entry]) =>
-      entry?.sequence === sequence ? entry : undefined,
-    )
+    return engine.persistence.entry(handle, sequence)
   }
 
   /** The flow of a message is over. Returns whether there was one.

@@ -101,6 +101,10 @@ export class DelayedPersistence implements Persistence {
   enqueueRetained(session: SessionHandle, delivery: Delivery): Promise<void> {
     return this.#later('enqueue', () => this.#inner.enqueueRetained?.(session, delivery))
   }
+  entry(session: SessionHandle, sequence: number): Promise<QueueEntry | undefined> {
+    return this.#later('entry', () => this.#inner.entry(session, sequence))
+  }
+
   read(session: SessionHandle, after: number, limit: number): Promise<readonly QueueEntry[]> {
     return this.#later('read', () => this.#inner.read(session, after, limit))
   }

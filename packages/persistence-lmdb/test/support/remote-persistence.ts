@@ -103,6 +103,7 @@ export class RemotePersistence implements Persistence {
   enqueue: Persistence['enqueue'] = async (...values) => this.#call('enqueue', ...values)
   enqueueRetained: NonNullable<Persistence['enqueueRetained']> = async (...values) =>
     this.#call('enqueueRetained', ...values)
+  entry: Persistence['entry'] = async (...values) => this.#call('entry', ...values)
   read: Persistence['read'] = async (...values) => this.#call('read', ...values)
   acknowledge: Persistence['acknowledge'] = async (...values) => this.#call('acknowledge', ...values)
   release: Persistence['release'] = async (...values) => this.#call('release', ...values)

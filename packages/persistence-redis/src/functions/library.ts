@@ -58,6 +58,7 @@ export const library: FunctionLibrary = new FunctionLibrary(
     enqueue: [],
     behind: freeing,
     read: freeing,
+    entry: reading,
     missed: freeing,
     settle: freeing,
     claim: freeing,

@@ -21,7 +21,7 @@ local function headOf(c, text)
   local epoch, client = string.sub(names, publisherEnd + 1, epochEnd), string.sub(names, epochEnd + 1)
   head = {
     qos = qos, retained = retained, bytes = tonumber(bytes), expires = expires, topic = string.sub(names, 1, topicEnd),
-    publisher = string.sub(names, topicEnd + 1, publisherEnd), client = client, mayPublish = epoch == '' or owns(c, client, epoch),
+    publisher = string.sub(names, topicEnd + 1, publisherEnd), client = client, epoch = epoch, mayPublish = epoch == '' or owns(c, client, epoch),
   }
   c.heads[text] = head
   return head
@@ -54,10 +54,14 @@ end
 
 -- Stores one message. Answers how many it is for (undefined: no filter matches), or that it failed, and with what.
 local function publishOne(c, head, packetId, record, index)
-  -- Its client is elsewhere by now.
-  if not head.mayPublish then return failed, 'FENCED' end
+  local receipts = c.base .. 'i:' .. head.client
+  if not head.mayPublish then
+    -- Its client is elsewhere by now. What this session has stored itself is stored.
+    if packetId > 0 and call('HGET', receipts, packetId) == head.epoch then return 0 end
+    return failed, 'FENCED'
+  end
   -- Stored with its id before: this is the repetition of a call whose answer got lost.
-  if packetId > 0 and call('HSETNX', c.base .. 'i:' .. head.client, packetId, 1) == 0 then return 0 end
+  if packetId > 0 and call('HSETNX', receipts, packetId, head.epoch) == 0 then return 0 end
   if head.retained == 's' then
     retain(c, head.topic, record, head.expires)
   elseif head.retained == 'd' then

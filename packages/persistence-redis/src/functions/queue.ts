@@ -250,6 +250,17 @@ F.read = function(keys, args)
   return { entries, ended and 1 or 0, state.last, c.drops, after }
 end
 
+-- now, instance, client, epoch, sequence: the entry, if there is one
+F.entry = function(keys, args)
+  local c = begin(keys, args[1], args[2])
+  local client, epoch, sequence = args[3], args[4], tonumber(args[5])
+  if not owns(c, client, epoch) then return fenced(client, epoch) end
+  local found = call('XRANGE', c.base .. 'q:' .. client, idOf(sequence), idOf(sequence))[1]
+  if not found then return {} end
+  local entry = entryOf(found[2])
+  return { sequence, entry.delivery, call('HEXISTS', c.base .. 'r:' .. client, sequence), entry.record }
+end
+
 -- now, instance, client, epoch, from: entries that were offered and may not have arrived, and the newest sequence. Its owner is not
 -- behind, though an older Redis may think so.
 F.missed = function(keys, args)

@@ -111,6 +111,7 @@ F.open = function(keys, args)
   call('SADD', c.base .. 'on:' .. c.instance, client)
   -- One that begins counts from 1.
   if not goesOn and generationIn(c) ~= 0 then call('HSET', key, 'generation', c.generation) end
+  if goesOn then call('HDEL', key, 'new') else call('HSET', key, 'new', 1) end
   local state = loadState(c, client)
   state.sent = math.max(state.sent, mayBeSent(c, client, state.taken))
   state.behind = call('EXISTS', c.base .. 'q:' .. client) == 1
@@ -133,12 +134,14 @@ F.subscriptions = function(keys, args)
   return call('HSCAN', c.base .. 'u:' .. client, args[5], 'COUNT', 250)
 end
 
--- now, instance, client, epoch, interval, publishWill, sent: the will to be published now
+-- now, instance, client, epoch, interval, publishWill, sent, 1: nobody knows of the opening, so that one which began with it ends. Answers
+-- the will to be published now.
 F.close = function(keys, args)
   local c = begin(keys, args[1], args[2])
   local client, epoch, interval, sent = args[3], args[4], tonumber(args[5]), tonumber(args[7])
   if not owns(c, client, epoch) then return fenced(client, epoch) end
   local key = c.base .. 's:' .. client
+  if args[8] == '1' and call('HEXISTS', key, 'new') == 1 then interval = 0 end
   local will = args[6] == '1' and call('HMGET', key, 'will', 'willDelay') or { false, false }
   if interval == 0 then
     endSession(c, client, sent)

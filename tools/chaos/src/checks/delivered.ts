@@ -37,17 +37,31 @@ export function delivered(history: readonly HistoryEvent[]): Violation[] {
     }
   }
   for (const session of all) if (!session.persistent) violations.push(...missedBy(session, acknowledged, history))
+  const reachedGroup = messagesOfGroups(all)
   for (const [group, members] of groups) {
     const { subscription } = members.reduce((one, other) =>
       other.subscription.place < one.subscription.place ? other : one,
     )
     for (const one of acknowledged) {
       if (!isWanted(one, subscription)) continue
-      const got = members.some(({ session }) => reached.get(session)?.has(one.message) === true)
-      if (!got) violations.push(lost(one, `group ${group}`, subscription))
+      if (reachedGroup.get(group)?.has(one.message) !== true) violations.push(lost(one, `group ${group}`, subscription))
     }
   }
   return violations
+}
+
+/** What members of each group have got, those included whose session has ended since. */
+function messagesOfGroups(sessions: readonly SessionView[]): Map<string, Set<string>> {
+  const reached = new Map<string, Set<string>>()
+  for (const { subscriptions, received } of sessions) {
+    for (const { group } of subscriptions) {
+      if (group === undefined) continue
+      const messages = reached.get(group) ?? new Set()
+      reached.set(group, messages)
+      for (const { message } of received) messages.add(message)
+    }
+  }
+  return reached
 }
 
 /** What a session that has ended with its connection should have got until then. */

@@ -29,6 +29,7 @@ export function everySessionCall(bench: Bench, handle: SessionHandle): Record<st
     enqueue: () => store.enqueue(handle, [delivery]),
     ...(store.enqueueRetained !== undefined && { enqueueRetained: () => store.enqueueRetained?.(handle, delivery) }),
     read: () => store.read(handle, 0, 10),
+    entry: () => store.entry(handle, 1),
     acknowledge: () => store.acknowledge(handle, 1),
     release: () => store.release(handle, 2),
     complete: () => store.complete(handle, 5),

@@ -46,6 +46,35 @@ export function queueTests(define: DefineStoreTest): void {
     assert.deepEqual(sequences(await client.read(0, 9)), [1, 2, 3, 4])
   })
 
+  define('shows an entry that waits, or was taken, without taking anything', async bench => {
+    const client = await bench.connect('client', { room: 1 })
+    await client.subscribe({ filter: 'a', qos: 2 })
+    for (const text of ['one', 'two', 'three']) await bench.store.publish(bench.message({ text, qos: 2 }))
+    const shown = async (sequence: number): Promise<unknown> => {
+      const entry = await bench.store.entry(client.handle, sequence)
+      return entry && [entry.sequence, entry.message.payload.toString(), entry.qos, entry.released]
+    }
+    assert.deepEqual(await shown(1), [1, 'one', 2, false])
+    await bench.store.release(client.handle, 1)
+    assert.deepEqual(await shown(1), [1, 'one', 2, true])
+    assert.deepEqual(await shown(3), [3, 'three', 2, false])
+    await bench.store.acknowledge(client.handle, 1)
+    for (const sequence of [0, 1, 4]) assert.equal(await shown(sequence), undefined)
+    assert.deepEqual(sequences(await client.read(1)), [2, 3])
+  })
+
+  define('offers the next entry although one was asked for that is gone', async bench => {
+    const client = await bench.connect('client')
+    await client.subscribe({ filter: 'a' })
+    await bench.publish('one')
+    await bench.settle()
+    await bench.store.acknowledge(client.handle, 1)
+    const [gone] = await Promise.all([bench.store.entry(client.handle, 1), bench.publish('two')])
+    assert.equal(gone, undefined)
+    await bench.settle()
+    assert.deepEqual(sequences(client.owner.taken), [1, 2])
+  })
+
   define('removes acknowledged entries in any order, and ignores what it does not know', async bench => {
     const client = await bench.connect('client')
     await client.subscribe({ filter: 'a' })
