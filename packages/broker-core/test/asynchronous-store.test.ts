@@ -1,5 +1,5 @@
 import { keepMessage, PersistenceError } from '@x/contract'
-import type { Persistence, QueueEntry } from '@x/contract'
+import type { Message, Persistence, QueueEntry, Receipt } from '@x/contract'
 import { ManualClock } from '@x/contract/testing'
 import { describe, expect, test, vi } from 'vitest'
 import { DelayedPersistence } from './support/delayed-persistence.ts'
@@ -27,6 +27,23 @@ for (const seed of [1, 2, 3]) {
 async function held(): Promise<{ server: TestBroker; store: DelayedPersistence }> {
   const store = delayed(7)
   return { server: await startBroker({ persistence: store }), store }
+}
+
+/** Stores what is `slow` when it is told to, and never what is `lost`. */
+class ByPayload extends MemoryPersistence {
+  readonly stored: string[] = []
+  letGo: () => void = () => undefined
+
+  override publish(message: Message, receipt?: Receipt): number {
+    const text = Buffer.from(message.payload).toString()
+    if (text === 'lost') return Promise.reject(new Error('down')) as unknown as number
+    const going = text === 'slow' ? new Promise<void>(resolve => void (this.letGo = resolve)) : undefined
+    const kept = keepMessage(message)
+    return Promise.resolve(going).then(() => {
+      this.stored.push(text)
+      return super.publish(kept, receipt)
+    }) as unknown as number
+  }
 }
 
 /** Until so many answers of a method are kept back. */
@@ -83,6 +100,28 @@ eachVersion(({ version, lasting, test: versionTest }) => {
       expect(await client.connect({ ...lasting, clientId: 'c' })).toMatchObject({ sessionPresent: wasThere })
     })
   }
+
+  versionTest(
+    'what comes behind a message that could not be stored is not stored, though one before it waits',
+    async () => {
+      const store = new ByPayload()
+      const server = await startBroker({ persistence: store })
+      const publisher = await server.connect({ ...lasting, clientId: 'p' })
+      const bystander = await server.connect({ version, clientId: 'b' })
+      for (const [id, payload] of [
+        [1, 'slow'],
+        [2, 'lost'],
+        [3, 'behind'],
+      ] as const) {
+        publisher.publish({ topic: 'a', qos: 1, id, payload })
+        await bystander.ping()
+        await bystander.ping()
+      }
+      store.letGo()
+      await publisher.closed()
+      expect(store.stored).toEqual(['slow'])
+    },
+  )
 
   versionTest('PUBREL and PUBCOMP wait until the store knows; PUBRELs keep their order (MQTT 5.0 §4.6)', async () => {
     const { server, store } = await held()

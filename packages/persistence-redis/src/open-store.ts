@@ -15,7 +15,6 @@ import type {
   Subscription,
   Will,
 } from '@x/contract'
-import { PersistenceError } from '@x/contract'
 import type { RedisConnection } from '@x/redis-connection'
 import { RedisError } from '@x/redis-connection'
 import { BrokerLease, leaseDuration } from './broker-lease.ts'
@@ -141,7 +140,7 @@ export class OpenStore {
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#publishes.close(new PersistenceError('UNAVAILABLE', { message: 'the store was closed' }))
+    this.#publishes.close()
     this.#lease.end()
     this.#sessions.close()
     this.#fanOuts.close()
@@ -279,10 +278,8 @@ export class OpenStore {
     return this.#wills.confirm(will)
   }
 
-  async counts(): Promise<PersistenceCounts> {
-    const answer = (await this.#calls.call('counts')) as number[]
-    const [sessions = 0, subscriptions = 0, queuedMessages = 0, retainedMessages = 0] = answer
-    return { sessions, subscriptions, queuedMessages, retainedMessages }
+  counts(): Promise<PersistenceCounts> {
+    return this.#calls.counts()
   }
 
   /** What is left to sweep by then is swept in further calls, the first of which may say that the lease was lost. */

@@ -1,5 +1,5 @@
 import type { Message, Receipt, SessionHandle } from '@x/contract'
-import { keepMessage } from '@x/contract'
+import { PersistenceError, keepMessage } from '@x/contract'
 import { decodeOutcomes } from './batch-answer.ts'
 import type { Outcome, PublishAnswer } from './batch-answer.ts'
 import { MessageBatch, piecesOf } from './message-batch.ts'
@@ -90,9 +90,9 @@ export class PublishBatch {
     void this.#send(this.#messages.take(), waiting)
   }
 
-  /** What nobody knows of any more fails with this error. */
-  close(error: unknown): void {
-    this.#repeated.close(error)
+  /** Nobody says again what Redis has not answered. */
+  close(): void {
+    this.#repeated.close(new PersistenceError('UNAVAILABLE', { message: 'the store was closed' }))
   }
 
   async #send(batch: Buffer, all: readonly Waiting[]): Promise<void> {

@@ -1,4 +1,4 @@
-import type { PersistenceHost, SessionHandle } from '@x/contract'
+import type { PersistenceCounts, PersistenceHost, SessionHandle } from '@x/contract'
 import { PersistenceError, SteadyClock, systemClock } from '@x/contract'
 import type { RedisArgument, RedisConnection } from '@x/redis-connection'
 import { ExpiryTime } from './expiry-time.ts'
@@ -79,6 +79,12 @@ export class StoreCalls {
       if (error instanceof PersistenceError && error.code === 'FENCED') this.#owner.fenced(epoch)
       throw error
     }
+  }
+
+  async counts(): Promise<PersistenceCounts> {
+    const answer = (await this.call('counts')) as number[]
+    const [sessions = 0, subscriptions = 0, queuedMessages = 0, retainedMessages = 0] = answer
+    return { sessions, subscriptions, queuedMessages, retainedMessages }
   }
 
   /** Runs the task at the end of this turn, before its calls are sent. */

@@ -127,6 +127,8 @@ export class ClientConnection extends Connection<Host> implements ClientLink {
   clientId: string | undefined
   /** Seconds; as agreed at CONNECT, or changed by DISCONNECT. */
   sessionExpiryInterval = 0
+  /** There was no session of this client before. */
+  hasBegunSession = false
   /** Kept with the retained messages of the client; undefined without `checkRetainSource`. */
   source: MessageSource | undefined
   /** MQTT 5: whether reason strings and user properties may be sent on every packet. MQTT 5.0 §3.1.2.11.7 */

@@ -97,6 +97,7 @@ function begin({ connection, session, negotiated, arrived }: Opening, opened: Op
   connection.clientId = clientId
   session.restore(opened)
   connection.session = session
+  connection.hasBegunSession = !opened.present
   const ready = after(restoreSubscriptions(session, opened.subscriptions), () => arrived)
   return after(ready, () => {
     if (connection.phase !== 'connecting') return undefined

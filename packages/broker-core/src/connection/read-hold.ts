@@ -16,4 +16,6 @@ export const ReadHold = {
   turn: 64,
   /** The client has used up its rate for this second. */
   rate: 128,
+  /** A publish was not stored, which ends the connection once all before it are acknowledged: what follows would overtake it. */
+  failed: 256,
 } as const

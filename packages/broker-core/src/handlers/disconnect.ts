@@ -38,7 +38,7 @@ export interface Departure {
 export function endSession(connection: ClientConnection, before: Phase, ending: Ending): Departure {
   const { engine, client, session } = connection
   // The client never heard of it, and would take it for the session that it knows.
-  if (before !== 'connected' && session?.isNew === true) connection.sessionExpiryInterval = 0
+  if (before !== 'connected' && connection.hasBegunSession) connection.sessionExpiryInterval = 0
   if (connection.clientId !== undefined && engine.clients.get(connection.clientId) === connection) {
     engine.clients.delete(connection.clientId)
     // When the session was taken over, its new connection decides how long it lasts.

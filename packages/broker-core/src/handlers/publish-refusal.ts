@@ -53,7 +53,7 @@ export function notStored(
   session.removeReceived(messageId)
   if (isQuotaExceeded(error)) connection.engine.counters.refusedPublishes += 1
   if (isFenced(error)) connection.sessionTakenOver()
-  else if (isQuotaExceeded(error) && connection.version === 5 && qos > 0) {
+  else if (isRefusedAlone(connection, qos, error)) {
     refuseWith(connection, { messageId, qos }, toError(error), ReasonCode.quotaExceeded)
     return undefined
   } else connection.fail(error)
@@ -74,6 +74,11 @@ export function notSent({ connection, session, messageId, qos }: IncomingPublish
   }
   if (!isQuotaExceeded(error) || version !== 5 || qos === 0) throw error
   refuseWith(connection, { messageId, qos }, toError(error), ReasonCode.quotaExceeded)
+}
+
+/** Whether the publisher of a message that can't be stored is told so, and stays. */
+export function isRefusedAlone({ version }: ClientConnection, qos: number, error: unknown): boolean {
+  return isQuotaExceeded(error) && version === 5 && qos > 0
 }
 
 function isQuotaExceeded(error: unknown): boolean {

@@ -7,12 +7,13 @@ import { toError } from '../ground/broker-error.ts'
 import type { Begun, ClientConnection, Host } from '../connect/client-connection.ts'
 import { after, isPromise } from '../ground/maybe-promise.ts'
 import type { IncomingPublish } from './incoming-publish.ts'
-import { dropPublish, notSent, notStored, refusePublish } from './publish-refusal.ts'
+import { dropPublish, isRefusedAlone, notSent, notStored, refusePublish } from './publish-refusal.ts'
 import { incomingPacketOf, republish } from '../message/broker-packet.ts'
 import type { IncomingPacket } from '../message/broker-packet.ts'
 import { PendingPublishes } from '../session/pending-publishes.ts'
 import type { Remainder } from '../session/pending-publishes.ts'
 import { Publication } from '../message/publication.ts'
+import { ReadHold } from '../connection/read-hold.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import type { Session } from '../session/session.ts'
 import { payloadRefusal } from '../message/payload-refusal.ts'
@@ -150,7 +151,7 @@ function authorized(request: IncomingPublish): MaybePromise<void> {
   }
   if (!isPromise(stored) && connection.pending === undefined) return complete(request, stored)
   connection.pending ??= new PendingPublishes(connection)
-  connection.pending.add(qos, settle(stored), outcome => {
+  connection.pending.add(qos, settle(request, stored), outcome => {
     // The client may have published on another connection since; this message would follow those ([MQTT5-4.6.0-6]).
     if (qos === 0 && connection.takenOver) return undefined
     return typeof outcome === 'number' ? begin(request, outcome) : notStored(request, outcome?.error)
@@ -174,10 +175,14 @@ function acknowledgeAgain(request: Omit<IncomingPublish, 'publication'>): void {
 }
 
 /** Settles with the result or the error of `stored`; it does not reject. */
-async function settle(stored: MaybePromise<number>): Promise<number | { readonly error: unknown }> {
+async function settle(
+  { connection, qos }: IncomingPublish,
+  stored: MaybePromise<number>,
+): Promise<number | { readonly error: unknown }> {
   try {
     return await stored
   } catch (error) {
+    if (!isRefusedAlone(connection, qos, error)) connection.hold(ReadHold.failed)
     return { error }
   }
 }

@@ -62,8 +62,6 @@ export class Session implements SessionOwner, Recipient, GroupMember {
   #retained: RetainedFeeds | undefined
   /** Topic aliases towards the client; undefined when it takes none. */
   readonly aliases: OutgoingAliases | undefined
-  /** It has begun with this connection. */
-  isNew = true
   /** The store has said that another connection has the session: there is nothing to close. */
   isFenced = false
   /** Shared groups this session is a member of. */
@@ -123,7 +121,6 @@ export class Session implements SessionOwner, Recipient, GroupMember {
   /** Takes over the state that the store has of this session. The caller restores the subscriptions. */
   restore(opened: OpenedSession): void {
     this.#handle = opened.handle
-    this.isNew = !opened.present
     if (opened.received.length > 0) this.#received = new Set(opened.received)
     if (this.stored) this.#queue = new StoredQueue(this, this.engine, opened)
     else this.unacknowledged.firstSequence = opened.lastSequence
