@@ -30,9 +30,9 @@ function beyondAscii(characters: string): string {
   return [...Buffer.from(characters)].map(byte => `\\${byte.toString(16).toUpperCase()}`).join('')
 }
 
-/** Node's, with the suites of pre-shared keys. Behind `!PSK`, which it has, they could not be added: that excludes for good. TLS 1.3
- * would do without, its suites being the same for keys and certificates; devices that have a key mostly speak 1.2. */
-const pskCiphers = [...DEFAULT_CIPHERS.split(':').filter(name => name !== '!PSK'), 'PSK'].join(':')
+/** Node's, behind the suites of pre-shared keys, those with forward secrecy first: only a client with a key offers them, and it may offer
+ * a certificate's as well. Node's `!PSK` goes, since it would exclude them for good. TLS 1.3 has the same suites for both. */
+const pskCiphers = ['kECDHEPSK', 'PSK', ...DEFAULT_CIPHERS.split(':').filter(name => name !== '!PSK')].join(':')
 
 /** TLS on connections that are given to it. */
 export class TlsLayer {
