@@ -191,9 +191,9 @@ test('the primary is killed: its workers end, and the next one removes its files
   const first = await start(2, '--memory', '--sys-interval', '0', '--verbose')
   const workers = pidsOf(first)
   const files = await kept(first)
+  expect(existsSync(files)).toBe(true)
   await first.process.stop('SIGKILL')
   await expect.poll(() => workers.filter(pid => statOf(pid) !== '')).toEqual([])
-  expect(existsSync(files)).toBe(true)
   const second = await start(2, '--memory', '--sys-interval', '0', '--verbose')
   const own = await kept(second)
   expect(existsSync(files)).toBe(false)
@@ -214,6 +214,17 @@ test('SIGTERM closes all workers: clients are told, and nothing is left', async 
   expect(await started.process.exited).toEqual({ code: 0, signal: null })
   expect(existsSync(files)).toBe(false)
   expect(workers.filter(pid => statOf(pid) !== '')).toEqual([])
+})
+
+test('the first worker is killed while it starts: another one takes its place', async () => {
+  const command = startCommand([...anyPort, '--workers', '2', '--memory', '--sys-interval', '0'])
+  onTestFinished(async () => command.stop('SIGTERM'))
+  const workers = (): readonly number[] => pidsOf({ process: command, url: '' })
+  await expect.poll(() => workers().length).toBe(1)
+  process.kill(Number(workers()[0]), 'SIGKILL')
+  await command.line(/worker 1 has ended \(SIGKILL\)/)
+  const url = await listeningUrl(command)
+  await (await connected(url)).publishAsync('a', 'x', { qos: 1 })
 })
 
 test('SIGTERM while workers start ends those, too, and none of them complains', async () => {

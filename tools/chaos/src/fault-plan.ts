@@ -79,15 +79,18 @@ export interface PlanOptions {
   readonly replicated?: boolean
   /** Default `large`; `small`: it is filled to the last byte from time to time. */
   readonly disk?: Disk
+  /** Processes of each broker, default 1: of more, one is struck at a time. */
+  readonly workers?: number
 }
 
 export type Disk = 'large' | 'small'
 
 /** The whole schedule of a run, by the seed alone. */
 export function planFaults(random: Random, options: PlanOptions): PlannedFault[] {
-  const { milliseconds, brokers, store, disk = 'large' } = options
+  const { milliseconds, brokers, store, disk = 'large', workers = 1 } = options
   const plan: PlannedFault[] = store === 'redis' ? planLosses(random, options) : []
-  const [shortest, longest] = store === 'redis' ? [700, 3300] : [350, 1300]
+  // A primary forks workers that live for less than 10 s later and later: there should be some most of the time.
+  const [shortest, longest] = store === 'redis' ? [700, 3300] : workers === 1 ? [350, 1300] : [1400, 5200]
   for (let at = random.between(500, 1500); at < milliseconds; at += random.between(shortest, longest)) {
     const fault = store === 'redis' ? draw(random, brokers) : drawWithoutRedis(random, brokers)
     plan.push({ at, fault })

@@ -189,6 +189,12 @@ describe('wills', () => {
       .wait(31)
       .received('watcher', 'w', { ...got, dup: true })
     expect(found(late.wait(1).received('watcher', 'w', got).quiet())).toEqual([])
+    // Both waited until the watcher came back.
+    const away = (seconds: number): HistoryBuilder => struck().closed('watcher').closed('dying').wait(seconds)
+    const back = (history: HistoryBuilder): HistoryBuilder =>
+      history.connect('watcher', { present: true }).received('watcher', 'w', got).received('watcher', 'w', got)
+    expect(found(back(away(30)).quiet())).toEqual([])
+    expect(found(back(away(10)).quiet())).toEqual(['duplicates'])
   })
   test('two are found', () => {
     const history = watched().closed('dying', false).received('watcher', 'w', got).received('watcher', 'w', got)

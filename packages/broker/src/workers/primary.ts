@@ -101,7 +101,8 @@ export class Primary {
     const startedAt = performance.now()
     const slot: Slot = { number, worker, startedAt, isReady: false, failures: 0, numbers: undefined }
     const code = await readiness(worker)
-    if (code !== undefined && number === 1) return code
+    // One that was killed did not refuse: another one is forked, as later.
+    if (code !== undefined && number === 1 && worker.process.signalCode === null) return code
     this.#slots.push(slot)
     this.#watch(slot, worker)
     if (code === undefined) this.#accepts(slot)

@@ -42,17 +42,21 @@ export function duplicates(history: readonly HistoryEvent[]): Violation[] {
 interface Connections {
   /** Places where connections ended, by number. */
   readonly closed: ReadonlyMap<number, number>
+  /** Milliseconds at which they were accepted, by number. */
+  readonly accepted: ReadonlyMap<number, number>
   /** Connections with wills, by the message. */
   readonly wills: ReadonlyMap<string, number>
 }
 
 function connectionsOf(history: readonly HistoryEvent[]): Connections {
-  const [closed, wills] = [new Map<number, number>(), new Map<string, number>()]
+  const [closed, accepted] = [new Map<number, number>(), new Map<number, number>()]
+  const wills = new Map<string, number>()
   history.forEach((event, place) => {
     if (event.kind === 'closed') closed.set(event.connection, place)
+    else if (event.kind === 'connected') accepted.set(event.connection, event.at)
     else if (event.kind === 'connect' && event.will !== undefined) wills.set(event.will.message, event.connection)
   })
-  return { closed, wills }
+  return { closed, accepted, wills }
 }
 
 function mayRepeat(
@@ -73,15 +77,18 @@ const leastReturn = 25_000
 const confirming = 3000
 
 /** Once more, from another broker, when the one that published it was struck before it could say so (READMEs of persistence-redis, "Not
- * promised", and of persistence-lmdb). A repetition with DUP was published some time before, at the earliest when the connection ended. */
+ * promised", and of persistence-lmdb). A repetition with DUP, and what waited until its receiver came back, was published some time before, at the earliest when the connection
+ * ended. */
 function mayPublishWillAgain(
   history: readonly HistoryEvent[],
   first: Placed<'received'>,
   event: Placed<'received'>,
-  { closed, wills }: Connections,
+  { closed, accepted, wills }: Connections,
 ): boolean {
   const ended = history[closed.get(wills.get(event.message) ?? -1) ?? -1]
-  if (ended === undefined || event.at - (first.dup ? ended.at : first.at) < leastReturn) return false
+  if (ended === undefined) return false
+  const waited = first.dup || (accepted.get(first.connection) ?? 0) > ended.at
+  if (event.at - (waited ? ended.at : first.at) < leastReturn) return false
   return history.some(one => one.kind === 'fault' && one.at >= ended.at - confirming && one.at <= first.at + confirming)
 }
 
