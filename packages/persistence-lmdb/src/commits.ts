@@ -76,6 +76,12 @@ export class Commits {
     this.#timer ??= this.#parts.clock.setTimeout(() => this.#schedule(), lazyDelay)
   }
 
+  /** What `read` finds of everything that callers have the outcomes of. While a transaction is held open, and until it is committed, only
+   * transactions see that. */
+  see<T>(read: () => T): MaybePromise<T> {
+    return this.#parts.interval === 0 ? read() : this.run(read).catch(read)
+  }
+
   /** Everything that was called so far has been carried out, or has failed. */
   async settled(): Promise<void> {
     if (this.#tasks.length === 0 && this.#again.length === 0) await this.#last

@@ -206,7 +206,7 @@ export class OpenStore {
   async retained(filter: string): Promise<RetainedPage> {
     if (this.#unwritten.isEmpty) await this.#commits.settled()
     else await this.#writeRetained()
-    return this.#retainedPage(filter)
+    return this.#commits.see(() => this.#retainedPage(filter))
   }
 
   /** What can't be written now waits on; who asks gets what was written before. */
@@ -291,7 +291,9 @@ export class OpenStore {
     if (this.#closed) return []
     const { messages, next } = this.#retained.match(filter, after)
     const page = messages.map(message => this.#time.outward(message))
-    return next === undefined ? page : Object.assign(page, { more: () => this.#retainedPage(filter, next) })
+    return next === undefined
+      ? page
+      : Object.assign(page, { more: () => this.#commits.see(() => this.#retainedPage(filter, next)) })
   }
 }
 

@@ -6,7 +6,7 @@ import { afterAll, describe, test } from 'vitest'
 import { LmdbPersistence } from '../src/index.ts'
 import { RemotePersistence } from './support/remote-persistence.ts'
 
-for (const durability of ['disk', 'process'] as const) {
+for (const durability of ['disk', 'process', 'interval:1', 'interval:60000'] as const) {
   describe(`with durability ${durability}`, async () => {
     const root = mkdtempSync(join(tmpdir(), 'lmdb-'))
     afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -20,8 +20,11 @@ for (const durability of ['disk', 'process'] as const) {
         directories.set(store, directory)
         return store
       },
-      // Another process, as a second broker on the machine would be.
-      reopen: store => new RemotePersistence(directories.get(store) ?? ''),
+      // Another process, as a second broker on the machine would be. With an interval a broker has the directory for itself.
+      ...(durability !== 'interval:1' &&
+        durability !== 'interval:60000' && {
+          reopen: (store: object) => new RemotePersistence(directories.get(store) ?? ''),
+        }),
       settleMilliseconds: 200,
     })
   })
