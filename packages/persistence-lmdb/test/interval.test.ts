@@ -46,7 +46,7 @@ test('what was answered before the last interval is there after kill -9', async 
   await remote.subscribe(handle, [subscriptionTo('light/+')])
   const answered: { text: string; at: number }[] = []
   const began = performance.now()
-  while (performance.now() - began < 600) {
+  while (performance.now() - began < 2500) {
     const text = `${answered.length}`
     await remote.publish(messageOf(text))
     answered.push({ text, at: performance.now() })
@@ -56,7 +56,7 @@ test('what was answered before the last interval is there after kill -9', async 
   const store = new LmdbPersistence({ directory })
   await store.open(hostOf())
   const found = await texts(store)
-  const due = answered.filter(({ at }) => at < killed - 300).map(({ text }) => text)
+  const due = answered.filter(({ at }) => at < killed - 2000).map(({ text }) => text)
   expect(due.length).toBeGreaterThan(0)
   expect(found.slice(0, due.length)).toEqual(due)
   expect(found).toEqual(answered.slice(0, found.length).map(({ text }) => text))

@@ -178,10 +178,10 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       const start = Date.now()
       await subscribed(there, 'd')
       expect(Date.now() - start).toBeGreaterThanOrEqual(990)
-      expect(Date.now() - start).toBeLessThan(1500)
+      expect(Date.now() - start).toBeLessThan(4500)
       const again = Date.now()
       await subscribed(there, 'e')
-      expect(Date.now() - again).toBeLessThan(500)
+      expect(Date.now() - again).toBeLessThan(950)
     })
   })
 

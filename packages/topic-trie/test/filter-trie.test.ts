@@ -5,6 +5,12 @@ import { expect, test } from 'vitest'
 import { FilterTrie, parseTopicFilter, type TopicFilter } from '../src/index.ts'
 import { filter, naiveMatches, seed, topic } from './arbitraries.ts'
 
+/** ms that this process has computed, whoever else has the cores. */
+function cpuTime(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
@@ -292,10 +298,10 @@ test('a topic of 65 535 slashes neither throws nor takes long', () => {
   ]
   for (const text of texts) trie.add(f(text), 1, text)
   const expected = texts.filter(text => naiveMatches(text, slashes)).sort()
-  const start = performance.now()
+  const start = cpuTime()
   for (let i = 0; i < 100; i++) expect([...trie.match(slashes)].sort()).toEqual(expected)
   // It takes about 1 ms per match; recursion over the levels would overflow, quadratic time take seconds.
-  expect(performance.now() - start).toBeLessThan(5000)
+  expect(cpuTime() - start).toBeLessThan(5000)
 })
 
 /** More levels than the ones of `filter`, with one wildcard at least, so that all of them are in the trie for deep filters. */
@@ -425,22 +431,22 @@ test('a storm of 100 000 wildcard filters with a warm cache is not quadratic', (
   const warm = () => {
     for (let i = 0; i < 10_000; i++) trie.match(`warm/${i}`)
   }
-  const start = performance.now()
+  const start = cpuTime()
   warm()
   for (let i = 0; i < 100_000; i++) trie.add(`storm/${i}/+` as TopicFilter, 1, i)
   warm()
   for (let i = 0; i < 100_000; i++) trie.remove(`storm/${i}/+` as TopicFilter, 1)
   // About 0.6 s; 2 x 100 000 changes tested against 10 000 topics each would take a minute.
-  expect(performance.now() - start).toBeLessThan(9000)
+  expect(cpuTime() - start).toBeLessThan(9000)
   expect(trie.size).toBe(0)
 })
 
 test('100 000 keys on one filter are removed as fast as they were added', () => {
   const trie = new FilterTrie<number>()
-  const start = performance.now()
+  const start = cpuTime()
   for (let i = 0; i < 100_000; i++) trie.add(f('a/#'), i, i)
   for (let i = 0; i < 100_000; i++) expect(trie.remove(f('a/#'), i) || i).toBe(true)
-  expect(performance.now() - start).toBeLessThan(9000)
+  expect(cpuTime() - start).toBeLessThan(9000)
   expect(trie.has(f('a/#'))).toBe(false)
 })
 
