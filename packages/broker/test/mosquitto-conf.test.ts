@@ -279,6 +279,7 @@ test.for<[text: string, ...problems: string[]]>([
     'listener 1\ntls_engine e',
     'm.conf:2: tls_engine e: Node.js knows no OpenSSL engines; keep the key in a file, or TLS in a proxy in front',
   ],
+  ['memory_limit -1', "m.conf:1: memory_limit is '-1', it must be a whole number from 0 to 2147483647"],
   [
     'memory_limit 5',
     'm.conf:1: memory_limit is 5: limit the process (systemd: MemoryMax=), or its queues by max_queued_bytes',

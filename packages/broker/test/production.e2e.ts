@@ -11,14 +11,13 @@ import { StartedProcess, commandFile, freePort, packageFolder } from './started-
 
 const machine = mkdtempSync(join(tmpdir(), 'production-'))
 afterAll(() => rmSync(machine, { recursive: true }))
-const port = await freePort()
 
-/** The text of the page, for a machine that is a folder. */
+/** The text of the page, for a machine that is a folder, and any free port. */
 function onMachine(text: string): string {
   return text
     .replaceAll('/etc/', `${machine}/etc/`)
     .replaceAll('/var/lib/', `${machine}/var/lib/`)
-    .replaceAll('8883', String(port))
+    .replaceAll('8883', '0')
 }
 
 /** Commands that change what is not the test's to change. They write down how they were called. */
@@ -57,11 +56,11 @@ test('the page leads from nothing to TLS, users, rules and a service in under 20
   const [command = '', ...parameters] = onMachine(start).split(' ')
   const broker = new StartedProcess(command, parameters, { PATH: environment.PATH })
   onTestFinished(() => broker.stop())
-  await broker.line(/listening on mqtts/)
-  await exchange()
+  const listening = await broker.line(/listening on mqtts/)
+  await exchange(/mqtts:\/\/localhost:(\d+)/.exec(listening)?.[1] ?? '')
 })
 
-async function exchange(): Promise<void> {
+async function exchange(port: string): Promise<void> {
   const ca = readFileSync(join(machine, 'etc/x-broker/cert.pem'))
   // The certificate is that of the machine's name.
   const server = { servername: hostname() }

@@ -169,7 +169,7 @@ export const directives: Readonly<Record<string, Directive>> = {
   max_topic_alias: own(whole(0, 65_535), { needsListener: true }),
   max_topic_alias_broker: own(whole(0, 65_535), { needsListener: true }),
   maximum_qos: own(whole(0, 2), { alias: 'max_qos' }),
-  memory_limit: global(int, {
+  memory_limit: global(whole(0, 2_147_483_647), {
     refused: whenSet('limit the process (systemd: MemoryMax=), or its queues by max_queued_bytes'),
   }),
   message_size_limit: global(whole(0, 268_435_455), {
