@@ -1,25 +1,11 @@
 import type { MaybePromise } from '@x/contract'
 import type { AccessRules } from './access-rules.ts'
 import { Identity } from './identity.ts'
-import type { LoginCheck, LoginVerdict } from './login-check.ts'
-
-/** Who may come in, and what they may do then. */
-export interface AccessPolicy {
-  /** Asked in this order until one decides. */
-  readonly logins?: readonly LoginCheck[]
-  /** All of them must permit a message. Without one, every topic is free but those of the broker (`$SYS/…`). */
-  readonly rules?: readonly AccessRules[]
-  /** Whether clients come in about whom no check has decided: those without user name, and all of them where there is no check.
-   * False by default. */
-  readonly allowAnonymous?: boolean
-  /** What every client identifier must begin with; empty by default. */
-  readonly clientIdPrefix?: string
-}
-
-export interface AccessOptions extends AccessPolicy {
-  /** In place of the above for the clients of a listener, by its name. */
-  readonly listeners?: Readonly<Record<string, AccessPolicy>>
-}
+import { Policies, checked, isUndecided, stillIn } from './policies.ts'
+import type { AccessOptions, Decision } from './policies.ts'
+import { DynamicSecurity } from './dynamic-security/dynamic-security.ts'
+import type { Commander } from './dynamic-security/dynamic-security.ts'
+import type { Affected } from './dynamic-security/commands.ts'
 
 /** What is needed of a client; the broker's fits. */
 export interface AccessClient {
@@ -27,6 +13,11 @@ export interface AccessClient {
   readonly listener?: string | undefined
   /** Whom the transport has proved it to be, by a certificate for instance: no password is asked for then. */
   readonly identity?: string | undefined
+  /** Its broker, of which the clients are looked at after each change. */
+  readonly broker?: { readonly clients: Readonly<Record<string, AccessClient>>; readonly closed: boolean }
+  readonly connDetails?: { readonly ipAddress?: string } | undefined
+  readonly conn?: object
+  close?(): void
 }
 
 /** The publisher of a message that was kept. */
@@ -56,20 +47,33 @@ interface Admitted {
  * const broker = createBroker({ ...access.hooks })
  * ``` */
 export class AccessControl {
+  /** What executes commands, by topic. Always current. */
+  readonly controlEndpoints: ReadonlyMap<string, { execute(client: AccessClient, payload: Buffer): Promise<string> }>
+  readonly #endpoints = new Map<string, { execute(client: AccessClient, payload: Buffer): Promise<string> }>()
   #policies: Policies
+  /** End the watch on what can change. */
+  #watches: (() => void)[] = []
+  readonly #brokers = new Set<NonNullable<AccessClient['broker']>>()
   /** A client that is not in here did not come in by `authenticate`. */
   readonly #admitted = new WeakMap<object, Admitted>()
 
   constructor(options: AccessOptions) {
     this.#policies = new Policies(options)
+    this.controlEndpoints = this.#endpoints
+    this.#watch()
   }
 
   /** Options for a broker. Bound: they may be handed on one by one. */
   get hooks(): {
     readonly authenticate: AccessControl['authenticate']
-    readonly topicAccess: Pick<AccessControl, 'mayPublish' | 'mayReceive' | 'mayStillPublish'>
+    readonly topicAccess: Pick<
+      AccessControl,
+      'mayPublish' | 'mayReceive' | 'mayStillPublish' | 'maySubscribe' | 'mayUnsubscribe'
+    >
+    readonly controlEndpoints?: AccessControl['controlEndpoints']
   } {
-    return { authenticate: this.authenticate, topicAccess: this }
+    const { authenticate, controlEndpoints } = this
+    return { authenticate, topicAccess: this, ...(controlEndpoints.size > 0 && { controlEndpoints }) }
   }
 
   /** The hook `authenticate`. A client that the transport has identified is whom it has proved to be, whatever its CONNECT says. */
@@ -80,15 +84,20 @@ export class AccessControl {
   ): MaybePromise<boolean> => {
     const policies = this.#policies
     const policy = policies.for(client)
+    if (client.broker !== undefined) this.#brokers.add(client.broker)
     const admit = (evidence: unknown): boolean => {
       this.#admitted.set(client, { username, evidence, policies, rules: policy.rules, identity: undefined })
-      return true
+      // While a check was waited for, users may have changed.
+      return policies === this.#policies || this.#renew(client, this.#policies)
     }
     if (!client.id.startsWith(policy.clientIdPrefix)) return false
     if (client.identity !== undefined) return admit(undefined)
     const verdict = checked(policy.logins, { clientId: client.id, username, password })
     const decide = ({ verdict: found, by }: Decision): boolean => {
-      if (found === 'unknown' ? !policy.allowAnonymous : found === 'refuse') return false
+      const isIn =
+        found === 'accept' ||
+        (isUndecided(found) && policy.allowAnonymous && !(found === 'defer' && username !== undefined))
+      if (!isIn) return false
       return admit(by?.evidence(username))
     }
     return verdict instanceof Promise ? verdict.then(decide) : decide(verdict)
@@ -106,8 +115,18 @@ export class AccessControl {
 
   /** Whether somebody who has published on the topic, and may have left, may publish there now. */
   mayStillPublish({ clientId, username, listener }: PublisherName, topic: string): boolean {
-    const { rules } = this.#policies.for({ id: clientId, listener })
+    const { rules } = this.#policies.for({ listener })
     return new Identity({ username, clientId }, rules).mayPublish(topic)
+  }
+
+  /** Whether the client may subscribe to the filter. */
+  maySubscribe(client: AccessClient, filter: string): boolean {
+    return this.#identityOf(client).maySubscribe(filter)
+  }
+
+  /** Whether the client may end its subscription to the filter. */
+  mayUnsubscribe(client: AccessClient, filter: string): boolean {
+    return this.#identityOf(client).mayUnsubscribe(filter)
   }
 
   /** Other users and rules from now on; what clients may do changes with the next message. Those who may not even be connected any more
@@ -115,7 +134,50 @@ export class AccessControl {
   replace<Client extends AccessClient>(options: AccessOptions, connected: Iterable<Client>): Client[] {
     const policies = new Policies(options)
     this.#policies = policies
+    this.#watch()
     return [...connected].filter(client => !this.#renew(client, policies))
+  }
+
+  /** Commands are executed by the one that is in the policies now. */
+  #watch(): void {
+    for (const end of this.#watches) end()
+    this.#endpoints.clear()
+    this.#watches = this.#policies.dynamicSecurity.map(one => {
+      this.#endpoints.set(DynamicSecurity.topic, {
+        execute: (client, payload) => one.execute(this.#commander(client), payload),
+      })
+      return one.observe({ changed: affected => this.#changed(affected) })
+    })
+  }
+
+  #commander(client: AccessClient): Commander {
+    return {
+      clientId: client.id,
+      username: this.#admitted.get(client)?.username,
+      addressesOf: username =>
+        this.#connected()
+          .filter(one => this.#admitted.get(one)?.username === username)
+          .flatMap(one => addressOf(one) ?? []),
+    }
+  }
+
+  #connected(): AccessClient[] {
+    for (const broker of this.#brokers) if (broker.closed) this.#brokers.delete(broker)
+    return [...this.#brokers].flatMap(({ clients }) => Object.values(clients))
+  }
+
+  /** What was decided counts no more. Those affected may do nothing from now on, and are ended once the response is sent. */
+  #changed({ usernames, anonymous }: Readonly<Affected>): void {
+    const policies = this.#policies.again()
+    this.#policies = policies
+    for (const client of this.#connected()) {
+      const admitted = this.#admitted.get(client)
+      if (admitted === undefined || client.close === undefined) continue
+      const { username, evidence } = admitted
+      if (username === undefined ? !anonymous : !usernames.has(username)) continue
+      this.#admitted.set(client, { username, evidence, policies, rules: [nothingAtAll], identity: undefined })
+      setImmediate(() => client.close?.())
+    }
   }
 
   /** False: it may not be connected any more. */
@@ -151,47 +213,12 @@ export class AccessControl {
   }
 }
 
-const nothingAtAll: AccessRules = { rightsOf: () => ({ may: () => false }) }
-
-class Policies {
-  readonly #general: Required<AccessPolicy>
-  readonly #listeners = new Map<string, Required<AccessPolicy>>()
-
-  constructor({ listeners = {}, ...general }: AccessOptions) {
-    this.#general = complete(general)
-    for (const [name, policy] of Object.entries(listeners)) this.#listeners.set(name, complete(policy))
-  }
-
-  for({ listener }: AccessClient): Required<AccessPolicy> {
-    return (listener === undefined ? undefined : this.#listeners.get(listener)) ?? this.#general
-  }
+const nothingAtAll: AccessRules = {
+  rightsOf: () => ({ may: () => false, maySubscribe: () => false }),
 }
 
-function complete(policy: AccessPolicy): Required<AccessPolicy> {
-  const { logins = [], rules = [], allowAnonymous = false, clientIdPrefix = '' } = policy
-  return { logins, rules, allowAnonymous, clientIdPrefix }
-}
-
-interface Decision {
-  readonly verdict: LoginVerdict
-  /** Who has decided; undefined: nobody. */
-  readonly by: LoginCheck | undefined
-}
-
-/** What the first of the checks says that has an opinion; synchronous as long as they are. */
-function checked(logins: readonly LoginCheck[], login: Parameters<LoginCheck['check']>[0]): MaybePromise<Decision> {
-  const [by, ...others] = logins
-  if (by === undefined) return { verdict: 'unknown', by }
-  const next = (verdict: LoginVerdict): MaybePromise<Decision> =>
-    verdict === 'unknown' ? checked(others, login) : { verdict, by }
-  const verdict = by.check(login)
-  return typeof verdict === 'string' ? next(verdict) : verdict.then(next)
-}
-
-function stillIn({ logins, allowAnonymous }: Required<AccessPolicy>, { username, evidence }: Admitted): boolean {
-  for (const login of logins) {
-    const verdict = login.recheck({ username, evidence })
-    if (verdict !== 'unknown') return verdict === 'accept'
-  }
-  return allowAnonymous
+function addressOf({ connDetails, conn }: AccessClient): string | undefined {
+  const address =
+    connDetails?.ipAddress ?? (conn !== undefined && 'remoteAddress' in conn ? conn.remoteAddress : undefined)
+  return typeof address === 'string' ? address : undefined
 }

@@ -1,5 +1,7 @@
 import { filterMatches, isWildcardFilter } from '@x/topic-trie'
 import type { Access, AccessRules, Rights } from './access-rules.ts'
+import { hasPlaceholder, namedTopic } from './named-topic.ts'
+import type { Names } from './named-topic.ts'
 
 /** What a line of an ACL file grants. */
 export type AclAccess = 'read' | 'write' | 'readwrite' | 'deny'
@@ -70,7 +72,7 @@ export class AclRules implements AccessRules {
     this.#anonymous = new Section(anonymous)
     for (const [username, lines] of users) this.#users.set(username, new Section(lines))
     this.#patterns = patterns
-    this.#sharedPatterns = patterns.some(({ topic }) => hasName(topic)) ? undefined : new Section(patterns)
+    this.#sharedPatterns = patterns.some(({ topic }) => hasPlaceholder(topic)) ? undefined : new Section(patterns)
   }
 
   rightsOf(username: string | undefined, clientId: string): Rights {
@@ -83,20 +85,12 @@ export class AclRules implements AccessRules {
   #patternsFor(username: string | undefined, clientId: string): Section {
     if (isWildcardFilter(clientId) || (username !== undefined && isWildcardFilter(username))) return nothing
     if (this.#sharedPatterns !== undefined) return this.#sharedPatterns
-    return new Section(this.#patterns.flatMap(line => withNames(line, username, clientId)))
+    return new Section(this.#patterns.flatMap(line => withNames(line, { username, clientId })))
   }
 }
 
-const names: ReadonlySet<string> = new Set(['%c', '%u'])
-
-function hasName(topic: string): boolean {
-  return topic.split('/').some(level => names.has(level))
-}
-
-/** The line for one client; none where a name is missing, can't be a level, or would lead into the topics that begin with `$`. */
-function withNames({ access, topic }: AclLine, username: string | undefined, clientId: string): readonly AclLine[] {
-  const levels = topic.split('/').map(level => (level === '%c' ? clientId : level === '%u' ? username : level))
-  if (levels.some(level => level === undefined || level.includes('/'))) return []
-  if (levels[0]?.startsWith('$') === true && !topic.startsWith('$')) return []
-  return [{ access, topic: levels.join('/') }]
+/** The line for one client; none where its names don't fit. */
+function withNames({ access, topic }: AclLine, names: Names): readonly AclLine[] {
+  const named = namedTopic(topic, names)
+  return named === undefined ? [] : [{ access, topic: named }]
 }

@@ -1,4 +1,9 @@
-export type AuthErrorCode = 'FILE_UNREADABLE' | 'PASSWORD_FILE_INVALID' | 'ACL_FILE_INVALID' | 'PASSWORD_INVALID'
+export type AuthErrorCode =
+  | 'FILE_UNREADABLE'
+  | 'PASSWORD_FILE_INVALID'
+  | 'ACL_FILE_INVALID'
+  | 'DYNAMIC_SECURITY_INVALID'
+  | 'PASSWORD_INVALID'
 
 /** Where in a file something is wrong. */
 export interface FilePlace {

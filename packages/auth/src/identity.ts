@@ -18,6 +18,7 @@ function isReserved(topic: string): boolean {
 /** Who a connected client is, with what it may do. A decision is made once for each topic; the one that was asked for last is found
  * without a look-up, since it is asked for most. */
 export class Identity {
+  readonly #rights: readonly Rights[]
   readonly #publish: Decisions
   readonly #receive: Decisions
 
@@ -26,6 +27,7 @@ export class Identity {
     rules: readonly AccessRules[],
   ) {
     const rights = rules.map(one => one.rightsOf(username, clientId))
+    this.#rights = rights
     this.#publish = new Decisions('publish', rights)
     this.#receive = new Decisions('receive', rights)
   }
@@ -36,6 +38,14 @@ export class Identity {
 
   mayReceive(topic: string): boolean {
     return this.#receive.of(topic)
+  }
+
+  maySubscribe(filter: string): boolean {
+    return this.#rights.every(rights => rights.maySubscribe?.(filter) ?? true)
+  }
+
+  mayUnsubscribe(filter: string): boolean {
+    return this.#rights.every(rights => rights.mayUnsubscribe?.(filter) ?? true)
   }
 }
 

@@ -9,8 +9,9 @@ export interface Login {
 }
 
 /** - `accept`, `refuse`: decided
- * - `unknown`: this check has no opinion, the next one is asked */
-export type LoginVerdict = 'accept' | 'refuse' | 'unknown'
+ * - `unknown`: this check has no opinion, the next one is asked
+ * - `defer`: likewise, but a client with a user name is refused if no other check accepts it, even where anonymous clients may come in */
+export type LoginVerdict = 'accept' | 'refuse' | 'unknown' | 'defer'
 
 /** What an accepted client proved, for the question whether that still holds after a reload. */
 export interface Proof {

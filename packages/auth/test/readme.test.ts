@@ -5,7 +5,7 @@ import { parseAclFile } from '../src/index.ts'
 const read = (file: string): string => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')
 
 test('the README lists exactly the error codes', () => {
-  const [declared = ''] = /type AuthErrorCode =[^\n]*/.exec(read('src/auth-error.ts')) ?? []
+  const [declared = ''] = /type AuthErrorCode =[\s\S]*?\n\n/.exec(read('src/auth-error.ts')) ?? []
   const codes = [...declared.matchAll(/'([A-Z_]+)'/g)].map(([, code]) => code)
   const listed = [...read('README.md').matchAll(/^\| `([A-Z_]+)`/gm)].map(([, code]) => code)
   expect(codes).not.toEqual([])

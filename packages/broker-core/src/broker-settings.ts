@@ -4,6 +4,7 @@ import { limitRules, limitsOf } from './ground/limit-rules.ts'
 import { adjustableLimits } from './ground/limits.ts'
 import { assertOptions, optionInvalid } from './ground/option-invalid.ts'
 import { HookSet } from './hooks/hook-set.ts'
+import type { ControlEndpoints } from './hooks/control-endpoint.ts'
 import type { TopicAccess } from './hooks/topic-access.ts'
 import { brokerOptionTable } from './options.ts'
 
@@ -11,6 +12,7 @@ import { brokerOptionTable } from './options.ts'
 export interface Settings {
   readonly options: CheckedOptions
   topicAccess: TopicAccess | undefined
+  controlEndpoints: ControlEndpoints | undefined
   /** Some of the options are other ones now. */
   limitsChanged(): void
 }
@@ -110,5 +112,18 @@ export abstract class BrokerSettings extends HookSet {
     const { topicAccess: rule } = brokerOptionTable
     if (access !== undefined && !rule.allows(access)) throw optionInvalid('topicAccess', access, rule.text)
     this.settings.topicAccess = access ?? undefined
+  }
+
+  /** Executes what clients publish below `$CONTROL/`, by topic; null: these topics are like all others.
+   * @throws BrokerError `OPTION_INVALID` */
+  get controlEndpoints(): ControlEndpoints | null {
+    return this.settings.controlEndpoints ?? null
+  }
+  set controlEndpoints(endpoints: ControlEndpoints | null | undefined) {
+    const { controlEndpoints: rule } = brokerOptionTable
+    if (endpoints !== undefined && !rule.allows(endpoints)) {
+      throw optionInvalid('controlEndpoints', endpoints, rule.text)
+    }
+    this.settings.controlEndpoints = endpoints ?? undefined
   }
 }

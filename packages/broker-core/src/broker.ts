@@ -70,6 +70,7 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
     this.#mq = new MessageQueue(this, this.#engine.programSubscribers, this.programFaults)
     this.setHooks(options)
     this.topicAccess = options.topicAccess
+    this.controlEndpoints = options.controlEndpoints
     this.hooksChanged()
     this.ready = this.#open()
     this.ready.catch(() => undefined)

@@ -44,6 +44,7 @@ import { Router } from './routing/router.ts'
 import { AdvertisedFilters } from './routing/advertised-filters.ts'
 import { Subscriptions } from './routing/subscriptions.ts'
 import { DueSweep } from './connect/due-sweep.ts'
+import type { ControlEndpoints } from './hooks/control-endpoint.ts'
 import type { TopicAccess } from './hooks/topic-access.ts'
 import { Turn } from './connection/turn.ts'
 import { UserSessions } from './connect/user-sessions.ts'
@@ -115,6 +116,8 @@ export class Engine implements PersistenceHost, Host, PublishingHost {
   passThrough = true
   /** Whether clients may publish and receive, by topic; undefined: no rule but that `$SYS/` is the broker's. */
   topicAccess: TopicAccess | undefined
+  /** Executes commands, by topic; undefined: topics below `$CONTROL/` are like all others. */
+  controlEndpoints: ControlEndpoints | undefined
   closed = false
   /** Why the broker could not be opened. It refuses every client then. */
   openFailure: Error | undefined

@@ -33,4 +33,5 @@ export type { BrokerPacket, IncomingPacket, PublishRequest } from './message/bro
 export { printable } from './ground/printable.ts'
 export { ReasonCode } from './ground/reason-code.ts'
 export type { SubscribeRequest, UnsubscribeRequest } from './message/subscription-request.ts'
+export type { ControlEndpoint, ControlEndpoints } from './hooks/control-endpoint.ts'
 export type { PublisherIdentity, TopicAccess } from './hooks/topic-access.ts'

@@ -5,6 +5,7 @@ import type { HookOptions } from './hooks/hooks.ts'
 import { limitRules, limitsOf } from './ground/limit-rules.ts'
 import type { BrokerLimits, CheckedOptions } from './ground/limits.ts'
 import { assertOptions, optionInvalid } from './ground/option-invalid.ts'
+import type { ControlEndpoints } from './hooks/control-endpoint.ts'
 import type { TopicAccess } from './hooks/topic-access.ts'
 
 /** Options of a broker. Times are in milliseconds and sizes in bytes, unless the name says otherwise. */
@@ -17,6 +18,8 @@ export interface BrokerOptions extends HookOptions, Partial<BrokerLimits> {
   clock?: Clock
   /** Whether clients may publish and receive, by topic. Also settable on the broker at any time. */
   topicAccess?: TopicAccess | null
+  /** Executes what clients publish below `$CONTROL/`, by topic; none of it is routed then. Also settable on the broker at any time. */
+  controlEndpoints?: ControlEndpoints | null
   plugins?: readonly Plugin[]
   /** The basis of response topics, for MQTT 5 clients that ask for it. MQTT 5.0 §3.2.2.3.15 */
   responseInformation?: string
@@ -46,6 +49,10 @@ export const brokerOptionTable: OptionTable<keyof BrokerOptions> = {
   topicAccess: {
     text: `${topicAccess.text}, or null`,
     allows: (value: unknown) => value === null || topicAccess.allows(value),
+  },
+  controlEndpoints: {
+    text: 'a Map of ControlEndpoints by topic, or null',
+    allows: (value: unknown) => value === null || value instanceof Map,
   },
   // Checked in `partsOf`, under the name by which they were given.
   persistence: any,

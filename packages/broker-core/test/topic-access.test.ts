@@ -207,3 +207,57 @@ test('without checkRetainSource nothing is asked about retained messages', async
   await client.subscribe('a')
   expect(await client.nextPublish()).toMatchObject({ topic: 'a' })
 })
+
+eachVersion(({ version, lasting, test: versionTest }) => {
+  /** Everything but filters that begin with one of these. */
+  const without = (prefixes: ReadonlySet<string>): TopicAccess => {
+    const isFree = (filter: string): boolean => ![...prefixes].some(prefix => filter.startsWith(prefix))
+    return {
+      mayPublish: () => true,
+      mayReceive: () => true,
+      maySubscribe: (_client, filter) => isFree(filter),
+      mayUnsubscribe: (_client, filter) => isFree(filter),
+    }
+  }
+
+  versionTest('a filter that maySubscribe refuses is denied, and the others are granted', async () => {
+    const server = await startBroker({ topicAccess: without(new Set(['no/', '$share/g/no/'])) })
+    const client = await server.connect({ version, clientId: 'c' })
+    const denied = version === 5 ? 0x87 : version === 4 ? 0x80 : 0
+    const { reasonCodes } = await client.subscribe('no/#', 'yes/#', '$share/g/no/#')
+    expect(reasonCodes).toEqual([denied, 0, denied])
+    for (const topic of ['no/a', 'yes/a']) client.publish({ topic })
+    expect(await client.nextPublish()).toMatchObject({ topic: 'yes/a' })
+    await client.expectNothing()
+  })
+
+  versionTest('subscriptions of a session that are refused when it is resumed are removed for good', async () => {
+    const forbidden = new Set<string>()
+    const server = await startBroker({ topicAccess: without(forbidden) })
+    const client = await server.connect({ ...lasting, clientId: 'c' })
+    await client.subscribe(['a/#', 1], ['b/#', 1])
+    await server.drop(client)
+    forbidden.add('a/')
+    await server.drop(await server.connect({ ...lasting, clientId: 'c' }))
+    forbidden.clear()
+    const back = await server.connect({ ...lasting, clientId: 'c' })
+    const publisher = await server.connect({ clientId: 'p' })
+    for (const topic of ['a/x', 'b/x']) await publisher.publishDone({ topic, qos: 1 })
+    expect(await back.nextPublish()).toMatchObject({ topic: 'b/x' })
+    await back.expectNothing()
+  })
+
+  versionTest('a filter that mayUnsubscribe refuses stays subscribed', async () => {
+    const forbidden = new Set<string>()
+    const server = await startBroker({ topicAccess: without(forbidden) })
+    const client = await server.connect({ version, clientId: 'c' })
+    await client.subscribe('a/#', 'b/#')
+    forbidden.add('a/')
+    const { reasonCodes } = await client.unsubscribe('a/#', 'b/#')
+    if (version === 5) expect(reasonCodes).toEqual([0x87, 0])
+    const publisher = await server.connect({ clientId: 'p' })
+    for (const topic of ['a/x', 'b/x']) await publisher.publishDone({ topic, qos: 1 })
+    expect(await client.nextPublish()).toMatchObject({ topic: 'a/x' })
+    await client.expectNothing()
+  })
+})

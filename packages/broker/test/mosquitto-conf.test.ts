@@ -262,7 +262,7 @@ test.for<[text: string, ...problems: string[]]>([
   ['plugin_opt_a x', 'm.conf:1: plugin_opt_a is no directive of Mosquitto'],
   [
     'plugin x.so',
-    'm.conf:1: plugin x.so: plugins of Mosquitto are machine code for Mosquitto alone; known are mosquitto_password_file and mosquitto_acl_file',
+    'm.conf:1: plugin x.so: plugins of Mosquitto are machine code for Mosquitto alone; known are mosquitto_password_file, mosquitto_acl_file and mosquitto_dynamic_security',
   ],
   [
     'plugin mosquitto_acl_file.so\nplugin_opt_file x',
@@ -347,7 +347,7 @@ test('a value that is what this broker does anyway is no reason to refuse', () =
     listener: 'listener 1\n',
     bridge: 'connection b\naddress h\ntopic #\n',
   }
-  expect(harmless.length).toBeGreaterThan(2)
+  expect(harmless).not.toEqual([])
   for (const [name, { scope, refused }] of harmless) {
     const value = [true, false].find(one => refused?.(one) === undefined)
     expect(problemsOf(`${sections[scope] ?? ''}${name} ${value}`)).toEqual([])

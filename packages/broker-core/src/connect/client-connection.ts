@@ -17,6 +17,7 @@ import type { PublishRequest } from '../message/broker-packet.ts'
 import type { PendingPublishes } from '../session/pending-publishes.ts'
 import type { ProgramFaults } from '../hooks/program-faults.ts'
 import type { Publication } from '../message/publication.ts'
+import type { ControlEndpoints } from '../hooks/control-endpoint.ts'
 import type { FanOuts } from '../routing/fan-outs.ts'
 import type { VerbatimRun } from '../routing/verbatim-run.ts'
 import type { Router } from '../routing/router.ts'
@@ -97,6 +98,8 @@ export interface Host extends ConnectionHost, SessionHost {
   readonly ackFrame: AckFrame
   readonly run: VerbatimRun
   readonly fanOuts: FanOuts
+  /** Executes commands, by topic; undefined: topics below `$CONTROL/` are like all others. */
+  readonly controlEndpoints: ControlEndpoints | undefined
   /** Limits of control packets. */
   readonly frameSettings: FilterListSettings
   /** No hook or listener looks at single messages. */

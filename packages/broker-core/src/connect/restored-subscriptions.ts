@@ -1,4 +1,5 @@
 import type { MaybePromise, Subscription } from '@x/contract'
+import { maySubscribe } from '../hooks/topic-access.ts'
 import { inBatches } from '../session/filter-batches.ts'
 import { checkFilter, decide } from '../session/filter-decision.ts'
 import type { Outcome } from '../session/filter-decision.ts'
@@ -6,11 +7,11 @@ import { after, all } from '../ground/maybe-promise.ts'
 import { addSubscription, isShared } from '../session/new-subscriptions.ts'
 import type { Session } from '../session/session.ts'
 
-/** Restores the subscriptions of a resumed session, as far as `authorizeSubscribe` still permits them. CONNACK waits for it, as SUBACK
+/** Restores the subscriptions of a resumed session, as far as `topicAccess` and `authorizeSubscribe` still permit them. CONNACK waits for it, as SUBACK
  * does, so that the client gets all messages that other brokers publish afterwards. Limits do not apply to subscriptions that were
  * granted before. */
 export function restoreSubscriptions(session: Session, stored: readonly Subscription[]): MaybePromise<unknown> {
-  const { slices, hooks } = session.engine
+  const { slices, hooks, topicAccess } = session.engine
   const routed: Promise<void>[] = []
   const restore = (some: readonly Subscription[]): void => restoreAll(session, some, routed)
   const ask = (some: readonly Subscription[]): MaybePromise<unknown> =>
@@ -18,8 +19,20 @@ export function restoreSubscriptions(session: Session, stored: readonly Subscrip
       all(some, one => askAgain(session, one)),
       outcomes => keepAllowed(session, outcomes, restore),
     )
-  const done = inBatches(slices, stored, hooks.authorizeSubscribe === undefined ? restore : ask)
+  const each = hooks.authorizeSubscribe === undefined ? restore : ask
+  const permitted = (some: readonly Subscription[]): MaybePromise<unknown> =>
+    after(withoutForbidden(session, some), kept => each(kept))
+  const done = inBatches(slices, stored, topicAccess?.maySubscribe === undefined ? each : permitted)
   return after(done, () => (routed.length === 0 ? undefined : Promise.all(routed)))
+}
+
+/** Returns the subscriptions that `topicAccess` still permits; the store forgets the others. */
+function withoutForbidden(session: Session, some: readonly Subscription[]): MaybePromise<readonly Subscription[]> {
+  const { engine, connection, handle } = session
+  const kept = some.filter(({ filter }) => maySubscribe(engine, connection.client, filter))
+  if (kept.length === some.length) return some
+  const forbidden = some.flatMap(one => (kept.includes(one) ? [] : [one.filter]))
+  return after(engine.persistence.unsubscribe(handle, forbidden), () => kept)
 }
 
 function restoreAll(session: Session, subscriptions: readonly Subscription[], routed: Promise<void>[]): void {

@@ -9,6 +9,7 @@ import { packetOf, republish } from '../message/broker-packet.ts'
 import { Publication } from '../message/publication.ts'
 import { payloadRefusal } from '../message/payload-refusal.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
+import { isControlTopic } from '../hooks/control-endpoint.ts'
 import { topicRefusal } from '../hooks/topic-access.ts'
 
 /** The will of a CONNECT. `wire`: its properties as `willProperties` cuts them out, which keeps the order of user properties
@@ -36,6 +37,12 @@ export function makeWill(connection: ClientConnection, will: PacketWill, wire: U
   const tooLarge = payloadRefusal(Buffer.byteLength(will.payload), engine.options.maximumPayloadSize)
   if (tooLarge !== undefined) throw tooLarge
   parseTopicName(will.topic, { maximumLevels: engine.options.maxTopicLevels })
+  if (engine.controlEndpoints !== undefined && isControlTopic(will.topic)) {
+    throw new BrokerError('PACKET_INVALID', {
+      message: `the will's topic '${will.topic}' is that of a command`,
+      reasonCode: ReasonCode.topicNameInvalid,
+    })
+  }
   const message = new Publication(
     mountPoint === undefined ? will.topic : mountPoint.topic(will.topic),
     { publisher: clientId, source: connection.source, brokerId: engine.brokerId, brokerCounter: 0, now: 0 },

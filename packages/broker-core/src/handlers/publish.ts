@@ -2,6 +2,7 @@ import type { MaybePromise } from '@x/contract'
 import type { FrameReader, PublishFrame } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
 import { sendAck } from './acknowledge.ts'
+import { execute, isCommand } from './control.ts'
 import type { BrokerError } from '../ground/broker-error.ts'
 import { toError } from '../ground/broker-error.ts'
 import type { Begun, ClientConnection, Host } from '../connect/client-connection.ts'
@@ -55,7 +56,7 @@ export function receivePublish(connection: ClientConnection, reader: FrameReader
   const refusal = tooLarge ?? topicRefusal(engine, connection.client, topic)
   if (refusal !== undefined) return refuseTopic(connection, frame, refusal)
   // No run while publishes are pending: it could overtake one on this topic.
-  if (passable && connection.pending === undefined) {
+  if (passable && connection.pending === undefined && !isCommand(connection, topic)) {
     const plan = engine.router.plan(topic)
     if (plan.verbatim && engine.emitter?.reaches(topic) !== true && !engine.fanOuts.isSending(topic)) {
       engine.run.begin(connection, { plan, topic }, frame)
@@ -141,6 +142,7 @@ function authorized(request: IncomingPublish): MaybePromise<void> {
   if (connection.phase !== 'connected') return undefined
   if (qos > 0) checkReceiveMaximum(connection, session, qos)
   if (qos === 2) session.addReceived(messageId)
+  if (isCommand(connection, publication.topic)) return obey(request)
   const receipt = qos === 2 && session.stored ? { session: session.handle, packetId: messageId } : undefined
   let stored: MaybePromise<number>
   try {
@@ -157,6 +159,18 @@ function authorized(request: IncomingPublish): MaybePromise<void> {
     return typeof outcome === 'number' ? begin(request, outcome) : notStored(request, outcome?.error)
   })
   return undefined
+}
+
+/** Executes a command; its publisher is acknowledged afterwards, in its turn. */
+function obey(request: IncomingPublish): void {
+  const { connection, publication, qos } = request
+  const executed = execute(connection, publication)
+  const acknowledge = (): void => sendAcknowledgement(request, true)
+  if (!isPromise(executed) && connection.pending === undefined) acknowledge()
+  else {
+    connection.pending ??= new PendingPublishes(connection)
+    connection.pending.add(qos, isPromise(executed) ? executed : undefined, () => ({ acknowledge }))
+  }
 }
 
 /** The message was accepted before; only the acknowledgement was lost ([MQTT5-4.3.3-10]). It is repeated once the message is stored and

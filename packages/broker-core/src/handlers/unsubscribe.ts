@@ -3,6 +3,8 @@ import type { FilterList, UnsubscribePacket } from '@x/packet'
 import { TopicError, parseTopicFilter } from '@x/topic-trie'
 import { joinReasons } from '../ground/broker-error.ts'
 import type { ClientConnection } from '../connect/client-connection.ts'
+import { mayUnsubscribe } from '../hooks/topic-access.ts'
+import type { Refusal } from '../routing/subscription-quota.ts'
 import { inBatches } from '../session/filter-batches.ts'
 import { after } from '../ground/maybe-promise.ts'
 import { isShared } from '../session/new-subscriptions.ts'
@@ -26,11 +28,20 @@ export function receiveUnsubscribe(connection: ClientConnection, list: FilterLis
     () => {
       const { messageId, unsubscriptions: named } = packet
       const unsubscriptions = mountPoint === undefined ? named : named.map(filter => mountPoint.filter(filter))
-      return after(unsubscribe(connection.session as Session, unsubscriptions), unsubscribed =>
-        acknowledgeUnsubscribe(connection, { messageId, unsubscriptions }, unsubscribed),
+      return after(
+        unsubscribe(connection.session as Session, unsubscriptions, maybeForbidden(connection)),
+        unsubscribed => acknowledgeUnsubscribe(connection, { messageId, unsubscriptions }, unsubscribed),
       )
     },
   )
+}
+
+/** What `topicAccess` says of a client's own UNSUBSCRIBE. */
+function maybeForbidden({ engine, client }: ClientConnection): (filter: string) => Refusal | undefined {
+  return filter =>
+    mayUnsubscribe(engine, client, filter)
+      ? undefined
+      : { reasonCode: ReasonCode.notAuthorized, reason: `'${filter}' is not authorized` }
 }
 
 /** Reports what the client has unsubscribed from, as an event and under `$SYS`. */
@@ -41,22 +52,30 @@ export function reportUnsubscribed(connection: ClientConnection, filters: string
   presence.unsubscribed(connection.client.id, () => filters)
 }
 
-/** Unsubscribes: checks, takes the filters out of the store and of routing. Filters that are wrong are named in the result (5.0), or thrown. */
-export function unsubscribe(session: Session, filters: readonly string[]): MaybePromise<Unsubscribed> {
+/** Unsubscribes: checks, takes the filters out of the store and of routing. Filters that are wrong are named in the result (5.0), or thrown;
+ * those that are `forbidden` stay. */
+export function unsubscribe(
+  session: Session,
+  filters: readonly string[],
+  forbidden: (filter: string) => Refusal | undefined = () => undefined,
+): MaybePromise<Unsubscribed> {
   const { engine } = session
   const codes: number[] = []
-  return after(checkFilters(session, filters), refusals => {
+  return after(checkFilters(session, filters, forbidden), refusals => {
     const batch = (some: readonly string[]): MaybePromise<void> => {
       const known = some.filter(filter => !refusals.has(filter) && session.subscriptions.has(filter))
       const kept = session.stored ? known : known.filter(isShared)
       const removed = kept.length === 0 ? undefined : engine.persistence.unsubscribe(session.handle, kept)
       return after(removed, () => {
         for (const filter of some) {
-          codes.push(refusals.has(filter) ? ReasonCode.topicFilterInvalid : remove(session, filter))
+          codes.push(refusals.get(filter)?.reasonCode ?? remove(session, filter))
         }
       })
     }
-    return after(inBatches(engine.slices, filters, batch), () => ({ codes, reasons: [...refusals.values()] }))
+    return after(inBatches(engine.slices, filters, batch), () => ({
+      codes,
+      reasons: [...refusals.values()].map(({ reason }) => reason),
+    }))
   })
 }
 
@@ -85,9 +104,13 @@ function acknowledgeUnsubscribe(
 
 /** Checks all filters before the first one takes effect. Returns what is wrong with each; for 3.x clients, which can't be told, it is
  * thrown. */
-function checkFilters(session: Session, filters: readonly string[]): MaybePromise<ReadonlyMap<string, string>> {
+function checkFilters(
+  session: Session,
+  filters: readonly string[],
+  forbidden: (filter: string) => Refusal | undefined,
+): MaybePromise<ReadonlyMap<string, Refusal>> {
   const { options, slices } = session.engine
-  const refusals = new Map<string, string>()
+  const refusals = new Map<string, Refusal>()
   let next = 0
   const checked = slices.run(() => {
     const filter = filters[next]
@@ -96,8 +119,10 @@ function checkFilters(session: Session, filters: readonly string[]): MaybePromis
       parseTopicFilter(filter, { maximumLevels: options.maxTopicLevels, packet: 'UNSUBSCRIBE' })
     } catch (error) {
       if (session.version !== 5 || !(error instanceof TopicError)) throw error
-      refusals.set(filter, error.message)
+      refusals.set(filter, { reasonCode: ReasonCode.topicFilterInvalid, reason: error.message })
     }
+    const refusal = refusals.get(filter) ?? forbidden(filter)
+    if (refusal !== undefined) refusals.set(filter, refusal)
     next += 1
     return next < filters.length
   })

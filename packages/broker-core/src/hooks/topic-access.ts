@@ -19,6 +19,12 @@ export interface TopicAccess {
   /** Asked with `checkRetainSource` for each retained message that a new subscription is to get: whether the client that has published
    * it, and may have left, may publish on its topic now. */
   mayStillPublish?(source: PublisherIdentity, topic: string): boolean
+  /** Asked for every filter of a SUBSCRIBE, and again for those of a resumed session, before `authorizeSubscribe`. A refused filter is
+   * denied with 0x87 (MQTT 3.1.1: 0x80), or removed from the session. Without it every filter is permitted. */
+  maySubscribe?(client: Client, filter: string): boolean
+  /** Asked for every filter of an UNSUBSCRIBE. A refused one stays subscribed; MQTT 5 clients are told with 0x87. Without it every
+   * filter is permitted. */
+  mayUnsubscribe?(client: Client, filter: string): boolean
 }
 
 /** A client that has published a message, as far as it is known later. */
@@ -44,7 +50,17 @@ export function topicRefusal(engine: TopicAccessHost, client: Client, topic: str
 
 /** Whether a client may have messages of this topic. */
 export function mayReceive(engine: TopicAccessHost, client: Client, topic: string): boolean {
-  return engine.topicAccess === undefined || client.trusted || isPermitted(engine, 'mayReceive', client, topic)
+  return engine.topicAccess === undefined || isPermitted(engine, 'mayReceive', client, topic)
+}
+
+/** Whether a client may subscribe to this filter. */
+export function maySubscribe(engine: TopicAccessHost, client: Client, filter: string): boolean {
+  return engine.topicAccess?.maySubscribe === undefined || isPermitted(engine, 'maySubscribe', client, filter)
+}
+
+/** Whether a client may end its subscription to this filter. */
+export function mayUnsubscribe(engine: TopicAccessHost, client: Client, filter: string): boolean {
+  return engine.topicAccess?.mayUnsubscribe === undefined || isPermitted(engine, 'mayUnsubscribe', client, filter)
 }
 
 /** Whether the publisher of a retained message may still publish it, as far as `checkRetainSource` asks. */
@@ -62,12 +78,13 @@ export function mayStillPublish(engine: TopicAccessHost, client: Client, message
 
 function isPermitted(
   engine: TopicAccessHost,
-  what: 'mayPublish' | 'mayReceive',
+  what: 'mayPublish' | 'mayReceive' | 'maySubscribe' | 'mayUnsubscribe',
   client: Client,
   topic: string,
 ): boolean {
+  if (client.trusted) return true
   try {
-    return engine.topicAccess?.[what](client, topic) === true
+    return engine.topicAccess?.[what]?.(client, topic) === true
   } catch (error) {
     engine.refused(client, error)
     return false

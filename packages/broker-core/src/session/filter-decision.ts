@@ -5,6 +5,7 @@ import type { TopicFilter } from '@x/topic-trie'
 import { BrokerError, toError } from '../ground/broker-error.ts'
 import { hookAnswerInvalid, isDenial } from '../hooks/hook-answers.ts'
 import type { SubscriptionDenial } from '../hooks/hooks.ts'
+import { maySubscribe } from '../hooks/topic-access.ts'
 import { isPromise } from '../ground/maybe-promise.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import type { Session } from './session.ts'
@@ -59,13 +60,17 @@ export function checkFilter(session: Session, wish: PacketSubscription): Refusal
   return { reasonCode: ReasonCode.sharedSubscriptionsNotSupported, reason }
 }
 
-/** Asks `authorizeSubscribe` about a valid filter. */
+/** Asks `topicAccess` and `authorizeSubscribe` about a valid filter. */
 export function decide(
   session: Session,
   wish: PacketSubscription,
   identifier: number | undefined,
 ): MaybePromise<Outcome> {
   const { authorizeSubscribe } = session.engine.hooks
+  if (!maySubscribe(session.engine, session.connection.client, wish.topic)) {
+    const reason = `'${wish.topic}' is not authorized`
+    return { kind: 'denied', reasonCode: ReasonCode.notAuthorized, packet: wish, reason }
+  }
   if (authorizeSubscribe === undefined || session.connection.client.trusted) return grant(session, wish, identifier)
   const given = { session, wish, identifier }
   try {

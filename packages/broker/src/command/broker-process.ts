@@ -108,7 +108,8 @@ export class BrokerProcess {
   async #reload(): Promise<void> {
     const { logger } = this.#log
     try {
-      const read = readAll(this.#command, this.#worker?.place)
+      const { dynamicSecurity } = this.#read.prepared
+      const read = readAll(this.#command, { place: this.#worker?.place, dynamicSecurity })
       const closed = await this.#running.reload(read.prepared)
       this.#log.configure(read.config.log ?? {})
       this.#running.broker.adjustLimits(adjustableOf(read.config))

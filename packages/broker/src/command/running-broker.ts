@@ -1,10 +1,14 @@
 import { AccessControl } from '@x/auth'
+import type { DynamicSecurity } from '@x/auth'
 import type { Logger } from '@x/contract'
 import type { Prepared, PreparedListener } from '../config/prepare.ts'
 import { createBroker } from '../create-broker.ts'
 import type { Broker, Listening } from '../create-broker.ts'
 import { ListenError } from '../listener/listen-error.ts'
 import type { ListenOptions } from '../listener/listen-options.ts'
+import { shownIdentifier } from '../log/shown-name.ts'
+import { brokerCommands } from './broker-commands.ts'
+import type { BrokerCommandsHost, ShownListener } from './broker-commands.ts'
 import { RunningBridges } from './running-bridges.ts'
 
 /** Rights of everybody who gets in where nothing is said about access. */
@@ -20,22 +24,29 @@ export class RunningBroker {
   readonly broker: Broker
   readonly #access: AccessControl
   readonly #bridges: RunningBridges
+  readonly #logger: Logger
+  #dynamicSecurity: DynamicSecurity | undefined
+  /** Ends the reports of commands. */
+  #endReports: () => void = () => undefined
   /** By name. */
   #listeners = new Map<string, OpenListener>()
 
   /** @throws BrokerError `OPTION_INVALID` */
-  constructor({ options, access, bridges }: Prepared, logger: Logger) {
+  constructor(prepared: Prepared, logger: Logger) {
+    const { options, access, bridges } = prepared
+    this.#logger = logger
     this.#access = new AccessControl(access ?? everybody)
     this.#bridges = new RunningBridges(bridges)
     const plugins = [...(options.plugins ?? []), this.#bridges]
     this.broker = createBroker({ ...options, plugins, logger, authenticate: this.#access.authenticate })
-    this.#limitTopics(access)
+    this.#limitTopics(prepared)
   }
 
   /** Opens all listeners.
    * @throws what the store, or the first listener that can't be opened, has thrown */
   async open(listeners: readonly PreparedListener[]): Promise<void> {
     await this.broker.ready
+    await this.#dynamicSecurity?.begin()
     for (const prepared of listeners) await this.#open(prepared)
   }
 
@@ -52,6 +63,7 @@ export class RunningBroker {
     const before = this.#listeners
     this.#listeners = new Map(before)
     try {
+      await next.dynamicSecurity?.begin()
       for (const prepared of added) await this.#open(prepared)
     } catch (error) {
       for (const [name, { listening }] of this.#listeners) if (!before.has(name)) listening.close()
@@ -69,16 +81,65 @@ export class RunningBroker {
     return lost
   }
 
-  #changeAccess({ access }: Prepared): number {
-    this.#limitTopics(access)
-    const lost = this.#access.replace(access ?? everybody, Object.values(this.broker.clients))
+  #changeAccess(next: Prepared): number {
+    const lost = this.#access.replace(next.access ?? everybody, Object.values(this.broker.clients))
+    this.#limitTopics(next)
     for (const client of lost) client.close()
     return lost.length
   }
 
-  /** Without rules messages pass without a question. */
-  #limitTopics(access: Prepared['access']): void {
+  /** Without rules messages pass without a question. Topics below `$CONTROL/` are for commands, be there any or none. */
+  #limitTopics({ access, dynamicSecurity, controlApi }: Prepared): void {
     this.broker.topicAccess = access === undefined ? null : this.#access
+    const own = controlApi ? brokerCommands(this.#shown(), error => this.#failed('command', error)) : []
+    this.broker.controlEndpoints = new Map([...this.#access.controlEndpoints, ...own])
+    if (dynamicSecurity === this.#dynamicSecurity) return
+    this.#endReports()
+    this.#dynamicSecurity = dynamicSecurity
+    this.#endReports = dynamicSecurity === undefined ? () => undefined : this.#report(dynamicSecurity)
+  }
+
+  #shown(): BrokerCommandsHost {
+    const listeners = this.#listenersNow.bind(this)
+    const dynamicSecurity = (): DynamicSecurity | undefined => this.#dynamicSecurity
+    return {
+      get shownListeners() {
+        return listeners()
+      },
+      get dynamicSecurity() {
+        return dynamicSecurity()
+      },
+      version: this.broker.version,
+    }
+  }
+
+  #listenersNow(): ShownListener[] {
+    return [...this.#listeners.values()].flatMap(({ prepared: { options }, listening }) =>
+      listening.addresses.map(({ host, port }) => ({
+        protocols: options.protocols ?? ['mqtt'],
+        port,
+        address: options.host === undefined ? undefined : host,
+        socketPath: options.socketPath,
+      })),
+    )
+  }
+
+  /** As Mosquitto's plugin logs its commands; their names are a client's. */
+  #report(dynamicSecurity: DynamicSecurity): () => void {
+    return dynamicSecurity.observe({
+      executed: ({ clientId, username = '', command, error }) => {
+        const [client, name, what] = [clientId, username, command].map(shownIdentifier)
+        this.#logger.info(
+          { client: clientId },
+          `dynsec: ${client}/${name} | ${what}${error === undefined ? '' : ` | ${error}`}`,
+        )
+      },
+      failed: error => this.#failed(dynamicSecurity.file, error),
+    })
+  }
+
+  #failed(what: string, error: unknown): void {
+    this.#logger.error({ err: error }, `${what}: ${error instanceof Error ? error.message : String(error)}`)
   }
 
   async #open(prepared: PreparedListener): Promise<void> {

@@ -43,7 +43,7 @@ async function runBroker(command: RunCommand): Promise<void> {
 }
 
 async function startProcess(command: RunCommand, worker: OwnWorker | undefined): Promise<void> {
-  const read = tried(() => readAll(command, worker?.place))
+  const read = tried(() => readAll(command, { place: worker?.place }))
   if (read === undefined) return
   const { config } = read
   const lines = { pretty: await prettyFormat(), worker: worker?.place.number }

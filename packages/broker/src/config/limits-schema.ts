@@ -13,6 +13,7 @@ const elsewhere: ReadonlySet<string> = new Set([
   'authorizeForward',
   'published',
   'topicAccess',
+  'controlEndpoints',
   'persistence',
   'emitter',
   'mq',

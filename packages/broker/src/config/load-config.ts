@@ -72,7 +72,7 @@ function checkTogether(config: Config): void {
   if (mesh !== undefined && (mesh.directory === undefined) === (mesh.listen === undefined)) {
     problems.push('mesh needs either directory or listen')
   }
-  problems.push(...problemsOfBridges(bridges), ...problemsOfWorkers(config))
+  problems.push(...problemsOfBridges(bridges), ...problemsOfWorkers(config), ...problemsOfDynamicSecurity(config))
   for (const [index, { tls, protocols: spoken = [], socketPath, port, host }] of listeners.entries()) {
     const name = `listeners[${index}]`
     const isSecure = spoken.some(one => one === 'mqtts' || one === 'wss')
@@ -90,11 +90,25 @@ function checkTogether(config: Config): void {
   if (problems.length > 0) throw new ConfigProblem(problems)
 }
 
+function problemsOfDynamicSecurity({ access, listeners = [] }: Config): string[] {
+  const files = [access, ...listeners.map(listener => listener.access)].flatMap(one => one?.dynamicSecurityFile ?? [])
+  const [first, other] = new Set(files)
+  return other === undefined
+    ? []
+    : [`dynamicSecurityFile is '${other}', it must be '${first}' as elsewhere: there is one`]
+}
+
 /** What one process alone can have. */
-function problemsOfWorkers({ workers = 1, mesh, id }: Config): string[] {
+function problemsOfWorkers(config: Config): string[] {
+  const { workers = 1, mesh, id, access, listeners = [] } = config
   if (workers === 1) return []
+  const isDynamic = [access, ...listeners.map(listener => listener.access)].some(
+    one => one?.dynamicSecurityFile !== undefined,
+  )
   return [
     ...(mesh === undefined ? [] : ['mesh is given, but workers are connected by a mesh of their own']),
     ...(id === undefined ? [] : ['id is given, but each of the workers has one of its own']),
+    ...(isDynamic ? ['dynamicSecurityFile is given, but each of the workers would change it'] : []),
+    ...(config.controlApi === true ? ['controlApi is given, but each of the workers would answer'] : []),
   ]
 }

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os'
-import { readAclFile, readPasswordFile } from '@x/auth'
-import type { AccessOptions, AccessPolicy } from '@x/auth'
+import { readAclFile, readDynamicSecurity, readPasswordFile } from '@x/auth'
+import type { AccessOptions, AccessPolicy, DynamicSecurity } from '@x/auth'
 import type { BridgeOptions } from '@x/bridge'
 import { metrics } from '@x/metrics'
 import type { Metrics } from '@x/metrics'
@@ -24,6 +24,10 @@ export interface Prepared {
   readonly bridges: readonly BridgeOptions[]
   /** Undefined: everybody may do everything. */
   readonly access: AccessOptions | undefined
+  /** Users and rights that commands change; part of `access`. */
+  readonly dynamicSecurity: DynamicSecurity | undefined
+  /** Whether `$CONTROL/broker/v1` executes commands. */
+  readonly controlApi: boolean
   /** Listeners that let in nobody who has no password, although the configuration doesn't say so. */
   readonly closed: readonly string[]
 }
@@ -38,14 +42,20 @@ const loopback: readonly string[] = ['127.0.0.1', '::1']
 /** Hashes are slow, and logins of one address may not fill their queue. */
 const loginsAtATime = 8
 
-/** @param tlsPrefix of the names of TLS options, for errors; undefined: they are keys of their listener
- * @throws TlsFileError, AuthError */
-export function prepare(config: Config, tlsPrefix?: string): Prepared {
+export interface PrepareOptions {
+  /** Of the names of TLS options, for errors; undefined: they are keys of their listener. */
+  readonly tlsPrefix?: string | undefined
+  /** Of the running broker. It goes on where the configuration still names its file, since it alone knows and changes its users. */
+  readonly dynamicSecurity?: DynamicSecurity | undefined
+}
+
+/** @throws TlsFileError, AuthError */
+export function prepare(config: Config, { tlsPrefix, dynamicSecurity }: PrepareOptions = {}): Prepared {
   const { id, responseInformation, limits = {}, mesh, statistics = {}, store = {}, workers = 1 } = config
   const { interval = 10 } = statistics
   const listeners = preparedListeners(config.listeners ?? [{ protocols: ['mqtt'], port: defaultPort }], tlsPrefix)
   const hasPasswords = [config.access, ...listeners.map(one => one.config.access)].some(
-    one => one?.passwordFile !== undefined,
+    one => one !== undefined && hasLogins(one),
   )
   const metricsPlugin = config.metrics === undefined ? undefined : metricsOf(config.metrics, workers !== 1)
   return {
@@ -64,7 +74,8 @@ export function prepare(config: Config, tlsPrefix?: string): Prepared {
     },
     listeners,
     bridges: preparedBridges(config.bridges ?? []),
-    ...preparedAccess(config, listeners),
+    ...preparedAccess(config, listeners, dynamicSecurity),
+    controlApi: config.controlApi === true,
   }
 }
 
@@ -134,16 +145,25 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
 }
 
-function preparedAccess(config: Config, listeners: readonly PreparedListener[]): Pick<Prepared, 'access' | 'closed'> {
+/** Whether somebody can come in by a name. */
+function hasLogins({ passwordFile, dynamicSecurityFile }: AccessConfig): boolean {
+  return passwordFile !== undefined || dynamicSecurityFile !== undefined
+}
+
+function preparedAccess(
+  config: Config,
+  listeners: readonly PreparedListener[],
+  running: DynamicSecurity | undefined,
+): Pick<Prepared, 'access' | 'closed' | 'dynamicSecurity'> {
   const general = config.access ?? {}
-  const files = new PolicyFiles(general.maximumConcurrentHashes)
+  const files = new PolicyFiles(general.maximumConcurrentHashes, running)
   const closed: string[] = []
   const policies: Record<string, AccessPolicy> = Object.create(null) as Record<string, AccessPolicy>
   for (const { config: listener, options } of listeners) {
     const own = { ...general, ...withoutUndefined(listener.access ?? {}) } as AccessConfig
-    const isOpen = own.passwordFile === undefined && isSheltered(listener)
+    const isOpen = !hasLogins(own) && isSheltered(listener)
     const allowAnonymous = own.allowAnonymous ?? isOpen
-    if (!allowAnonymous && own.passwordFile === undefined && own.allowAnonymous === undefined) closed.push(options.name)
+    if (!allowAnonymous && !hasLogins(own) && own.allowAnonymous === undefined) closed.push(options.name)
     policies[options.name] = {
       ...files.policyOf(own),
       allowAnonymous,
@@ -151,10 +171,14 @@ function preparedAccess(config: Config, listeners: readonly PreparedListener[]):
     }
   }
   const isFree = Object.values(policies).every(
-    ({ logins = [], rules = [], allowAnonymous, clientIdPrefix }) =>
-      logins.length + rules.length === 0 && allowAnonymous === true && clientIdPrefix === undefined,
+    ({ logins = [], rules = [], dynamicSecurity, allowAnonymous, clientIdPrefix }) =>
+      logins.length + rules.length === 0 &&
+      dynamicSecurity === undefined &&
+      allowAnonymous === true &&
+      clientIdPrefix === undefined,
   )
-  return { access: isFree ? undefined : { listeners: policies }, closed }
+  const access = isFree ? undefined : { listeners: policies }
+  return { access, closed, dynamicSecurity: files.dynamicSecurity }
 }
 
 /** A file that several listeners name is read once. */
@@ -162,19 +186,37 @@ class PolicyFiles {
   readonly #passwords = new Map<string, ReturnType<typeof readPasswordFile>>()
   readonly #rules = new Map<string, ReturnType<typeof readAclFile>>()
   readonly #hashes: number | undefined
+  readonly #running: DynamicSecurity | undefined
+  #dynamicSecurity: DynamicSecurity | undefined
 
-  constructor(hashes: number | undefined) {
+  constructor(hashes: number | undefined, running: DynamicSecurity | undefined) {
     this.#hashes = hashes
+    this.#running = running
   }
 
-  policyOf({ passwordFile, aclFile }: AccessConfig): AccessPolicy {
+  get dynamicSecurity(): DynamicSecurity | undefined {
+    return this.#dynamicSecurity
+  }
+
+  policyOf({ passwordFile, aclFile, dynamicSecurityFile }: AccessConfig): AccessPolicy {
     const options = this.#hashes === undefined ? {} : { maximumConcurrentHashes: this.#hashes }
     return {
       ...(passwordFile !== undefined && {
         logins: [once(this.#passwords, passwordFile, file => readPasswordFile(file, options))],
       }),
       ...(aclFile !== undefined && { rules: [once(this.#rules, aclFile, file => readAclFile(file))] }),
+      ...(dynamicSecurityFile !== undefined && {
+        dynamicSecurity: this.#readDynamicSecurity(dynamicSecurityFile, options),
+      }),
     }
+  }
+
+  #readDynamicSecurity(file: string, options: { readonly maximumConcurrentHashes?: number }): DynamicSecurity {
+    const { MOSQUITTO_DYNSEC_PASSWORD: initialPassword } = process.env
+    const known = this.#running?.file === file ? this.#running : this.#dynamicSecurity
+    this.#dynamicSecurity =
+      known ?? readDynamicSecurity(file, { ...options, ...(initialPassword !== undefined && { initialPassword }) })
+    return this.#dynamicSecurity
   }
 }
 

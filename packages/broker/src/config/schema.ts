@@ -16,6 +16,11 @@ const whole = (least: number, greatest: number): z.ZodInt => z.int().min(least).
 const accessShape = {
   passwordFile: text.optional().describe('file: users and hashes of their passwords, as `x-broker passwd` writes it'),
   aclFile: text.optional().describe("file: who may publish and receive what, in Mosquitto's format"),
+  dynamicSecurityFile: text
+    .optional()
+    .describe(
+      "file: users, groups and roles in the format of Mosquitto's plugin for dynamic security; changed by commands on `$CONTROL/dynamic-security/v1`, and made when it is not there. The same for all listeners that name one",
+    ),
   allowAnonymous: z
     .boolean()
     .optional()
@@ -169,6 +174,10 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
     .regex(/^[^+#/\0]+$/)
     .optional()
     .describe('names the broker in `$SYS` topics and to others (a random UUID)'),
+  controlApi: z
+    .boolean()
+    .optional()
+    .describe('executes the commands `listListeners` and `listPlugins` on `$CONTROL/broker/v1` (false)'),
   responseInformation: text.optional().describe('what MQTT 5 clients are told to build response topics from'),
   pidFile: text.optional().describe('file with the number of the process; removed at the end'),
   user: text.optional().describe('account to become when started as root, as soon as the files are read'),
@@ -184,6 +193,7 @@ type OptionalOf<Fields> = { [Name in keyof Fields]?: Fields[Name] | undefined }
 export interface AccessConfig {
   passwordFile?: Text | undefined
   aclFile?: Text | undefined
+  dynamicSecurityFile?: Text | undefined
   allowAnonymous?: boolean | undefined
 }
 
@@ -257,6 +267,7 @@ export interface Config {
   statistics?: { interval?: number | undefined } | undefined
   metrics?: MetricsConfig | undefined
   id?: Text | undefined
+  controlApi?: boolean | undefined
   responseInformation?: Text | undefined
   pidFile?: Text | undefined
   user?: Text | undefined

@@ -81,6 +81,7 @@ function configOf(file: MosquittoFile): Config {
     statistics: statisticsOf(global),
     pidFile: global.text('pid_file'),
     user: global.text('user'),
+    ...(global.flag('enable_control_api') === true && { controlApi: true }),
   }
 }
 
@@ -89,8 +90,9 @@ function accessOf({ plugins }: MosquittoFile, settings: Settings, listener: Sett
   const own = plugins.filter(plugin => plugin.listener === listener)
   const anonymous = (listener?.flag('listener_allow_anonymous') ?? settings.flag('allow_anonymous')) === true
   return {
-    passwordFile: settings.text('password_file') ?? fileOfPlugin(own, 'password'),
-    aclFile: settings.text('acl_file') ?? fileOfPlugin(own, 'acl'),
+    passwordFile: settings.text('password_file') ?? fileOfPlugin(own, 'password_file'),
+    aclFile: settings.text('acl_file') ?? fileOfPlugin(own, 'acl_file'),
+    dynamicSecurityFile: fileOfPlugin(own, 'dynamic_security'),
     allowAnonymous: anonymous,
   }
 }
@@ -101,20 +103,26 @@ function overriding(access: AccessConfig, settings: Settings): AccessConfig | un
 }
 
 const instead =
-  'plugins of Mosquitto are machine code for Mosquitto alone; known are mosquitto_password_file and mosquitto_acl_file'
+  'plugins of Mosquitto are machine code for Mosquitto alone; known are mosquitto_password_file, mosquitto_acl_file and mosquitto_dynamic_security'
 
-function fileOfPlugin(plugins: readonly PluginSettings[], kind: 'password' | 'acl'): string | undefined {
+/** Plugins of Mosquitto that are built in here, with the option that names their file. */
+const builtIn = {
+  password_file: 'password_file',
+  acl_file: 'acl_file',
+  dynamic_security: 'config_file',
+} as const
+
+function fileOfPlugin(plugins: readonly PluginSettings[], kind: keyof typeof builtIn): string | undefined {
   for (const { path, place, options } of plugins) {
     const name = basename(path).replace(/\.\w+$/, '')
-    if (name !== 'mosquitto_password_file' && name !== 'mosquitto_acl_file') {
-      throw new ConfigProblem([placed(place, `plugin ${path}: ${instead}`)])
-    }
-    const option = name.replace('mosquitto_', '')
+    const found = (Object.keys(builtIn) as (keyof typeof builtIn)[]).find(one => `mosquitto_${one}` === name)
+    if (found === undefined) throw new ConfigProblem([placed(place, `plugin ${path}: ${instead}`)])
+    const option = builtIn[found]
     const unknown = [...options.keys()].find(one => one !== option)
     if (unknown !== undefined || !options.has(option)) {
       throw new ConfigProblem([placed(place, `plugin ${path} needs plugin_opt_${option}, and knows no other option`)])
     }
-    if (option === `${kind}_file`) return options.get(option)
+    if (found === kind) return options.get(option)
   }
   return undefined
 }

@@ -41,7 +41,6 @@ const deprecated = always('means nothing any more')
 const lazy = always('a lazy bridge connects, and stays connected, like an automatic one')
 const plugin = always('plugins of Mosquitto are machine code for Mosquitto alone')
 const engine = always('Node.js knows no OpenSSL engines; keep the key in a file, or TLS in a proxy in front')
-const notYet = 'is not supported yet'
 
 const global = (value: ValueKind, more: Partial<Directive> = {}): Directive => ({ scope: 'global', value, ...more })
 const own = (value: ValueKind, more: Partial<Directive> = {}): Directive => ({ scope: 'listener', value, ...more })
@@ -119,7 +118,7 @@ export const directives: Readonly<Record<string, Directive>> = {
     needsListener: true,
     refused: unless(false, 'Node.js always checks the dates'),
   }),
-  enable_control_api: global(flag, { refused: unless(false, notYet) }),
+  enable_control_api: global(flag),
   enable_proxy_protocol: own(whole(1, 2), {
     needsListener: true,
     notice: always('headers of both versions are believed; allow the proxy alone with ?allow= or a firewall'),

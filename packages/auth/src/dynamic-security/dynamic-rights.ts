@@ -1,0 +1,77 @@
+import { isWildcardFilter } from '@x/topic-trie'
+import type { Access, Rights } from '../access-rules.ts'
+import { filterCovers } from '../covering.ts'
+import { namedTopic } from '../named-topic.ts'
+import type { Names } from '../named-topic.ts'
+import { orderedAcls } from './database.ts'
+import type { AclType, DefaultAccessType, DynamicRole } from './database.ts'
+import { OrderedFilters } from './ordered-filters.ts'
+import type { Decider } from './ordered-filters.ts'
+
+/** Whose rights, and what they are made of. */
+export interface RightsSource {
+  readonly names: Names
+  /** In the order in which they are asked. */
+  readonly roles: readonly DynamicRole[]
+  readonly defaultAccess: Readonly<Record<DefaultAccessType, boolean>>
+}
+
+const types = { publish: 'publishClientSend', receive: 'publishClientReceive' } as const
+
+/** What one client may do: the first entry that matches decides, role by role; what none matches is decided by the default, which never
+ * opens `$CONTROL`. */
+export class DynamicRights implements Rights {
+  readonly #source: RightsSource
+  readonly #filters = new Map<AclType, OrderedFilters>()
+
+  constructor(source: RightsSource) {
+    this.#source = source
+  }
+
+  may(access: Access, topic: string): boolean {
+    const type = types[access]
+    let filters = this.#filters.get(type)
+    if (filters === undefined) {
+      filters = new OrderedFilters(this.#source.roles.flatMap(role => this.#entries(role, type)))
+      this.#filters.set(type, filters)
+    }
+    return filters.decide(topic) ?? this.#byDefault(type, topic)
+  }
+
+  /** A role that forbids wildcards refuses them before later roles are asked. */
+  maySubscribe(filter: string): boolean {
+    const isWild = isWildcardFilter(filter)
+    for (const role of this.#source.roles) {
+      if (isWild && !role.allowwildcardsubs) return false
+      const decision = this.#decide(role, 'subscribe', filter)
+      if (decision !== undefined) return decision
+    }
+    return this.#byDefault('subscribe', filter)
+  }
+
+  mayUnsubscribe(filter: string): boolean {
+    for (const role of this.#source.roles) {
+      const decision = this.#decide(role, 'unsubscribe', filter)
+      if (decision !== undefined) return decision
+    }
+    return this.#byDefault('unsubscribe', filter)
+  }
+
+  /** Entries that name the very filter come first, whatever their priority. */
+  #decide(role: DynamicRole, verb: 'subscribe' | 'unsubscribe', filter: string): boolean | undefined {
+    const literal = orderedAcls(role, `${verb}Literal`).find(({ topic }) => topic === filter)
+    if (literal !== undefined) return literal.allow
+    return this.#entries(role, `${verb}Pattern`).find(({ topic }) => filterCovers(topic, filter))?.allow
+  }
+
+  #entries(role: DynamicRole, type: AclType): Decider[] {
+    return orderedAcls(role, type).flatMap(({ topic, allow }) => {
+      const named = namedTopic(topic, this.#source.names)
+      return named === undefined ? [] : [{ topic: named, allow }]
+    })
+  }
+
+  #byDefault(type: DefaultAccessType, topic: string): boolean {
+    return this.#source.defaultAccess[type] && !topic.startsWith('$CONTROL')
+  }
+}
