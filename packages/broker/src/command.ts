@@ -17,6 +17,9 @@ switch (command.kind) {
   case 'init':
     process.exitCode = (await import('./command/init.ts')).init(command.words)
     break
+  case 'redis':
+    process.exitCode = await (await import('./command/redis-command.ts')).runRedisCommand(command.words)
+    break
   case 'help':
     print(process.stdout, usage)
     break
@@ -45,6 +48,7 @@ function commandOf([word, ...words]: readonly string[]) {
   switch (word) {
     case 'passwd':
     case 'init':
+    case 'redis':
       return { kind: word, words } as const
     case 'pub':
     case 'sub':

@@ -30,11 +30,9 @@ import { SessionClosings } from './session-closings.ts'
 import { SessionQueues } from './session-queues.ts'
 import { StoreCalls } from './store-calls.ts'
 import { isUnavailable } from './store-error.ts'
+import { baseOf, schema } from './store-keys.ts'
 import { StoredRoutes } from './stored-routes.ts'
 import { SessionSubscriptions } from './session-subscriptions.ts'
-
-/** Of keys and values; a release that changes them takes the next number and finds nothing of this one's. */
-const schema = '1'
 
 export interface OpenStoreParts {
   readonly host: PersistenceHost
@@ -108,7 +106,7 @@ export class OpenStore {
 
   static async open(parts: OpenStoreParts): Promise<OpenStore> {
     const { connection, instance, prefix } = parts
-    const base = `{${prefix}${schema}.p0}:`
+    const base = baseOf(prefix)
     const store = new OpenStore(parts, base)
     try {
       await connection.open()
