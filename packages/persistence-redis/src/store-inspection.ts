@@ -194,8 +194,8 @@ export class StoreInspection {
   }
 
   async #score(key: string, member: string): Promise<number | undefined> {
-    const score = await this.#ask('ZSCORE', key, member)
-    return score === null ? undefined : Number(String(score))
+    const score = (await this.#ask('ZSCORE', key, member)) as Buffer | null
+    return score === null ? undefined : Number(score.toString())
   }
 
   /** What is not there is an empty text. */

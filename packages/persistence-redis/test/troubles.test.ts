@@ -345,9 +345,31 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     expect(await store.publish(messageOf('one', topic))).toBe(1)
   })
 
+  test('filters of many levels take memory by their length, are found, and leave nothing', async () => {
+    fresh()
+    const store = await opened({ commandTimeout: 5000 })
+    const { handle } = await store.openSession(requestOf(new Owner()))
+    const deep = Array.from({ length: 99 }, (_, level) => `level-${level}`.padEnd(60, '.')).join('/')
+    const filters = Array.from({ length: 200 }, (_, index) => `${index}/${deep}`)
+    const used = async (): Promise<number> =>
+      Number(/used_memory:(\d+)/.exec(String(await admin.command('', 'INFO', 'memory')))?.[1])
+    const before = await used()
+    await store.subscribe(handle, [...filters, `0/+/${deep.slice(61)}`, `0/${deep}/#`].map(subscriptionTo))
+    expect(await used()).toBeLessThan(before + 12 * filters.join('').length)
+    expect(await store.publish(messageOf('one', `7/${deep}`))).toBe(1)
+    expect(await store.publish(messageOf('none', `7/${deep}/more`))).toBe(0)
+    expect(await store.publish(messageOf('two', `0/${deep}/more`))).toBe(1)
+    const other = await store.openSession(requestOf(new Owner(), { clientId: 'other' }))
+    await store.subscribe(other.handle, [subscriptionTo(`0/+/${deep.slice(61)}`)])
+    expect(await store.publish(messageOf('both', `0/${deep}`))).toBe(2)
+    for (const one of [handle, other.handle])
+      await store.closeSession(one, { sessionExpiryInterval: 0, will: 'discard', sentThrough: 0 })
+    await expect.poll(keys, { timeout: 10_000 }).not.toContain('n')
+  }, 60_000)
+
   test('drops retained messages that have expired, however many', async () => {
     fresh()
-    const store = await opened()
+    const store = await opened({ commandTimeout: 5000 })
     const expiring = (index: number): Message => ({
       ...messageOf('x', `kept/${index}`),
       retain: true,

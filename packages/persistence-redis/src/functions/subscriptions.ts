@@ -1,7 +1,8 @@
 /** Who subscribes to what: per client, per filter, and a tree of levels in one hash, so that a topic meets its filters without
  * a look at the others. MQTT 5.0 §4.7
  *
- * A node of the tree is the path of levels, each with `/` before it; its value counts the filters that lead through it. */
+ * A node of the tree is the path of levels, each with `/` before it, or a digest where that is long: a filter of many levels would be there
+ * once for each of them. Its value counts the filters that lead through it. */
 export const subscriptions: string = String.raw`
 -- What was found out about the takers of a topic holds no longer.
 local function changed(c)
@@ -12,10 +13,20 @@ local function changed(c)
   call('HSET', c.base .. 'nv', 'version', now, 'routes', now)
 end
 
+-- Bytes of the longest path that is a node by itself.
+local longestPath = 100
+
+-- The node that a level leads to.
+local function nodeBehind(path, level)
+  local longer = path .. '/' .. level
+  -- No topic has that first character.
+  return #longer <= longestPath and longer or '\0' .. redis.sha1hex(longer)
+end
+
 local function walk(c, filter, by)
   local path = ''
   for level in string.gmatch(filter .. '/', '([^/]*)/') do
-    path = path .. '/' .. level
+    path = nodeBehind(path, level)
     if call('HINCRBY', c.base .. 'n', path, by) <= 0 then call('HDEL', c.base .. 'n', path) end
   end
   if call('EXISTS', c.base .. 'n') == 0 then call('DEL', c.base .. 'nv') end
@@ -80,44 +91,51 @@ local function removeSubscription(c, client, filter)
   return 1
 end
 
--- Those of the paths that are nodes of the tree. In parts, since a call takes less than 8000 arguments.
-local function nodesAmong(c, paths)
-  local found = {}
-  for from = 1, #paths, 4000 do
-    local through = math.min(from + 3999, #paths)
-    local there = call('HMGET', c.base .. 'n', unpack(paths, from, through))
+-- Those of the steps whose nodes are in the tree. In parts, since a call takes less than 8000 arguments.
+local function stepsAmong(c, steps)
+  local found, nodes = {}, {}
+  for index, step in ipairs(steps) do nodes[index] = step.node end
+  for from = 1, #nodes, 4000 do
+    local through = math.min(from + 3999, #nodes)
+    local there = call('HMGET', c.base .. 'n', unpack(nodes, from, through))
     for index = from, through do
-      if there[index - from + 1] then found[#found + 1] = paths[index] end
+      if there[index - from + 1] then found[#found + 1] = steps[index] end
     end
   end
   return found
 end
 
+-- A step from one node to the next, with the filter up to there.
+local function stepTo(step, level)
+  return { node = nodeBehind(step.node, level), filter = step.filter .. '/' .. level, isLast = level == '#' }
+end
+
+-- The filters that match, each with a '/' before it.
 local function search(c, topic)
-  local frontier, found = { '' }, {}
+  local frontier, found = { { node = '', filter = '' } }, {}
   local reserved = string.sub(topic, 1, 1) == '$'
   for level in string.gmatch(topic .. '/', '([^/]*)/') do
-    local paths = {}
-    for _, path in ipairs(frontier) do
-      paths[#paths + 1] = path .. '/' .. level
+    local steps = {}
+    for _, step in ipairs(frontier) do
+      steps[#steps + 1] = stepTo(step, level)
       if not reserved then
-        paths[#paths + 1] = path .. '/+'
-        paths[#paths + 1] = path .. '/#'
+        steps[#steps + 1] = stepTo(step, '+')
+        steps[#steps + 1] = stepTo(step, '#')
       end
     end
     reserved = false
     frontier = {}
-    for _, path in ipairs(nodesAmong(c, paths)) do
-      if string.sub(path, -2) == '/#' then found[#found + 1] = path else frontier[#frontier + 1] = path end
+    for _, step in ipairs(stepsAmong(c, steps)) do
+      if step.isLast then found[#found + 1] = step.filter else frontier[#frontier + 1] = step end
     end
     if #frontier == 0 then return found end
   end
-  local paths = {}
-  for _, path in ipairs(frontier) do
-    found[#found + 1] = path
-    paths[#paths + 1] = path .. '/#'
+  local steps = {}
+  for _, step in ipairs(frontier) do
+    found[#found + 1] = step.filter
+    steps[#steps + 1] = stepTo(step, '#')
   end
-  for _, path in ipairs(nodesAmong(c, paths)) do found[#found + 1] = path end
+  for _, step in ipairs(stepsAmong(c, steps)) do found[#found + 1] = step.filter end
   return found
 end
 
