@@ -47,6 +47,12 @@ export class Environment {
   /** Those who wait until no transaction is open. */
   #idle: (() => void)[] = []
 
+  /** Node waits for its threads at the end of a process, and lmdb's would wait for the event loop, which has ended, with the directory
+   * locked: all its brokers would wait for ever. What was promised is there after a kill. */
+  static readonly #exit = (): void => {
+    if ([...Environment.#open].some(one => one.#transactions > 0)) process.kill(process.pid, 'SIGKILL')
+  }
+
   /** Resolves when this process has no transaction of the directory open. Opening it waits for the end of each one, and blocks the process
    * meanwhile: of its own, for ever. */
   static async whenIdle(directory: string): Promise<void> {
@@ -72,6 +78,7 @@ export class Environment {
     } as const
     this.#database = open<Buffer, Buffer>(options)
     this.#directory = directory
+    if (Environment.#open.size === 0) process.on('exit', Environment.#exit)
     Environment.#open.add(this)
     this.#keepAlive = setInterval(() => {}, 0x7fff_ffff)
     this.#keepAlive.unref()
@@ -183,6 +190,7 @@ export class Environment {
   async close(): Promise<void> {
     clearInterval(this.#keepAlive)
     Environment.#open.delete(this)
+    if (Environment.#open.size === 0) process.off('exit', Environment.#exit)
     await this.#database.close()
   }
 }

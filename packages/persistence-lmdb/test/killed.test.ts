@@ -1,9 +1,12 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Slices, systemClock } from '@x/contract'
 import type { Message, PersistenceHost, SessionOwner } from '@x/contract'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { LmdbPersistence } from '../src/index.ts'
 import { RemotePersistence } from './support/remote-persistence.ts'
 
@@ -155,4 +158,14 @@ test('a shared message of QoS 2 stays with the session that got it, however ofte
     expect(await broker.read(again.handle, 0, 10)).toHaveLength(2)
     await broker.kill()
   }
+})
+
+test('a process that exits while a transaction is under way ends, and leaves the directory to others', async () => {
+  const file = fileURLToPath(new URL('support/exiting-process.ts', import.meta.url))
+  const exiting = fork(file, [directory], { execArgv: ['--import', 'tsx', '--conditions=@x/source'] })
+  onTestFinished(() => void exiting.kill('SIGKILL'))
+  await once(exiting, 'exit')
+  const next = new LmdbPersistence({ directory })
+  await next.open(host)
+  await next.close()
 })
