@@ -27,6 +27,7 @@ interface Waiting {
   readonly session: SessionHandle | undefined
   /** Said again, it is stored once. */
   readonly hasReceipt: boolean
+  readonly number: number
   resolve(reached: number): void
   reject(error: unknown): void
 }
@@ -41,8 +42,12 @@ export class PublishBatch {
   readonly #messages = new MessageBatch()
   readonly #repeated = new RepeatedPublishes<Waiting & Unanswered>({
     publish: async messages => this.#store(Buffer.concat(messages.map(({ bytes }) => bytes)), messages),
+    isOvertaking: number => Math.min(...this.#underWay) < number,
   })
   #waiting: Waiting[] = []
+  #number = 0
+  /** The first number of each call without an answer. */
+  readonly #underWay = new Set<number>()
   #scheduled = false
 
   /** @param sessions are offered what is meant for this broker
@@ -64,8 +69,18 @@ export class PublishBatch {
     this.#messages.add(this.#calls.time.stored(message), receipt?.packetId ?? 0, session)
     // What the answer brings is for sessions that are open here; the publisher's bytes are its own again once this returns.
     const kept = qos > 0 && this.#sessions.size > 0 ? keepMessage(message) : undefined
+    const number = (this.#number += 1)
     const stored = new Promise<number>((resolve, reject) => {
-      this.#waiting.push({ topic, publisher, kept, session, hasReceipt: receipt !== undefined, resolve, reject })
+      this.#waiting.push({
+        topic,
+        publisher,
+        kept,
+        session,
+        hasReceipt: receipt !== undefined,
+        number,
+        resolve,
+        reject,
+      })
     })
     // Before a message with its packet id comes that the id was free again.
     if (receipt !== undefined) this.#calls.settlements.flush()
@@ -99,12 +114,16 @@ export class PublishBatch {
     const { messages, waiting } = this.#repeated.isEmpty
       ? { messages: batch, waiting: all }
       : this.#postpone(batch, all)
-    if (waiting.length === 0) return
+    const [first] = waiting
+    if (first === undefined) return
+    this.#underWay.add(first.number)
     try {
       await this.#store(messages, waiting)
     } catch (error) {
       const lost = isUnavailable(error) ? this.#postpone(messages, waiting).waiting : waiting
       for (const one of lost) one.reject(error)
+    } finally {
+      this.#underWay.delete(first.number)
     }
   }
 

@@ -9,12 +9,16 @@ const largestCall = 32
 export interface Unanswered {
   /** As a batch has it. */
   readonly bytes: Buffer
+  /** Ascends in the order of publishing. */
+  readonly number: number
   reject(error: unknown): void
 }
 
 export interface RepeatedPublishesHost<One extends Unanswered> {
   /** Says these again, and settles them. Rejects when nobody knows what has become of them. */
   publish(messages: readonly One[]): Promise<void>
+  /** Whether an earlier one than this is on its way: it may have to be said again before. */
+  isOvertaking(number: number): boolean
 }
 
 /** QoS 2 messages whose receipt Redis did not confirm: they are said again, one after the other, until it does. Given up, they could be
@@ -38,7 +42,9 @@ export class RepeatedPublishes<One extends Unanswered> {
   /** False: there is no room for it. */
   add(one: One): boolean {
     if (this.#closed || this.#bytes + one.bytes.length > mostBytes) return false
-    this.#waiting.push(one)
+    // Not every call that has failed is known to have failed in its turn.
+    const place = this.#waiting.findLastIndex(({ number }) => number < one.number)
+    this.#waiting.splice(place + 1, 0, one)
     this.#bytes += one.bytes.length
     if (!this.#isRunning) void this.#run()
     return true
@@ -55,6 +61,10 @@ export class RepeatedPublishes<One extends Unanswered> {
     await pause()
     while (this.#waiting.length > 0) {
       const some = this.#waiting.slice(0, largestCall)
+      if (this.#host.isOvertaking((some[0] as One).number)) {
+        await pause()
+        continue
+      }
       try {
         await this.#host.publish(some)
       } catch {
@@ -62,8 +72,10 @@ export class RepeatedPublishes<One extends Unanswered> {
         await pause()
         continue
       }
-      // Empty once it is closed.
-      for (const { bytes } of this.#waiting.splice(0, some.length)) this.#bytes -= bytes.length
+      // Others may stand between them by now.
+      const said = new Set(some)
+      this.#waiting = this.#waiting.filter(one => !said.has(one))
+      for (const { bytes } of some) this.#bytes -= bytes.length
     }
     this.#isRunning = false
   }

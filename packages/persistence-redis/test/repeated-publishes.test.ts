@@ -10,6 +10,26 @@ import { Owner, host, messageOf, session } from './support/owner.ts'
 
 const commandTimeout = 300
 
+test('says them in the order of publishing, in whichever order they are known to have failed, and not before what may come first', async () => {
+  const said: number[] = []
+  let earlier = 0
+  const repeated = new RepeatedPublishes({
+    publish: async messages => void said.push(...messages.map(({ number }) => number)),
+    isOvertaking: number => earlier < number,
+  })
+  const one = (number: number): Parameters<typeof repeated.add>[0] => ({
+    bytes: Buffer.alloc(1),
+    number,
+    reject: () => undefined,
+  })
+  repeated.add(one(3))
+  await new Promise(resolve => void setTimeout(resolve, 600))
+  expect(said).toEqual([])
+  for (const number of [1, 4, 2]) repeated.add(one(number))
+  earlier = Infinity
+  await expect.poll(() => said).toEqual([1, 2, 3, 4])
+})
+
 test('takes only so many bytes, and more once they are said', async () => {
   let says: () => void = () => undefined
   const said: number[] = []
@@ -18,8 +38,9 @@ test('takes only so many bytes, and more once they are said', async () => {
       await new Promise<void>(resolve => void (says = resolve))
       said.push(messages.length)
     },
+    isOvertaking: () => false,
   })
-  const one = { bytes: Buffer.alloc(10_000_000), reject: () => undefined }
+  const one = { bytes: Buffer.alloc(10_000_000), number: 1, reject: () => undefined }
   expect([repeated.add(one), repeated.add(one)]).toEqual([true, false])
   await expect.poll(() => (says(), said)).toEqual([1])
   await expect.poll(() => repeated.isEmpty).toBe(true)
