@@ -53,6 +53,7 @@ function commandOf([word, ...words]: readonly string[]) {
     case 'pub':
     case 'sub':
     case 'rr':
+    case 'top':
       return { kind: 'tool', tool: word, words } as const
     case undefined:
       return parseCommandLine([])

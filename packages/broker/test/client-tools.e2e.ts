@@ -5,7 +5,7 @@ import { connectAsync } from 'mqtt'
 import type { MqttClient } from 'mqtt'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { namesOf } from '../src/client-tools/flags.ts'
-import { createBroker } from '../src/index.ts'
+import { createBroker, sysTopics } from '../src/index.ts'
 import type { Broker } from '../src/index.ts'
 import { Authority } from './certificates.ts'
 import { mosquittoMissing } from './peers/mosquitto.ts'
@@ -50,7 +50,7 @@ afterAll(async () => {
   await broker.close()
 })
 
-type Tool = 'pub' | 'sub' | 'rr'
+type Tool = 'pub' | 'sub' | 'rr' | 'top'
 
 async function run(file: string, words: readonly string[], input = ''): Promise<Outcome> {
   const child = spawn(file, words)
@@ -217,6 +217,28 @@ test('whoever reads no further ends sub without a word', slow, async () => {
   expect(await error).toBe('')
 })
 
+test('top shows the numbers of $SYS, and why there are none', slow, async () => {
+  const observed = createBroker({ plugins: [sysTopics({ interval: 100 })] })
+  onTestFinished(() => observed.close())
+  const address = await observed.listen({ port: 0, host: '127.0.0.1', name: 'door' })
+  const child = spawn(process.execPath, [commandFile, 'top', '-h', '127.0.0.1', '-p', String(address.port)])
+  onTestFinished(() => void child.kill('SIGKILL'))
+  let shown = ''
+  child.stdout.setEncoding('utf8').on('data', (more: string) => {
+    shown += more
+  })
+  const ended = once(child, 'close')
+  await expect.poll(() => shown, { timeout: 30_000 }).toMatch(/^x-broker version .*, up \d[^]*^ {2}door +1$/m)
+  child.kill('SIGTERM')
+  expect(await ended).toEqual([0, null])
+  const words = ['-h', '127.0.0.1', '-p', String(closedPort)]
+  expect(await ours('top', words)).toEqual({
+    code: 5,
+    out: '',
+    error: 'Connection error: Connection Refused: not authorised.',
+  })
+})
+
 const authority = new Authority()
 afterAll(() => authority.remove())
 
@@ -241,7 +263,7 @@ describe.skipIf(!authority.works)('with openssl', () => {
 })
 
 test('help names every option that there is', async () => {
-  for (const tool of ['pub', 'sub', 'rr'] as const) {
+  for (const tool of ['pub', 'sub', 'rr', 'top'] as const) {
     const { code, out } = await ours(tool, ['--help'])
     expect(code).toBe(0)
     for (const names of namesOf(tool))

@@ -104,6 +104,19 @@ test('load averages rise and fall like those over 1, 5 and 15 minutes', async ()
   await client.endAsync()
 })
 
+test('bytes of payload are counted, in and out', async () => {
+  const { values, pass, url } = await start()
+  const client = await connectAsync(url)
+  await client.subscribeAsync('a')
+  const received = new Promise(resolve => client.once('message', resolve))
+  await client.publishAsync('a', 'seven B', { qos: 1 })
+  await received
+  await pass(1000)
+  expect(values.get('$SYS/broker/publish/bytes/received')).toBe('7')
+  expect(Number(values.get('$SYS/broker/publish/bytes/sent'))).toBe(7)
+  await client.endAsync()
+})
+
 test('one of the trees alone', async () => {
   const { values } = await start({ trees: ['aedes'] })
   expect([...values.keys()].filter(topic => topic.startsWith('$SYS/broker/'))).toEqual([])

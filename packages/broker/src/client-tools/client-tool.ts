@@ -5,12 +5,13 @@ import { publishTool } from './publish-tool.ts'
 import { requestTool } from './request-tool.ts'
 import { subscribeTool } from './subscribe-tool.ts'
 import type { ToolOutput } from './tool-client.ts'
+import { topTool } from './top-tool.ts'
 import { ToolError } from './tool-error.ts'
 import { toolUsage } from './tool-usage.ts'
 
-const tools = { pub: publishTool, sub: subscribeTool, rr: requestTool } as const
+const tools = { pub: publishTool, sub: subscribeTool, rr: requestTool, top: topTool } as const
 
-/** Runs `x-broker pub`, `sub` or `rr`. Returns the exit code, which is that of Mosquitto's tool. */
+/** Runs `x-broker pub`, `sub`, `rr` or `top`. Returns the exit code, which is that of Mosquitto's tool where it has one. */
 export async function runClientTool(tool: Tool, words: readonly string[]): Promise<number> {
   // Whoever reads no further has read enough.
   process.stdout.on('error', () => process.exit(0))

@@ -1,7 +1,7 @@
 import { wrongUsage } from './tool-error.ts'
 
 /** The tools that speak MQTT as a client. */
-export type Tool = 'pub' | 'sub' | 'rr'
+export type Tool = 'pub' | 'sub' | 'rr' | 'top'
 
 interface Flag {
   /** As Mosquitto's tools have them. */
@@ -72,7 +72,8 @@ export type FlagName =
   | 'randomFilter'
   | 'responseTopic'
 
-const all: readonly Tool[] = ['pub', 'sub', 'rr']
+const all: readonly Tool[] = ['pub', 'sub', 'rr', 'top']
+const messengers: readonly Tool[] = ['pub', 'sub', 'rr']
 const publishers: readonly Tool[] = ['pub', 'rr']
 const receivers: readonly Tool[] = ['sub', 'rr']
 
@@ -91,17 +92,17 @@ const table: Readonly<Record<FlagName, Flag>> = {
   idPrefix: { names: ['-I', '--id-prefix'], tools: all, takes: 'id prefix' },
   keepAlive: { names: ['-k', '--keepalive'], tools: all, takes: 'keepalive' },
   protocol: { names: ['-V', '--protocol-version'], tools: all, takes: 'version' },
-  keepSession: { names: ['-c', '--disable-clean-session'], tools: all },
-  sessionExpiry: { names: ['-x'], tools: all, takes: 'session expiry interval' },
-  qos: { names: ['-q', '--qos'], tools: all, takes: 'QoS' },
-  topic: { names: ['-t', '--topic'], tools: all, takes: 'topic' },
+  keepSession: { names: ['-c', '--disable-clean-session'], tools: messengers },
+  sessionExpiry: { names: ['-x'], tools: messengers, takes: 'session expiry interval' },
+  qos: { names: ['-q', '--qos'], tools: messengers, takes: 'QoS' },
+  topic: { names: ['-t', '--topic'], tools: messengers, takes: 'topic' },
   debug: { names: ['-d', '--debug'], tools: all },
   quiet: { names: ['--quiet'], tools: all },
-  property: { names: ['-D', '--property'], tools: all, takes: 'property' },
-  willTopic: { names: ['--will-topic'], tools: all, takes: 'will topic' },
-  willPayload: { names: ['--will-payload'], tools: all, takes: 'will payload' },
-  willQos: { names: ['--will-qos'], tools: all, takes: 'will QoS' },
-  willRetain: { names: ['--will-retain'], tools: all },
+  property: { names: ['-D', '--property'], tools: messengers, takes: 'property' },
+  willTopic: { names: ['--will-topic'], tools: messengers, takes: 'will topic' },
+  willPayload: { names: ['--will-payload'], tools: messengers, takes: 'will payload' },
+  willQos: { names: ['--will-qos'], tools: messengers, takes: 'will QoS' },
+  willRetain: { names: ['--will-retain'], tools: messengers },
   cafile: { names: ['--cafile'], tools: all, takes: 'file' },
   capath: { names: ['--capath'], tools: all, takes: 'directory' },
   cert: { names: ['--cert'], tools: all, takes: 'file' },
@@ -128,7 +129,7 @@ const table: Readonly<Record<FlagName, Flag>> = {
   noEol: { names: ['-N'], tools: receivers },
   noRetained: { names: ['-R'], tools: receivers },
   timeout: { names: ['-W'], tools: receivers, takes: 'timeout' },
-  count: { names: ['-C'], tools: ['sub'], takes: 'count' },
+  count: { names: ['-C'], tools: ['sub', 'top'], takes: 'count' },
   exitAfterSubscribe: { names: ['-E'], tools: ['sub'] },
   filterOut: { names: ['-T', '--filter-out'], tools: ['sub'], takes: 'topic' },
   unsubscribe: { names: ['-U', '--unsubscribe'], tools: ['sub'], takes: 'topic' },

@@ -1,6 +1,6 @@
 import type { Tool } from './flags.ts'
 
-const heads: Readonly<Record<Tool, string>> = {
+const heads: Readonly<Record<Exclude<Tool, 'top'>, string>> = {
   pub: `x-broker pub: publishes a message, with the options of mosquitto_pub
 
   x-broker pub -t TOPIC {-m MESSAGE | -f FILE | -n | -s | -l} [options]
@@ -32,6 +32,24 @@ const heads: Readonly<Record<Tool, string>> = {
   -R                     takes no retained message for a response
 `,
 }
+
+const topUsage = `x-broker top: shows what a broker does, from its $SYS topics
+
+  x-broker top [options]
+
+  -C COUNT               ends after so many frames, each of which is printed below the other; otherwise q or Ctrl-C ends it
+  -h, --host HOST        (default localhost); -p, --port PORT (default 1883, with TLS 8883); --unix FILE: a Unix socket
+  -L, --url URL          all at once: mqtt(s)://[USER[:PASSWORD]@]HOST[:PORT]/
+  -u, --username NAME, -P, --pw PASSWORD, -i, --id ID, -I, --id-prefix TEXT
+  -V, --protocol-version mqttv31, mqttv311 or mqttv5; -k, --keepalive SECONDS
+      --cafile FILE, --capath DIR, --tls-use-os-certs, --cert FILE, --key FILE, --insecure, --ciphers LIST,
+      --tls-version tlsv1.2|tlsv1.3, --tls-alpn NAME, --psk KEY, --psk-identity NAME
+  -A ADDRESS, --nodelay, -d, --debug, --quiet, --help, --version
+
+The broker publishes these numbers every --sys-interval seconds (default 10), for clients that may receive $SYS/broker/#.
+Exit codes: 0 ended by the user or by -C, 1 failed or wrong command line, the broker's code when it refuses the connection,
+7 the connection was lost, 27 no numbers came.
+`
 
 const output = `  -v, --verbose          prints topic and payload
   -N                     no end of line behind a payload
@@ -66,5 +84,6 @@ connection, 7 the connection was lost, 27 the time of -W was over. There is no -
 
 /** What `--help` of a tool prints. */
 export function toolUsage(tool: Tool): string {
+  if (tool === 'top') return topUsage
   return `${heads[tool]}${tool === 'pub' ? '' : output}${common}`
 }
