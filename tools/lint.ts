@@ -8,6 +8,7 @@ const checks: Readonly<Record<string, readonly [string, ...string[]]>> = {
   lint: ['npx', 'oxlint', '--type-aware', '--deny-warnings'],
   'unused code': ['npx', 'knip'],
   conformance: ['node', '--import', 'tsx', 'tools/check-conformance.ts'],
+  docstrings: ['node', '--import', 'tsx', 'tools/check-docstrings.ts'],
 }
 
 /** What the command has printed, if it has failed. */

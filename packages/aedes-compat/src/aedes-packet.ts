@@ -46,6 +46,7 @@ export function sequenceWith(messageId: number, last: number): number {
   return last + (rest <= 0 ? rest + greatestPacketId : rest)
 }
 
+/** The packet in which a store or an emitter of Aedes has a message. */
 export function packetOf(message: Message, how: { qos: QoS; retain: boolean } = message): AedesPacket {
   const { properties, publisher, expiresAt } = message
   return {
@@ -71,6 +72,7 @@ export function queuedPacketOf(message: Message, how?: { qos: QoS; retain: boole
   return packet
 }
 
+/** The message that a packet of Aedes holds. */
 export function messageOf(packet: AedesPacket): Message {
   const { payload = '', properties } = packet
   return {
@@ -106,6 +108,7 @@ export function keyOf({ brokerId, brokerCounter }: Pick<Message, 'brokerId' | 'b
   return `${brokerId} ${brokerCounter}`
 }
 
+/** The delivery that a packet in an outgoing queue stands for. */
 export function deliveryOf(packet: AedesPacket): Delivery {
   const message = messageOf(packet)
   return { message, qos: message.qos, retain: message.retain, subscriptionIdentifiers: undefined }
@@ -165,6 +168,7 @@ function inSendingOrder(packets: readonly SentPacket[]): readonly SentPacket[] {
   return [...sorted.slice(start), ...sorted.slice(0, start)]
 }
 
+/** A subscription in the form of Aedes. */
 export function aedesSubscription(subscription: Subscription): AedesSubscription {
   const { filter, qos, retainHandling, retainAsPublished, noLocal, subscriptionIdentifier } = subscription
   return {
@@ -178,6 +182,7 @@ export function aedesSubscription(subscription: Subscription): AedesSubscription
   }
 }
 
+/** The subscription that a store of Aedes has in its own form. */
 export function subscriptionOf(subscription: AedesSubscription): Subscription {
   return {
     filter: subscription.topic,

@@ -42,7 +42,7 @@ export function fromAedesPersistence(store: object, options: FromAedesPersistenc
 }
 
 /** Sessions are served from memory, as {@link MemoryPersistence} does it, and everything that an old store can hold is in the old
- * store before a call answers. What it can't hold ends with the process: see the README.
+ * store before a call settles. What it can't hold ends with the process: see the README.
  *
  * All calls are carried out one after the other: an old store promises no order of its own. */
 export class AedesPersistence implements Persistence {

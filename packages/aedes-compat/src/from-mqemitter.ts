@@ -90,7 +90,7 @@ export class MqemitterEmitter implements Emitter {
     return true
   }
 
-  /** Answers when the emitter says so: that of mqemitter-redis when Redis has the message. */
+  /** Resolves when the emitter says so: that of mqemitter-redis when Redis has the message. */
   async publish(message: Message): Promise<void> {
     // Said already, by `announce`.
     if (message.topic === this.#newClientTopic()) return

@@ -1,5 +1,6 @@
 import type { AedesPacket } from './aedes-packet.ts'
 
+/** A listener of an mqemitter, which calls `done` when it has taken the packet. */
 export type MqListener = (packet: AedesPacket, done: () => void) => void
 type Done = (error?: Error | null) => void
 
@@ -13,6 +14,7 @@ export interface Mqemitter {
 
 const methods = ['on', 'removeListener', 'emit', 'close'] as const
 
+/** The methods of an mqemitter that the object lacks. */
 export function missingEmitterMethods(candidate: object): string[] {
   return methods.filter(name => typeof Reflect.get(candidate, name) !== 'function')
 }

@@ -2,7 +2,7 @@ import type { AedesPacket, AedesSubscription } from './aedes-packet.ts'
 import { CompatError } from './compat-error.ts'
 import type { StoreBroker, StoreClient } from './store-broker.ts'
 
-/** A store of Aedes whose methods answer promises, whatever its age. */
+/** A store of Aedes whose methods return promises, whatever its age. */
 export interface OldPersistence {
   storeRetained(packet: AedesPacket): Promise<unknown>
   createRetainedStream(filter: string): AsyncIterable<AedesPacket>

@@ -1,3 +1,4 @@
+/** Codes of {@link AuthError}; the README says what to do about each. */
 export type AuthErrorCode =
   | 'FILE_UNREADABLE'
   | 'PASSWORD_FILE_INVALID'

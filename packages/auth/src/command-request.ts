@@ -27,6 +27,7 @@ export function fieldOf(fields: CommandFields, name: string): unknown {
   return key === undefined ? undefined : fields[key]
 }
 
+/** Whether a value is an object with fields. */
 export function isFields(value: unknown): value is CommandFields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

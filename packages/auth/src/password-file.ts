@@ -14,6 +14,7 @@ interface User {
   readonly hash: PasswordHash
 }
 
+/** Options of a password file. */
 export interface PasswordOptions {
   /** Passwords compared at a time; more wait. 1 to 64, by default 2 of the four threads that Node has for such work. */
   readonly maximumConcurrentHashes?: number

@@ -4,8 +4,10 @@ import { AuthError } from './auth-error.ts'
 
 /** Mosquitto's names of the ways in which a password is kept. */
 export const hashAlgorithms = ['argon2id', 'sha512-pbkdf2', 'sha512'] as const
+/** The name of an algorithm in which passwords are hashed. */
 export type HashAlgorithm = (typeof hashAlgorithms)[number]
 
+/** How a password is hashed. */
 export interface HashOptions {
   readonly algorithm?: HashAlgorithm
   /** Rounds of `sha512-pbkdf2`, passes of `argon2id`. */

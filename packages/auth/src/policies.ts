@@ -18,6 +18,7 @@ export interface AccessPolicy {
   readonly clientIdPrefix?: string
 }
 
+/** Options of `accessControl`. */
 export interface AccessOptions extends AccessPolicy {
   /** In place of the above for the clients of a listener, by its name. */
   readonly listeners?: Readonly<Record<string, AccessPolicy>>
@@ -60,6 +61,7 @@ function complete(policy: AccessPolicy): CompletePolicy {
   return { logins: [...dynamic, ...logins], rules: [...dynamic, ...rules], allowAnonymous, clientIdPrefix }
 }
 
+/** What a policy says; undefined: nothing. */
 export interface Decision {
   readonly verdict: LoginVerdict
   /** Who has decided; undefined: nobody. */

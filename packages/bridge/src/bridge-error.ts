@@ -1,3 +1,4 @@
+/** Codes of {@link BridgeError}; the README says what to do about each. */
 export type BridgeErrorCode =
   | 'BRIDGE_OPTION_INVALID'
   | 'BRIDGE_ATTACHED'

@@ -8,6 +8,7 @@ import type { ReconnectDelayOptions } from './reconnect-delay.ts'
 import { TopicMap } from './topic-map.ts'
 import type { BridgeTopic } from './topic-map.ts'
 
+/** Options of a bridge. */
 export interface BridgeOptions {
   /** Names the bridge in logs, errors and, unless the options below say otherwise, client identifiers. */
   readonly name: string

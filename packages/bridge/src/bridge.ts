@@ -11,6 +11,7 @@ import { LoopGuard } from './loop-guard.ts'
 import { ReconnectDelay } from './reconnect-delay.ts'
 import { openTransport } from './remote-address.ts'
 
+/** The events of a bridge, with what their listeners get. */
 export interface BridgeEvents {
   /** Messages go through. */
   connected: [address: string]

@@ -9,6 +9,7 @@ import type { AckKind, LinkReceiver } from './link.ts'
 import type { LoopGuard } from './loop-guard.ts'
 import { Relay } from './relay.ts'
 
+/** What a crossing is made of. */
 export interface CrossingOptions {
   readonly broker: PluggableBroker
   readonly options: CheckedOptions

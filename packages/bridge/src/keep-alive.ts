@@ -3,6 +3,7 @@ import type { Clock } from '@x/contract'
 /** Looks, two to each Keep Alive, in which a peer that is asked may say nothing. */
 const greatestSilence = 4
 
+/** What is kept alive, and how. */
 export interface KeepAliveOptions {
   readonly clock: Clock
   /** Of the Keep Alive; 0: none. */

@@ -18,7 +18,9 @@ import type { PeerLimits } from './peer-limits.ts'
 import { reasonText } from './reason-text.ts'
 import { ReceivedTopics } from './received-topics.ts'
 
+/** First bytes of the acknowledgements. MQTT 5.0 §2.1.2 */
 export const ackHeader = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 } as const
+/** An acknowledgement of a message. */
 export type AckKind = keyof typeof ackHeader
 
 /** What a link's packets are for. */

@@ -1,3 +1,4 @@
+/** How long a bridge waits between two attempts to connect. */
 export interface ReconnectDelayOptions {
   /** ms of the shortest wait. */
   readonly least: number

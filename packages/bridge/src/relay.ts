@@ -3,6 +3,7 @@ import { publishSize } from '@x/packet'
 import type { OutgoingPublish, PublishFrame, QoS } from '@x/packet'
 import type { AckKind, Link } from './link.ts'
 
+/** What a relay goes between, and how. */
 export interface RelayOptions {
   readonly source: Link
   readonly sink: Link

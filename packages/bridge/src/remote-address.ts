@@ -40,6 +40,7 @@ function invalid(text: string, reason: string): BridgeError {
   return new BridgeError('BRIDGE_OPTION_INVALID', `option addresses has '${text}', ${reason}`)
 }
 
+/** How the connection to a remote broker is made. */
 export interface TransportOptions {
   /** For `mqtts://` and `wss://`: keys, certificates, server name, ALPN, pre-shared key, as Node's `tls.connect` takes them. */
   readonly tls: ConnectionOptions

@@ -88,7 +88,7 @@ for (const [style, make] of Object.entries(styles)) {
         expect(await client.closed()).toEqual([])
       }
       expect(failures).toEqual([
-        'null hook preConnect answered 1, it may answer true, or false, or undefined, or null',
+        'null hook preConnect returned 1, it may return true, or false, or undefined, or null',
         'null away',
       ])
       expect(server.broker.connectedClients).toBe(1)

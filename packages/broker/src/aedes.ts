@@ -53,6 +53,7 @@ function callable(properties: Readonly<Record<string, unknown>>): object {
   })
 }
 
+/** The class that programs for Aedes make brokers of, with or without `new`. */
 export const Aedes: AedesClass = callable({}) as AedesClass
 
 const properties: Record<string, unknown> = {
@@ -67,6 +68,7 @@ const properties: Record<string, unknown> = {
   metrics,
   sysTopics,
 }
+/** The function that programs for Aedes make brokers with, and which has the classes as properties. */
 export const aedes: AedesFactory = callable(properties) as AedesFactory
 // Compilers of CommonJS look for it.
 properties['default'] = aedes

@@ -148,7 +148,7 @@ export class Broker extends CoreBroker {
 
   /** Without options opens no port, as in Aedes: settles when streams given to `handle` are served, like `ready`.
    *
-   * With options, or a port, accepts connections; answers where. May be called several times, for several ways in.
+   * With options, or a port, accepts connections; returns where. May be called several times, for several ways in.
    * @throws ListenError `ADDRESS_IN_USE`, `ADDRESS_NOT_AVAILABLE`, `PERMISSION_DENIED`, `LISTEN_FAILED`
    * @throws BrokerError `BROKER_CLOSED`; `OPTION_INVALID` */
   listen(): Promise<void>
@@ -172,7 +172,7 @@ export class Broker extends CoreBroker {
   }
 
   /** Ways in that are open, with their connections. */
-  get entrances(): readonly { readonly name: string; readonly connections: number }[] {
+  get listenerConnections(): readonly { readonly name: string; readonly connections: number }[] {
     return [...this.#listeners].map(({ name, connections }) => ({ name, connections }))
   }
 

@@ -44,8 +44,10 @@ export type {
 } from '@x/packet'
 
 // Each is a value and a type: `const broker: Aedes = new Aedes()`.
+/** The class that programs for Aedes make brokers of, with or without `new`. */
 export const Aedes: AedesClass = AedesValue
 export type Aedes = Broker
+/** Another name of `Aedes`, which its early versions had. */
 export const Server: AedesClass = AedesValue
 export type Server = Broker
 const aedes: AedesFactory = aedesValue

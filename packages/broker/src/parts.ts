@@ -28,6 +28,7 @@ export type DataOption = string | LmdbPersistenceOptions
 /** Brokers that are connected directly: a directory for their sockets, or more than that. */
 export type MeshOption = string | Omit<MeshEmitterOptions, 'onError'>
 
+/** Options of the store, the emitter and the plugins that `createBroker` makes by itself. */
 export interface PartOptions {
   readonly persistence: PersistenceOption | undefined
   readonly mq: EmitterOption | undefined

@@ -1,6 +1,7 @@
 /** Milliseconds in which store and emitter see the same trouble of the one Redis they use. */
 const sameTrouble = 10_000
 
+/** A part of the broker that uses Redis. */
 export type RedisPart = 'store' | 'emitter'
 
 /** Troubles with Redis, each told once, whichever part sees it first. */

@@ -82,7 +82,7 @@ describe.skipIf(!authority.works)('on a port for everything', () => {
     openSocket({ port: way.port, host: '127.0.0.1' }).end()
     await once(way.broker, 'connectionRefused')
     expect(way.refusals).toMatchObject([{ code: 'CONNECTION_LOST' }])
-    await expect.poll(() => way.broker.entrances[0]?.connections).toBe(0)
+    await expect.poll(() => way.broker.listenerConnections[0]?.connections).toBe(0)
   })
 
   test('a denied peer is closed before it has said anything', async () => {
@@ -102,7 +102,7 @@ describe.skipIf(!authority.works)('on a port for everything', () => {
     const way = await open()
     const socket = openSocket({ port: way.port, host: '127.0.0.1' })
     socket.write(Buffer.from(bytes, 'latin1'))
-    await expect.poll(() => way.broker.entrances[0]?.connections).toBe(1)
+    await expect.poll(() => way.broker.listenerConnections[0]?.connections).toBe(1)
     const ended = readAll(socket)
     await way.broker.close()
     expect(await ended).toBe('')
@@ -147,7 +147,7 @@ describe.skipIf(!authority.works)('on a port for everything', () => {
     const before = process.memoryUsage().heapUsed
     await run(tries)
     for (let times = 0; times < 50; times += 1) await secure()
-    await expect.poll(() => way.broker.entrances[0]?.connections).toBe(0)
+    await expect.poll(() => way.broker.listenerConnections[0]?.connections).toBe(0)
     way.refusals.length = 0
     collectGarbage()
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(tries * 1000)

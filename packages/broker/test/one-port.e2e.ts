@@ -150,7 +150,7 @@ test('a listener may be closed alone: its clients stay', async () => {
   const socket = openSocket({ port, host: '127.0.0.1' })
   await once(socket, 'error')
   await client.publishAsync('still', 'there', { qos: 1 })
-  expect(broker.entrances).toEqual([])
+  expect(broker.listenerConnections).toEqual([])
 })
 
 test('each listener has a name, rules and an authentication of its own', async () => {
@@ -178,7 +178,7 @@ test('each listener has a name, rules and an authentication of its own', async (
   await exchange(inside.url)
   await exchange(open.url)
   expect(seen).toEqual(['broker public', 'own inside'])
-  expect(broker.entrances).toEqual([
+  expect(broker.listenerConnections).toEqual([
     { name: 'public', connections: 0 },
     { name: 'inside', connections: 1 },
     { name: 'mqtt:0', connections: 1 },
@@ -210,7 +210,7 @@ test('beyond maximumConnections more are closed at once, until one goes', async 
   const gone = once(broker, 'clientDisconnect')
   await first.endAsync()
   await gone
-  await expect.poll(() => broker.entrances[0]?.connections).toBe(1)
+  await expect.poll(() => broker.listenerConnections[0]?.connections).toBe(1)
   await exchange(url)
 })
 

@@ -116,7 +116,7 @@ test.each<[options: unknown, message: string]>([
   const broker = createBroker()
   onTestFinished(() => broker.close())
   await expect(broker.listen(options as never)).rejects.toThrow(invalid(message))
-  expect(broker.entrances).toEqual([])
+  expect(broker.listenerConnections).toEqual([])
 })
 
 test('listen takes a port as it is', async () => {

@@ -17,12 +17,12 @@ export interface Emitter {
    * (`$share/NAME/FILTER`) only QoS 0 is asked for: see {@link takesTurn}. */
   addRoute(filter: string, maximumQoS?: 0 | 2): MaybePromise<void>
   removeRoute(filter: string, maximumQoS?: 0 | 2): MaybePromise<void>
-  /** Answers once the others have all routes that were added here. An emitter over which they can be lost, by a broker that was away for
+  /** Resolves once the others have all routes that were added here. An emitter over which they can be lost, by a broker that was away for
    * long, has this method: a client that subscribes by a route that is there already waits for it. */
   routesStand?(): MaybePromise<void>
   /** Whether it is the turn of this broker, which has a route of this shared filter, to serve the group with the QoS 0 message that
    * it publishes next. If not, `publish` brings the message to the broker whose turn it is. An emitter that can't do that always
-   * answers true and delivers without `groups`. */
+   * returns true and delivers without `groups`. */
   takesTurn(group: string): boolean
   /** False: no other broker has a route that matches the topic, and publishing there would bring a message to nobody. */
   reaches(topic: string): boolean
@@ -37,6 +37,7 @@ export interface Emitter {
   announce(clientId: string): MaybePromise<void>
 }
 
+/** The broker of an emitter, which it tells what it hears of other brokers. */
 export interface EmitterHost {
   readonly brokerId: string
   /** A message of another broker. An answer that is a promise holds back further messages of that broker; it does not reject.

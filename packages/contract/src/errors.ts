@@ -1,3 +1,4 @@
+/** Codes of {@link PersistenceError}. */
 export type PersistenceErrorCode =
   /** A store can't be made with such an option. */
   | 'OPTION_INVALID'

@@ -18,7 +18,6 @@ export type {
   OpenedSession,
   OpenSessionRequest,
   Persistence,
-  PersistenceCounts,
   PersistenceHost,
   PersistenceSupports,
   QueueEntry,
@@ -31,6 +30,7 @@ export type {
   StoreLimits,
   Will,
 } from './persistence.ts'
+export type { PersistenceCounts } from './persistence-counts.ts'
 export { SESSION_NEVER_EXPIRES } from './persistence.ts'
 export type { OptionRule, OptionTable } from './option-table.ts'
 export { nearestOption, optionProblem, optionRules, shownOption, withDefaults } from './option-table.ts'

@@ -2,6 +2,7 @@ import type { QoS } from '@x/packet'
 import type { Clock } from './clock.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 import type { Message } from './message.ts'
+import type { PersistenceCounts } from './persistence-counts.ts'
 import type { Slices } from './slices.ts'
 import type { Subscription } from './subscription.ts'
 
@@ -43,14 +44,14 @@ export interface Persistence {
    * and not acknowledged go back to the front of their group in their order, except QoS 2 messages up to
    * `sentThrough`, which stay with the session ([MQTT5-4.8.2-4]) and end with it ([MQTT5-4.8.2-5]).
    *
-   * Answers the will to be published now, if any: with `will: 'publish'` and a delay of 0 or a session that ends; with
+   * Returns the will to be published now, if any: with `will: 'publish'` and a delay of 0 or a session that ends; with
    * a longer delay it is answered by `claimDue` when its time has come. `will: 'discard'` removes it. */
   closeSession(session: SessionHandle, closing: SessionClosing): MaybePromise<Will | undefined>
 
-  /** Adds the subscriptions, replacing those with the same filter; answers for each whether that filter was there
+  /** Adds the subscriptions, replacing those with the same filter; returns for each whether that filter was there
    * before (what Retain Handling 1 asks). A message published after the answer is matched against them. */
   subscribe(session: SessionHandle, subscriptions: readonly Subscription[]): MaybePromise<readonly boolean[]>
-  /** Removes subscriptions; answers for each filter whether it was there. What is already queued stays queued
+  /** Removes subscriptions; returns for each filter whether it was there. What is already queued stays queued
    * ([MQTT5-3.10.4-3]). A shared group ends with its last member, and what waits in it is gone. */
   unsubscribe(session: SessionHandle, filters: readonly string[]): MaybePromise<readonly boolean[]>
 
@@ -65,11 +66,11 @@ export interface Persistence {
    *
    * Rejects with `FENCED` when the publisher's session, which was open here, has been opened elsewhere since.
    *
-   * An entry of an open session is offered to its owner's `deliver`, in sequence order, before this answers or soon
+   * An entry of an open session is offered to its owner's `deliver`, in sequence order, before this returns or soon
    * afterwards; groups are announced by `groupReady`. A message published earlier by the same publisher has the lower
    * sequence.
    *
-   * Answers how many stored sessions and shared groups the message was for: what the publisher is told with reason code
+   * Returns how many stored sessions and shared groups the message was for: what the publisher is told with reason code
    * 0x10 (No matching subscribers) depends on it. 0 for a repeated receipt. */
   publish(message: Message, receipt?: Receipt): MaybePromise<number>
 
@@ -108,13 +109,13 @@ export interface Persistence {
   retained(filter: string): MaybePromise<RetainedPage>
 
   /** Deadlines that have passed, at most `limit`, each answered to exactly one caller of all brokers: wills whose delay
-   * is over, sessions that have expired. What it answers is already carried out in the store. Expired messages are freed on the way, with
+   * is over, sessions that have expired. What it returns is already carried out in the store. Expired messages are freed on the way, with
    * work in proportion to `limit`. */
   claimDue(limit: number): MaybePromise<DueBatch>
 
   /** A will that `openSession`, `closeSession` or `claimDue` has answered was published, or a hook has refused it. May be
    * repeated. A store that several brokers share has this method, and keeps the will until then: since its broker may
-   * have died, `claimDue` answers it again 30 s after each time it was answered. */
+   * have died, `claimDue` returns it again 30 s after each time it was returned. */
   confirmWill?(will: Will): MaybePromise<void>
 
   /** What is stored now; may be a moment old. */
@@ -129,6 +130,7 @@ export interface RetainedPage extends Iterable<Message | undefined> {
   readonly more?: (() => MaybePromise<RetainedPage>) | undefined
 }
 
+/** What a store does and does not support. The compliance suite tests the declared absence as well. */
 export interface PersistenceSupports {
   /** What was stored is there again after `close` and `open` (or a new process). `'partly'`: retained messages, subscriptions
    * (without their identifiers) and what is queued, in its order; not sequences, properties, sources, deadlines, received packet ids. */
@@ -162,6 +164,7 @@ export interface PersistenceHost {
   dropped(drop: Drop): void
 }
 
+/** Messages that a queue has dropped. */
 export interface Drop {
   /** Client identifier, or the shared filter of a group. */
   readonly queue: string
@@ -213,6 +216,7 @@ export interface SessionHandle {
   readonly epoch: string
 }
 
+/** What a connection wants of its session. MQTT 5.0 §3.1.2.4 */
 export interface OpenSessionRequest {
   readonly clientId: string
   readonly cleanStart: boolean
@@ -224,6 +228,7 @@ export interface OpenSessionRequest {
   readonly owner: SessionOwner
 }
 
+/** A session that is open, with everything that the store has of it. */
 export interface OpenedSession {
   readonly handle: SessionHandle
   /** Whether a session was there and goes on. */
@@ -238,6 +243,7 @@ export interface OpenedSession {
   readonly dueWill: Will | undefined
 }
 
+/** How a session is closed. */
 export interface SessionClosing {
   readonly sessionExpiryInterval: number
   readonly will: 'publish' | 'discard'
@@ -245,6 +251,7 @@ export interface SessionClosing {
   readonly sentThrough: number
 }
 
+/** The will of a client. MQTT 5.0 §3.1.2.5 */
 export interface Will {
   readonly clientId: string
   readonly message: Message
@@ -264,6 +271,7 @@ export interface Delivery {
   readonly subscriptionIdentifiers: readonly number[] | undefined
 }
 
+/** A message in the queue of a session. */
 export interface QueueEntry extends Delivery {
   /** Place in the session's queue: ascending by one in the order of queueing; the packet id is derived from it. */
   readonly sequence: number
@@ -271,29 +279,19 @@ export interface QueueEntry extends Delivery {
   readonly released: boolean
 }
 
+/** The packet identifier of a QoS 2 message from a client, which the store remembers until `complete`. MQTT 5.0 §4.3.3 */
 export interface Receipt {
   readonly session: SessionHandle
   readonly packetId: number
 }
 
+/** Something whose time has come. */
 export type Due =
   | { readonly kind: 'will'; readonly will: Will }
   | { readonly kind: 'sessionExpired'; readonly clientId: string }
 
+/** What one call of `claimDue` has carried out. */
 export interface DueBatch extends ReadonlyArray<Due> {
   /** More may be due, although fewer than the limit were answered: expired messages, which nobody is told of, were freed instead. */
   readonly more?: boolean | undefined
-}
-
-export interface PersistenceCounts {
-  /** Sessions with an expiry interval above 0, connected or not. */
-  readonly sessions: number
-  readonly subscriptions: number
-  readonly queuedMessages: number
-  readonly retainedMessages: number
-  /** Bytes that wait in queues, are retained, and are kept for wills, as counted by `messageBytes`; undefined: the store does not
-   * count them. */
-  readonly queuedBytes?: number | undefined
-  readonly retainedBytes?: number | undefined
-  readonly willBytes?: number | undefined
 }

@@ -2,12 +2,12 @@ import type { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { Latency } from './latency.ts'
 import type { MaybePromise } from './maybe-promise.ts'
-import type { PersistenceCounts } from './persistence.ts'
+import type { PersistenceCounts } from './persistence-counts.ts'
 
 /** What can be attached to a broker from outside, with nothing but what every program may use. */
 export interface Plugin {
   readonly name: string
-  /** Called once when the broker opens; what it answers is called once when the broker closes. */
+  /** Called once when the broker opens; what it returns is called once when the broker closes. */
   attach(broker: PluggableBroker): MaybePromise<(() => MaybePromise<void>) | undefined>
 }
 
@@ -20,12 +20,13 @@ export interface LocalStream extends Duplex {
   }
 }
 
+/** A broker as plugins see it. */
 export interface PluggableBroker extends Pick<EventEmitter, 'on' | 'off' | 'once'> {
   readonly id: string
   readonly version: string
   readonly counters: Readonly<Counters>
   /** Listeners by their names, and their open connections; undefined: the program hands streams over by itself. */
-  readonly entrances?: readonly { readonly name: string; readonly connections: number }[]
+  readonly listenerConnections?: readonly { readonly name: string; readonly connections: number }[]
   /** Of asynchronous calls: `hook NAME` of each, `store` and `emitter` of one message at a time, which is a sample. What is synchronous
    * is not measured. Undefined: the broker measures none. */
   readonly latencies?: Readonly<Record<string, Latency>>

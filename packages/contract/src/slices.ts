@@ -9,6 +9,7 @@ interface Job {
   readonly reject: (error: unknown) => void
 }
 
+/** How long a slice may last. */
 export interface SlicesOptions {
   /** ms that all long work together may take of one turn of the event loop. Default 10. */
   readonly budget?: number

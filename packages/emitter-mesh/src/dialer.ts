@@ -12,6 +12,7 @@ import type { MeshSettings } from './mesh-options.ts'
 import { Opening } from './opening.ts'
 import type { TurnEnd } from './turn-end.ts'
 
+/** What the dialer needs, and whom it tells. */
 export interface DialerHost {
   readonly settings: MeshSettings
   readonly handshake: HandshakeHost

@@ -7,6 +7,7 @@ import type { MeshAddress } from './mesh-address.ts'
 import { MeshError } from './mesh-error.ts'
 import type { MeshSettings } from './mesh-options.ts'
 
+/** What discovery needs, and whom it tells. */
 export interface DiscoveryHost {
   readonly settings: Pick<MeshSettings, 'directory' | 'peers' | 'refreshInterval'>
   /** These are all addresses at which there may be peers. */

@@ -8,6 +8,7 @@ import { invalid } from './mesh-error.ts'
 import type { Welcome } from './mesh-handshake.ts'
 import type { TurnEnd } from './turn-end.ts'
 
+/** What the incoming side of a peer needs, and whom it tells. */
 export interface IncomingHost {
   readonly counters: MeshCounters
   readonly turn: TurnEnd

@@ -31,6 +31,7 @@ export function parsePeer(text: string): PeerPlace | undefined {
   return address?.kind === 'tcp' ? { ...address, kind: 'dns' } : undefined
 }
 
+/** Whether the path of a Unix socket is one that every system takes. */
 export function isSocketPath(path: string): boolean {
   return path.length > 0 && !path.includes('\0') && Buffer.byteLength(path) <= maximumPath
 }

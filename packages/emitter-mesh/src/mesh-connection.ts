@@ -13,6 +13,7 @@ const share = 5
 /** Bytes up to which what a turn has is copied together for one write. */
 const copiedBytes = 16 * 1024
 
+/** Who reads the frames of a connection. */
 export interface ConnectionOwner {
   /** A frame; what it throws ends the connection. Its bytes are a view of what was read. */
   frame(frame: Frame): void

@@ -26,6 +26,7 @@ export interface MeshCounters {
   invalid: number
 }
 
+/** Counters at 0. */
 export function createCounters(): MeshCounters {
   return {
     sent: 0,

@@ -1,3 +1,4 @@
+/** Codes of {@link MeshError}; the README says what to do about each. */
 export type MeshErrorCode =
   /** An option can't be. */
   | 'OPTION_INVALID'
@@ -35,6 +36,7 @@ export class MeshError extends Error {
   }
 }
 
+/** The error of a peer that breaks the protocol of the mesh. */
 export function invalid(message: string): MeshError {
   return new MeshError('PEER_INVALID', { message })
 }

@@ -45,12 +45,14 @@ export function writeFrame(type: number, parts: readonly Buffer[]): Buffer {
   return Buffer.concat([head, ...parts], lengthBytes + length)
 }
 
+/** Encodes a number of a frame. */
 export function writeNumber(number: number): Buffer {
   const bytes = Buffer.allocUnsafe(numberBytes)
   bytes.writeDoubleBE(number)
   return bytes
 }
 
+/** Encodes a value of a frame as JSON. */
 export function writeJson(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value))
 }

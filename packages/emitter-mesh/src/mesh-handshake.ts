@@ -12,6 +12,7 @@ const version = 1
 const nonceBytes = 32
 const longestName = 1024
 
+/** What a broker shows of itself in a handshake. */
 export interface HandshakeHost {
   /** This broker's life. */
   readonly instance: string
@@ -42,10 +43,12 @@ export interface Welcome {
   readonly received: number
 }
 
+/** A random value that a peer has to prove its secret with. */
 export function makeNonce(): string {
   return randomBytes(nonceBytes).toString('hex')
 }
 
+/** The frame with which the broker that was called begins. */
 export function writeGreeting({ instance, secret }: HandshakeHost, nonce: string): Buffer {
   const isSecret = secret !== undefined
   return writeFrame(frameType.greeting, [writeJson({ protocol, version, instance, nonce, secret: isSecret })])
@@ -61,6 +64,7 @@ export function readGreeting(frame: Frame, { secret }: HandshakeHost): Greeting 
   return { instance: name(fields, 'instance'), nonce: name(fields, 'nonce') }
 }
 
+/** The frame with which the caller says who it is. */
 export function writeHello(
   host: HandshakeHost,
   greeting: Greeting,
@@ -91,6 +95,7 @@ export function readHello(frame: Frame, host: HandshakeHost, ownNonce: string): 
   }
 }
 
+/** The frame with which the broker that was called accepts the caller. */
 export function writeWelcome(
   host: HandshakeHost,
   { ownNonce, nonce, caller }: { readonly ownNonce: string; readonly nonce: string; readonly caller: string },
@@ -111,6 +116,7 @@ export function readWelcome(frame: Frame, host: HandshakeHost, said: { greeting:
   return { isKnown: fields['isKnown'] === true, received: Number(received) }
 }
 
+/** The frame with which a broker refuses the other one. */
 export function writeRefusal({ code, message }: MeshError): Buffer {
   return writeFrame(frameType.refusal, [writeJson({ code, message })])
 }

@@ -15,6 +15,7 @@ export interface MeshTls {
   readonly ca: string | Buffer
 }
 
+/** Options of `MeshEmitter`. */
 export interface MeshEmitterOptions {
   /** A directory for the sockets of brokers on this machine, in place of `listen` and `peers`: all that name it find each other. It is made
    * with mode 0700; whoever may write there may join. */

@@ -12,6 +12,7 @@ import type { LinkHost } from './outgoing-link.ts'
 /** Routes in one frame. */
 const routesInFrame = 1000
 
+/** What a peer needs, and whom it tells. */
 export interface PeerHost
   extends Omit<LinkHost, 'peer'>, Omit<IncomingHost, 'instance' | 'heard' | 'asked' | 'answered' | 'joined'> {
   /** All routes of this broker. */

@@ -13,6 +13,7 @@ import type { MeshSettings } from './mesh-options.ts'
 import { Opening } from './opening.ts'
 import type { TurnEnd } from './turn-end.ts'
 
+/** What the server of a mesh needs, and whom it tells. */
 export interface ServerHost {
   readonly settings: MeshSettings
   readonly handshake: HandshakeHost

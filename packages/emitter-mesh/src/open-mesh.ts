@@ -21,6 +21,7 @@ import type { Troubles } from './troubles.ts'
 import { TurnEnd } from './turn-end.ts'
 import { Watch } from './watch.ts'
 
+/** What an open mesh is made of. */
 export interface OpenMeshParts {
   readonly host: EmitterHost
   readonly settings: MeshSettings

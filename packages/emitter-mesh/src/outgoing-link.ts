@@ -9,6 +9,7 @@ import type { TurnEnd } from './turn-end.ts'
 /** Bytes of messages after which a frame is complete, before its turn has ended. */
 const frameBytes = 256 * 1024
 
+/** What the outgoing side of a peer needs, and whom it tells. */
 export interface LinkHost {
   /** What frames of messages begin with: the name of this broker's life. */
   readonly head: Buffer

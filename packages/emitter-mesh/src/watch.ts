@@ -2,6 +2,7 @@ import { brokerIdOf } from '@x/emitter-parts'
 import { MeshError } from './mesh-error.ts'
 import type { MeshPeer } from './mesh-peer.ts'
 
+/** What the watch over the peers needs, and whom it tells. */
 export interface WatchHost {
   /** ms. */
   readonly lease: number

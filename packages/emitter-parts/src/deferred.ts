@@ -5,6 +5,7 @@ export interface Deferred {
   reject(error: Error): void
 }
 
+/** Makes a promise that its maker settles. */
 export function deferred(): Deferred {
   let ends: Omit<Deferred, 'promise'> | undefined
   const promise = new Promise<void>((resolve, reject) => {

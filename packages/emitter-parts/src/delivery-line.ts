@@ -1,6 +1,7 @@
 import type { EmitterHost } from '@x/contract'
 import type { IncomingFrame } from './message-frame.ts'
 
+/** What a delivery line needs, and whom it tells. */
 export interface DeliveryLineHost {
   readonly deliver: EmitterHost['deliver']
   /** All of the frame is delivered, or what is left of it can't be read. */
@@ -40,7 +41,7 @@ export class DeliveryLine {
     }
   }
 
-  /** Answers what is wrong with the frame. */
+  /** Returns what is wrong with the frame. */
   #deliverAll(frame: IncomingFrame): unknown {
     while (frame.hasMore && !this.#closed) {
       let delivered: ReturnType<IncomingFrame['next']>

@@ -130,7 +130,7 @@ export class IncomingFrame {
     return this.#bytes.subarray(start, start + length)
   }
 
-  /** Goes on by that many bytes; answers where they begin. */
+  /** Goes on by that many bytes; returns where they begin. */
   #forward(length: number): number {
     const start = this.#offset
     if (start + length > this.#bytes.length) {

@@ -2,6 +2,7 @@ import { deferred } from './deferred.ts'
 import type { Deferred } from './deferred.ts'
 import type { RouteName } from './route-table.ts'
 
+/** What the routes of this broker need, and whom they tell. */
 export interface OwnRoutesHost {
   /** Tells the others of changes (`+` or `-` with a route each); settles when they have applied them. */
   change(changes: readonly string[]): Promise<void>
@@ -66,7 +67,7 @@ export class OwnRoutes {
     return adding
   }
 
-  /** Answers whether it was the last one. */
+  /** Returns whether it was the last one. */
   remove(name: RouteName): { readonly isLast: boolean; readonly told: Promise<void> | undefined } {
     const route = this.#routes.get(name)
     if (route === undefined) return { isLast: false, told: undefined }

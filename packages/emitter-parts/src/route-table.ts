@@ -7,6 +7,7 @@ import { SharedTurn } from './shared-turn.ts'
  * which one broker gets each QoS 0 message. */
 export type RouteName = string
 
+/** The name of a route, with the highest QoS that is wanted in it. */
 export function routeName(filter: string, maximumQoS: 0 | 2): RouteName {
   return `${filter.startsWith('$share/') ? 's' : maximumQoS}${filter}`
 }
@@ -43,6 +44,7 @@ export interface RoutePlan<Link extends RouteLink> {
   readonly turns: readonly SharedTurn[]
 }
 
+/** What the table of routes needs, and whom it tells. */
 export interface RouteTableHost<Link extends RouteLink> {
   /** This broker, whose own routes are not kept here. */
   readonly instance: string

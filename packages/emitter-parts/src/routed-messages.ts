@@ -11,6 +11,7 @@ export interface MessageLink extends RouteLink {
   addNumbered(record: Buffer, qos: 1 | 2): Promise<void>
 }
 
+/** What the sending of messages by their routes needs. */
 export interface RoutedMessagesHost<Link extends MessageLink> {
   readonly table: RouteTable<Link>
   readonly brokerId: string

@@ -10,6 +10,7 @@ const [lookInterval, secondLook] = [600, 400]
 /** Milliseconds after which the lease is renewed, by the next look. */
 const renewInterval = 1700
 
+/** What the lease needs, and whom it tells. */
 export interface LeaseHost {
   readonly brokerId: string
   readonly counters: EmitterCounters
@@ -22,6 +23,7 @@ export interface LeaseHost {
   tend(): Promise<InboxLook>
 }
 
+/** What a look at the inbox has found. */
 export interface InboxLook {
   /** It had ended. */
   readonly lost: boolean
@@ -34,7 +36,7 @@ export interface Renewal {
   /** The others have forgotten this broker. */
   readonly lost: boolean
   readonly inbox: InboxLook
-  /** Answers whether all routes of the others are known here. */
+  /** Returns whether all routes of the others are known here. */
   readonly known: () => Promise<boolean>
 }
 
@@ -68,7 +70,7 @@ export class BrokerLease {
     return !this.#outdated && this.#joining === undefined && performance.now() - this.#renewedAt < leaseDuration
   }
 
-  /** Answers once it {@link stands}, and the others know. */
+  /** Resolves once it {@link stands}, and the others know. */
   async confirm(): Promise<void> {
     // What was asked before this process stood still may be answered first.
     for (let attempt = 1; !this.stands; attempt += 1) {
@@ -92,7 +94,7 @@ export class BrokerLease {
     if (this.#timer !== undefined) clearTimeout(this.#timer)
   }
 
-  /** Renews now. Answers whether {@link isReliable}. */
+  /** Renews now. Returns whether {@link isReliable}. */
   async renew(): Promise<boolean> {
     return this.#following.renew()
   }

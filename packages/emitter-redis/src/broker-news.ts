@@ -6,6 +6,7 @@ import { RecentConnections } from './recent-connections.ts'
 import type { RedisTime } from './redis-time.ts'
 import type { LogEntry } from './route-log.ts'
 
+/** What the news of brokers need, and whom they tell. */
 export interface NewsHost {
   readonly connection: RedisConnection
   readonly counters: EmitterCounters
@@ -79,7 +80,7 @@ export class BrokerNews {
     }
   }
 
-  /** Makes a change of routes, and answers when all other brokers that have to have applied it, or are gone, or time is over. */
+  /** Makes a change of routes, and resolves when all other brokers that have to have applied it, or are gone, or time is over. */
   async change(make: () => Promise<NumberedChange>): Promise<void> {
     await this.#confirmations.change(async () => {
       const { number, brokers } = await make()

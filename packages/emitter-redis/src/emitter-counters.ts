@@ -22,6 +22,7 @@ export interface EmitterCounters {
   invalid: number
 }
 
+/** Counters at 0. */
 export function createCounters(): EmitterCounters {
   return {
     sent: 0,

@@ -1,5 +1,6 @@
 import { RedisError } from '@x/redis-connection'
 
+/** Codes of {@link EmitterError}; the README says what to do about each. */
 export type EmitterErrorCode =
   /** An option can't be. */
   | 'OPTION_INVALID'

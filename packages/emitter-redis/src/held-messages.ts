@@ -5,13 +5,14 @@ import { EmitterError, emitterErrorOf } from './emitter-error.ts'
 /** Milliseconds until Redis is asked again. */
 const retryDelay = 100
 
+/** What the messages that wait for the routes need. */
 export interface HeldMessagesHost {
   readonly counters: EmitterCounters
   /** Milliseconds that a QoS 1 message is held for. */
   readonly sendTimeout: number
   /** Bytes of QoS 2 messages that are held for longer. */
   readonly maximumOutgoingBytes: number
-  /** Asks Redis; answers whether the routes of all others are known now. */
+  /** Asks Redis; returns whether the routes of all others are known now. */
   know(): Promise<boolean>
   publish(message: Message): Promise<void> | undefined
 }

@@ -16,6 +16,7 @@ const underWay = 20
 /** Fields of an entry of the stream. */
 export type StreamEntry = readonly [id: Buffer, fields: readonly Buffer[]]
 
+/** What the inbox needs, and whom it tells. */
 export interface InboxHost {
   readonly deliver: EmitterHost['deliver']
   readonly counters: EmitterCounters
@@ -107,7 +108,7 @@ export class Inbox {
     }
   }
 
-  /** Answers whether there may be more. */
+  /** Returns whether there may be more. */
   async #readPage(): Promise<boolean> {
     const [after, heard] = [this.#taken, this.#heard]
     const entries = await this.#host.read(after, pageSize)
@@ -118,7 +119,7 @@ export class Inbox {
     return (this.#taken > after || this.#heard > heard) && this.#hasRoom && !this.#closed
   }
 
-  /** Keeps the inbox. Answers whether it had ended, and what was in it is lost. */
+  /** Keeps the inbox. Returns whether it had ended, and what was in it is lost. */
   async tend(): Promise<boolean> {
     const [first] = this.#undelivered
     const [done, doneBytes] = first === undefined ? [this.#taken, this.#takenBytes] : [first[0] - 1, first[1]]

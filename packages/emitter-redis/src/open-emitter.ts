@@ -20,6 +20,7 @@ import { RedisTime } from './redis-time.ts'
 import { RouteCalls, partsOf } from './route-calls.ts'
 import { RouteLog } from './route-log.ts'
 
+/** What an open emitter is made of. */
 export interface OpenEmitterParts {
   readonly host: EmitterHost
   readonly connection: RedisConnection

@@ -8,10 +8,11 @@ const frameBytes = 256 * 1024
 /** Milliseconds until what could not be sent is sent again. */
 const retryDelay = 100
 
-/** What `send` answers instead of a number in the stream. */
+/** What `send` returns instead of a number in the stream. */
 const noInbox = -1
 const full = -3
 
+/** What a link to another broker's inbox needs. */
 export interface LinkHost {
   /** This broker's life. */
   readonly instance: string
@@ -48,7 +49,7 @@ class Records {
   #records: Buffer[] = []
   bytes = 0
 
-  /** Answers how many bytes there are. */
+  /** Returns how many bytes there are. */
   add(record: Buffer): number {
     this.#records.push(record)
     return (this.bytes += record.length)
@@ -96,7 +97,7 @@ export class OutgoingLink {
     if (this.#end === undefined) this.#fill(this.#said, record)
   }
 
-  /** Adds one of QoS 1 or 2 to theirs; answers when it is in the other broker's inbox, or that broker is gone. */
+  /** Adds one of QoS 1 or 2 to theirs; resolves when it is in the other broker's inbox, or that broker is gone. */
   addNumbered(record: Buffer, qos: 1 | 2): Promise<void> {
     if (this.#end !== undefined) return this.#end === 'gone' ? Promise.resolve() : Promise.reject(this.#end)
     const { promise } = qos === 1 ? (this.#atLeastOnce ??= deferred()) : (this.#exactlyOnce ??= deferred())

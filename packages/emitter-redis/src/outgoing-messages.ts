@@ -7,6 +7,7 @@ import { EmitterError } from './emitter-error.ts'
 import { library } from './functions/library.ts'
 import { OutgoingLink } from './outgoing-link.ts'
 
+/** What the sending of messages needs. */
 export interface OutgoingMessagesHost {
   readonly connection: RedisConnection
   readonly counters: EmitterCounters

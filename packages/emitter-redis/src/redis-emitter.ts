@@ -8,6 +8,7 @@ import type { EmitterCounters } from './emitter-counters.ts'
 import { EmitterError } from './emitter-error.ts'
 import { OpenEmitter } from './open-emitter.ts'
 
+/** Options of `RedisEmitter`. */
 export interface RedisEmitterOptions extends Pick<
   RedisConnectionOptions,
   'connectTimeout' | 'commandTimeout' | 'scripting'

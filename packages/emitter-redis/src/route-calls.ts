@@ -8,6 +8,7 @@ import type { BrokerRoutes, LogAnswer } from './route-log.ts'
 /** Routes that one call changes, and that one page of all has. */
 const [largestChange, routesPage] = [300, 1000]
 
+/** What the calls about routes are made with. */
 export interface RouteCallsParts {
   readonly connection: RedisConnection
   /** What the keys of routes begin with. */

@@ -9,6 +9,7 @@ export type LogEntry =
   | readonly ['r', instance: string, ...changes: string[]]
   | readonly ['g', instance: string]
 
+/** All routes of one broker, as Redis has them. */
 export type BrokerRoutes = readonly [instance: Buffer, id: Buffer, routes: readonly Buffer[]]
 
 type Brokers = readonly BrokerRoutes[]
@@ -21,6 +22,7 @@ export type LogAnswer =
 /** Entries that Redis is asked for at a time. */
 export const logPage = 100
 
+/** What the log of routes needs, and whom it tells. */
 export interface RouteLogHost {
   readonly instance: string
   readonly table: RouteTable<OutgoingLink>
@@ -70,7 +72,7 @@ export class RouteLog {
     }
   }
 
-  /** Where the log ends: asked now and then, since an entry may not have been heard. Answers whether everything up to there is applied.
+  /** Where the log ends: asked now and then, since an entry may not have been heard. Returns whether everything up to there is applied.
    * @param appliedBefore what was when that was asked: a log that ends before it has lost something */
   async check(position: string, appliedBefore: number): Promise<boolean> {
     const number = numberOf(position)
@@ -85,7 +87,7 @@ export class RouteLog {
     await this.#readOn(() => undefined)
   }
 
-  /** Asks Redis. Answers whether it has answered; otherwise the next check asks again. */
+  /** Asks Redis. Returns whether it has answered; otherwise the next check asks again. */
   async catchUp(): Promise<boolean> {
     return this.#readOn(own => this.#host.found(own))
   }
@@ -114,7 +116,7 @@ export class RouteLog {
     }
   }
 
-  /** Answers this broker's own routes, if it was everything. */
+  /** Returns this broker's own routes, if it was everything. */
   #adopt([last, kind, found]: LogAnswer): readonly RouteName[] | undefined {
     const position = last.toString()
     this.#goesOn = kind.toString() === 'log' && found.length === logPage

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { MetricsError } from './metrics-error.ts'
 
+/** Where metrics are served. */
 export interface ListenAddress {
   readonly host: string
   readonly port: number

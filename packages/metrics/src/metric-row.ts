@@ -29,10 +29,14 @@ export interface HistogramRow {
   readonly readLatencies: (sample: Sample) => readonly (readonly [Readonly<Record<string, string>>, Latency])[]
 }
 
+/** A metric that is one number, or one for each value of a label. */
 export type ValueRow = PlainRow | LabelledRow
+/** A metric of any type. */
 export type MetricRow = ValueRow | HistogramRow
 
+/** A number that rises and falls. */
 export const gauge = (help: string, read: PlainRow['read']): PlainRow => ({ type: 'gauge', help, read })
+/** A number that only rises. */
 export const counter = (help: string, read: PlainRow['read']): PlainRow => ({ type: 'counter', help, read })
 
 /** A counter whose values differ in one label. */

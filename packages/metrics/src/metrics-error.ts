@@ -1,3 +1,4 @@
+/** Codes of {@link MetricsError}; the README says what to do about each. */
 export type MetricsErrorCode = 'METRICS_LISTEN_FAILED' | 'METRICS_ATTACHED'
 
 /** What this package throws and reports. */

@@ -12,6 +12,7 @@ const defaultHost = '127.0.0.1'
 const defaultPort = 9464
 const defaultStoreTimeout = 1000
 
+/** Options of `metrics`. */
 export interface MetricsOptions {
   /** Where metrics and health are served: by default on port 9464 of 127.0.0.1, which only this machine reaches. Port 0 takes a free one;
    * host `'*'` is every address. `false`
@@ -161,7 +162,7 @@ class Attached {
       uptimeSeconds: (performance.now() - this.#openedAt) / 1000,
       counters: this.#broker.counters,
       counts,
-      listeners: this.#broker.entrances ?? [],
+      listeners: this.#broker.listenerConnections ?? [],
       latencies: this.#broker.latencies ?? {},
       bridges: [...(this.#broker.bridges ?? [])],
       workers: this.#broker.workers ?? [],

@@ -5,6 +5,7 @@ export interface Readiness {
   readonly reasons: readonly string[]
 }
 
+/** What readiness is decided by. */
 export interface ReadinessChecks {
   /** Asks the broker and its store for their numbers: who can't answer can't serve either. */
   readonly ask: () => Promise<unknown>

@@ -89,5 +89,7 @@ function refusedHeaders(version: ProtocolVersion): Uint8Array {
   )
 }
 
+/** For each first byte of a packet in MQTT 3.1.1 and 5.0: 1 if no packet may begin with it. */
 export const refusedHeader: Uint8Array = refusedHeaders(4)
+/** The same for MQTT 3.1. */
 export const refusedHeader31: Uint8Array = refusedHeaders(3)

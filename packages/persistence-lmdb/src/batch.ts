@@ -2,6 +2,7 @@ import { PersistenceError } from '@x/contract'
 
 /** Long work of a transaction: it yields after each short piece, so that the event loop can serve others in between. */
 export type Steps<T> = Generator<undefined, T, undefined>
+/** What a call does in the transaction of its batch: at once, or in steps. */
 export type Work<T> = () => T | Steps<T>
 
 /** One call. */
@@ -87,6 +88,7 @@ export function blame(
   return ({ adds, isPromised }) => isPromised !== true && (adds || !isFreeing)
 }
 
+/** Whether work is done in steps. */
 export function isSteps(value: unknown): value is Steps<unknown> {
   return (
     typeof value === 'object' &&
@@ -109,6 +111,7 @@ export function noRoom(cause?: unknown): PersistenceError {
   return new PersistenceError('QUOTA_EXCEEDED', { message: 'the disk is full, nothing can be stored', cause })
 }
 
+/** The error of a batch that could not be written. */
 export function unwritable(cause: unknown): PersistenceError {
   const text = cause instanceof Error ? cause.message : String(cause)
   return new PersistenceError('UNAVAILABLE', { message: `the directory can't be written: ${text}`, cause })

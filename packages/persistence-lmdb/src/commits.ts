@@ -13,6 +13,7 @@ const maximumHeld = 20_000
 /** ms for which a full disk is not tried again with something new. */
 const fullDelay = 100
 
+/** What commits are made with. */
 export interface CommitsParts {
   readonly environment: Environment
   readonly frame: TransactionFrame

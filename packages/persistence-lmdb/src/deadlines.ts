@@ -4,12 +4,14 @@ import { kind, numberAt, numberKey } from './keys.ts'
 /** In this order at the same moment: a will is due before its session ends. */
 const subjects = ['will', 'sessionExpired', 'unconfirmedWill', 'queueExpiry', 'groupExpiry'] as const
 
+/** What falls due. */
 export interface Subject {
   readonly what: (typeof subjects)[number]
   /** Of the session, the will, or the group. */
   readonly number: number
 }
 
+/** A subject with its time. */
 export interface Deadline extends Subject {
   readonly at: number
   /** The client, or the shared filter; empty for an unconfirmed will. */

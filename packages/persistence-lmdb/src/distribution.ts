@@ -12,6 +12,7 @@ import type { SharedMessages } from './shared-messages.ts'
 import type { StoragePlan, Subscriptions } from './subscriptions.ts'
 import type { WorkingSet } from './working-set.ts'
 
+/** What messages are distributed with. */
 export interface DistributionParts {
   readonly host: PersistenceHost
   readonly set: WorkingSet

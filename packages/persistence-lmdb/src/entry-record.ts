@@ -20,6 +20,7 @@ const retainBit = 4
 const releasedBit = 8
 const claimedBit = 16
 
+/** Writes an entry as its row has it. */
 export function writeEntry(writer: RecordWriter, entry: EntryRecord): void {
   let flags: number = entry.qos
   if (entry.retain) flags |= retainBit

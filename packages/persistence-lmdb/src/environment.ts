@@ -4,11 +4,13 @@ import type { MaybePromise } from '@x/contract'
 import { open } from 'lmdb'
 import type { RootDatabase } from 'lmdb'
 
+/** A key with its value. */
 export interface Row {
   readonly key: Buffer
   readonly value: Buffer
 }
 
+/** Keys from one to another. */
 export interface Range {
   /** The first key that may come. */
   readonly start: Buffer
@@ -24,6 +26,7 @@ export interface View {
   release(): void
 }
 
+/** How the environment of LMDB is opened. */
 export interface EnvironmentOptions {
   readonly directory: string
   /** False: the operating system writes when it likes. */

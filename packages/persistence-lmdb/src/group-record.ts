@@ -16,11 +16,13 @@ export interface GroupRecord {
   lookAt: number | undefined
 }
 
+/** Writes a shared group as its row has it. */
 export function writeGroup(writer: RecordWriter, group: GroupRecord): void {
   writer.text(group.name).text(group.filter).u48(group.number).u48(group.members)
   writer.u48(group.lastSequence).u48(group.waitingMessages).u48(group.waitingBytes).optional(group.lookAt)
 }
 
+/** Reads what `writeGroup` has written. */
 export function readGroup(reader: RecordReader): GroupRecord {
   return {
     name: reader.text(),

@@ -20,6 +20,7 @@ export interface Instance {
   readonly machine: Machine
 }
 
+/** What tells one start of one system from another. */
 export interface Machine {
   /** Differs after each start of the system; empty where it does not say. */
   readonly boot: string
@@ -106,6 +107,7 @@ export function isOutOfSight({ machine }: Instance): boolean {
   return machine.boot === own.boot && machine.processes !== own.processes
 }
 
+/** Whether the process of an instance has ended. */
 export function isGone(instance: Instance): boolean {
   const { state, pid, started, machine } = instance
   // One in another container was not there when this broker began, and would not begin while this one is here.
@@ -119,6 +121,7 @@ export function isGone(instance: Instance): boolean {
   return started !== startOf(pid)
 }
 
+/** The machine of this process. */
 export function ownMachine(): Machine {
   return {
     boot: whereSaid(() => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()),

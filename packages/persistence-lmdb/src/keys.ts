@@ -56,6 +56,7 @@ const hashLength = 32
 const separator = 0x01
 const escape = 0x02
 
+/** The key of a value about the whole store. */
 export function metaKey(name: string): Buffer {
   return Buffer.from(`${String.fromCharCode(kind.meta)}${name}`)
 }

@@ -15,6 +15,7 @@ import type { SessionStore } from './session-store.ts'
 import type { SharedGroups } from './shared-groups.ts'
 import type { WorkingSet } from './working-set.ts'
 
+/** What the lookout is made with. */
 export interface LookoutParts {
   readonly directory: string
   /** No other broker may have the directory open when this one begins. */

@@ -10,6 +10,7 @@ const propertiesBit = 8
 const publisherBit = 16
 const sourceBit = 32
 
+/** Writes a message as its row has it. */
 export function writeMessage(writer: RecordWriter, message: Message): void {
   const { properties, publisher, source } = message
   let flags: number = message.qos

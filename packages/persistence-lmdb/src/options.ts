@@ -8,6 +8,7 @@ import type { OptionTable } from '@x/contract'
  *   what it was told of in that time. Only one broker may have the directory open. */
 export type Durability = 'disk' | 'process' | `interval:${number}`
 
+/** Options of `LmdbPersistence`. */
 export interface LmdbPersistenceOptions {
   /** The directory; made, with mode 0700, when it isn't there. */
   readonly directory: string
@@ -25,6 +26,7 @@ export interface LmdbPersistenceOptions {
   readonly maximumRetainedBytes?: number
 }
 
+/** The options with their defaults. */
 export interface CheckedOptions extends Required<LmdbPersistenceOptions> {
   /** ms of the durability `interval:MS`; 0 with the others. */
   readonly interval: number

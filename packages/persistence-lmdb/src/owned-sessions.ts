@@ -19,6 +19,7 @@ export interface Offered {
   refused: boolean
 }
 
+/** What the open sessions are made with. */
 export interface OwnedSessionsParts {
   /** There are offers whose outcome has to be stored. */
   report(): void

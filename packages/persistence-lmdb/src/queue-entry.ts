@@ -22,10 +22,12 @@ export interface FoundEntry {
   readonly value: Buffer
 }
 
+/** The key of an entry. */
 export function entryKey(session: SessionRecord, sequence: number): Buffer {
   return numberKey(kind.entry, session.number, sequence)
 }
 
+/** The value of an entry's row. */
 export function encodeEntry(writer: RecordWriter, delivery: StoredDelivery, claimed: boolean): Buffer {
   const { message, qos, retain, subscriptionIdentifiers, shared } = delivery
   const bytes = messageBytes(message)
@@ -35,12 +37,14 @@ export function encodeEntry(writer: RecordWriter, delivery: StoredDelivery, clai
   return writer.take()
 }
 
+/** The entry of a row. */
 export function decodeEntry(sequence: number, value: Buffer, messages: SharedMessages): FoundEntry {
   const { entry, rest } = readEntry(value)
   const message = entry.message === undefined ? readMessage(rest) : messages.get(entry.message)
   return { sequence, record: entry, message, value }
 }
 
+/** The entry as the contract has it. */
 export function asQueueEntry({ sequence, record, message }: FoundEntry): QueueEntry {
   const { qos, retain, subscriptionIdentifiers, released } = record
   return { sequence, message, qos, retain, subscriptionIdentifiers, released }

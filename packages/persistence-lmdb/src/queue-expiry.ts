@@ -8,6 +8,7 @@ const interval = 100
 /** A look costs a step for each entry, so a long queue is looked through less often: entries for each ms more. */
 const entriesPerMillisecond = 10
 
+/** What the expiry of queues is made with. */
 export interface QueueExpiryParts {
   readonly set: WorkingSet
   readonly deadlines: Deadlines

@@ -8,6 +8,7 @@ import type { QueueRows } from './queue-rows.ts'
 import type { SessionRecord } from './session-record.ts'
 import type { TotalRoom } from './total-room.ts'
 
+/** What the limits of queues are kept with. */
 export interface OverflowParts {
   readonly rows: QueueRows
   readonly room: TotalRoom

@@ -11,6 +11,7 @@ import type { SharedMessages } from './shared-messages.ts'
 import type { TotalRoom } from './total-room.ts'
 import type { WorkingSet } from './working-set.ts'
 
+/** What the rows of queues are read and written with. */
 export interface QueueParts {
   readonly environment: Environment
   readonly set: WorkingSet

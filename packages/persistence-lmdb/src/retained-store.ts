@@ -16,6 +16,7 @@ export interface RetainedLimits {
   readonly maximumRetainedBytes: number
 }
 
+/** What retained messages are kept with. */
 export interface RetainedParts {
   readonly environment: Environment
   readonly set: WorkingSet

@@ -20,6 +20,7 @@ import type { WorkingSet } from './working-set.ts'
 export const schema = '2'
 const schemaKey: Buffer = metaKey('schema')
 
+/** What the schema is checked with. */
 export interface SchemaParts {
   readonly directory: string
   readonly environment: Environment

@@ -5,6 +5,7 @@ import type { SessionRecord } from './session-record.ts'
 import type { StoredWills } from './wills.ts'
 import type { WorkingSet } from './working-set.ts'
 
+/** What the limits of sessions are kept with. */
 export interface SessionQuotaParts {
   readonly set: WorkingSet
   readonly wills: StoredWills

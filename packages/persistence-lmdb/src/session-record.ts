@@ -41,6 +41,7 @@ export interface SessionRecord {
   lookAt: number | undefined
 }
 
+/** The record of a session that has just begun. */
 export function newSession(clientId: string, number: number): SessionRecord {
   return {
     clientId,
@@ -65,6 +66,7 @@ export function newSession(clientId: string, number: number): SessionRecord {
   }
 }
 
+/** Writes a session as its row has it. */
 export function writeSession(writer: RecordWriter, record: SessionRecord): void {
   writer.text(record.clientId).u48(record.number).u48(record.epoch).u48(record.owner)
   writer.u48(record.sessionExpiryInterval).optional(record.expiresAt).optional(record.willAt)
@@ -74,6 +76,7 @@ export function writeSession(writer: RecordWriter, record: SessionRecord): void 
   writer.u48(record.subscriptions).u48(record.nextOrdinal).u48(record.claims).optional(record.lookAt)
 }
 
+/** Reads what `writeSession` has written. */
 export function readSession(reader: RecordReader): SessionRecord {
   return {
     clientId: reader.text(),

@@ -13,6 +13,7 @@ import type { SessionRecord } from './session-record.ts'
 import type { SharedGroups } from './shared-groups.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
+/** What sessions are kept with. */
 export interface SessionStoreParts extends SessionQuotaParts {
   readonly environment: Environment
   readonly subscriptions: Subscriptions

@@ -8,6 +8,7 @@ import type { SharedGroups } from './shared-groups.ts'
 import type { UnwrittenRetained, Written } from './unwritten-retained.ts'
 import type { WorkingSet } from './working-set.ts'
 
+/** What settlements are made with. */
 export interface SettlementsParts {
   readonly set: WorkingSet
   readonly owned: OwnedSessions

@@ -21,6 +21,7 @@ import { decodeWaiting, deliveryOf, encodeWaiting } from './waiting-message.ts'
 import type { WaitingMessage } from './waiting-message.ts'
 import type { WorkingSet } from './working-set.ts'
 
+/** What shared groups are kept with. */
 export interface GroupParts {
   readonly environment: Environment
   readonly set: WorkingSet

@@ -13,6 +13,7 @@ const noLocalBit = 4
 const retainAsPublishedBit = 8
 const retainHandlingShift = 4
 
+/** Writes a subscription as its row has it. */
 export function writeSubscription(writer: RecordWriter, { subscription, ordinal }: StoredSubscription): void {
   let flags: number = subscription.qos | (subscription.retainHandling << retainHandlingShift)
   if (subscription.noLocal) flags |= noLocalBit
@@ -20,6 +21,7 @@ export function writeSubscription(writer: RecordWriter, { subscription, ordinal 
   writer.u8(flags).text(subscription.filter).optional(subscription.subscriptionIdentifier).u48(ordinal)
 }
 
+/** Reads what `writeSubscription` has written. */
 export function readSubscription(reader: RecordReader): StoredSubscription {
   const flags = reader.u8()
   const subscription: Subscription = {

@@ -19,6 +19,7 @@ export interface StoragePlan {
   readonly groups: readonly string[]
 }
 
+/** A session that gets the messages of a topic, and how. */
 export interface SessionRoute {
   readonly clientId: string
   readonly reception: Reception

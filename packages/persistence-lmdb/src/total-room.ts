@@ -3,6 +3,7 @@ import type { GroupRecord } from './group-record.ts'
 import type { SessionRecord } from './session-record.ts'
 import type { WorkingSet } from './working-set.ts'
 
+/** What the limit of all queues together is kept with. */
 export interface TotalRoomParts {
   readonly set: WorkingSet
   readonly limits: StoreLimits

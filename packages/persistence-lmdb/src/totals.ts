@@ -21,6 +21,7 @@ export interface Totals {
   willBytes: number
 }
 
+/** The totals of an empty store. */
 export function newTotals(): Totals {
   return {
     nextNumber: 1,
@@ -36,6 +37,7 @@ export function newTotals(): Totals {
   }
 }
 
+/** The value of the row of totals. */
 export function encodeTotals(totals: Totals): Buffer {
   return new RecordWriter()
     .u48(totals.nextNumber)
@@ -51,6 +53,7 @@ export function encodeTotals(totals: Totals): Buffer {
     .take()
 }
 
+/** Reads what `encodeTotals` has written. */
 export function decodeTotals(value: Buffer): Totals {
   const reader = new RecordReader(value)
   return {

@@ -17,6 +17,7 @@ const partSize = 16
 /** Messages that a transaction has written, which wait again if that is undone. */
 export type Written = ReadonlyMap<string, Message>
 
+/** What retained messages that are not written yet are kept with. */
 export interface UnwrittenParts {
   readonly retained: RetainedStore
   readonly clock: Clock

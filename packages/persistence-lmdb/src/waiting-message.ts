@@ -16,6 +16,7 @@ export interface WaitingMessage {
   readonly returned: boolean
 }
 
+/** The value of the row of a message that waits in a shared group. */
 export function encodeWaiting(
   writer: RecordWriter,
   { message, shared, returned }: Omit<WaitingMessage, 'sequence'>,
@@ -28,6 +29,7 @@ export function encodeWaiting(
   return writer.take()
 }
 
+/** Reads what `encodeWaiting` has written. */
 export function decodeWaiting({ key, value }: Row, messages: SharedMessages): WaitingMessage {
   const reader = new RecordReader(value)
   const returned = reader.u8() === 1

@@ -12,6 +12,7 @@ import type { WorkingSet } from './working-set.ts'
 /** ms after which a will that was handed out and not confirmed is handed out again: its broker may have died. */
 const confirmation = 30_000
 
+/** What wills are kept with. */
 export interface WillParts {
   readonly environment: Environment
   readonly set: WorkingSet

@@ -27,6 +27,7 @@ export interface QueueContext {
   queuedMessages: number
 }
 
+/** Counts bytes that wait in a queue, or, below 0, no longer do. */
 export function countWaiting(context: QueueContext, queue: RoomyQueue, bytes: number): void {
   context.waitingBytes += bytes
   if (queue.waitingBytes > (context.largest?.waitingBytes ?? 0)) context.largest = queue

@@ -67,7 +67,7 @@ export class SequenceRing<Item extends { readonly sequence: number }> {
     return low
   }
 
-  /** Removes and answers the item; undefined when it isn't there. Amortised O(1) without drops from the middle. */
+  /** Removes and returns the item; undefined when it isn't there. Amortised O(1) without drops from the middle. */
   remove(sequence: number): Item | undefined {
     const slots = this.#slots
     if (slots === undefined) return undefined

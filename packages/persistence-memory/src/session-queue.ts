@@ -112,7 +112,7 @@ export class SessionQueue implements RoomyQueue, ExpiringQueue {
     return item
   }
 
-  /** As `Persistence.read`: what it answers counts as taken. */
+  /** As `Persistence.read`: what it returns counts as taken. */
   read(after: number, limit: number): readonly QueueItem[] {
     const ring = this.#ring
     const now = this.#context.clock.now()

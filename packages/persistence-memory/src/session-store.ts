@@ -19,6 +19,7 @@ import { returnClaims } from './returned-claims.ts'
 import type { SharedGroup } from './shared-group.ts'
 import type { SubscriptionIndex } from './subscription-index.ts'
 
+/** What sessions are kept with. */
 export interface SessionStoreParts {
   readonly context: QueueContext
   readonly subscriptions: SubscriptionIndex

@@ -12,6 +12,7 @@ export interface StoragePlan {
   readonly groups: readonly SharedGroup<Session>[]
 }
 
+/** A session that gets the messages of a topic, and how. */
 export interface SessionRoute {
   readonly session: Session
   readonly reception: Reception
@@ -91,7 +92,7 @@ export class SubscriptionIndex {
     return this.#groups.get(name)
   }
 
-  /** Answers whether the session had a subscription with that filter. */
+  /** Returns whether the session had a subscription with that filter. */
   add(session: Session, subscription: Subscription): boolean {
     const filter = subscription.filter as TopicFilter
     session.subscriptions ??= new Map()
@@ -122,7 +123,7 @@ export class SubscriptionIndex {
     })
   }
 
-  /** Answers whether it was there. The last member to leave a group takes the group along. */
+  /** Returns whether it was there. The last member to leave a group takes the group along. */
   remove(session: Session, filter: string): boolean {
     if (session.subscriptions?.delete(filter) !== true) return false
     this.#size -= 1

@@ -7,7 +7,7 @@ const noFilter = 0xffff_ffff
 const failed = 0xffff_fffe
 const offerBytes = 16
 
-/** What `F.publish` answers. `results` has for each message how many it was for and how many sessions of this broker are offered it,
+/** What `F.publish` returns. `results` has for each message how many it was for and how many sessions of this broker are offered it,
  * then for each of them where its epoch and its delivery stand, and the sequence. `remarks`: number of a message, what kind, text. */
 export type PublishAnswer = readonly [
   results: Buffer,

@@ -3,8 +3,9 @@ const [renewalInterval, secondLook] = [1600, 350]
 /** Milliseconds after which a broker that did not renew is taken for dead, its sessions for closed. */
 export const leaseDuration = 10_000
 
+/** What the lease needs, and whom it tells. */
 export interface LeaseHost {
-  /** Renews; answers whether the lease had been lost, and how often this broker was told something. */
+  /** Renews; returns whether the lease had been lost, and how often this broker was told something. */
   renew(hadLease: boolean): Promise<{ readonly lost: boolean; readonly told: number }>
   /** What this broker has heard so far. */
   readonly heard: number

@@ -18,6 +18,7 @@ export interface SpreadNews {
   readonly reached: ReadonlyMap<number, number>
 }
 
+/** Another broker has queued messages for a session that is open here. */
 export interface DeliveredNews {
   readonly kind: 'delivered'
   readonly number: number

@@ -4,6 +4,7 @@ import type { ExpiryTime } from './expiry-time.ts'
 /** How a message lies in Redis: its fields with their lengths before them, then the payload. */
 const flag = { retain: 4, properties: 8, expires: 16, publisher: 32, source: 64 } as const
 
+/** A message as Redis has it. */
 export function encodeMessage(message: Message): Buffer {
   const names = namesOf(message)
   const record = Buffer.allocUnsafe(recordSize(message, names))
@@ -22,13 +23,14 @@ export function namesOf({ topic, brokerId, publisher }: Message): Buffer {
   return names
 }
 
+/** Bytes of a message as Redis has it. */
 export function recordSize({ properties, source, payload, expiresAt }: Message, names: Buffer): number {
   const propertiesSize = properties === undefined ? 0 : 4 + properties.length
   const sourceSize = source === undefined ? 0 : 4 + Buffer.byteLength(JSON.stringify(source))
   return 9 + (expiresAt === undefined ? 0 : 8) + names.length + propertiesSize + sourceSize + payload.length
 }
 
-/** Answers where the record ends. */
+/** Returns where the record ends. */
 export function writeRecord(target: Buffer, start: number, message: Message, names: Buffer): number {
   const { properties, payload, expiresAt, publisher, source } = message
   let offset = target.writeUInt8(
@@ -50,6 +52,7 @@ export function writeRecord(target: Buffer, start: number, message: Message, nam
   return offset + payload.length
 }
 
+/** Reads what `encodeMessage` has written. */
 export function decodeMessage(record: Buffer, time: ExpiryTime): Message {
   const flags = record.readUInt8(0)
   const brokerCounter = record.readDoubleBE(1)
@@ -99,6 +102,7 @@ export function encodeDelivery({ qos, retain, subscriptionIdentifiers }: Recepti
 /** How a session gets a message. */
 export type Reception = Pick<QueueEntry, 'qos' | 'retain' | 'subscriptionIdentifiers'>
 
+/** Reads how a queued message is to be delivered. */
 export function decodeDelivery(delivery: Buffer): Reception {
   const text = delivery.toString('latin1')
   return {
@@ -108,6 +112,7 @@ export function decodeDelivery(delivery: Buffer): Reception {
   }
 }
 
+/** The entry of a queue, as the contract has it. */
 export function entryOf(sequence: number, reception: Reception, released: boolean, message: Message): QueueEntry {
   const { qos, retain, subscriptionIdentifiers } = reception
   return { sequence, message, qos, retain, subscriptionIdentifiers, released }
@@ -124,6 +129,7 @@ export function decodeEntries(fields: readonly (Buffer | number)[], time: Expiry
   return entries
 }
 
+/** A will as Redis has it. */
 export function encodeWill(will: Will): Buffer {
   const { clientId, messageExpiryInterval, delayInterval } = will
   const head = Buffer.from(JSON.stringify({ clientId, messageExpiryInterval, delayInterval }))
@@ -132,6 +138,7 @@ export function encodeWill(will: Will): Buffer {
   return Buffer.concat([size, head, encodeMessage(will.message)])
 }
 
+/** Reads what `encodeWill` has written. */
 export function decodeWill(record: Buffer, time: ExpiryTime): Will {
   const end = 4 + record.readUInt32BE(0)
   const { clientId, messageExpiryInterval, delayInterval } = JSON.parse(record.toString('utf8', 4, end)) as Omit<

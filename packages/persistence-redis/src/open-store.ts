@@ -22,6 +22,7 @@ import { ClaimedWills } from './claimed-wills.ts'
 import { FanOuts } from './fan-outs.ts'
 import { library } from './functions/library.ts'
 import { encodeWill } from './message-record.ts'
+import type { OpenAnswer } from './open-answer.ts'
 import { OwnedSessions } from './owned-sessions.ts'
 import { PublishBatch } from './publish-batch.ts'
 import { findRetained } from './retained-messages.ts'
@@ -34,6 +35,7 @@ import { baseOf, schema } from './store-keys.ts'
 import { StoredRoutes } from './stored-routes.ts'
 import { SessionSubscriptions } from './session-subscriptions.ts'
 
+/** What an open store is made of. */
 export interface OpenStoreParts {
   readonly host: PersistenceHost
   readonly connection: RedisConnection
@@ -42,18 +44,6 @@ export interface OpenStoreParts {
   /** Names this broker's life in Redis. */
   readonly instance: string
 }
-
-type OpenAnswer = readonly [
-  present: number,
-  subscriptions: Buffer[] | 0,
-  received: Buffer[],
-  sentThrough: number,
-  lastSequence: number,
-  behind: number,
-  dueWill: Buffer,
-  previous: Buffer,
-  groups: Buffer[],
-]
 
 /** What exists between `open` and `close`: the sessions this broker owns, and its talk with Redis. */
 export class OpenStore {

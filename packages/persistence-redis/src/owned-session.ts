@@ -74,7 +74,7 @@ export class OwnedSession {
     this.#arrived(sequence, undefined)
   }
 
-  /** A read goes out; what it answers is to be given to the function this answers. */
+  /** A read goes out; what it returns is to be given to the function that this returns. */
   readBegins(): (lastSequence: number | undefined) => void {
     const refusals = this.#refusals
     this.#reading += 1

@@ -7,10 +7,10 @@ import { OwnedSession } from './owned-session.ts'
 import type { StoreCalls } from './store-calls.ts'
 import { isUnavailable } from './store-error.ts'
 
-/** What functions answer, one after the other. */
+/** What functions return, one after the other. */
 export type Fields = readonly (Buffer | number)[]
 
-/** What `F.missed` answers at most. */
+/** What `F.missed` returns at most. */
 const missedPage = 1000
 /** Sessions whose queues are looked at in one go. */
 const lookedAtTogether = 200

@@ -24,6 +24,7 @@ import type { RedisConnectionOptions, RedisError, RedisTarget } from '@x/redis-c
 import { RedisConnection } from '@x/redis-connection'
 import { OpenStore } from './open-store.ts'
 
+/** Options of `RedisPersistence`. */
 export interface RedisPersistenceOptions extends Pick<
   RedisConnectionOptions,
   'connectTimeout' | 'commandTimeout' | 'scripting' | 'onError'

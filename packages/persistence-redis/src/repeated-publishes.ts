@@ -14,6 +14,7 @@ export interface Unanswered {
   reject(error: unknown): void
 }
 
+/** What repeated publishes need, and whom they tell. */
 export interface RepeatedPublishesHost<One extends Unanswered> {
   /** Says these again, and settles them. Rejects when nobody knows what has become of them. */
   publish(messages: readonly One[]): Promise<void>

@@ -20,7 +20,7 @@ export class SessionSubscriptions {
     this.#routes = routes
   }
 
-  /** Answers for each whether its filter was there. */
+  /** Returns for each whether its filter was there. */
   async add(session: SessionHandle, subscriptions: readonly Subscription[]): Promise<readonly boolean[]> {
     const answers: number[] = []
     for (const part of partsOf(subscriptions)) {
@@ -51,7 +51,7 @@ export class SessionSubscriptions {
     return decodeSubscriptions([...options].flatMap(([filter, text]) => [Buffer.from(filter), text]))
   }
 
-  /** Answers for each whether it was there. */
+  /** Returns for each whether it was there. */
   async remove(session: SessionHandle, filters: readonly string[]): Promise<readonly boolean[]> {
     const answers: number[] = []
     for (const part of partsOf(filters)) {

@@ -21,8 +21,9 @@ interface Waiting {
   reject(error: unknown): void
 }
 
+/** What settlements need, and whom they tell. */
 export interface SettlementsHost {
-  /** Takes client, epoch and settlements of each session; answers 1 for each, and 0 for one that is fenced. */
+  /** Takes client, epoch and settlements of each session; returns 1 for each, and 0 for one that is fenced. */
   settle(parameters: readonly string[]): Promise<readonly number[]>
   fenced(handle: SessionHandle): Error
   /** Whether the same call may succeed later. */

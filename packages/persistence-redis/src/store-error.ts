@@ -17,6 +17,7 @@ export function isUnavailable(error: unknown): boolean {
   return storeErrorOf(error).code === 'UNAVAILABLE'
 }
 
+/** The error of a session that is not open with this epoch any more. */
 export function fencedError({ clientId, epoch }: SessionHandle): PersistenceError {
   return new PersistenceError('FENCED', {
     message: `session of client '${clientId}' is not open with epoch ${epoch}`,

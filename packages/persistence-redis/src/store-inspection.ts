@@ -46,6 +46,7 @@ export interface SessionSummary {
   readonly queue: readonly QueuedSummary[]
 }
 
+/** What `inspect` shows of a queued message. */
 export interface QueuedSummary {
   readonly sequence: number
   readonly topic: string

@@ -43,8 +43,8 @@ export class StoredRoutes {
     }
   }
 
-  /** Adds filters, and answers when all who say for themselves which topics nobody takes know them, or have to ask again.
-   * @param add answers the number of the last new filter, and who they are */
+  /** Adds filters, and resolves when all who say for themselves which topics nobody takes know them, or have to ask again.
+   * @param add returns the number of the last new filter, and who they are */
   async add(add: () => Promise<NumberedChange>): Promise<void> {
     await this.#confirmations.change(add)
   }

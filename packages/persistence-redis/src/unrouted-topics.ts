@@ -28,7 +28,7 @@ export class UnroutedTopics {
   /** Changes when everything was forgotten: what was asked before is not learnt any more. */
   #generation = 0
 
-  /** @param follow says that this broker goes by what it hears; answers the number of the last new filter */
+  /** @param follow says that this broker goes by what it hears; returns the number of the last new filter */
   constructor(follow: () => Promise<number>) {
     this.#following = new Following(async () => this.#hasHeardAll(follow))
   }

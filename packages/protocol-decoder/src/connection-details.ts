@@ -38,6 +38,7 @@ export interface SocketAddresses {
   readonly encrypted?: boolean
 }
 
+/** What a socket says of itself. */
 export function detailsOfSocket(socket: SocketAddresses): ConnectionDetails {
   const { remoteAddress, remotePort, localAddress, localPort, encrypted = false } = socket
   return {

@@ -22,7 +22,7 @@ const nobody: readonly string[] = []
 const nothing = Buffer.alloc(0)
 
 /** The hook `decodeProtocol`: finds a PROXY protocol header, version 1 or 2, before the MQTT bytes, or the headers
- * `X-Forwarded-For` and `X-Real-IP` of a WebSocket's request, and answers `client.connDetails`.
+ * `X-Forwarded-For` and `X-Real-IP` of a WebSocket's request, and returns `client.connDetails`.
  *
  * It trusts the proxies in the broker's `trustedProxies`, addresses or networks; every address when the list is empty. A broker
  * asks it only with `trustProxy`.

@@ -2,6 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { DecodeError } from './decode-error.ts'
 import type { Endpoint, ProxyHeader } from './proxy-header.ts'
 
+/** First bytes of a header of version 1. */
 export const signature1: Buffer = Buffer.from('PROXY ')
 
 /** Bytes with the line's end. §2.1 */

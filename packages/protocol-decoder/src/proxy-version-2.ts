@@ -3,6 +3,7 @@ import { DecodeError } from './decode-error.ts'
 import type { Endpoint, ProxyHeader, Tlv } from './proxy-header.ts'
 import { readTlsValue, typeTls } from './tls-value.ts'
 
+/** First bytes of a header of version 2. */
 export const signature2: Buffer = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
 
 /** Signature, version and command, family, length. */

@@ -11,6 +11,7 @@ export interface NumberedChange {
   readonly brokers: readonly string[]
 }
 
+/** What confirmations need, and whom they tell. */
 export interface ConfirmationsHost {
   /** Milliseconds that brokers are waited for; 0: not at all. */
   readonly timeout: number
@@ -36,7 +37,7 @@ export class Confirmations {
     this.#host = host
   }
 
-  /** Makes a change, and answers when all of its brokers have applied it, or are gone, or time is over. */
+  /** Makes a change, and resolves when all of its brokers have applied it, or are gone, or time is over. */
   async change(make: () => Promise<NumberedChange>): Promise<void> {
     const early = new Map<string, number>()
     this.#early.add(early)

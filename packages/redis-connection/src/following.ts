@@ -16,7 +16,7 @@ export class Following {
   #askAt = 0
   #asking: Promise<boolean> | undefined
 
-  /** @param ask notes in Redis that this broker follows; answers whether it has heard everything that had changed until then */
+  /** @param ask notes in Redis that this broker follows; returns whether it has heard everything that had changed until then */
   constructor(ask: () => Promise<boolean>) {
     this.#ask = ask
   }
@@ -28,7 +28,7 @@ export class Following {
     return now < this.#until
   }
 
-  /** Asks now. Answers whether it may go by what it has heard; rejects as `ask` does. */
+  /** Asks now. Returns whether it may go by what it has heard; rejects as `ask` does. */
   renew(): Promise<boolean> {
     this.#asking ??= this.#renew(performance.now()).finally(() => {
       this.#asking = undefined

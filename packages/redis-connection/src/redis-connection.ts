@@ -11,6 +11,7 @@ import type { RedisArgument } from './turn-pipeline.ts'
 import { tellProgram } from './tell-program.ts'
 import { Troubles } from './troubles.ts'
 
+/** Options of `RedisConnection`. */
 export interface RedisConnectionOptions {
   readonly redis: RedisTarget
   /** Milliseconds until the first connection must stand, and each later attempt. Default 5000. */
@@ -25,6 +26,7 @@ export interface RedisConnectionOptions {
   readonly onError?: ((error: RedisError) => void) | undefined
 }
 
+/** Who hears the channels of a connection. */
 export interface ChannelListener {
   message(channel: string, payload: Buffer): void
   /** The channels are heard again; what was said meanwhile is lost. */
@@ -242,7 +244,7 @@ export class RedisConnection {
     return isCluster(this.#client) ? this.#client.nodes('master') : [this.#client]
   }
 
-  /** Tells `onError` unless it knows of the same trouble; answers the error with its code.
+  /** Tells `onError` unless it knows of the same trouble; returns the error with its code.
    * @param name of what has failed, until {@link ended} with it */
   report(error: unknown, name: string): RedisError {
     return this.#closed || !this.#opened ? redisErrorOf(error) : this.#troubles.report(error, name)

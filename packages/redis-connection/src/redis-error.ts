@@ -1,3 +1,4 @@
+/** Codes of {@link RedisError}; the README says what to do about each. */
 export type RedisErrorCode =
   /** The URL or the options name no usable target. */
   | 'REDIS_URL_INVALID'

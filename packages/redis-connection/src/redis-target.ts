@@ -2,6 +2,7 @@ import { Cluster, Redis } from 'ioredis'
 import type { RedisOptions } from 'ioredis'
 import { RedisError } from './redis-error.ts'
 
+/** A client of ioredis, of a single server or a cluster. */
 export type RedisClient = Redis | Cluster
 
 /** Where Redis is: a URL, or a client of ioredis that the program has made (and closes) itself.
@@ -16,6 +17,7 @@ export function isCluster(client: RedisClient): client is Cluster {
   return client.isCluster
 }
 
+/** How a client of ioredis connects. */
 export interface ClientOptions {
   /** Milliseconds. */
   readonly connectTimeout: number

@@ -20,7 +20,7 @@ export class Troubles {
     this.#tell = tell
   }
 
-  /** Answers the error with its code.
+  /** Returns the error with its code.
    * @param name of the call */
   report(error: unknown, name: string): RedisError {
     const coded = redisErrorOf(error)

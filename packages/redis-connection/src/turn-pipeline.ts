@@ -4,6 +4,7 @@ import { isCluster } from './redis-target.ts'
 import type { RedisClient } from './redis-target.ts'
 import { RedisError } from './redis-error.ts'
 
+/** What a command may have as a parameter. */
 export type RedisArgument = string | number | Buffer
 
 /** Milliseconds that replicas are waited for while they are known to be missing. */
@@ -78,7 +79,7 @@ export class TurnPipeline {
     this.#tasks.push(task)
   }
 
-  /** Sends what is there at once, and answers when everything on its way is answered. */
+  /** Sends what is there at once, and resolves when everything on its way is answered. */
   async drain(): Promise<void> {
     this.#flush()
     if (this.#isIdle) return

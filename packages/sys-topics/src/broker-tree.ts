@@ -56,6 +56,7 @@ function loadRows(name: string): [string, Value][] {
   ])
 }
 
+/** The topics below `$SYS/broker/` with their payloads. */
 export function brokerTree(sample: Sample): [topic: string, payload: string][] {
   const listeners = sample.listeners.map(({ name, connections }): [string, string] => [
     `$SYS/broker/listeners/${name}/connections`,

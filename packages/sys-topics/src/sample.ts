@@ -36,6 +36,7 @@ export const loadCounters: Readonly<Record<string, (counters: Readonly<Counters>
   sockets: counters => counters.connectionsOpened,
 }
 
+/** Packets of all types that were sent. */
 export function packetsSent({ publishesSent, controlPacketsSent }: Readonly<Counters>): number {
   return publishesSent + controlPacketsSent
 }

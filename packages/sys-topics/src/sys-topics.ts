@@ -12,6 +12,7 @@ const defaultInterval = 10_000
 const percent = 100
 const microsecondsPerMillisecond = 1000
 
+/** Options of `sysTopics`. */
 export interface SysTopicsOptions {
   /** ms between two looks at the broker, 100 to 3 600 000. Default 10 000, as in Mosquitto. Averages get coarser with it. */
   readonly interval?: number
@@ -148,7 +149,7 @@ class Reporter {
       counters,
       counts,
       maximumClients: this.#maximumClients,
-      listeners: this.#broker.entrances ?? [],
+      listeners: this.#broker.listenerConnections ?? [],
       heap: heapUsed,
       maximumHeap: this.#maximumHeap,
       processor,

@@ -31,6 +31,7 @@ export interface WebSocketOptions {
   readonly report?: (error: WebSocketError, request: IncomingMessage) => void
 }
 
+/** The options with their defaults. */
 export interface CheckedOptions {
   readonly paths: ReadonlySet<string> | undefined
   readonly origins: ReadonlySet<string> | undefined

@@ -1,3 +1,4 @@
+/** Codes of {@link WebSocketError}; the README says what to do about each. */
 export type WebSocketErrorCode =
   | 'NOT_A_WEBSOCKET'
   | 'PATH_UNKNOWN'

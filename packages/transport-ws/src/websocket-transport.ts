@@ -11,7 +11,7 @@ import { WebSocketError } from './websocket-error.ts'
 import { UnfinishedMessages } from './unfinished-messages.ts'
 import { WebSocketStream, limitBytesBeforeConnect } from './websocket-stream.ts'
 
-/** Takes the stream of a new client: `broker.handle`, for one. What it answers tells when the client's CONNECT was accepted. */
+/** Takes the stream of a new client: `broker.handle`, for one. What it returns tells when the client's CONNECT was accepted. */
 export type Accept = (stream: Duplex, request: IncomingMessage) => { readonly connected?: boolean } | void
 
 /** As MQTT 5.0 and 3.1.1 have it ([MQTT5-6.0.0-3]), and as clients of 3.1 do. The first that a client offers is chosen. */

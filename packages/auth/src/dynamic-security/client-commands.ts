@@ -139,6 +139,7 @@ function changedFor(host: CommandHost, { username }: DynamicClient): void {
   host.changed()
 }
 
+/** The commands about clients, by their names. */
 export const clientCommands: Readonly<Record<string, DynamicCommand>> = {
   createClient,
   modifyClient,

@@ -7,10 +7,12 @@ export const aclTypes = [
   'unsubscribeLiteral',
   'unsubscribePattern',
 ] as const
+/** What a right of a role is about. */
 export type AclType = (typeof aclTypes)[number]
 
 /** What is decided where no role says anything. */
 export const defaultAccessTypes = ['publishClientSend', 'publishClientReceive', 'subscribe', 'unsubscribe'] as const
+/** A kind of access that is decided so. */
 export type DefaultAccessType = (typeof defaultAccessTypes)[number]
 
 /** The priority of a link that was given none. */
@@ -24,6 +26,7 @@ interface Described {
   textdescription?: string
 }
 
+/** A right of a role. */
 export interface DynamicAcl {
   readonly acltype: AclType
   readonly topic: string
@@ -31,6 +34,7 @@ export interface DynamicAcl {
   readonly allow: boolean
 }
 
+/** A role: rights under one name. */
 export interface DynamicRole extends Described {
   readonly rolename: string
   allowwildcardsubs: boolean
@@ -38,6 +42,7 @@ export interface DynamicRole extends Described {
   acls: DynamicAcl[]
 }
 
+/** A user, with password, roles and groups. */
 export interface DynamicClient extends Described {
   readonly username: string
   /** As a password file has it; undefined: it can't log in. */
@@ -50,6 +55,7 @@ export interface DynamicClient extends Described {
   readonly groups: Links
 }
 
+/** A group of users, with roles. */
 export interface DynamicGroup extends Described {
   readonly groupname: string
   roles: Links

@@ -27,6 +27,7 @@ const getDetails: DynamicCommand = ({ database: { clients, groups, roles, change
   changeIndex,
 })
 
+/** The commands about default access and the group of anonymous clients, by their names. */
 export const defaultCommands: Readonly<Record<string, DynamicCommand>> = {
   setDefaultACLAccess,
   getDefaultACLAccess,

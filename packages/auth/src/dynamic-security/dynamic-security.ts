@@ -34,6 +34,7 @@ export interface DynamicSecurityObserver {
   readonly failed?: (error: unknown) => void
 }
 
+/** A command that a client has sent, with its outcome. */
 export interface ExecutedCommand {
   readonly clientId: string
   readonly username: string | undefined

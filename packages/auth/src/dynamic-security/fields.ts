@@ -42,6 +42,7 @@ export function isValidText(value: string): boolean {
   return !value.includes('\0') && !/\p{Surrogate}/u.test(value)
 }
 
+/** Reads a priority. */
 export function priorityIn(fields: CommandFields, otherwise: number = noPriority): number {
   const value = fieldOf(fields, 'priority')
   if (typeof value !== 'number' || Number.isNaN(value)) return otherwise
@@ -75,8 +76,10 @@ export function linksIn(fields: CommandFields, kind: LinkKind, database: Dynamic
   return links
 }
 
+/** What users and groups are linked to. */
 export type LinkKind = 'role' | 'group' | 'client'
 
+/** How each kind of link is written. */
 export const linkKinds: Readonly<
   Record<
     LinkKind,
@@ -126,6 +129,7 @@ export function aclsIn(fields: CommandFields): DynamicAcl[] | undefined {
   return acls
 }
 
+/** Whether two rights are about the same. */
 export function isSameAcl(a: Pick<DynamicAcl, 'acltype' | 'topic'>, b: Pick<DynamicAcl, 'acltype' | 'topic'>): boolean {
   return a.acltype === b.acltype && a.topic === b.topic
 }

@@ -110,6 +110,7 @@ function changedFor(host: CommandHost, group: DynamicGroup): void {
   host.changed()
 }
 
+/** The commands about groups, by their names. */
 export const groupCommands: Readonly<Record<string, DynamicCommand>> = {
   createGroup,
   modifyGroup,

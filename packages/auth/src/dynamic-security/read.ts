@@ -7,6 +7,7 @@ import { databaseJson } from './database-json.ts'
 import { DynamicSecurity } from './dynamic-security.ts'
 import { initialDatabase } from './initial-database.ts'
 
+/** Options of dynamic security. */
 export interface DynamicSecurityOptions {
   /** Passwords compared at a time; more wait. 1 to 64, by default 2 of the four threads that Node has for such work. */
   readonly maximumConcurrentHashes?: number

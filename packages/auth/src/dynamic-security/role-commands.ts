@@ -72,6 +72,7 @@ function changedFor(host: CommandHost, { rolename }: DynamicRole): void {
   host.changed()
 }
 
+/** The commands about roles, by their names. */
 export const roleCommands: Readonly<Record<string, DynamicCommand>> = {
   createRole,
   modifyRole,

@@ -140,7 +140,7 @@ export function isPermission(
   if (permits.some(kind => kind.is(answer, given.parameters, given.style))) return true
   if (refuses.some(kind => kind.is(answer, given.parameters, given.style))) return false
   const known = [...permits, ...refuses].map(kind => kind.text.replaceAll('`', ''))
-  throw hookAnswerInvalid(`hook ${name} answered ${shown(answer)}, it may answer ${known.join(', or ')}`)
+  throw hookAnswerInvalid(`hook ${name} returned ${shown(answer)}, it may return ${known.join(', or ')}`)
 }
 
 /** Returns what a hook threw, rejected with or called back with as an Error. Programs written for Aedes may use an object with

@@ -53,7 +53,7 @@ export class HookCall implements TimedCall {
   expire(timeout: number): void {
     this.failed(
       new BrokerError('HOOK_TIMEOUT', {
-        message: `hook ${this.name} did not answer within hookTimeout of ${timeout} ms`,
+        message: `hook ${this.name} was not done within hookTimeout of ${timeout} ms`,
         reasonCode: ReasonCode.implementationSpecificError,
       }),
     )

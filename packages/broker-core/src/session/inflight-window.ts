@@ -3,6 +3,7 @@ import { ReasonCode } from '../ground/reason-code.ts'
 
 /** The acknowledgement that a sent message waits for. */
 export const Inflight = { none: 0, puback: 1, pubrec: 2, pubcomp: 3 } as const
+/** What a sent message waits for; `none`: there is no such message. */
 export type InflightState = (typeof Inflight)[keyof typeof Inflight]
 
 /** An acknowledgement from the client. */

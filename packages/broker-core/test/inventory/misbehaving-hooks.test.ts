@@ -145,7 +145,7 @@ for (const version of [4, 5] as const) {
       expect(errors).toEqual([])
       await server.pass(1500)
       expectRefusal(await seenBy(client), name, version)
-      expect(errors).toEqual([`${eventOf(name)}: hook ${name} did not answer within hookTimeout of ${hookTimeout} ms`])
+      expect(errors).toEqual([`${eventOf(name)}: hook ${name} was not done within hookTimeout of ${hookTimeout} ms`])
       await expectHealth(server, name)
     })
 

@@ -11,6 +11,7 @@ interface Flag {
   readonly takes?: string
 }
 
+/** The name of a flag. */
 export type FlagName =
   | 'help'
   | 'version'

@@ -2,6 +2,7 @@ import type { ReceivedMessage } from './received-message.ts'
 import { isoTimeExactly } from './message-time.ts'
 import { ToolError } from './tool-error.ts'
 
+/** How a message is written as JSON. */
 export interface JsonOptions {
   readonly isPretty: boolean
   /** The payload as text, or as the JSON that it is. */

@@ -11,6 +11,7 @@ export const rated = [
   'bytes/sent',
 ] as const
 
+/** A number that is shown with its rate. */
 export type Rated = (typeof rated)[number]
 
 interface Seen {

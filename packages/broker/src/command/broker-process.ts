@@ -15,6 +15,7 @@ import { startProblem } from './start-problem.ts'
 import { StartingLogger } from './starting-logger.ts'
 import { isTerminalGone } from './terminal.ts'
 
+/** What the process of a broker is made of. */
 export interface ProcessParts {
   readonly command: RunCommand
   readonly read: ReadConfig

@@ -5,10 +5,12 @@ import type { Config, ListenerConfig } from '../config/schema.ts'
 import type { TlsConfig } from '../config/tls-schema.ts'
 import { parseDataCommandLine } from './data-command-line.ts'
 import type { DataCommand } from './data-command-line.ts'
+import { lineOptions } from './line-options.ts'
 import { ListenUrlError, parseListenUrl } from './listen-url.ts'
 import { meshLineOptions, meshOf } from './mesh-line.ts'
 import { Refusal } from './refusal.ts'
 
+/** Values of `--log-level`, from the most lines to none. */
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
 const redisDurabilities = ['redis', 'replicated'] as const
@@ -40,43 +42,7 @@ export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
 
-const options = {
-  config: { type: 'string', short: 'c' },
-  'check-config': { type: 'boolean' },
-  'test-config': { type: 'boolean' },
-  'print-config': { type: 'boolean' },
-  'show-secrets': { type: 'boolean' },
-  'password-file': { type: 'string' },
-  'acl-file': { type: 'string' },
-  'allow-anonymous': { type: 'boolean' },
-  verbose: { type: 'boolean', short: 'v' },
-  quiet: { type: 'boolean', short: 'q' },
-  port: { type: 'string', short: 'p' },
-  host: { type: 'string', short: 'H' },
-  listen: { type: 'string', short: 'L', multiple: true },
-  'tls-cert': { type: 'string' },
-  'tls-key': { type: 'string' },
-  'tls-ca': { type: 'string' },
-  'tls-client-cert': { type: 'string' },
-  'tls-identity-as-username': { type: 'boolean' },
-  'tls-psk': { type: 'string' },
-  'tls-server': { type: 'string', multiple: true },
-  'trust-proxy': { type: 'string' },
-  data: { type: 'string', short: 'd' },
-  'data-durability': { type: 'string' },
-  memory: { type: 'boolean', short: 'm' },
-  redis: { type: 'string', short: 'r' },
-  'redis-durability': { type: 'string' },
-  ...meshLineOptions,
-  workers: { type: 'string', short: 'w' },
-  'log-level': { type: 'string', short: 'l' },
-  'log-buffer': { type: 'string' },
-  'sys-interval': { type: 'string', short: 's' },
-  'metrics-port': { type: 'string' },
-  'metrics-host': { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
-  version: { type: 'boolean' },
-} as const
+const options = { ...lineOptions, ...meshLineOptions } as const
 
 type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values']
 
@@ -84,7 +50,12 @@ type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values'
 export function parseCommandLine(parameters: readonly string[]): Command {
   if (parameters[0] === 'data') return parseDataCommandLine(parameters.slice(1))
   try {
-    const { values } = parseArgs({ args: joinNegative(parameters), strict: true, allowPositionals: false, options })
+    const { values } = parseArgs({
+      args: joinNegative(parameters),
+      strict: true,
+      allowPositionals: false,
+      options,
+    })
     if (values.help === true) return { kind: 'help' }
     if (values.version === true) return { kind: 'version' }
     return commandOf(values)

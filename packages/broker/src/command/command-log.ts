@@ -8,6 +8,7 @@ type LogConfig = NonNullable<Config['log']>
 
 const defaultBuffer = 1_048_576
 
+/** The lines of a log, for people or for machines. */
 export interface LogLines {
   /** What makes them readable, for a terminal. */
   readonly pretty: (line: string) => string

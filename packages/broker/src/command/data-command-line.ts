@@ -8,16 +8,19 @@ export type DataTask =
   | { readonly name: 'compact'; readonly directory: string }
   | { readonly name: 'backup'; readonly directory: string; readonly file: string }
 
+/** What `x-broker data import` reads. */
 export interface ImportSource {
   readonly kind: 'dump' | 'mosquitto' | 'aedes-level'
   readonly path: string
 }
 
+/** What a command line of `x-broker data` asks for. */
 export type DataCommand =
   | { readonly kind: 'data'; readonly task: DataTask }
   | { readonly kind: 'dataHelp' }
   | { readonly kind: 'refuse'; readonly message: string }
 
+/** The help of `x-broker data`. */
 export const dataUsage: string = `x-broker data: looks at a directory that x-broker --data keeps, and moves it
 
   x-broker data inspect DIR [CLIENT]     sessions, queues, retained messages, sizes, and what nothing explains; or one session

@@ -106,6 +106,7 @@ function reasonOf(error: unknown): string {
   return reason ?? message
 }
 
+/** The error of a TLS file, which names the option and the file. */
 export function wrong({ option, file }: NamedFile, what: string, cause?: unknown): TlsFileError {
   return new TlsFileError(`${option} ${file}: ${what}`, { cause })
 }

@@ -7,8 +7,10 @@ import type { Config } from '../config/schema.ts'
 import type { WorkerPlace } from '../workers/worker-messages.ts'
 import type { Command } from './command-line.ts'
 
+/** The command that runs a broker. */
 export type RunCommand = Extract<Command, { kind: 'run' }>
 
+/** A configuration with what was made of it. */
 export interface ReadConfig extends LoadedConfig {
   readonly prepared: Prepared
 }

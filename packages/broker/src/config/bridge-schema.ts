@@ -92,6 +92,7 @@ export interface BridgeTlsConfig {
   minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
 }
 
+/** The topics of a bridge, as a configuration has them. */
 export interface BridgeTopicConfig extends Maybe<Omit<BridgeTopic, 'filter'>> {
   filter: string
 }

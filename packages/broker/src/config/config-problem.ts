@@ -16,6 +16,7 @@ export class ConfigProblem extends Error {
   }
 }
 
+/** A sentence behind the place in a file that it is about. */
 export function placed({ file, line }: ConfigPlace, sentence: string): string {
   return line === undefined ? `${file}: ${sentence}` : `${file}:${line}: ${sentence}`
 }

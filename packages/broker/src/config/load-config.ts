@@ -14,6 +14,7 @@ export interface ConfigSources {
   readonly flags: Config
 }
 
+/** A configuration that was read and checked. */
 export interface LoadedConfig {
   readonly config: Config
   /** What the user is told: directives that mean nothing here, or something slightly else. */

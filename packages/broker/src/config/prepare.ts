@@ -32,6 +32,7 @@ export interface Prepared {
   readonly closed: readonly string[]
 }
 
+/** A listener of a configuration, ready to listen. */
 export interface PreparedListener {
   readonly config: ListenerConfig
   readonly options: ListenOptions & { readonly name: string }
@@ -42,6 +43,7 @@ const loopback: readonly string[] = ['127.0.0.1', '::1']
 /** Hashes are slow, and logins of one address may not fill their queue. */
 const loginsAtATime = 8
 
+/** How a configuration is prepared. */
 export interface PrepareOptions {
   /** Of the names of TLS options, for errors; undefined: they are keys of their listener. */
   readonly tlsPrefix?: string | undefined

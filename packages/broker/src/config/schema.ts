@@ -190,6 +190,7 @@ type Text = string
 type Texts = readonly string[]
 type OptionalOf<Fields> = { [Name in keyof Fields]?: Fields[Name] | undefined }
 
+/** Who may log in and do what, as a configuration has it. */
 export interface AccessConfig {
   passwordFile?: Text | undefined
   aclFile?: Text | undefined
@@ -197,6 +198,7 @@ export interface AccessConfig {
   allowAnonymous?: boolean | undefined
 }
 
+/** A listener, as a configuration has it. */
 export interface ListenerConfig extends OptionalOf<ListenerRules> {
   name?: Text | undefined
   port?: number | undefined
@@ -223,6 +225,7 @@ export interface ListenerConfig extends OptionalOf<ListenerRules> {
   access?: AccessConfig | undefined
 }
 
+/** Where the broker keeps what lasts, as a configuration has it. */
 export interface StoreConfig {
   data?: Text | undefined
   memory?: boolean | undefined
@@ -231,12 +234,14 @@ export interface StoreConfig {
   redisDurability?: 'redis' | 'replicated' | undefined
 }
 
+/** Where metrics are served, as a configuration has it. */
 export interface MetricsConfig {
   port?: number | undefined
   host?: Text | undefined
   storeTimeout?: number | undefined
 }
 
+/** A whole configuration, checked. */
 export interface Config {
   listeners?: ListenerConfig[] | undefined
   access?:

@@ -15,6 +15,7 @@ export function checkConfig(value: unknown): Config | readonly ConfigFault[] {
   return error.issues.map(issue => faultOf(issue))
 }
 
+/** Whether the check of a configuration has found faults. */
 export function isFaulty(checked: Config | readonly ConfigFault[]): checked is readonly ConfigFault[] {
   return Array.isArray(checked)
 }

@@ -1,6 +1,7 @@
 import { AddressList } from '@x/protocol-decoder'
 import { ConnectionRefused } from './refused.ts'
 
+/** Who may connect, and how many at a time. */
 export interface AdmissionOptions {
   readonly maximumConnections: number
   /** Connections per second; 0: no limit. */

@@ -235,6 +235,7 @@ function whole(options: ListenOptions, name: keyof typeof numbers, otherwise?: n
   throw optionInvalid(name, value, `a whole number from ${least} to ${greatest}`)
 }
 
+/** The error of an option of a listener. */
 export function invalid(message: string, cause?: unknown): BrokerError {
   return new BrokerError('OPTION_INVALID', { message, reasonCode: ReasonCode.implementationSpecificError, cause })
 }

@@ -1,6 +1,7 @@
 /** What can be spoken on a port. */
 export type Protocol = 'mqtt' | 'mqtts' | 'ws' | 'wss'
 
+/** All values of {@link Protocol}. */
 export const protocols: readonly Protocol[] = ['mqtt', 'mqtts', 'ws', 'wss']
 
 /** Whether one of the wanted protocols is spoken. */
@@ -8,6 +9,7 @@ export function speaks(spoken: readonly Protocol[], ...wanted: readonly Protocol
   return wanted.some(one => spoken.includes(one))
 }
 
+/** Whether any of the protocols is spoken within TLS. */
 export function speaksTls(spoken: readonly Protocol[]): boolean {
   return speaks(spoken, 'mqtts', 'wss')
 }

@@ -1,3 +1,4 @@
+/** Codes of {@link ConnectionRefused}; the README says what to do about each. */
 export type RefusedCode =
   | 'ADDRESS_DENIED'
   | 'TOO_MANY_CONNECTIONS'

@@ -11,6 +11,7 @@ const shortLife = 10_000
 const firstDelay = 100
 const lastDelay = 10_000
 
+/** How the primary runs its workers. */
 export interface PrimaryOptions {
   readonly workers: number
   readonly logger: Logger

@@ -22,19 +22,21 @@ export interface WorkerNumbers {
   /** Of its own clients: what all have in the store counts once. */
   readonly counts: Readonly<Partial<BrokerCounts>>
   /** Open connections, by listener. */
-  readonly entrances: Numbers
+  readonly listenerConnections: Numbers
   /** By name: what `Latency` has as `counts`, and behind them its `sum`. */
   readonly latencies: Readonly<Record<string, readonly number[]>>
   readonly usage: readonly WorkerUsage[]
 }
 
+/** Numbers by their names. */
 export type Numbers = Readonly<Record<string, number>>
 
+/** The numbers of a worker that has counted nothing yet. */
 export const noNumbers: WorkerNumbers = {
   counters: {},
   errors: {},
   counts: {},
-  entrances: {},
+  listenerConnections: {},
   latencies: {},
   usage: [],
 }
@@ -47,10 +49,12 @@ export type WorkerOrder =
   | { readonly kind: 'stop' | 'reload' | 'bridge' }
   | { readonly kind: 'others'; readonly numbers: WorkerNumbers }
 
+/** Whether a message is one that workers send to the primary. */
 export function isReport(message: unknown): message is WorkerReport {
   return hasKind(message, 'ready') || hasKind(message, 'numbers')
 }
 
+/** Whether a message is one that the primary sends to workers. */
 export function isOrder(message: unknown): message is WorkerOrder {
   return ['stop', 'reload', 'bridge', 'others'].some(kind => hasKind(message, kind))
 }
@@ -75,7 +79,7 @@ export function together(all: readonly WorkerNumbers[]): WorkerNumbers {
     counters: sumOf(all.map(({ counters }) => counters)),
     errors: sumOf(all.map(({ errors }) => errors)),
     counts: sumOf(all.map(({ counts }) => counts)),
-    entrances: sumOf(all.map(({ entrances }) => entrances)),
+    listenerConnections: sumOf(all.map(({ listenerConnections }) => listenerConnections)),
     latencies: sumOfLists(all.map(({ latencies }) => latencies)),
     usage: all.flatMap(({ usage }) => usage),
   }

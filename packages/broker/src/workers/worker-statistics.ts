@@ -12,6 +12,7 @@ const nanosecondsPerMillisecond = 1e6
 /** What each worker has of its own; the rest is in the store that all have. */
 const ownCounts = ['connectedClients', 'sharedSubscriptions', 'sharedGroups', 'subscriptionBytes'] as const
 
+/** What the statistics of a worker need of its process. */
 export interface StatisticsHost {
   /** Of this worker. */
   readonly number: number
@@ -83,7 +84,7 @@ export class WorkerStatistics {
     const views: Readonly<Record<string, () => unknown>> = {
       counters: () => this.#counters(broker),
       counts: () => async () => this.#counts(broker),
-      entrances: () => this.#entrances(broker),
+      listenerConnections: () => this.#listenerConnections(broker),
       latencies: () => this.#latencies(broker),
       workers: () => this.#workers(),
     }
@@ -109,9 +110,14 @@ export class WorkerStatistics {
     return { ...all, disconnectedSessions: Math.max(0, own.disconnectedSessions - connectedClients) }
   }
 
-  #entrances({ entrances = [] }: PluggableBroker): readonly { readonly name: string; readonly connections: number }[] {
-    const { entrances: others } = this.#others
-    return entrances.map(({ name, connections }) => ({ name, connections: connections + (others[name] ?? 0) }))
+  #listenerConnections({
+    listenerConnections = [],
+  }: PluggableBroker): readonly { readonly name: string; readonly connections: number }[] {
+    const { listenerConnections: others } = this.#others
+    return listenerConnections.map(({ name, connections }) => ({
+      name,
+      connections: connections + (others[name] ?? 0),
+    }))
   }
 
   #latencies(broker: PluggableBroker): Readonly<Record<string, Latency>> {
@@ -130,13 +136,13 @@ export class WorkerStatistics {
 /** What one worker has counted, as it is sent. */
 function numbersOf({
   counters,
-  entrances = [],
+  listenerConnections = [],
   latencies = {},
-}: PluggableBroker): Pick<WorkerNumbers, 'counters' | 'errors' | 'entrances' | 'latencies'> {
+}: PluggableBroker): Pick<WorkerNumbers, 'counters' | 'errors' | 'listenerConnections' | 'latencies'> {
   return {
     counters: sumOf([{ ...counters }]),
     errors: counters.errors,
-    entrances: Object.fromEntries(entrances.map(({ name, connections }) => [name, connections])),
+    listenerConnections: Object.fromEntries(listenerConnections.map(({ name, connections }) => [name, connections])),
     latencies: Object.fromEntries(Object.entries(latencies).map(([name, { counts, sum }]) => [name, [...counts, sum]])),
   }
 }

@@ -14,7 +14,7 @@ local function generationIn(hash)
   return generation
 end
 
--- milliseconds, number that the owner has seen last, number and bytes up to which it is done. Answers whether it was lost, and
+-- milliseconds, number that the owner has seen last, number and bytes up to which it is done. Returns whether it was lost, and
 -- the last number.
 F.tend = function(keys, args)
   local hash, stream, lease, seen = keys[1] .. 'n', keys[1] .. 'in', tonumber(args[1]), tonumber(args[2])
@@ -38,7 +38,7 @@ F.tend = function(keys, args)
 end
 
 -- sender, number of the frame, lowest number it still waits for, most bytes, frame.
--- Answers the number in the stream; -1: no such inbox; -2: not its turn; -3: full.
+-- Returns the number in the stream; -1: no such inbox; -2: not its turn; -3: full.
 F.send = function(keys, args)
   local hash, stream, sender = keys[1] .. 'n', keys[1] .. 'in', 's:' .. args[1]
   if redis.call('EXISTS', hash) == 0 then return -1 end

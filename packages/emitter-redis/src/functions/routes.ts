@@ -72,7 +72,7 @@ F.stage = function(keys, args)
   redis.call('PEXPIRE', key, tonumber(args[2]) * afterlife)
 end
 
--- instance, id, milliseconds of its lease, 1: with what it has staged, JSON of + or - with a filter each, beside that. Answers the entry's
+-- instance, id, milliseconds of its lease, 1: with what it has staged, JSON of + or - with a filter each, beside that. Returns the entry's
 -- number and who has to know it.
 F.join = function(keys, args)
   local base, instance, lease, isStaged = keys[1], args[1], tonumber(args[3]), args[4] == '1'
@@ -100,7 +100,7 @@ F.join = function(keys, args)
 end
 
 -- instance, milliseconds of its lease, milliseconds for which it goes by what it has heard, 1: keeps what all brokers share for another
--- while. Answers whether it was lost, the last position, and the time in milliseconds.
+-- while. Returns whether it was lost, the last position, and the time in milliseconds.
 F.renew = function(keys, args)
   local base, instance, lease, now = keys[1], args[1], tonumber(args[2]), microseconds() / 1000
   sweep(base, now)
@@ -115,7 +115,7 @@ F.renew = function(keys, args)
   return { lost and 1 or 0, position(base), whole(math.floor(now)) }
 end
 
--- instance, milliseconds of its lease, JSON of + or - with a filter each. Answers the entry's number and who has to know it.
+-- instance, milliseconds of its lease, JSON of + or - with a filter each. Returns the entry's number and who has to know it.
 F.route = function(keys, args)
   local base, instance = keys[1], args[1]
   if not isHere(base, instance) then return redis.error_reply('LOST the lease of ' .. instance .. ' has ended') end

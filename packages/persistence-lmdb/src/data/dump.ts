@@ -26,6 +26,7 @@ export type DumpRecord =
   /** Is still to be published: its publisher's broker had not yet given it to anybody. */
   | { readonly kind: 'publish'; readonly message: DumpedMessage }
 
+/** A session, as a line of a dump has it. */
 export interface DumpedSession {
   readonly kind: 'session'
   readonly clientId: string
@@ -44,6 +45,7 @@ export interface DumpedSession {
   readonly will?: DumpedWill | undefined
 }
 
+/** A will, as the line of its session has it. */
 export interface DumpedWill {
   readonly message: DumpedMessage
   /** Seconds from the moment it is published. */
@@ -52,6 +54,7 @@ export interface DumpedWill {
   readonly at: number
 }
 
+/** A queued message, as a line of a dump has it. */
 export interface DumpedEntry {
   readonly kind: 'entry'
   readonly clientId: string
@@ -65,8 +68,10 @@ export interface DumpedEntry {
   readonly message: DumpedMessage
 }
 
+/** Version of the format; a release that changes it takes the next number. */
 export const dumpVersion = 1
 
+/** A message, as the lines of a dump have it. */
 export function dumpMessage({ topic, payload, qos, retain, properties, expiresAt, publisher }: Message): DumpedMessage {
   return {
     topic,

@@ -40,6 +40,7 @@ interface Amount {
   readonly bytes: number
 }
 
+/** What `inspect` shows of a client. */
 export interface ClientSummary {
   readonly clientId: string
   readonly isOpen: boolean
@@ -51,6 +52,7 @@ export interface ClientSummary {
   readonly queue: readonly QueuedSummary[]
 }
 
+/** What `inspect` shows of a queued message. */
 export interface QueuedSummary {
   readonly sequence: number
   readonly topic: string

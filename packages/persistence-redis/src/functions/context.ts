@@ -113,7 +113,7 @@ local function offer(c, record)
   c.remote = {}
 end
 
--- Those that answer for themselves which topics nobody takes are told of new filters, with a number that ascends by one. Answers it,
+-- Those that answer for themselves which topics nobody takes are told of new filters, with a number that ascends by one. Returns it,
 -- and who they are: all that is acknowledged to a subscriber from now on they must know, or have stopped to answer.
 local function tellRoutes(c)
   if #c.routed == 0 then return 0, {} end

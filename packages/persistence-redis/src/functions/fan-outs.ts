@@ -34,7 +34,7 @@ local function mustWait(c, head, found)
   return before[1] ~= false or before[2] ~= false
 end
 
--- Stores a message for those who take it now; answers its number.
+-- Stores a message for those who take it now; returns its number.
 local function fanOut(c, head, record, found)
   local number = whole(birthIn(c))
   call('HSET', c.base .. 'fan:' .. number, 'message', record, 'owner', c.instance,
@@ -134,7 +134,7 @@ local function stopWaitingFor(c, name)
   if call('HINCRBY', c.base .. 'fan-of', name, -1) <= 0 then call('HDEL', c.base .. 'fan-of', name) end
 end
 
--- Goes on with the first of the list; answers the number of the one that is the first then.
+-- Goes on with the first of the list; returns the number of the one that is the first then.
 local function giveOn(c, number)
   local message = messageOf(c, number)
   c.own = {}

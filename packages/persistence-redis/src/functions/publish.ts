@@ -52,7 +52,7 @@ local function giveToAll(c, head, record, index, found)
   return reached
 end
 
--- Stores one message. Answers how many it is for (undefined: no filter matches), or that it failed, and with what.
+-- Stores one message. Returns how many it is for (undefined: no filter matches), or that it failed, and with what.
 local function publishOne(c, head, packetId, record, index)
   local receipts = c.base .. 'i:' .. head.client
   if not head.mayPublish then

@@ -226,7 +226,7 @@ end
 
 -- now, instance, milliseconds, whether there was a lease: renews it and takes care of brokers that did not. One whose sweep has begun
 -- begins anew after its end.
--- Answers whether the lease was lost meanwhile, how much is left to sweep, how often this broker was told something, groups that are ready,
+-- Returns whether the lease was lost meanwhile, how much is left to sweep, how often this broker was told something, groups that are ready,
 -- and whether nobody goes on with the fan-outs.
 F.lease = function(keys, args)
   local c = begin(keys, args[1], args[2])

@@ -15,7 +15,7 @@ local function giveUpWork(c)
   if call('HGET', c.base .. 'worker', 'broker') == c.instance then call('DEL', c.base .. 'worker') end
 end
 
--- now, instance, limits: goes on with fan-outs, and with what is left of sessions, unless another broker does. Answers whether this one has to call again, the
+-- now, instance, limits: goes on with fan-outs, and with what is left of sessions, unless another broker does. Returns whether this one has to call again, the
 -- number of the first that is not done ('': all are), the number that those of this generation are above, records with what this broker
 -- is offered of each, drops, publishers with groups in which a message of theirs waits, and 's' with the numbers of this broker's that are
 -- done now and how many each was for.

@@ -37,7 +37,7 @@ export function hasRedisServer(): boolean {
 /** Of the command line, after ours; those that need it are told the port. */
 export type RedisParameters = readonly string[] | ((port: number) => readonly string[])
 
-/** Starts a redis-server that keeps nothing on disk, and answers when it takes commands.
+/** Starts a redis-server that keeps nothing on disk, and resolves when it takes commands.
  * @param port where it must listen, to start one again; default: a free one */
 export async function spawnRedis(parameters: RedisParameters = [], port?: number): Promise<SpawnedRedis> {
   const all = (used: number, directory: string): readonly string[] => {
@@ -99,6 +99,7 @@ async function start({ parameters, ready }: Server, port: number): Promise<Spawn
   return { url: `redis://127.0.0.1:${port}`, port, process: child, stop }
 }
 
+/** A cluster of servers that a test has started. */
 export interface SpawnedCluster extends SpawnedRedis {
   /** The node that serves the key as long as none has failed. */
   primaryOf(key: string): SpawnedRedis

@@ -8,6 +8,7 @@ export type ValueKind =
   /** The rest of the line. */
   | { readonly kind: 'text' }
 
+/** What a directive may be set to. */
 export type Value = string | number | boolean
 
 const flags: Readonly<Record<string, boolean>> = { true: true, '1': true, false: false, '0': false }

@@ -31,7 +31,7 @@ export class RecordingHost implements EmitterHost {
   readonly groups: (readonly string[] | undefined)[] = []
   readonly takenOverClients: string[] = []
   readonly presences: (readonly [brokerId: string, present: boolean])[] = []
-  /** What `deliver` answers. */
+  /** What `deliver` returns. */
   answer: (message: Message) => MaybePromise<void> = () => undefined
 
   constructor(brokerId: string) {

@@ -100,6 +100,7 @@ export class Connection {
   }
 }
 
+/** How a client of a test connects. */
 export interface ConnectOptions {
   readonly cleanStart?: boolean
   readonly sessionExpiryInterval?: number
@@ -239,6 +240,7 @@ export class Bench {
   }
 }
 
+/** A subscription at QoS 2, changed by the fields. */
 export function subscriptionOf(fields: Partial<Subscription> & { filter: string }): Subscription {
   return {
     qos: 2,
@@ -255,6 +257,7 @@ export function texts(entries: Iterable<{ readonly message: Message } | Message>
   return Array.from(entries, entry => ('message' in entry ? entry.message : entry).payload.toString())
 }
 
+/** The sequences of queue entries. */
 export function sequences(entries: readonly QueueEntry[]): number[] {
   return entries.map(entry => entry.sequence)
 }

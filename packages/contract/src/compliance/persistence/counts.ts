@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { PersistenceCounts } from '../../persistence.ts'
+import type { PersistenceCounts } from '../../persistence-counts.ts'
 import type { Bench, DefineStoreTest } from './bench.ts'
 
 /** Bytes apart, which a store need not count; those that it counts are there when, and only when, something is kept. */

@@ -3,7 +3,7 @@ import type { DefineStoreTest } from './bench.ts'
 
 /** Tests of `claimDue`. */
 export function deadlineTests(define: DefineStoreTest): void {
-  define('answers nothing when nothing is due', async bench => {
+  define('returns nothing when nothing is due', async bench => {
     assert.deepEqual(await bench.claimDue(10), [])
     const client = await bench.connect('client')
     await client.close({ sessionExpiryInterval: 10 })
@@ -11,7 +11,7 @@ export function deadlineTests(define: DefineStoreTest): void {
     assert.deepEqual(await bench.claimDue(10), [])
   })
 
-  define('answers an expired session once, with everything of it gone', async bench => {
+  define('returns an expired session once, with everything of it gone', async bench => {
     const client = await bench.connect('client')
     await client.subscribe({ filter: 'a' })
     await bench.publish('one')
@@ -26,7 +26,7 @@ export function deadlineTests(define: DefineStoreTest): void {
     assert.deepEqual(await second.read(), [])
   })
 
-  define('answers at most `limit` deadlines, and the others by the next calls', async bench => {
+  define('returns at most `limit` deadlines, and the others by the next calls', async bench => {
     const names = Array.from({ length: 7 }, (_, index) => `client ${index}`)
     for (const name of names) {
       const client = await bench.connect(name, { will: bench.will({ clientId: name, delayInterval: 5 }) })

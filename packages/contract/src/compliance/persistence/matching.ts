@@ -39,7 +39,7 @@ export function matchingTests(define: DefineStoreTest): void {
     assert.deepEqual(entries[0]?.subscriptionIdentifiers, [8, 3])
   })
 
-  define('answers how many stored sessions and groups a message is for', async bench => {
+  define('returns how many stored sessions and groups a message is for', async bench => {
     const { store } = bench
     assert.equal(await store.publish(bench.message()), 0)
     const client = await bench.connect('client')

@@ -25,13 +25,13 @@ const filters: readonly (readonly [filter: string, matching: readonly string[]])
 
 /** Tests of retained messages. MQTT 5.0 §3.3.1.3 */
 export function retainedTests(define: DefineStoreTest): void {
-  define('answers nothing as long as nothing is retained', async bench => {
+  define('returns nothing as long as nothing is retained', async bench => {
     await bench.publish('not retained')
     assert.deepEqual(await bench.retained('#'), [])
   })
 
   for (const [filter, matching] of filters) {
-    define(`answers the retained messages that match ${filter}`, async bench => {
+    define(`returns the retained messages that match ${filter}`, async bench => {
       for (const topic of topics) await retain(bench, topic)
       assert.deepEqual(texts(await bench.retained(filter)).sort(), [...matching].sort())
     })
@@ -60,7 +60,7 @@ export function retainedTests(define: DefineStoreTest): void {
     assert.deepEqual(await bench.retained('a'), [])
   })
 
-  define('answers retained messages as they were published', async bench => {
+  define('returns retained messages as they were published', async bench => {
     await bench.store.publish(bench.message({ topic: 'a', qos: 2, retain: true, publisher: 'somebody' }))
     const [message] = await bench.retained('a')
     assert.deepEqual([message?.topic, message?.qos, message?.retain, message?.publisher], ['a', 2, true, 'somebody'])

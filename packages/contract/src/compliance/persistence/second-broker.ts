@@ -31,7 +31,7 @@ export function secondBrokerTests(define: DefineStoreTest, supports: Persistence
     assert.deepEqual(texts(await bench.retained('a')), ['one'])
   })
 
-  define('answers each deadline to one broker only', async bench => {
+  define('returns each deadline to one broker only', async bench => {
     const other = await bench.second()
     for (let index = 0; index < 20; index += 1) await (await bench.connect(`client ${index}`)).close()
     bench.clock.advance(100_000)
@@ -46,7 +46,7 @@ export function secondBrokerTests(define: DefineStoreTest, supports: Persistence
     )
   })
 
-  define('answers a will again whose broker does not confirm it, to any broker, until one does', async bench => {
+  define('returns a will again whose broker does not confirm it, to any broker, until one does', async bench => {
     const other = await bench.second()
     assert.ok(other.confirmWill !== undefined)
     const wait = { clientId: 'delayed', delayInterval: 10 }

@@ -104,7 +104,7 @@ export function sharedGroupTests(define: DefineStoreTest): void {
     assert.deepEqual(await claim(one), [])
   })
 
-  define('answers nothing to a session that is not a member', async bench => {
+  define('returns nothing to a session that is not a member', async bench => {
     const member = await join(bench, 'member')
     const stranger = await bench.connect('stranger')
     await bench.publish('one')

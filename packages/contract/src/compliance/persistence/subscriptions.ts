@@ -4,7 +4,7 @@ import { texts } from './bench.ts'
 
 /** Tests of `subscribe` and `unsubscribe`. */
 export function subscriptionTests(define: DefineStoreTest): void {
-  define('answers for each subscription whether its filter was there before', async bench => {
+  define('returns for each subscription whether its filter was there before', async bench => {
     const client = await bench.connect('client')
     assert.deepEqual(await client.subscribe({ filter: 'a' }, { filter: 'b' }), [false, false])
     assert.deepEqual(await client.subscribe({ filter: 'c' }, { filter: 'a' }), [false, true])
@@ -30,7 +30,7 @@ export function subscriptionTests(define: DefineStoreTest): void {
     )
   })
 
-  define('answers for each filter whether it was there to be removed', async bench => {
+  define('returns for each filter whether it was there to be removed', async bench => {
     const client = await bench.connect('client')
     await client.subscribe({ filter: 'a' }, { filter: 'b' })
     assert.deepEqual(await bench.store.unsubscribe(client.handle, ['b', 'x', 'b']), [true, false, false])

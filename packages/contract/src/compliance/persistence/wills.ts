@@ -21,7 +21,7 @@ function assertSame(actual: Will | undefined, expected: Will): void {
 export function willTests(define: DefineStoreTest): void {
   const clientId = 'client'
 
-  define('answers a will without delay when its connection ends, once [MQTT5-3.1.2-10]', async bench => {
+  define('returns a will without delay when its connection ends, once [MQTT5-3.1.2-10]', async bench => {
     const will = bench.will({ clientId })
     const first = await bench.connect(clientId, { will })
     assertSame(await first.close(), will)
@@ -32,7 +32,7 @@ export function willTests(define: DefineStoreTest): void {
     assert.deepEqual(await dueWills(bench), [])
   })
 
-  define('answers no will when there is none, or when it is discarded [MQTT5-3.14.4-3]', async bench => {
+  define('returns no will when there is none, or when it is discarded [MQTT5-3.14.4-3]', async bench => {
     const without = await bench.connect('without')
     assert.equal(await without.close(), undefined)
     for (const delayInterval of [0, 10]) {
@@ -44,7 +44,7 @@ export function willTests(define: DefineStoreTest): void {
     }
   })
 
-  define('answers a delayed will when its delay is over, not before, and once [MQTT5-3.1.2-8]', async bench => {
+  define('returns a delayed will when its delay is over, not before, and once [MQTT5-3.1.2-8]', async bench => {
     const will = bench.will({ clientId, delayInterval: 10 })
     const client = await bench.connect(clientId, { will })
     assert.equal(await client.close(), undefined)
@@ -58,7 +58,7 @@ export function willTests(define: DefineStoreTest): void {
     assert.equal((await bench.connect(clientId)).opened.dueWill, undefined)
   })
 
-  define('answers a delayed will at once when the session ends with its connection', async bench => {
+  define('returns a delayed will at once when the session ends with its connection', async bench => {
     for (const sessionExpiryInterval of [0, 100]) {
       const will = bench.will({ clientId, delayInterval: 10 })
       const client = await bench.connect(clientId, { sessionExpiryInterval, will })
@@ -90,7 +90,7 @@ export function willTests(define: DefineStoreTest): void {
     assert.equal(await second.close(), undefined)
   })
 
-  define('answers a waiting will as due when a clean start ends its session', async bench => {
+  define('returns a waiting will as due when a clean start ends its session', async bench => {
     const will = bench.will({ clientId, delayInterval: 10 })
     const first = await bench.connect(clientId, { will })
     await first.close()
@@ -100,7 +100,7 @@ export function willTests(define: DefineStoreTest): void {
     assert.deepEqual(await dueWills(bench), [])
   })
 
-  define('answers a will whose delay passed unnoticed as due when the session is opened', async bench => {
+  define('returns a will whose delay passed unnoticed as due when the session is opened', async bench => {
     const will = bench.will({ clientId, delayInterval: 10 })
     const first = await bench.connect(clientId, { will })
     await first.close()
@@ -112,7 +112,7 @@ export function willTests(define: DefineStoreTest): void {
   })
 
   define(
-    'answers the will of a connection that is taken over unless it waits for a session that goes on',
+    'returns the will of a connection that is taken over unless it waits for a session that goes on',
     async bench => {
       for (const [delayInterval, cleanStart, isDue] of [
         [0, false, true],
