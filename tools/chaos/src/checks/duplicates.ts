@@ -73,12 +73,13 @@ function mayRepeat(
 
 /** Milliseconds: a will that a broker has not confirmed comes back after 30 s. */
 const leastReturn = 25_000
-/** Milliseconds around the end of a connection in which a fault keeps its broker from confirming. */
-const confirming = 3000
+/** Milliseconds around the end of a connection in which a fault keeps its broker from confirming: on a busy machine it takes seconds
+ * until the routes of the others are known again. */
+const confirming = 10_000
 
-/** Once more, from another broker, when the one that published it was struck before it could say so (READMEs of persistence-redis, "Not
- * promised", and of persistence-lmdb). A repetition with DUP, and what waited until its receiver came back, was published some time before, at the earliest when the connection
- * ended. */
+/** Once more, from another broker, when the one that published it was struck before it could say so (READMEs of persistence-redis,
+ * "Not promised", and of persistence-lmdb). A repetition with DUP, and what waited until its receiver came back, was published some time
+ * before, at the earliest when the connection ended. */
 function mayPublishWillAgain(
   history: readonly HistoryEvent[],
   first: Placed<'received'>,
