@@ -10,6 +10,10 @@ import type { ConnectFields } from '../support/wire.ts'
 import { connectCases } from './connect.cases.ts'
 
 const minute = property.sessionExpiryInterval(60)
+
+/** ms of silence after which a connection ends, for each second of Keep Alive: one and a half times the interval. MQTT 5.0 §3.1.2.10 */
+const msPerKeepAliveSecond = 1500
+
 const resuming: ConnectFields = { clientId: 'c', cleanStart: false, properties: minute }
 
 /** What CONNACK may say. MQTT 5.0 §3.2.2.2 */
@@ -201,7 +205,7 @@ test('CONNACK has no Server Keep Alive unless the broker has a limit, and the va
     const client = await server.connect({ clientId: 'c', keepAlive: 20 })
     const told = propertyValue(client.connack.properties, PropertyId.serverKeepAlive)
     expect(told).toBe(keepaliveLimit === 0 ? undefined : keepaliveLimit)
-    server.clock.advance(expected * 1500 - 1)
+    server.clock.advance(expected * msPerKeepAliveSecond - 1)
     expect(server.broker.client('c')?.connected).toBe(true)
     server.clock.advance(1001)
     await client.closedWith(0x8d)
