@@ -1,6 +1,8 @@
 import { messageBytes } from '@x/contract'
 import type { Clock, Drop, Message, QueueLimits } from '@x/contract'
 import type { Environment, Range, Row } from './environment.ts'
+import { readEntry } from './entry-record.ts'
+import type { EntryRecord } from './entry-record.ts'
 import { kind, numberAt, numberKey } from './keys.ts'
 import { decodeEntry, encodeEntry, entryKey, isWaiting } from './queue-entry.ts'
 import type { FoundEntry, StoredDelivery } from './queue-entry.ts'
@@ -35,6 +37,12 @@ export class QueueRows {
   find(session: SessionRecord, sequence: number): FoundEntry | undefined {
     const value = this.#parts.environment.get(entryKey(session, sequence))
     return value === undefined ? undefined : decodeEntry(sequence, value, this.#parts.messages)
+  }
+
+  /** What is known of an entry beside its message; undefined: it is gone. */
+  recordOf(session: SessionRecord, sequence: number): EntryRecord | undefined {
+    const value = this.#parts.environment.get(entryKey(session, sequence))
+    return value === undefined ? undefined : readEntry(value).entry
   }
 
   /** Returns the sequence of the new entry. */

@@ -93,11 +93,12 @@ export class SessionQueues {
     return entries
   }
 
-  /** The owner has taken an entry that it was offered. */
-  taken(session: SessionRecord, { sequence, message }: QueueEntry): void {
+  /** The owner has taken an entry that it was offered. It may have been dropped before that was known here. */
+  taken(session: SessionRecord, { sequence }: QueueEntry): void {
     if (sequence <= session.readThrough) return
+    const record = this.#rows.recordOf(session, sequence)
+    if (record !== undefined && isWaiting(session, sequence, record)) this.#rows.uncount(session, record.bytes)
     session.readThrough = sequence
-    this.#rows.uncount(session, messageBytes(message))
   }
 
   /** The owner had no room for what it was offered: now the limits matter. */

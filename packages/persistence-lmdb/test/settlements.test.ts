@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Drop, QueueEntry, SessionOwner } from '@x/contract'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { LmdbPersistence } from '../src/index.ts'
 import { hostOf, lampSession, leaving, messageOf, subscriptionTo } from './support/host.ts'
+import { RemotePersistence } from './support/remote-persistence.ts'
 
 let directory = ''
 const drops: Drop[] = []
@@ -68,4 +69,20 @@ test('what an owner takes while its session is closed was not sent', async () =>
   await store.counts()
   const again = await store.openSession(lampSession)
   expect(again.sentThrough).toBe(0)
+})
+
+test('an entry that another broker drops before its owner could say that it took it counts once', async () => {
+  const owner = new Owner()
+  const { handle } = await store.openSession({ ...lampSession, owner })
+  await store.subscribe(handle, [subscriptionTo('light/+')])
+  const other = new RemotePersistence(directory)
+  onTestFinished(async () => other.close())
+  await other.open(hostOf({ maximumQueuedMessages: 1 }))
+  for (let index = 0; index < 20; index += 1) {
+    const seen = owner.taken.length
+    await other.publish(messageOf(`${index}`))
+    await expect.poll(() => owner.taken.length, { interval: 1 }).toBeGreaterThan(seen)
+  }
+  expect((await store.counts()).queuedBytes).toBe(0)
+  expect(await store.publish(messageOf('last'))).toBe(1)
 })
