@@ -25,7 +25,8 @@ for (const durability of ['disk', 'process', 'interval:1', 'interval:60000'] as 
         durability !== 'interval:60000' && {
           reopen: (store: object) => new RemotePersistence(directories.get(store) ?? ''),
         }),
-      settleMilliseconds: 200,
+      // Other tests may have the cores meanwhile.
+      settleMilliseconds: 500,
     })
   })
 }
