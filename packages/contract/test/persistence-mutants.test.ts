@@ -178,8 +178,8 @@ const mutants: Record<string, readonly [notices: string, store: new () => Persis
       }
     },
   ],
-  'answers a due will again and again': [
-    'answers a delayed will when its delay is over, not before, and once',
+  'returns a due will again and again': [
+    'returns a delayed will when its delay is over, not before, and once',
     class extends ReferencePersistence {
       override async claimDue(limit: number): Promise<readonly Due[]> {
         const wills = new Map([...this.data.sessions.values()].map(session => [session, session.will]))
@@ -229,8 +229,8 @@ const mutants: Record<string, readonly [notices: string, store: new () => Persis
       }
     },
   ],
-  'answers that no filter was there before': [
-    'answers for each subscription whether its filter was there before',
+  'returns that no filter was there before': [
+    'returns for each subscription whether its filter was there before',
     class extends ReferencePersistence {
       override async subscribe(handle: SessionHandle, subscriptions: readonly Subscription[]): Promise<boolean[]> {
         return (await super.subscribe(handle, subscriptions)).map(() => false)
