@@ -1,6 +1,9 @@
 import type { MaybePromise } from '@x/contract'
-import type { AccessRules } from './access-rules.ts'
+import { parseTopicFilter, parseTopicName } from '@x/topic-trie'
+import type { AccessAction, AccessRules, Decision as AccessDecision } from './access-rules.ts'
 import { Identity } from './identity.ts'
+import type { Subject } from './identity.ts'
+import type { LoginCheck } from './login-check.ts'
 import { Policies, checked, isUndecided, stillIn } from './policies.ts'
 import type { AccessOptions, Decision } from './policies.ts'
 import { DynamicSecurity } from './dynamic-security/dynamic-security.ts'
@@ -17,6 +20,8 @@ export interface AccessClient {
   readonly broker?: { readonly clients: Readonly<Record<string, AccessClient>>; readonly closed: boolean }
   readonly connDetails?: { readonly ipAddress?: string } | undefined
   readonly conn?: object
+  /** The one that the listener has verified. */
+  readonly certificate?: { readonly subject?: { readonly CN?: unknown } } | undefined
   close?(): void
 }
 
@@ -33,6 +38,8 @@ interface Admitted {
   readonly username: string | undefined
   /** What the check knew that has accepted it. */
   readonly evidence: unknown
+  /** The check that has accepted it; undefined: none has. */
+  readonly by: LoginCheck | undefined
   /** Policies that the rest was made for. */
   readonly policies: Policies
   readonly rules: readonly AccessRules[]
@@ -85,20 +92,21 @@ export class AccessControl {
     const policies = this.#policies
     const policy = policies.for(client)
     if (client.broker !== undefined) this.#brokers.add(client.broker)
-    const admit = (evidence: unknown): boolean => {
-      this.#admitted.set(client, { username, evidence, policies, rules: policy.rules, identity: undefined })
+    const admit = (by?: LoginCheck): boolean => {
+      const evidence: unknown = by?.evidence(username)
+      this.#admitted.set(client, { username, evidence, by, policies, rules: policy.rules, identity: undefined })
       // While a check was waited for, users may have changed.
       return policies === this.#policies || this.#renew(client, this.#policies)
     }
     if (!client.id.startsWith(policy.clientIdPrefix)) return false
-    if (client.identity !== undefined) return admit(undefined)
+    if (client.identity !== undefined) return admit()
     const verdict = checked(policy.logins, { clientId: client.id, username, password })
     const decide = ({ verdict: found, by }: Decision): boolean => {
       const isIn =
         found === 'accept' ||
         (isUndecided(found) && policy.allowAnonymous && !(found === 'defer' && username !== undefined))
       if (!isIn) return false
-      return admit(by?.evidence(username))
+      return admit(by)
     }
     return verdict instanceof Promise ? verdict.then(decide) : decide(verdict)
   }
@@ -127,6 +135,18 @@ export class AccessControl {
   /** Whether the client may end its subscription to the filter. */
   mayUnsubscribe(client: AccessClient, filter: string): boolean {
     return this.#identityOf(client).mayUnsubscribe(filter)
+  }
+
+  /** Which rule decides whether somebody may publish on a topic, receive it or subscribe to a filter, connected or not.
+   * @throws TopicError for what is no topic, or no filter */
+  explain(
+    subject: Subject & { readonly listener?: string | undefined },
+    action: AccessAction,
+    topic: string,
+  ): AccessDecision {
+    if (action === 'subscribe') parseTopicFilter(topic)
+    else parseTopicName(topic)
+    return new Identity(subject, this.#policies.for(subject).rules).explain(action, topic)
   }
 
   /** Other users and rules from now on; what clients may do changes with the next message. Those who may not even be connected any more
@@ -173,9 +193,9 @@ export class AccessControl {
     for (const client of this.#connected()) {
       const admitted = this.#admitted.get(client)
       if (admitted === undefined || client.close === undefined) continue
-      const { username, evidence } = admitted
+      const { username, evidence, by } = admitted
       if (username === undefined ? !anonymous : !usernames.has(username)) continue
-      this.#admitted.set(client, { username, evidence, policies, rules: [nothingAtAll], identity: undefined })
+      this.#admitted.set(client, { username, evidence, by, policies, rules: [nothingAtAll], identity: undefined })
       setImmediate(() => client.close?.())
     }
   }
@@ -185,19 +205,19 @@ export class AccessControl {
     const admitted = this.#admitted.get(client)
     // Not connected yet, or by other means: not this one's to end.
     if (admitted === undefined) return true
-    const { username, evidence } = admitted
+    const { username, evidence, by } = admitted
     const policy = policies.for(client)
     const isIn =
       client.id.startsWith(policy.clientIdPrefix) && (client.identity !== undefined || stillIn(policy, admitted))
     const rules = isIn ? policy.rules : [nothingAtAll]
-    this.#admitted.set(client, { username, evidence, policies, rules, identity: undefined })
+    this.#admitted.set(client, { username, evidence, by, policies, rules, identity: undefined })
     return isIn
   }
 
   #identityOf(client: AccessClient): Identity {
     let admitted = this.#admitted.get(client)
     if (admitted === undefined || admitted.policies !== this.#policies) admitted = this.#admitAgain(client)
-    admitted.identity ??= new Identity({ username: admitted.username, clientId: client.id }, admitted.rules)
+    admitted.identity ??= new Identity(subjectOf(client, admitted), admitted.rules)
     return admitted.identity
   }
 
@@ -206,7 +226,14 @@ export class AccessControl {
     const policies = this.#policies
     this.#renew(client, policies)
     const { rules } = policies.for(client)
-    const unknown = { username: client.identity, evidence: undefined, policies, rules, identity: undefined }
+    const unknown = {
+      username: client.identity,
+      evidence: undefined,
+      by: undefined,
+      policies,
+      rules,
+      identity: undefined,
+    }
     const admitted = this.#admitted.get(client) ?? unknown
     this.#admitted.set(client, admitted)
     return admitted
@@ -215,6 +242,13 @@ export class AccessControl {
 
 const nothingAtAll: AccessRules = {
   rightsOf: () => ({ may: () => false, maySubscribe: () => false }),
+}
+
+function subjectOf(client: AccessClient, { username, evidence, by }: Admitted): Subject {
+  const given = client.certificate?.subject?.CN
+  const name: unknown = Array.isArray(given) ? given[0] : given
+  const certificateName = typeof name === 'string' ? name : undefined
+  return { ...by?.detailsOf?.(evidence), username, clientId: client.id, certificateName }
 }
 
 function addressOf({ connDetails, conn }: AccessClient): string | undefined {

@@ -35,7 +35,7 @@ export function parseAclFile(text: string, file: string): AclRules {
         throw wrong(`the line begins with '${keyword.slice(0, 50)}', it must begin with user, topic or pattern`, place)
     }
   }
-  return new AclRules({ anonymous, users, patterns })
+  return new AclRules({ file, anonymous, users, patterns })
 }
 
 /** @throws AuthError `FILE_UNREADABLE`, `ACL_FILE_INVALID` */
@@ -52,14 +52,14 @@ function sectionOf(users: Map<string, AclLine[]>, name: string, place: FilePlace
 }
 
 /** Of two or more words the first says what is granted, and the topic may have spaces. */
-function ruleOf(text: string, keyword: string, place: FilePlace): AclLine {
+function ruleOf(text: string, keyword: string, place: Required<FilePlace>): AclLine {
   if (text === '') throw wrong(`${keyword} has no topic`, place)
   const [first, rest] = firstWord(text)
-  if (rest === '') return { access: 'readwrite', topic: filterOf(first, place) }
+  if (rest === '') return { access: 'readwrite', topic: filterOf(first, place), line: place.line }
   if (!accesses.has(first)) {
     throw wrong(`${keyword} grants '${first.slice(0, 50)}', it must be read, write, readwrite or deny`, place)
   }
-  return { access: first as AclAccess, topic: filterOf(rest, place) }
+  return { access: first as AclAccess, topic: filterOf(rest, place), line: place.line }
 }
 
 function filterOf(text: string, place: FilePlace): string {

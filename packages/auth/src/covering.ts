@@ -14,3 +14,16 @@ export function filterCovers(wide: string, filter: string): boolean {
   }
   return levels.length === wideLevels.length
 }
+
+/** Whether there can be a topic that both match. */
+export function filtersMeet(a: string, b: string): boolean {
+  // Wildcards in front match no topic that begins with `$`.
+  if (a.startsWith('$') !== b.startsWith('$')) return false
+  const [first, second] = [a.split('/'), b.split('/')]
+  for (let index = 0; ; index += 1) {
+    const [one, other] = [first[index], second[index]]
+    if (one === '#' || other === '#') return true
+    if (one === undefined || other === undefined) return one === other
+    if (one !== '+' && other !== '+' && one !== other) return false
+  }
+}

@@ -1,4 +1,4 @@
-import type { Access, AccessRules, Rights } from './access-rules.ts'
+import type { Access, AccessAction, AccessRules, Decision, Rights, SubjectDetails } from './access-rules.ts'
 
 /** Topics that one client's decisions are kept for; then they are forgotten, all at once. */
 const mostTopics = 256
@@ -15,6 +15,12 @@ function isReserved(topic: string): boolean {
   return !(topic.startsWith(connections) && topic.endsWith(state) && name !== '' && !name.includes('/'))
 }
 
+/** Whose rights are asked for. */
+export interface Subject extends SubjectDetails {
+  readonly username: string | undefined
+  readonly clientId: string
+}
+
 /** Who a connected client is, with what it may do. A decision is made once for each topic; the one that was asked for last is found
  * without a look-up, since it is asked for most. */
 export class Identity {
@@ -22,11 +28,8 @@ export class Identity {
   readonly #publish: Decisions
   readonly #receive: Decisions
 
-  constructor(
-    { username, clientId }: { readonly username: string | undefined; readonly clientId: string },
-    rules: readonly AccessRules[],
-  ) {
-    const rights = rules.map(one => one.rightsOf(username, clientId))
+  constructor({ username, clientId, ...details }: Subject, rules: readonly AccessRules[]) {
+    const rights = rules.map(one => one.rightsOf(username, clientId, details))
     this.#rights = rights
     this.#publish = new Decisions('publish', rights)
     this.#receive = new Decisions('receive', rights)
@@ -42,6 +45,15 @@ export class Identity {
 
   maySubscribe(filter: string): boolean {
     return this.#rights.every(rights => rights.maySubscribe?.(filter) ?? true)
+  }
+
+  /** What decides: the first of the rules that refuses, or all that allow. */
+  explain(action: AccessAction, topic: string): Decision {
+    if (action === 'publish' && isReserved(topic)) return { isAllowed: false, why: "the topic is the broker's own" }
+    const decisions = this.#rights.map(rights => rights.explain?.(action, topic) ?? unexplained(rights, action, topic))
+    const refusal = decisions.find(({ isAllowed }) => !isAllowed)
+    if (refusal !== undefined) return refusal
+    return { isAllowed: true, why: decisions.map(({ why }) => why).join('; ') || 'there are no rules' }
   }
 
   mayUnsubscribe(filter: string): boolean {
@@ -83,4 +95,9 @@ class Decisions {
     if (this.#access === 'publish' && isReserved(topic)) return false
     return this.#rights.every(rights => rights.may(this.#access, topic))
   }
+}
+
+function unexplained(rights: Rights, action: AccessAction, topic: string): Decision {
+  const isAllowed = action === 'subscribe' ? (rights.maySubscribe?.(topic) ?? true) : rights.may(action, topic)
+  return { isAllowed, why: "rules of the program's own" }
 }

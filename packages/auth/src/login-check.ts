@@ -1,4 +1,5 @@
 import type { MaybePromise } from '@x/contract'
+import type { SubjectDetails } from './access-rules.ts'
 
 /** Who wants to connect. */
 export interface Login {
@@ -26,6 +27,8 @@ export interface LoginCheck {
   check(login: Login): MaybePromise<LoginVerdict>
   /** What an accepted login stands on. */
   evidence(username: string | undefined): unknown
+  /** What else is known of an accepted client; by default nothing. */
+  detailsOf?(evidence: unknown): SubjectDetails
   /** Whether a client that was accepted earlier, by this check or another one, would be so now, without its password. */
   recheck(proof: Proof): LoginVerdict
 }

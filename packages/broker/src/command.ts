@@ -14,6 +14,9 @@ switch (command.kind) {
   case 'tool':
     process.exitCode = await (await import('./client-tools/client-tool.ts')).runClientTool(command.tool, command.words)
     break
+  case 'access':
+    process.exitCode = (await import('./command/access-command.ts')).access(command.words)
+    break
   case 'init':
     process.exitCode = (await import('./command/init.ts')).init(command.words)
     break
@@ -47,6 +50,7 @@ switch (command.kind) {
 function commandOf([word, ...words]: readonly string[]) {
   switch (word) {
     case 'passwd':
+    case 'access':
     case 'init':
     case 'redis':
       return { kind: word, words } as const

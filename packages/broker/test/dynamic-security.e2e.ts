@@ -165,6 +165,31 @@ test('a file that is not there is made, with a password of admin beside it that 
   for (const one of [file, `${file}.pw`]) expect(statSync(one).mode & 0o777).toBe(0o600)
 }, 60_000)
 
+test('plugin_opt_password_init_file has the first password of admin', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'dynsec-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const [file, conf, first, port] = [
+    join(directory, 'd.json'),
+    join(directory, 'm.conf'),
+    join(directory, 'first'),
+    await freePort(),
+  ]
+  const lines = [`listener ${port} 127.0.0.1`, `plugin ${plugin}`, `plugin_opt_config_file ${file}`]
+  writeFileSync(conf, [...lines, `plugin_opt_password_init_file ${first}`, ''].join('\n'))
+  writeFileSync(first, 'short\n')
+  const { status, stderr } = spawnSync(process.execPath, [commandFile, '-c', conf, '--check-config'], {
+    encoding: 'utf8',
+  })
+  expect(stderr).toContain('the first password of admin has 5 characters, it must have 12 or more')
+  expect(status).toBe(3)
+  writeFileSync(first, 'first-password\nmore\n')
+  const broker = new StartedProcess(process.execPath, [commandFile, '-c', conf])
+  onTestFinished(() => broker.stop())
+  const url = `mqtt://127.0.0.1:${port}`
+  await (await connectWhenListening(url, { username: 'admin', password: 'first-password' })).endAsync()
+  expect(existsSync(`${file}.pw`)).toBe(false)
+}, 60_000)
+
 test.for<[why: string, text: string, code: number, message: string]>([
   ['JSON that is cut off', '{\n"clients": [', 3, 'it is no JSON'],
   ['no object', '[]', 3, 'd.json: it is no JSON object'],

@@ -114,6 +114,19 @@ describe.skipIf(!authority.works)('with openssl', () => {
     expect(subjects).toEqual(['CN=ada,OU=a\\, b,O=Works,C=GB', String.raw`CN=Zo\C3\AB`])
   })
 
+  test('with identityAsUsername alternativeName the first name beside the subject is the user name', async () => {
+    const tls = { ...server, ca, requestCert: true, identityAsUsername: 'alternativeName' as const }
+    const seenNames: (string | undefined)[] = []
+    const authenticate: AuthenticateHook = (_client, username) => {
+      seenNames.push(username)
+      return true
+    }
+    const { port } = await openWay({ tls }, { authenticate })
+    const { cert, key } = authority.sign('ada.example', 2, '/CN=other')
+    await exchange(`mqtts://localhost:${port}`, { ca, cert, key, username: 'eve' })
+    expect(seenNames).toEqual(['ada.example'])
+  })
+
   test('with identityAsUsername a client without a certificate is refused', async () => {
     const tls = { ...server, ca, requestCert: true, rejectUnauthorized: false, identityAsUsername: true }
     const { port } = await openWay({ tls })

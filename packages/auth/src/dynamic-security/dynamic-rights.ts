@@ -1,5 +1,5 @@
-import { isWildcardFilter } from '@x/topic-trie'
-import type { Access, Rights } from '../access-rules.ts'
+import { filterMatches, isWildcardFilter } from '@x/topic-trie'
+import type { Access, AccessAction, Decision, Rights } from '../access-rules.ts'
 import { filterCovers } from '../covering.ts'
 import { namedTopic } from '../named-topic.ts'
 import type { Names } from '../named-topic.ts'
@@ -38,30 +38,43 @@ export class DynamicRights implements Rights {
     return filters.decide(topic) ?? this.#byDefault(type, topic)
   }
 
-  /** A role that forbids wildcards refuses them before later roles are asked. */
   maySubscribe(filter: string): boolean {
-    const isWild = isWildcardFilter(filter)
-    for (const role of this.#source.roles) {
-      if (isWild && !role.allowwildcardsubs) return false
-      const decision = this.#decide(role, 'subscribe', filter)
-      if (decision !== undefined) return decision
-    }
-    return this.#byDefault('subscribe', filter)
+    return this.explain('subscribe', filter).isAllowed
   }
 
   mayUnsubscribe(filter: string): boolean {
-    for (const role of this.#source.roles) {
-      const decision = this.#decide(role, 'unsubscribe', filter)
-      if (decision !== undefined) return decision
+    return this.#explain('unsubscribe', filter, role => this.#decide(role, 'unsubscribe', filter)).isAllowed
+  }
+
+  /** A role that forbids wildcards refuses them before later roles are asked. */
+  explain(action: AccessAction, topic: string): Decision {
+    if (action !== 'subscribe') {
+      const type = types[action]
+      return this.#explain(type, topic, role => this.#entries(role, type).find(one => filterMatches(one.topic, topic)))
     }
-    return this.#byDefault('unsubscribe', filter)
+    const isWild = isWildcardFilter(topic)
+    return this.#explain(action, topic, role =>
+      isWild && !role.allowwildcardsubs
+        ? { topic: 'no wildcards', allow: false }
+        : this.#decide(role, 'subscribe', topic),
+    )
+  }
+
+  #explain(type: DefaultAccessType, topic: string, decide: (role: DynamicRole) => Decider | undefined): Decision {
+    for (const role of this.#source.roles) {
+      const found = decide(role)
+      if (found === undefined) continue
+      const verb = found.allow ? 'allows' : 'denies'
+      return { isAllowed: found.allow, why: `role '${role.rolename}' ${verb} ${type} ${found.topic}` }
+    }
+    const isAllowed = this.#byDefault(type, topic)
+    return { isAllowed, why: `no role says anything, and the default for ${type} ${isAllowed ? 'allows' : 'denies'}` }
   }
 
   /** Entries that name the very filter come first, whatever their priority. */
-  #decide(role: DynamicRole, verb: 'subscribe' | 'unsubscribe', filter: string): boolean | undefined {
+  #decide(role: DynamicRole, verb: 'subscribe' | 'unsubscribe', filter: string): Decider | undefined {
     const literal = orderedAcls(role, `${verb}Literal`).find(({ topic }) => topic === filter)
-    if (literal !== undefined) return literal.allow
-    return this.#entries(role, `${verb}Pattern`).find(({ topic }) => filterCovers(topic, filter))?.allow
+    return literal ?? this.#entries(role, `${verb}Pattern`).find(({ topic }) => filterCovers(topic, filter))
   }
 
   #entries(role: DynamicRole, type: AclType): Decider[] {

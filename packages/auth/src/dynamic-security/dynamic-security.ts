@@ -59,7 +59,12 @@ const commands: Readonly<Record<string, DynamicCommand>> = {
   ...groupCommands,
   ...roleCommands,
 }
-const refused: Rights = { may: () => false, maySubscribe: () => false, mayUnsubscribe: () => false }
+const refused: Rights = {
+  may: () => false,
+  maySubscribe: () => false,
+  mayUnsubscribe: () => false,
+  explain: () => ({ isAllowed: false, why: 'dynamic security knows no client of this name' }),
+}
 
 /** Users, groups and roles in the file of Mosquitto's plugin, which clients change by commands while the broker runs.
  *

@@ -1,3 +1,4 @@
+import type { Client } from '@x/broker-core'
 import { AccessControl } from '@x/auth'
 import type { DynamicSecurity } from '@x/auth'
 import type { Logger } from '@x/contract'
@@ -85,7 +86,16 @@ export class RunningBroker {
     const lost = this.#access.replace(next.access ?? everybody, Object.values(this.broker.clients))
     this.#limitTopics(next)
     for (const client of lost) client.close()
+    for (const client of Object.values(this.broker.clients)) this.#subscribeAgain(client)
     return lost.length
+  }
+
+  /** Subscriptions that the rules allow no longer are ended. */
+  #subscribeAgain(client: Client): void {
+    if (client.trusted || client.closed) return
+    const forbidden = Object.keys(client.subscriptions).filter(filter => !this.#access.maySubscribe(client, filter))
+    if (forbidden.length === 0) return
+    client.unsubscribe(forbidden).catch((error: unknown) => this.#failed(`client ${shownIdentifier(client.id)}`, error))
   }
 
   /** Without rules messages pass without a question. Topics below `$CONTROL/` are for commands, be there any or none. */

@@ -28,5 +28,6 @@ export function valuesOf(node: JsonSchema): string {
   if (node.type === 'integer') return `${node.minimum} to ${node.maximum}`
   if (node.type === 'array' && node.items?.enum !== undefined) return `list of ${valuesOf(node.items)}`
   if (node.type === 'array') return node.items?.properties === undefined ? 'list of texts' : 'list of sections'
+  if (node.type === 'object') return 'lists of texts by name'
   return node.type === 'boolean' ? '`true`, `false`' : 'text'
 }

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os'
-import { readAclFile, readDynamicSecurity, readPasswordFile } from '@x/auth'
-import type { AccessOptions, AccessPolicy, DynamicSecurity } from '@x/auth'
+import { OwnRules, readAclFile, readDynamicSecurity, readPasswordFile } from '@x/auth'
+import type { AccessOptions, AccessPolicy, AccessRules, DynamicSecurity } from '@x/auth'
 import type { BridgeOptions } from '@x/bridge'
 import { metrics } from '@x/metrics'
 import type { Metrics } from '@x/metrics'
@@ -12,7 +12,9 @@ import type { BrokerOptions } from '../create-broker.ts'
 import type { ListenOptions } from '../listener/listen-options.ts'
 import { speaksTls } from '../listener/protocols.ts'
 import { preparedBridges } from './bridges.ts'
-import type { AccessConfig, Config, ListenerConfig, MetricsConfig, StoreConfig } from './schema.ts'
+import { readText } from './config-file.ts'
+import type { AccessConfig } from './access-schema.ts'
+import type { Config, ListenerConfig, MetricsConfig, StoreConfig } from './schema.ts'
 
 /** A configuration with all its files read: what a broker is made of. */
 export interface Prepared {
@@ -200,26 +202,42 @@ class PolicyFiles {
     return this.#dynamicSecurity
   }
 
-  policyOf({ passwordFile, aclFile, dynamicSecurityFile }: AccessConfig): AccessPolicy {
+  policyOf(config: AccessConfig): AccessPolicy {
+    const { passwordFile, aclFile, dynamicSecurityFile, dynamicSecurityPasswordFile, rules, groups, roles } = config
     const options = this.#hashes === undefined ? {} : { maximumConcurrentHashes: this.#hashes }
+    const allRules: AccessRules[] = [
+      ...(aclFile === undefined ? [] : [once(this.#rules, aclFile, file => readAclFile(file))]),
+      ...(rules === undefined ? [] : [new OwnRules({ rules, groups: groups ?? {}, roles: roles ?? {} })]),
+    ]
     return {
       ...(passwordFile !== undefined && {
         logins: [once(this.#passwords, passwordFile, file => readPasswordFile(file, options))],
       }),
-      ...(aclFile !== undefined && { rules: [once(this.#rules, aclFile, file => readAclFile(file))] }),
+      ...(allRules.length > 0 && { rules: allRules }),
       ...(dynamicSecurityFile !== undefined && {
-        dynamicSecurity: this.#readDynamicSecurity(dynamicSecurityFile, options),
+        dynamicSecurity: this.#readDynamicSecurity(dynamicSecurityFile, {
+          ...options,
+          passwordFile: dynamicSecurityPasswordFile,
+        }),
       }),
     }
   }
 
-  #readDynamicSecurity(file: string, options: { readonly maximumConcurrentHashes?: number }): DynamicSecurity {
-    const { MOSQUITTO_DYNSEC_PASSWORD: initialPassword } = process.env
+  #readDynamicSecurity(
+    file: string,
+    options: { readonly maximumConcurrentHashes?: number; readonly passwordFile: string | undefined },
+  ): DynamicSecurity {
+    const { passwordFile, ...others } = options
     const known = this.#running?.file === file ? this.#running : this.#dynamicSecurity
-    this.#dynamicSecurity =
-      known ?? readDynamicSecurity(file, { ...options, ...(initialPassword !== undefined && { initialPassword }) })
+    this.#dynamicSecurity = known ?? readDynamicSecurity(file, { ...others, ...firstPassword(passwordFile) })
     return this.#dynamicSecurity
   }
+}
+
+function firstPassword(file: string | undefined): { initialPassword?: string } {
+  const { MOSQUITTO_DYNSEC_PASSWORD: given } = process.env
+  const [initialPassword] = file === undefined ? [given] : readText(file).split(/\r?\n/)
+  return initialPassword === undefined ? {} : { initialPassword }
 }
 
 function once<Value>(known: Map<string, Value>, file: string, read: (file: string) => Value): Value {

@@ -3,6 +3,8 @@ import type { Durability } from '@x/persistence-lmdb'
 import { z } from 'zod'
 import type { ProxyRequirement } from '../listener/proxy-requirement.ts'
 import { protocols } from '../listener/protocols.ts'
+import { accessShape } from './access-schema.ts'
+import type { AccessConfig } from './access-schema.ts'
 import { bridgeSchema } from './bridge-schema.ts'
 import type { BridgeConfig } from './bridge-schema.ts'
 import { limitsSchema } from './limits-schema.ts'
@@ -12,22 +14,6 @@ import type { TlsConfig } from './tls-schema.ts'
 const text = z.string().min(1)
 const texts = z.array(text).min(1)
 const whole = (least: number, greatest: number): z.ZodInt => z.int().min(least).max(greatest)
-
-const accessShape = {
-  passwordFile: text.optional().describe('file: users and hashes of their passwords, as `x-broker passwd` writes it'),
-  aclFile: text.optional().describe("file: who may publish and receive what, in Mosquitto's format"),
-  dynamicSecurityFile: text
-    .optional()
-    .describe(
-      "file: users, groups and roles in the format of Mosquitto's plugin for dynamic security; changed by commands on `$CONTROL/dynamic-security/v1`, and made when it is not there. The same for all listeners that name one",
-    ),
-  allowAnonymous: z
-    .boolean()
-    .optional()
-    .describe(
-      'lets in clients without user name, and with `passwordFile` missing all others too. Unless given: without `passwordFile`, on listeners that this machine alone can reach or that ask for a certificate',
-    ),
-}
 
 const listener = z.strictObject({
   name: text.optional().describe('shown in logs and statistics'),
@@ -189,14 +175,6 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
 type Text = string
 type Texts = readonly string[]
 type OptionalOf<Fields> = { [Name in keyof Fields]?: Fields[Name] | undefined }
-
-/** Who may log in and do what, as a configuration has it. */
-export interface AccessConfig {
-  passwordFile?: Text | undefined
-  aclFile?: Text | undefined
-  dynamicSecurityFile?: Text | undefined
-  allowAnonymous?: boolean | undefined
-}
 
 /** A listener, as a configuration has it. */
 export interface ListenerConfig extends OptionalOf<ListenerRules> {

@@ -47,6 +47,7 @@ function ruleOf(issue: z.core.$ZodIssue): string {
     case 'invalid_union':
       return unionRules[String(issue.path.at(-1))] ?? 'a text, or a list of texts'
     case 'invalid_format':
+      if (issue.path.includes('roles')) return 'user NAME, client ID or group NAME'
       return 'without +, # and /'
     default:
       return issue.message

@@ -9,7 +9,7 @@ export interface TlsConfig {
   ca?: string | undefined
   crl?: string | undefined
   clientCertificates?: 'none' | 'optional' | 'required' | undefined
-  identityAsUsername?: boolean | 'subject' | undefined
+  identityAsUsername?: boolean | 'subject' | 'alternativeName' | undefined
   psk?: string | undefined
   pskHint?: string | undefined
   ciphers?: string | undefined
@@ -29,10 +29,10 @@ export const tlsSchema: z.ZodType<TlsConfig> = z
       .optional()
       .describe("whether clients show a certificate; 'required' where `ca` is given, else 'none'"),
     identityAsUsername: z
-      .union([z.boolean(), z.enum(['subject'])])
+      .union([z.boolean(), z.enum(['subject', 'alternativeName'])])
       .optional()
       .describe(
-        "the certificate's Common Name, or the PSK identity, is the user name, and no password is asked for; `subject`: the whole subject, as RFC 2253 writes it",
+        "the certificate's Common Name, or the PSK identity, is the user name, and no password is asked for; `subject`: the whole subject, as RFC 2253 writes it; `alternativeName`: the first DNS name, email address or URI of its subject alternative names",
       ),
     psk: text.optional().describe('file: pre-shared keys, lines `identity:hexadecimal`'),
     pskHint: text.optional().describe('hint for clients with a pre-shared key'),

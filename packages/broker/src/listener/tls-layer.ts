@@ -1,6 +1,7 @@
 import { DEFAULT_CIPHERS, createServer } from 'node:tls'
 import type { SecureContextOptions, Server, TLSSocket, TlsOptions as NodeTlsOptions } from 'node:tls'
 import type { Duplex } from 'node:stream'
+import { alternativeName } from './alternative-name.ts'
 import { ConnectionRefused } from './refused.ts'
 
 /** Node's options of `tls.createServer` (`key`, `cert`, `ca`, `requestCert`, `pskCallback`, `minVersion`, …), and: */
@@ -8,8 +9,9 @@ export interface TlsOptions extends NodeTlsOptions {
   /** Certificates of further server names, for clients that name theirs (SNI); `*.example.org` fits one level. */
   readonly servers?: Readonly<Record<string, SecureContextOptions>>
   /** The Common Name of the client's certificate, or its PSK identity, takes the place of the user name; a client with neither is
-   * refused. With `'subject'` it is the certificate's whole subject, as RFC 2253 writes it: `CN=ada,O=Works,C=GB`. */
-  readonly identityAsUsername?: boolean | 'subject'
+   * refused. With `'subject'` it is the certificate's whole subject, as RFC 2253 writes it: `CN=ada,O=Works,C=GB`; with
+   * `'alternativeName'` the first DNS name, email address or URI of its subject alternative names. */
+  readonly identityAsUsername?: boolean | 'subject' | 'alternativeName'
 }
 
 /** What the TLS of a listener tells the listener. */
@@ -67,13 +69,17 @@ export class TlsLayer {
     this.#options = merged
   }
 
-  /** What the client proved to be: its PSK identity, or the Common Name or the subject of its certificate. */
+  /** What the client proved to be: its PSK identity, or what its certificate says of it. */
   identityOf(socket: TLSSocket): string | undefined {
     const identity = this.#identities.get(socket)
     if (identity !== undefined) return identity
     if (!socket.authorized) return undefined
     if (this.#options.identityAsUsername === 'subject') return subjectOf(socket)
-    const { subject } = socket.getPeerCertificate() as { subject?: { CN?: string | string[] } }
+    const { subject, subjectaltname } = socket.getPeerCertificate() as {
+      subject?: { CN?: string | string[] }
+      subjectaltname?: string
+    }
+    if (this.#options.identityAsUsername === 'alternativeName') return alternativeName(subjectaltname)
     const [name] = [subject?.CN ?? []].flat()
     return name
   }

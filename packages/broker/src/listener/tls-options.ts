@@ -10,8 +10,8 @@ const { any, flag } = optionRules
 const optionTable: OptionTable<keyof TlsOptions> = {
   servers: { text: 'an object with a key and a certificate for each name', allows: value => isObject(value) },
   identityAsUsername: {
-    text: "true, false or 'subject'",
-    allows: value => [true, false, 'subject'].includes(value as boolean),
+    text: "true, false, 'subject' or 'alternativeName'",
+    allows: value => [true, false, 'subject', 'alternativeName'].includes(value as boolean),
   },
   ALPNCallback: any,
   ALPNProtocols: any,

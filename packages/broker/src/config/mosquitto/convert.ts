@@ -1,7 +1,8 @@
 import { basename, join } from 'node:path'
 import type { BrokerLimits } from '@x/broker-core'
 import { ConfigProblem, placed } from '../config-problem.ts'
-import type { AccessConfig, Config } from '../schema.ts'
+import type { AccessConfig } from '../access-schema.ts'
+import type { Config } from '../schema.ts'
 import { bridgeOf } from './bridge.ts'
 import { listenerOf } from './listener.ts'
 import { rulesOf } from './listener-rules.ts'
@@ -89,10 +90,12 @@ function configOf(file: MosquittoFile): Config {
 function accessOf({ plugins }: MosquittoFile, settings: Settings, listener: Settings | undefined): AccessConfig {
   const own = plugins.filter(plugin => plugin.listener === listener)
   const anonymous = (listener?.flag('listener_allow_anonymous') ?? settings.flag('allow_anonymous')) === true
+  const dynamic = optionsOfPlugin(own, 'dynamic_security')
   return {
-    passwordFile: settings.text('password_file') ?? fileOfPlugin(own, 'password_file'),
-    aclFile: settings.text('acl_file') ?? fileOfPlugin(own, 'acl_file'),
-    dynamicSecurityFile: fileOfPlugin(own, 'dynamic_security'),
+    passwordFile: settings.text('password_file') ?? optionsOfPlugin(own, 'password_file').get('password_file'),
+    aclFile: settings.text('acl_file') ?? optionsOfPlugin(own, 'acl_file').get('acl_file'),
+    dynamicSecurityFile: dynamic.get('config_file'),
+    dynamicSecurityPasswordFile: dynamic.get('password_init_file'),
     allowAnonymous: anonymous,
   }
 }
@@ -105,26 +108,31 @@ function overriding(access: AccessConfig, settings: Settings): AccessConfig | un
 const instead =
   'plugins of Mosquitto are machine code for Mosquitto alone; known are mosquitto_password_file, mosquitto_acl_file and mosquitto_dynamic_security'
 
-/** Plugins of Mosquitto that are built in here, with the option that names their file. */
+/** Plugins of Mosquitto that are built in here, with the option that names their file, and others that they know. */
 const builtIn = {
-  password_file: 'password_file',
-  acl_file: 'acl_file',
-  dynamic_security: 'config_file',
-} as const
+  password_file: { needed: 'password_file', known: [] },
+  acl_file: { needed: 'acl_file', known: [] },
+  dynamic_security: { needed: 'config_file', known: ['password_init_file'] },
+} as const satisfies Readonly<Record<string, { needed: string; known: readonly string[] }>>
 
-function fileOfPlugin(plugins: readonly PluginSettings[], kind: keyof typeof builtIn): string | undefined {
+type BuiltIn = keyof typeof builtIn
+
+/** The options of one of them; none where it is not loaded. */
+function optionsOfPlugin(plugins: readonly PluginSettings[], kind: BuiltIn): ReadonlyMap<string, string> {
   for (const { path, place, options } of plugins) {
     const name = basename(path).replace(/\.\w+$/, '')
-    const found = (Object.keys(builtIn) as (keyof typeof builtIn)[]).find(one => `mosquitto_${one}` === name)
+    const found = (Object.keys(builtIn) as BuiltIn[]).find(one => `mosquitto_${one}` === name)
     if (found === undefined) throw new ConfigProblem([placed(place, `plugin ${path}: ${instead}`)])
-    const option = builtIn[found]
-    const unknown = [...options.keys()].find(one => one !== option)
-    if (unknown !== undefined || !options.has(option)) {
-      throw new ConfigProblem([placed(place, `plugin ${path} needs plugin_opt_${option}, and knows no other option`)])
+    const { needed, known }: { needed: string; known: readonly string[] } = builtIn[found]
+    const unknown = [...options.keys()].find(one => one !== needed && !known.includes(one))
+    if (unknown !== undefined || !options.has(needed)) {
+      const others =
+        known.length === 0 ? 'no other option' : `beside it ${known.map(one => `plugin_opt_${one}`).join()}`
+      throw new ConfigProblem([placed(place, `plugin ${path} needs plugin_opt_${needed}, and knows ${others}`)])
     }
-    if (found === kind) return options.get(option)
+    if (found === kind) return options
   }
-  return undefined
+  return new Map()
 }
 
 function limitsOf(file: MosquittoFile): Config['limits'] {
