@@ -28,7 +28,7 @@ async function started(program: 'mosquitto' | 'x-broker', more = ''): Promise<Ru
   const user = process.getuid?.() === 0 ? 'user root\n' : ''
   writeFileSync(
     conf,
-    `${user}listener ${port} 127.0.0.1\nallow_anonymous true\nplugin ${plugin}\nplugin_opt_config_file ${file}\n${more}`,
+    `${user}log_dest stdout\nlistener ${port} 127.0.0.1\nallow_anonymous true\nplugin ${plugin}\nplugin_opt_config_file ${file}\n${more}`,
   )
   chmodSync(directory, 0o755)
   const ours = program === 'x-broker'
