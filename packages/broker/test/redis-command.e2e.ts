@@ -13,10 +13,11 @@ async function run(...words: string[]): Promise<{ code: number | null; text: str
 describe.skipIf(!hasRedisServer())('x-broker redis (apt-get install redis-server)', () => {
   test('inspect shows brokers, sessions and queues, a session in words, and what nothing explains', async () => {
     const redis = await redisServer()
-    const { url } = await serve(redis.url, { id: 'here' })
+    const { broker, url } = await serve(redis.url, { id: 'here' })
     const away = await connected(url, { ...persistent, clientId: 'away' })
     await away.subscribeAsync('a/+', { qos: 1 })
     await dies(away)
+    await expect.poll(() => broker.connectedClients).toBe(0)
     const open = await connected(url, { ...persistent, clientId: 'open' })
     await open.publishAsync('a/1', 'xyz', { qos: 1 })
     await open.publishAsync('kept', 'x', { qos: 1, retain: true })
