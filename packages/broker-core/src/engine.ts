@@ -30,6 +30,7 @@ import { isPromise, recover } from './ground/maybe-promise.ts'
 import type { ProgramFaults } from './hooks/program-faults.ts'
 import { stepError } from './ground/step-error.ts'
 import type { StepCode } from './ground/steps.ts'
+import { CheckedStore } from './ground/checked-store.ts'
 import type { CheckedOptions } from './ground/limits.ts'
 import { storeLimitsOf } from './ground/store-limits.ts'
 import type { OutboxContext } from './connection/outbox.ts'
@@ -66,7 +67,7 @@ export class Engine implements PersistenceHost, Host, PublishingHost {
   readonly broker: EngineBroker
   readonly options: CheckedOptions
   readonly protocol: Protocol = protocol
-  readonly persistence: Persistence
+  readonly persistence: CheckedStore
   readonly emitter: Emitter | undefined
   /** The clock of all deadlines and expiries. It does not jump when the machine's time is set, and rests while the process stands still. */
   readonly clock: SteadyClock
@@ -132,7 +133,7 @@ export class Engine implements PersistenceHost, Host, PublishingHost {
     this.broker = broker
     this.faults = parts.faults
     this.options = options
-    this.persistence = parts.persistence
+    this.persistence = new CheckedStore(parts.persistence)
     this.emitter = parts.emitter
     this.clock = new SteadyClock(parts.clock)
     this.slices = new Slices()

@@ -4,6 +4,7 @@ import type { AckFrame, FilterListSettings, FrameReader, PublishFrame, TopicInte
 import type { EnhancedAuthentication } from './attempt.ts'
 import type { AuthenticationQueue } from './authentication-queue.ts'
 import type { ConnectRate } from './connect-rate.ts'
+import type { CheckedStore } from '../ground/checked-store.ts'
 import { Client } from '../hooks/client.ts'
 import type { ClientLink, ProgramBroker } from '../hooks/client.ts'
 import { Connection } from '../connection/connection.ts'
@@ -81,6 +82,7 @@ export interface Host extends ConnectionHost, SessionHost {
   readonly broker: EventReporter & ProgramBroker
   readonly brokerId: string
   readonly protocol: Protocol
+  readonly persistence: CheckedStore
   readonly emitter: Emitter | undefined
   readonly router: Router
   readonly faults: ProgramFaults

@@ -54,6 +54,7 @@ export type BrokerErrorCode =
   | 'PLUGIN_FAILED'
   // What a part of this broker could not do
   | StepCode
+  | 'STORE_ANSWER_INVALID'
   // What the caller did
   | 'OPTION_INVALID'
   | 'BROKER_CLOSED'

@@ -26,7 +26,7 @@ export interface AedesStoreMethods {
 
 /** Adds Aedes's methods to the store itself, so that `broker.persistence` stays the object that was given. They are not enumerable. */
 export function withAedesMethods(engine: Host): Persistence & AedesStoreMethods {
-  const { persistence } = engine
+  const { given } = engine.persistence
   const methods: AedesStoreMethods = {
     createRetainedStream: pattern => Readable.from(retainedPackets(engine, [pattern])),
     createRetainedStreamCombi: patterns => Readable.from(retainedPackets(engine, patterns)),
@@ -35,9 +35,9 @@ export function withAedesMethods(engine: Host): Persistence & AedesStoreMethods 
     outgoingStream: client => Readable.from(outgoingPackets(engine, client.id)),
   }
   for (const [name, value] of Object.entries(methods)) {
-    Reflect.defineProperty(persistence, name, { value, configurable: true, enumerable: false, writable: true })
+    Reflect.defineProperty(given, name, { value, configurable: true, enumerable: false, writable: true })
   }
-  return persistence as Persistence & AedesStoreMethods
+  return given as Persistence & AedesStoreMethods
 }
 
 async function* retainedPackets(engine: Host, patterns: readonly string[]): AsyncGenerator<BrokerPacket> {

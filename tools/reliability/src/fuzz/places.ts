@@ -35,6 +35,7 @@ export const eventNames = [
   'ack',
   'ping',
   'dropped',
+  'error',
 ] as const
 
 export const storeMethods = [
@@ -56,7 +57,7 @@ export const storeMethods = [
 
 const listenerStyles: readonly Style[] = ['ok', 'throw', 'throwFalsy', 'reject', 'rejectFalsy', 'publishes', 'closes']
 const synchronousStyles: readonly Style[] = styles.filter(style => style !== 'late' && style !== 'lateReject')
-const storeStyles: readonly Style[] = ['ok', 'throw', 'reject', 'late', 'lateReject']
+const storeStyles: readonly Style[] = styles.filter(style => !['deny', 'mangle', 'publishes', 'closes'].includes(style))
 const logStyles: readonly Style[] = ['ok', 'throw', 'throwFalsy', 'falsy', 'reject']
 const pluginStyles: readonly Style[] = ['ok', 'late', 'throw', 'reject', 'falsy', 'nonsense', 'never', 'thenThrow']
 const subscriberStyles: readonly Style[] = styles.filter(style => style !== 'deny' && style !== 'mangle')

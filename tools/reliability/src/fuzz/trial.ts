@@ -97,8 +97,10 @@ export class Trial {
         if (this.#backs++ < 30) ignore(broker.publish({ topic: 'f/back', payload: 'b', qos: 1 }))
       },
       close: () => {
-        const [client] = values
-        if (typeof client === 'object' && client !== null && 'close' in client) (client as { close(): void }).close()
+        const [subject] = values
+        if (typeof subject !== 'object' || subject === null) return
+        if ('close' in subject) (subject as { close(): void }).close()
+        else if ('queue' in subject) ignore(broker.client((subject as { queue: string }).queue)?.close())
       },
     }
   }
@@ -271,6 +273,6 @@ export class Trial {
   readonly #find = (check: string, message: string): void => void this.#findings.push({ check, message })
 }
 
-function ignore(promise: Promise<unknown>): void {
-  promise.catch(() => undefined)
+function ignore(promise: unknown): void {
+  if (promise instanceof Promise) promise.catch(() => undefined)
 }

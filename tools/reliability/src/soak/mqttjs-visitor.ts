@@ -34,6 +34,10 @@ export class MqttjsVisitor implements Visitor {
     return this.#stream.received.publishes
   }
 
+  get receivedPackets(): number {
+    return this.#stream.received.packets
+  }
+
   async connect(): Promise<void> {
     await new Promise<void>(resolve => {
       this.#client.once('connect', () => resolve())

@@ -31,6 +31,10 @@ export class RawVisitor implements Visitor {
     return this.#stream.received.publishes
   }
 
+  get receivedPackets(): number {
+    return this.#stream.received.packets
+  }
+
   async connect(): Promise<void> {
     const { version, clientId, cleanStart, tally } = this.#visit
     const properties = property.sessionExpiryInterval(cleanStart ? 0 : sessionExpiry)

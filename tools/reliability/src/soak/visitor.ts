@@ -15,6 +15,8 @@ export interface Visit {
 export interface Visitor {
   /** PUBLISH packets that have come on this connection. */
   readonly received: number
+  /** Packets of any kind likewise. */
+  readonly receivedPackets: number
   connect(): Promise<void>
   subscribe(filter: string, qos: 0 | 1 | 2): Promise<void>
   unsubscribe(filter: string): Promise<void>

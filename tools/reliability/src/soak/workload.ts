@@ -84,13 +84,15 @@ export class Workload {
     await visitor.leave(random.chance(0.5) ? 'disconnect' : 'cut')
   }
 
-  /** Until nothing is on its way to it: what it has not got when it leaves, it can't count. */
+  /** Until nothing is on its way to it, a PUBREL neither: what it has not got when it leaves, it can't count. */
   async #settle(visitor: Visitor): Promise<void> {
-    for (let before = -1; before !== visitor.received;) {
-      before = visitor.received
+    for (let isQuiet = false; !isQuiet;) {
+      const before = visitor.receivedPackets
       await visitor.publish('nobody', Buffer.alloc(0), 1)
       await pause(20)
       await visitor.publish('nobody', Buffer.alloc(0), 1)
+      // Nothing but the two acknowledgements.
+      isQuiet = visitor.receivedPackets === before + 2
     }
   }
 }

@@ -1,0 +1,113 @@
+import type {
+  Delivery,
+  DueBatch,
+  MaybePromise,
+  Message,
+  OpenedSession,
+  OpenSessionRequest,
+  Persistence,
+  PersistenceCounts,
+  PersistenceHost,
+  PersistenceSupports,
+  QueueEntry,
+  Receipt,
+  RetainedPage,
+  SessionClosing,
+  SessionHandle,
+  Subscription,
+  Will,
+} from '@x/contract'
+import { ownPromise } from './maybe-promise.ts'
+import { storeAnswer } from './store-answers.ts'
+
+/** The store as the engine uses it: it answers what the contract says, or fails.
+ *
+ * What the engine builds on is checked as it comes, so that a wrong answer fails the step that asked for it and nothing else. What comes
+ * later is a promise of the language, whatever the store's own promises do. */
+export class CheckedStore implements Persistence {
+  /** As the program gave it. */
+  readonly given: Persistence
+  readonly enqueueRetained?: NonNullable<Persistence['enqueueRetained']>
+  readonly confirmWill?: NonNullable<Persistence['confirmWill']>
+
+  constructor(given: Persistence) {
+    this.given = given
+    if (given.enqueueRetained !== undefined) {
+      this.enqueueRetained = (session, delivery) => ownPromise(given.enqueueRetained?.(session, delivery))
+    }
+    if (given.confirmWill !== undefined) this.confirmWill = will => ownPromise(given.confirmWill?.(will))
+  }
+
+  get supports(): PersistenceSupports {
+    return this.given.supports
+  }
+
+  open(host: PersistenceHost): MaybePromise<void> {
+    return ownPromise(this.given.open(host))
+  }
+
+  close(): MaybePromise<void> {
+    return ownPromise(this.given.close())
+  }
+
+  openSession(request: OpenSessionRequest): MaybePromise<OpenedSession> {
+    return storeAnswer('openSession', this.given.openSession(request))
+  }
+
+  closeSession(session: SessionHandle, closing: SessionClosing): MaybePromise<Will | undefined> {
+    return storeAnswer('closeSession', this.given.closeSession(session, closing))
+  }
+
+  subscribe(session: SessionHandle, subscriptions: readonly Subscription[]): MaybePromise<readonly boolean[]> {
+    return storeAnswer('subscribe', this.given.subscribe(session, subscriptions))
+  }
+
+  unsubscribe(session: SessionHandle, filters: readonly string[]): MaybePromise<readonly boolean[]> {
+    return storeAnswer('unsubscribe', this.given.unsubscribe(session, filters))
+  }
+
+  /** For each message: only a promise is looked at, and a number that is none counts as 0 receivers. */
+  publish(message: Message, receipt?: Receipt): MaybePromise<number> {
+    return ownPromise(this.given.publish(message, receipt))
+  }
+
+  enqueue(session: SessionHandle, deliveries: readonly Delivery[]): MaybePromise<void> {
+    return ownPromise(this.given.enqueue(session, deliveries))
+  }
+
+  read(session: SessionHandle, after: number, limit: number): MaybePromise<readonly QueueEntry[]> {
+    return storeAnswer('read', this.given.read(session, after, limit))
+  }
+
+  entry(session: SessionHandle, sequence: number): MaybePromise<QueueEntry | undefined> {
+    return storeAnswer('entry', this.given.entry(session, sequence))
+  }
+
+  acknowledge(session: SessionHandle, sequence: number): MaybePromise<void> {
+    return ownPromise(this.given.acknowledge(session, sequence))
+  }
+
+  release(session: SessionHandle, sequence: number): MaybePromise<void> {
+    return ownPromise(this.given.release(session, sequence))
+  }
+
+  complete(session: SessionHandle, packetId: number): MaybePromise<void> {
+    return ownPromise(this.given.complete(session, packetId))
+  }
+
+  claim(session: SessionHandle, group: string, limit: number): MaybePromise<readonly QueueEntry[]> {
+    return storeAnswer('claim', this.given.claim(session, group, limit))
+  }
+
+  retained(filter: string): MaybePromise<RetainedPage> {
+    return storeAnswer('retained', this.given.retained(filter))
+  }
+
+  claimDue(limit: number): MaybePromise<DueBatch> {
+    return storeAnswer('claimDue', this.given.claimDue(limit))
+  }
+
+  counts(): MaybePromise<PersistenceCounts> {
+    return storeAnswer('counts', this.given.counts())
+  }
+}
