@@ -103,9 +103,10 @@ describe.skipIf(!authority.works)('on a port for everything', () => {
     const socket = openSocket({ port: way.port, host: '127.0.0.1' })
     socket.write(Buffer.from(bytes, 'latin1'))
     await expect.poll(() => way.broker.listenerConnections[0]?.connections).toBe(1)
-    const ended = readAll(socket)
+    // Bytes that the broker has not read yet when it closes make the system reset the connection.
+    const ended = readAll(socket).catch(({ code }: NodeJS.ErrnoException) => code)
     await way.broker.close()
-    expect(await ended).toBe('')
+    expect(['', 'ECONNRESET']).toContain(await ended)
   })
 
   test(`${tries} broken connections of every kind leave nothing behind`, { timeout: 120_000 }, async () => {

@@ -117,7 +117,12 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       brokerCounter: 2 ** 40 + index,
     }))
     await Promise.all(messages.map(async message => here.publish(message)))
-    expect(owner.taken.map(({ message }) => message)).toEqual(messages)
+    // What the owner had no time for comes from Redis, in bytes of another kind.
+    const taken = owner.taken.map(({ message }) => ({
+      ...message,
+      properties: message.properties && Buffer.from(message.properties),
+    }))
+    expect(taken).toEqual(messages)
     expect(owner.taken.map(({ qos }) => qos)).toEqual(messages.map(({ qos }) => qos))
   })
 
