@@ -63,6 +63,8 @@ export class AccessControl {
   readonly #brokers = new Set<NonNullable<AccessClient['broker']>>()
   /** A client that is not in here did not come in by `authenticate`. */
   readonly #admitted = new WeakMap<object, Admitted>()
+  /** Have sent commands whose response is not there yet, with how many. */
+  readonly #commanding = new Map<AccessClient, number>()
 
   constructor(options: AccessOptions) {
     this.#policies = new Policies(options)
@@ -164,10 +166,21 @@ export class AccessControl {
     this.#endpoints.clear()
     this.#watches = this.#policies.dynamicSecurity.map(one => {
       this.#endpoints.set(DynamicSecurity.topic, {
-        execute: (client, payload) => one.execute(this.#commander(client), payload),
+        execute: (client, payload) => this.#execute(one, client, payload),
       })
       return one.observe({ changed: affected => this.#changed(affected) })
     })
+  }
+
+  async #execute(security: DynamicSecurity, client: AccessClient, payload: Buffer): Promise<string> {
+    this.#commanding.set(client, (this.#commanding.get(client) ?? 0) + 1)
+    try {
+      return await security.execute(this.#commander(client), payload)
+    } finally {
+      const others = (this.#commanding.get(client) ?? 1) - 1
+      if (others === 0) this.#commanding.delete(client)
+      else this.#commanding.set(client, others)
+    }
   }
 
   #commander(client: AccessClient): Commander {
@@ -186,7 +199,8 @@ export class AccessControl {
     return [...this.#brokers].flatMap(({ clients }) => Object.values(clients))
   }
 
-  /** What was decided counts no more. Those affected may do nothing from now on, and are ended once the response is sent. */
+  /** What was decided counts no more. Those affected may do nothing from now on, but for having the response to a command of their own, and
+   * are ended once it is sent: who changes its own rights would wait for it in vain. */
   #changed({ usernames, anonymous }: Readonly<Affected>): void {
     const policies = this.#policies.again()
     this.#policies = policies
@@ -195,7 +209,8 @@ export class AccessControl {
       if (admitted === undefined || client.close === undefined) continue
       const { username, evidence, by } = admitted
       if (username === undefined ? !anonymous : !usernames.has(username)) continue
-      this.#admitted.set(client, { username, evidence, by, policies, rules: [nothingAtAll], identity: undefined })
+      const rules = [this.#commanding.has(client) ? responseAlone : nothingAtAll]
+      this.#admitted.set(client, { username, evidence, by, policies, rules, identity: undefined })
       setImmediate(() => client.close?.())
     }
   }
@@ -242,6 +257,15 @@ export class AccessControl {
 
 const nothingAtAll: AccessRules = {
   rightsOf: () => ({ may: () => false, maySubscribe: () => false }),
+}
+
+const responses = `${DynamicSecurity.topic}/response`
+const responseAlone: AccessRules = {
+  rightsOf: () => ({
+    may: (access, topic) => access === 'receive' && topic === responses,
+    maySubscribe: () => false,
+    mayUnsubscribe: () => false,
+  }),
 }
 
 function subjectOf(client: AccessClient, { username, evidence, by }: Admitted): Subject {

@@ -281,6 +281,30 @@ test.for<[why: string, change: object, who: IClientOptions]>([
   expect(seen.filter(topic => topic.endsWith('will'))).toEqual([])
 })
 
+test.for<object>([
+  { command: 'addRoleACL', rolename: 'all', acltype: 'publishClientSend', topic: 'x', allow: true },
+  { command: 'removeClientRole', username: 'ann', rolename: 'all' },
+  { command: 'setClientPassword', username: 'ann', password: 'q' },
+  { command: 'deleteClient', username: 'ann' },
+])('who changes its own rights has the response, and nothing else, before it is ended: %j', async change => {
+  const server = await started(content)
+  const [admin, other] = [
+    await server.connect({ username: 'ann', password: 'p' }),
+    await server.connect({ username: 'ann', password: 'p' }),
+  ]
+  const reasonOf = (client: MqttClient): Promise<number | undefined> =>
+    new Promise(resolve => {
+      client.once('disconnect', ({ reasonCode }) => resolve(reasonCode))
+    })
+  const ended = Promise.all([reasonOf(admin), reasonOf(other)])
+  const seen: string[] = []
+  other.on('message', topic => seen.push(topic))
+  await other.subscribeAsync('$CONTROL/#')
+  expect(await command(admin, change)).toEqual([{ command: (change as Response).command }])
+  expect(await ended).toEqual([0x98, 0x98])
+  expect(seen).toEqual([])
+})
+
 test('subscriptions that are no longer allowed are gone when a session is resumed', async () => {
   const server = await started(content)
   const session = { clientId: 'bob', clean: false, properties: { sessionExpiryInterval: 60 } }
