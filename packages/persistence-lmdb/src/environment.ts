@@ -81,7 +81,8 @@ export class Environment {
     } as const
     this.#database = open<Buffer, Buffer>(options)
     this.#directory = directory
-    if (Environment.#open.size === 0) process.on('exit', Environment.#exit)
+    // Before lmdb's own listener, which closes the files while its thread has them locked: nobody would get that lock any more.
+    if (Environment.#open.size === 0) process.prependListener('exit', Environment.#exit)
     Environment.#open.add(this)
     this.#keepAlive = setInterval(() => {}, 0x7fff_ffff)
     this.#keepAlive.unref()

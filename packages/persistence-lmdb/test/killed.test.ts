@@ -169,3 +169,17 @@ test('a process that exits while a transaction is under way ends, and leaves the
   await next.open(host)
   await next.close()
 })
+
+test('nor does it keep those waiting that have the directory open', async () => {
+  const file = fileURLToPath(new URL('support/exiting-process.ts', import.meta.url))
+  const other = new RemotePersistence(directory)
+  onTestFinished(async () => other.kill())
+  await other.open(host)
+  // How far lmdb's thread has come by then is not the same each time.
+  for (let round = 0; round < 3; round += 1) {
+    const exiting = fork(file, [directory], { execArgv: ['--import', 'tsx', '--conditions=@x/source'] })
+    onTestFinished(() => void exiting.kill('SIGKILL'))
+    await once(exiting, 'exit')
+    expect(await other.publish(message(round))).toBe(0)
+  }
+})
