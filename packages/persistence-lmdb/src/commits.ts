@@ -168,8 +168,13 @@ export class Commits {
       batch.tasks.push(task)
       const working = this.#perform(task, batch)
       // The transaction stays open meanwhile, and the event loop is free.
-      if (working !== undefined) return working.then(() => this.#goOn(batch))
+      if (working !== undefined) return working.then(() => this.#resume(batch))
     }
+  }
+
+  #resume(batch: Batch): Promise<void> | undefined {
+    this.#parts.frame.resume()
+    return this.#goOn(batch)
   }
 
   /** Carries out all calls that come within the interval; callers get their outcomes before the commit. */

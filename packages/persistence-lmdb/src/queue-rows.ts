@@ -86,12 +86,14 @@ export class QueueRows {
   /** The message waits from now on. */
   count(session: SessionRecord, message: Message): void {
     this.#parts.room.count(session, 1, messageBytes(message))
+    this.#parts.set.changed(session)
     this.#parts.expiry.waits(session, message)
   }
 
   /** A message does not wait any more. */
   uncount(session: SessionRecord, bytes: number): void {
     this.#parts.room.count(session, -1, -bytes)
+    this.#parts.set.changed(session)
   }
 
   /** Tells of messages that were dropped. */

@@ -1,20 +1,33 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Drop, QueueEntry, SessionOwner } from '@x/contract'
+import { Slices } from '@x/contract'
+import type { Drop, MaybePromise, QueueEntry, SessionOwner, Step } from '@x/contract'
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { LmdbPersistence } from '../src/index.ts'
 import { hostOf, lampSession, leaving, messageOf, subscriptionTo } from './support/host.ts'
 import { RemotePersistence } from './support/remote-persistence.ts'
 
+/** What runs in slices may be made to wait. */
+class HeldSlices extends Slices {
+  hold: ((go: () => MaybePromise<void>) => MaybePromise<void>) | undefined
+
+  override run(step: Step): MaybePromise<void> {
+    const go = (): MaybePromise<void> => super.run(step)
+    return this.hold === undefined ? go() : this.hold(go)
+  }
+}
+
 let directory = ''
+let slices: HeldSlices
 const drops: Drop[] = []
 let store: LmdbPersistence
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'settlements-'))
   store = new LmdbPersistence({ directory })
   drops.length = 0
-  await store.open(hostOf({ maximumQueuedMessages: 5 }, drops))
+  slices = new HeldSlices()
+  await store.open({ ...hostOf({ maximumQueuedMessages: 5 }, drops), slices })
 })
 afterEach(async () => {
   await store.close()
@@ -25,10 +38,11 @@ afterEach(async () => {
 class Owner implements SessionOwner {
   readonly taken: QueueEntry[] = []
   room = true
+  limit = Infinity
   onDelivery: ((entry: QueueEntry) => void) | undefined
 
   deliver(entry: QueueEntry): boolean {
-    if (!this.room) return false
+    if (!this.room || this.taken.length >= this.limit) return false
     this.taken.push(entry)
     if (this.onDelivery !== undefined) setImmediate(this.onDelivery, entry)
     return true
@@ -85,4 +99,65 @@ test('an entry that another broker drops before its owner could say that it took
   }
   expect((await store.counts()).queuedBytes).toBe(0)
   expect(await store.publish(messageOf('last'))).toBe(1)
+})
+
+/** Publishes messages whose owner is told of them while the next transaction is under way, which goes on when the owner has made a call
+ * of its own: `called` is to be called then. */
+async function publishInto(count: number, whenCalled: Promise<void>): Promise<void> {
+  let runs = 0
+  let opening: Promise<unknown> | undefined
+  const transaction = new Promise<void>(begun => {
+    slices.hold = go => {
+      runs += 1
+      if (runs === 2) {
+        // The first transaction tells of what it has stored.
+        opening = store.openSession({ ...lampSession, clientId: 'door' })
+        return transaction.then(go)
+      }
+      if (runs < 3) return go()
+      slices.hold = undefined
+      begun()
+      return whenCalled.then(go)
+    }
+  })
+  await Promise.all(Array.from({ length: count }, async (_, index) => store.publish(messageOf(`${index}`))))
+  await opening
+}
+
+test('what an owner has taken counts as taken before its next call reads further', async () => {
+  const owner = new Owner()
+  const { handle } = await store.openSession({ ...lampSession, owner })
+  await store.subscribe(handle, [subscriptionTo('light/+')])
+  let reading: Promise<readonly QueueEntry[]> | undefined
+  const called = new Promise<void>(resolve => {
+    owner.onDelivery = () => {
+      reading = store.read(handle, 1, 10)
+      resolve()
+    }
+  })
+  owner.limit = 1
+  await publishInto(2, called)
+  expect(await reading).toMatchObject([{ sequence: 2 }])
+  expect(await store.counts()).toMatchObject({ queuedMessages: 2, queuedBytes: 0 })
+})
+
+test('what an owner has taken counts as taken before it is released, also when another broker writes in between', async () => {
+  const owner = new Owner()
+  const { handle } = await store.openSession({ ...lampSession, owner })
+  await store.subscribe(handle, [subscriptionTo('light/+')])
+  const other = new RemotePersistence(directory)
+  onTestFinished(async () => other.close())
+  await other.open(hostOf())
+  let releasing: Promise<void> | undefined
+  const called = new Promise<void>(resolve => {
+    owner.onDelivery = ({ sequence }) => {
+      releasing = store.release(handle, sequence)
+      resolve()
+    }
+  })
+  await publishInto(1, called)
+  await releasing
+  await other.openSession({ ...lampSession, clientId: 'window' })
+  await store.closeSession(handle, { ...leaving, sessionExpiryInterval: 0, sentThrough: 1 })
+  expect(await store.counts()).toMatchObject({ queuedMessages: 0, queuedBytes: 0 })
 })
