@@ -48,7 +48,7 @@ export class ConnectionDeadlines implements Deadlined {
     if (keepAlive > 0) engine.wheel.schedule(this, lastReceived + keepAlive)
   }
 
-  /** The connection has ended on this side; the peer has `closeTimeout` to end its own. */
+  /** The connection has ended on this side, or the stream has while packets are held up: `closeTimeout` is left for the rest. */
   awaitClose(): void {
     const { clock, options, wheel } = this.#connection.engine
     this.#deadline = clock.now() + options.closeTimeout
@@ -77,7 +77,8 @@ export class ConnectionDeadlines implements Deadlined {
   #checkPhase(now: number): number {
     const connection = this.#connection
     if (now < this.#deadline) return this.#deadline
-    if (connection.phase === 'closing') {
+    // A stream that has ended while packets were held up may leave its connection connected.
+    if (connection.phase === 'closing' || connection.phase === 'connected') {
       connection.stream.destroy()
       // A stream that has no 'close' event reports nothing further.
       connection.close()

@@ -14,8 +14,7 @@ import type { OutboxOwner } from './outbox.ts'
 import { PacketReading } from './packet-reading.ts'
 import { PublisherPauses } from './publisher-pauses.ts'
 import { ReadHold } from './read-hold.ts'
-import { mergeEnds } from './stream-end.ts'
-import type { StreamEnd } from './stream-end.ts'
+import { StreamEnd } from './stream-end.ts'
 import type { Yielding } from './turn.ts'
 import { noMaximumPacketSize } from '../ground/no-maximum.ts'
 
@@ -41,7 +40,7 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost> i
   #pressure: BackPressure | undefined
   /** Undefined until this publisher has to wait for a receiver. */
   #pauses: PublisherPauses | undefined
-  /** What has become of the stream, when it takes effect in a later turn. */
+  /** What has become of the stream, when it takes effect later. */
   #streamEnd: StreamEnd | undefined
   /** Another connection, here or on another broker, has the client identifier. */
   takenOver = false
@@ -113,8 +112,12 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost> i
   goOn(): boolean {
     this.release(ReadHold.turn)
     if (this.#reading.isHeldFor(ReadHold.turn)) return true
-    if (this.#streamEnd !== undefined) this.#finish(this.#streamEnd)
+    if (this.#streamEnd?.waits(this, this.#reading) === false) this.#finish(this.#streamEnd)
     return false
+  }
+
+  readOn(): void {
+    if (this.#streamEnd?.hasWaited(this.#reading) === true) this.#finish(this.#streamEnd)
   }
 
   /** Sends a control packet. When it exceeds the client's Maximum Packet Size, even without its reason string and user properties, the
@@ -225,24 +228,24 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost> i
 
   /** The peer has ended its side of the stream. */
   streamEnded(): void {
-    this.#takeEnd({ kind: 'ended' })
+    this.#takeEnd(new StreamEnd('ended'))
   }
 
   /** The stream is gone, or given up. */
   streamClosed(error?: Error): void {
     if (this.phase === 'closed') return
     // What ends before it has begun, or a second time, is no work.
-    if (this.phase === 'connected') this.#takeEnd({ kind: 'closed', error })
-    else if (this.#streamEnd === undefined) this.close(error)
-    else this.#streamEnd = { kind: 'closed', error: this.#streamEnd.error }
+    if (this.phase === 'connected') this.#takeEnd(new StreamEnd('closed', error))
+    else if (this.#streamEnd?.isPutOff !== false) this.close(error)
+    else this.#streamEnd.kind = 'closed'
   }
 
   /** Thousands may end in the same turn. And what came before the end, DISCONNECT perhaps, takes effect before it does. */
   #takeEnd(end: StreamEnd): void {
     const { turn } = this.engine
-    const before = this.#streamEnd
-    this.#streamEnd = mergeEnds(before, end)
-    if (before !== undefined || this.#reading.isHeldFor(ReadHold.turn)) return
+    if (this.#streamEnd !== undefined) return this.#streamEnd.merge(end)
+    this.#streamEnd = end
+    if (this.#reading.isHeldFor(ReadHold.turn) || end.waits(this, this.#reading)) return
     if (turn.enter()) {
       turn.credit -= endUnits
       this.#finish(end)
@@ -251,10 +254,7 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost> i
 
   #finish({ kind, error }: StreamEnd): void {
     this.#streamEnd = undefined
-    if (kind === 'closed') {
-      this.close(error)
-      return
-    }
+    if (kind === 'closed') return this.close(error)
     const announce = this.isOpen ? this.#leave({ reason: 'cut' }) : undefined
     this.outbox.close()
     // A second end makes an error with its stack: 25 µs.

@@ -13,6 +13,9 @@ import { ReadHold } from './read-hold.ts'
 import type { Yielding } from './turn.ts'
 import { noBytes } from '../ground/no-bytes.ts'
 
+/** Holds that end without the client and soon, so that a stream that has ended waits for the packets behind them. */
+const passing = ReadHold.step | ReadHold.pending | ReadHold.backPressure
+
 /** The connection whose packets are read. */
 interface ReadConnection extends Yielding {
   readonly deadlines: Deadlined
@@ -30,6 +33,8 @@ interface ReadConnection extends Yielding {
   fail(thrown: unknown): void
   /** Refuses a client that is not connected yet. */
   refuse(error: Error): void
+  /** Reading has gone on, as far as it may. */
+  readOn(): void
 }
 
 /** Reads one connection: cuts its chunks into packets and has each take effect, in order. Reading rests as long as there is any reason
@@ -64,6 +69,11 @@ export class PacketReading {
   /** Whether reading rests for this reason, one of {@link ReadHold}. */
   isHeldFor(reason: number): boolean {
     return (this.#holds & reason) !== 0
+  }
+
+  /** Whole packets have come that are held up, and will soon take effect. */
+  get holdsPackets(): boolean {
+    return this.#holds !== 0 && (this.#holds & ~passing) === 0 && this.#reader.countFrames(1) > 0
   }
 
   /** A CONNECT was accepted: from now on larger packets may come, and the limits on rates hold. */
@@ -115,7 +125,9 @@ export class PacketReading {
   release(reason: number): void {
     if ((this.#holds & reason) === 0) return
     this.#holds &= ~reason
-    if (this.#holds === 0 && !this.#isProcessing) this.#process()
+    if (this.#isProcessing) return
+    if (this.#holds === 0) this.#process()
+    this.#connection.readOn()
   }
 
   /** Discards everything that still comes: unread bytes would make the close a reset, and the peer might lose what was sent last. */
