@@ -101,7 +101,7 @@ function writePlain(session: DeliveryTarget, publication: Publication): boolean 
   }
   const { counters } = engine
   counters.publishesSent += 1
-  counters.publishBytesSent += publication.payload.length
+  counters.publishBytesSent += publication.payloadLength
   if (envelope.qos === 1) counters.publishesSentQoS1 += 1
   else if (envelope.qos === 2) counters.publishesSentQoS2 += 1
   return true
