@@ -3,6 +3,9 @@ import type { Access, AccessAction, AccessRules, Decision, Rights, SubjectDetail
 /** Topics that one client's decisions are kept for; then they are forgotten, all at once. */
 const mostTopics = 256
 
+/** Characters of the longest topic that a decision is kept for: 256 of 64 KB would be 16 MB of one client. */
+const longestTopic = 256
+
 const connections = '$SYS/broker/connection/'
 const state = '/state'
 
@@ -21,7 +24,7 @@ export interface Subject extends SubjectDetails {
   readonly clientId: string
 }
 
-/** Who a connected client is, with what it may do. A decision is made once for each topic; the one that was asked for last is found
+/** Who a connected client is, with what it may do. A decision is made once for each topic that is not very long; the one that was asked for last is found
  * without a look-up, since it is asked for most. */
 export class Identity {
   readonly #rights: readonly Rights[]
@@ -84,6 +87,7 @@ class Decisions {
     const known = this.#topics?.get(topic)
     if (known !== undefined) return known
     const decision = this.#decide(topic)
+    if (topic.length > longestTopic) return decision
     this.#topics ??= new Map()
     if (this.#topics.size >= mostTopics) this.#topics.clear()
     this.#topics.set(topic, decision)

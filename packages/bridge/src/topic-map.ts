@@ -34,6 +34,9 @@ interface Entry {
 /** New names that are remembered for topics; beyond that they are found out again. */
 const maximumRemembered = 16_384
 
+/** Characters of the longest topic whose new name is remembered: those of 64 KB would be gigabytes. */
+const longestRemembered = 256
+
 /** Which topics go through a bridge, and what they are called on the other side. */
 export class TopicMap {
   readonly #entries: readonly Entry[]
@@ -98,6 +101,7 @@ function remembered(names: Map<string, string>, topic: string, find: () => strin
   const known = names.get(topic)
   if (known !== undefined) return known
   const name = find()
+  if (topic.length > longestRemembered) return name
   if (names.size >= maximumRemembered) names.clear()
   names.set(topic, name)
   return name

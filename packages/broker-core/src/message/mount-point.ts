@@ -6,6 +6,9 @@ import type { Origin } from './publication.ts'
 /** Topics whose full names are remembered, so that they are put together and checked once. */
 const remembered = 10_000
 
+/** Characters of the longest topic that is remembered: all of them take a few megabytes. */
+const longestRemembered = 256
+
 const share = '$share/'
 
 /** The part of the topic tree in which the clients of a listener live. They name topics and filters relative to it. The broker, its
@@ -30,6 +33,7 @@ export class MountPoint {
     const known = this.#topics.get(topic)
     if (known !== undefined) return known
     const full = parseTopicName(this.#prefix + topic, { maximumLevels: this.#maximumLevels })
+    if (full.length > longestRemembered) return full
     if (this.#topics.size >= remembered) this.#topics.clear()
     this.#topics.set(topic, full)
     return full
