@@ -71,7 +71,7 @@ export class PacketReading {
     return (this.#holds & reason) !== 0
   }
 
-  /** Whole packets have come that are held up, and will soon take effect. */
+  /** Whether whole packets are held up that will soon take effect. */
   get holdsPackets(): boolean {
     return this.#holds !== 0 && (this.#holds & ~passing) === 0 && this.#reader.countFrames(1) > 0
   }

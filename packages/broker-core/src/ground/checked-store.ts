@@ -20,10 +20,10 @@ import type {
 import { ownPromise } from './maybe-promise.ts'
 import { storeAnswer } from './store-answers.ts'
 
-/** The store as the engine uses it: it answers what the contract says, or fails.
+/** The store as the engine uses it: each method returns what the contract says, or fails.
  *
- * What the engine builds on is checked as it comes, so that a wrong answer fails the step that asked for it and nothing else. What comes
- * later is a promise of the language, whatever the store's own promises do. */
+ * A result that the engine builds on is checked when it comes, so that a wrong one fails the step that asked for it and nothing else. A
+ * promise is always one of the language, whatever the store's own promises do. */
 export class CheckedStore implements Persistence {
   /** As the program gave it. */
   readonly given: Persistence
