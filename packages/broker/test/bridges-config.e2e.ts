@@ -155,12 +155,16 @@ test('SIGHUP connects bridges that are new or have changed, ends those that are 
   await command.line(/SIGHUP: configuration/)
   await expect.poll(() => arrivals.slice(3).toSorted()).toEqual(['added at two', 'changed at two'])
   await expect.poll(() => ends.toSorted()).toEqual(['changed at one', 'gone at one'])
-  const came = new Promise(resolve => {
-    void two.broker.subscribe('b', packet => resolve(packet.payload.toString()))
-  })
   expect(command.lines.join('\n')).not.toContain('at the next start')
-  await client.publishAsync('b', 'changed', { qos: 1 })
-  expect(await came).toBe('changed')
+  const came: string[] = []
+  await two.broker.subscribe('b', packet => void came.push(packet.payload.toString()))
+  // QoS 0 over a bridge is kept for none that has not read its CONNACK yet.
+  await expect
+    .poll(async () => {
+      await client.publishAsync('b', 'changed', { qos: 1 })
+      return came[0]
+    })
+    .toBe('changed')
 })
 
 test('a SIGHUP with a fault in a bridge changes nothing', async () => {
