@@ -250,7 +250,7 @@ describe.skipIf(!hasRedisServer())('one half in Redis (apt-get install redis-ser
   test('QoS 2: stored, while the emitter can’t reach its Redis: acknowledged when it can, to whichever connection, and delivered once', async () => {
     const [store, between] = [await redisServer(), await redisServer()]
     const serveWith = async (): Promise<Served> =>
-      serve(store.url, { emitter: new RedisEmitter({ redis: between.url, commandTimeout: 300 }) })
+      serve(store.url, { emitter: new RedisEmitter({ redis: between.url, commandTimeout: 1500 }) })
     const [one, other] = [await serveWith(), await serveWith()]
     const clean = await connected(other.url)
     const stored = await connected(other.url, { ...persistent, clientId: 'stored' })

@@ -235,7 +235,7 @@ describe.skipIf(!hasRedisServer())('with Redis (apt-get install redis-server)', 
 
   test('acknowledges nothing while Redis does not answer, refuses clients, and recovers without a restart', async () => {
     const redis = await redisServer()
-    const { url, errors } = await serve({ redis: redis.url, commandTimeout: 200, connectTimeout: 300 })
+    const { url, errors } = await serve({ redis: redis.url, commandTimeout: 1500, connectTimeout: 1500 })
     const publisher = await connected(url)
     redis.process.kill('SIGSTOP')
     await expect(answered(publisher)).resolves.toBe('closed')

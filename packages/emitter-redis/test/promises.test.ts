@@ -282,7 +282,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
 
     test('frozen: QoS 0 is dropped, QoS 1 is refused after the timeout, and both go on by themselves', async () => {
       const own = await redisServer()
-      const [one, other] = await pair({ redis: own.url, commandTimeout: 300, connectTimeout: 300 })
+      const [one, other] = await pair({ redis: own.url, commandTimeout: 1500, connectTimeout: 1500 })
       own.process.kill('SIGSTOP')
       onTestFinished(() => void own.process.kill('SIGCONT'))
       expect(one.publish('lost', 0)).toBeUndefined()
@@ -355,7 +355,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
 
     test('a primary that has become a replica: refused after the timeout', async () => {
       const own = await redisServer()
-      const [one, other] = await pair({ redis: own.url, commandTimeout: 500 })
+      const [one, other] = await pair({ redis: own.url, commandTimeout: 1500 })
       const client = new Redis(own.url)
       onTestFinished(() => client.disconnect())
       await client.call('REPLICAOF', '127.0.0.1', '1')
@@ -371,7 +371,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     const payload = Buffer.alloc(400_000, 0x78)
 
     test('a full inbox refuses after the timeout, and takes more when its owner has delivered', async () => {
-      const [one, other] = await pair({ maximumInboxBytes: 1_048_576, commandTimeout: 400 })
+      const [one, other] = await pair({ maximumInboxBytes: 1_048_576, commandTimeout: 1500 })
       let release: () => void = () => undefined
       other.answer = () => new Promise<void>(resolve => void (release = resolve))
       const outcomes = await Promise.all([1, 2, 3, 4].map(async () => answered(one.publish(payload))))
@@ -385,7 +385,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     })
 
     test('what was published behind a refused message is refused too, though there is room by then', async () => {
-      const [one, other] = await pair({ maximumInboxBytes: 1_048_576, commandTimeout: 400 })
+      const [one, other] = await pair({ maximumInboxBytes: 1_048_576, commandTimeout: 1500 })
       let release: () => void = () => undefined
       other.answer = () => new Promise<void>(resolve => void (release = resolve))
       await Promise.all([1, 2].map(async () => one.publish(payload)))
@@ -402,7 +402,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     })
 
     test('a full inbox holds QoS 2 back until there is room, and it is delivered once', async () => {
-      const [one, other] = await pair({ maximumInboxBytes: 1_048_576, commandTimeout: 300 })
+      const [one, other] = await pair({ maximumInboxBytes: 1_048_576, commandTimeout: 1500 })
       let release: () => void = () => undefined
       other.answer = () => new Promise<void>(resolve => void (release = resolve))
       const texts = numbers(5).map(number => `${number}${payload.toString()}`)
@@ -418,7 +418,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
 
     test('while memory is full, QoS 2 waits and QoS 1 is refused', async () => {
       const own = await redisServer()
-      const [one, other] = await pair({ redis: own.url, commandTimeout: 300 })
+      const [one, other] = await pair({ redis: own.url, commandTimeout: 1500 })
       const client = new Redis(own.url)
       onTestFinished(() => client.disconnect())
       await client.config('SET', 'maxmemory', '1')

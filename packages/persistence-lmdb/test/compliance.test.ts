@@ -25,8 +25,7 @@ for (const durability of ['disk', 'process', 'interval:1', 'interval:60000'] as 
         durability !== 'interval:60000' && {
           reopen: (store: object) => new RemotePersistence(directories.get(store) ?? ''),
         }),
-      // Other tests may have the cores meanwhile.
-      settleMilliseconds: 500,
+      settleMilliseconds: 40,
     })
   })
 }

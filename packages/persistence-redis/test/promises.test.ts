@@ -229,7 +229,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     fresh()
     const own = await spawnRedis()
     closing.push(async () => own.stop())
-    const store = new RedisPersistence({ redis: own.url, commandTimeout: 100, connectTimeout: 200 })
+    const store = new RedisPersistence({ redis: own.url, commandTimeout: 1500, connectTimeout: 1500 })
     await store.open(host())
     closing.unshift(async () => store.close())
     const [handle] = await session(store, 'client')
@@ -245,7 +245,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
 
   test('waits for a replica at durability replicated, and refuses without one', async () => {
     fresh()
-    const lonely = new RedisPersistence({ redis: redis.url, prefix, durability: 'replicated', commandTimeout: 300 })
+    const lonely = new RedisPersistence({ redis: redis.url, prefix, durability: 'replicated', commandTimeout: 1500 })
     await expect(lonely.open(host())).rejects.toBeInstanceOf(PersistenceError)
     const replica = await spawnRedis(['--replicaof', '127.0.0.1', String(redis.port)])
     closing.push(async () => replica.stop())

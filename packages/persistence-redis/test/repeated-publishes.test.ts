@@ -8,7 +8,8 @@ import { RepeatedPublishes } from '../src/repeated-publishes.ts'
 import { Link } from './support/link.ts'
 import { Owner, host, messageOf, session } from './support/owner.ts'
 
-const commandTimeout = 300
+/** ms: what comes before the trouble must be quicker. */
+const commandTimeout = 1500
 
 test('says them in the order of publishing, in whichever order they are known to have failed, and not before what may come first', async () => {
   const said: number[] = []

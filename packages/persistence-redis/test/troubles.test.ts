@@ -52,7 +52,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
   })
 
   async function opened(options: Partial<RedisPersistenceOptions> = {}, of = host()): Promise<RedisPersistence> {
-    const store = new RedisPersistence({ redis: redis.url, prefix, commandTimeout: 300, ...options })
+    const store = new RedisPersistence({ redis: redis.url, prefix, commandTimeout: 1500, ...options })
     await store.open(of)
     closing.push(async () => store.close())
     return store

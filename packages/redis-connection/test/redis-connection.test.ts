@@ -169,8 +169,8 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     const errors: string[] = []
     const connection = new RedisConnection({
       redis: frozen.url,
-      commandTimeout: 100,
-      connectTimeout: 200,
+      commandTimeout: 1500,
+      connectTimeout: 1500,
       onError: error => void errors.push(error.code),
     })
     await connection.open()
@@ -188,7 +188,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
 
   test('takes no clock that is set for a Redis that stops answering', async () => {
     const slow = await spawnRedis()
-    const connection = new RedisConnection({ redis: slow.url, commandTimeout: 1000 })
+    const connection = new RedisConnection({ redis: slow.url, commandTimeout: 4000 })
     await connection.open()
     await connection.load(library)
     slow.process.kill('SIGSTOP')
@@ -196,7 +196,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     await new Promise(resolve => void setTimeout(resolve, 100))
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 })
     // Longer than until the next look.
-    await new Promise(resolve => void setTimeout(resolve, 400))
+    await new Promise(resolve => void setTimeout(resolve, 1200))
     slow.process.kill('SIGCONT')
     vi.useRealTimers()
     expect(await sum).toBe(1)
@@ -205,12 +205,12 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
   })
 
   test('takes an event loop that stood still for no Redis that stops answering', async () => {
-    const connection = new RedisConnection({ redis: server.url, commandTimeout: 400 })
+    const connection = new RedisConnection({ redis: server.url, commandTimeout: 1500 })
     await connection.open()
     await connection.load(library)
     const sum = connection.call(library, 'add', '{still}', 1)
     await new Promise(setImmediate)
-    const end = performance.now() + 600
+    const end = performance.now() + 2000
     while (performance.now() < end);
     expect(await sum).toBe(1)
     connection.close()
@@ -238,7 +238,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
   })
 
   test('asks for replicas and does not answer without them', async () => {
-    const connection = new RedisConnection({ redis: server.url, replicas: 1, commandTimeout: 200 })
+    const connection = new RedisConnection({ redis: server.url, replicas: 1, commandTimeout: 1500 })
     await connection.open()
     await connection.load(library)
     expect((await refusal(connection.call(library, 'add', '{x}', 1))).code).toBe('REDIS_NOT_REPLICATED')
@@ -249,7 +249,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
   })
 
   test('goes on without replicas with calls that need none, and holds no call up for the others', async () => {
-    const connection = new RedisConnection({ redis: server.url, replicas: 1, commandTimeout: 2000 })
+    const connection = new RedisConnection({ redis: server.url, replicas: 1, commandTimeout: 15000 })
     await connection.open()
     await connection.load(library)
     const codes: Promise<string>[] = []

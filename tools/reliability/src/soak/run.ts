@@ -52,7 +52,7 @@ export async function soak(milliseconds: number, seed: number): Promise<SoakResu
       clearTimeout(ending)
     })
     await pause(quiet)
-    const last = await look(child)
+    const last = await lookWhenGone(child, first)
     const statistics = await statisticsOf(ways)
     child.send('close')
     await once(child, 'exit')
@@ -60,6 +60,16 @@ export async function soak(milliseconds: number, seed: number): Promise<SoakResu
   } finally {
     child.kill('SIGKILL')
   }
+}
+
+/** A machine that is busy takes its time to close the last sockets. */
+async function lookWhenGone(child: ChildProcess, first: Look): Promise<Look> {
+  let last = await look(child)
+  for (let count = 0; last.handles > first.handles && count < 20; count += 1) {
+    await pause(quiet)
+    last = await look(child)
+  }
+  return last
 }
 
 async function look(child: ChildProcess): Promise<Look> {

@@ -1,6 +1,7 @@
 import type { Emitter, EmitterHost } from '../../emitter.ts'
 import type { Message } from '../../message.ts'
 import type { MaybePromise } from '../../maybe-promise.ts'
+import { settle, soon } from '../soon.ts'
 
 /** Brokers that reach each other, and nobody else. */
 export interface EmitterNetwork {
@@ -14,8 +15,8 @@ export interface EmitterNetwork {
 export interface EmitterUnderTest {
   /** A network without brokers. */
   factory(): MaybePromise<EmitterNetwork>
-  /** Milliseconds after which a message, a route or the absence of a broker is surely known to all. Default 0: within
-   * one turn of the event loop. */
+  /** Milliseconds in which a message, a route or the absence of a broker usually becomes known to all: what must come is waited for
+   * longer, and what has not come by then counts as what does not come. Default 0: one turn of the event loop. */
   readonly settleMilliseconds?: number | undefined
   /** False: it can't tell who is there, and the suite tests that it never says so. Default true. */
   readonly reportsPresence?: boolean | undefined
@@ -109,12 +110,14 @@ export class EmitterBench {
     }
   }
 
+  /** Waits until the check passes, and that it does when all has settled: what must not come has not come. */
+  async soon(check: () => unknown): Promise<void> {
+    await soon(check, this.#settleMilliseconds)
+  }
+
   /** Waits until what was promised must have arrived. */
   async settle(): Promise<void> {
-    await new Promise<void>(resolve => {
-      if (this.#settleMilliseconds > 0) setTimeout(resolve, this.#settleMilliseconds)
-      else setImmediate(resolve)
-    })
+    await settle(this.#settleMilliseconds)
   }
 }
 

@@ -20,6 +20,7 @@ import type {
 import { Slices } from '../../slices.ts'
 import type { Subscription } from '../../subscription.ts'
 import { ManualClock } from '../../testing/manual-clock.ts'
+import { settle, soon } from '../soon.ts'
 
 /** What is needed to check a store. */
 export interface PersistenceUnderTest {
@@ -28,8 +29,8 @@ export interface PersistenceUnderTest {
   /** Another store, not open yet, on the data of one that is open: what a second broker would use. Leave it out when
    * two can't be open at once. */
   reopen?: ((store: Persistence) => MaybePromise<Persistence>) | undefined
-  /** Milliseconds after which news of one store has surely reached its owner and the other brokers. Default 0: within
-   * one turn of the event loop. */
+  /** Milliseconds in which news of one store usually reaches its owner and the other brokers: what must come is waited for longer, and
+   * what has not come by then counts as what does not come. Default 0: one turn of the event loop. */
   settleMilliseconds?: number | undefined
 }
 
@@ -230,13 +231,18 @@ export class Bench {
     }
   }
 
+  /** Waits until the check passes, and that it does when all has settled: what must not come has not come. */
+  async soon(check: () => unknown): Promise<void> {
+    await soon(check, this.#settleMilliseconds)
+  }
+
   /** Waits until what was promised for "soon" must have happened. */
   async settle(): Promise<void> {
-    const milliseconds = this.#subject.settleMilliseconds ?? 0
-    await new Promise<void>(resolve => {
-      if (milliseconds > 0) setTimeout(resolve, milliseconds)
-      else setImmediate(resolve)
-    })
+    await settle(this.#settleMilliseconds)
+  }
+
+  get #settleMilliseconds(): number {
+    return this.#subject.settleMilliseconds ?? 0
   }
 }
 

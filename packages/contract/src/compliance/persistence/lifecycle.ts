@@ -50,9 +50,10 @@ export function lifecycleTests(define: DefineStoreTest, supports: PersistenceSup
     await bench.store.close()
     await bench.open()
     await bench.publish('one')
-    await bench.settle()
-    assert.deepEqual(client.owner.taken, [])
-    assert.equal(client.owner.fencedCount, 0)
+    await bench.soon(() => {
+      assert.deepEqual(client.owner.taken, [])
+      assert.equal(client.owner.fencedCount, 0)
+    })
   })
 
   define('can be used again when it was closed and opened', async bench => {

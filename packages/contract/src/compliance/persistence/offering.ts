@@ -8,9 +8,10 @@ export function offeringTests(define: DefineStoreTest): void {
     const client = await bench.connect('client')
     await client.subscribe({ filter: 'a', qos: 1, subscriptionIdentifier: 2 })
     await Promise.all(['one', 'two', 'three'].map(async text => bench.store.publish(bench.message({ text, qos: 2 }))))
-    await bench.settle()
-    assert.deepEqual(sequences(client.owner.taken), [1, 2, 3])
-    assert.deepEqual(texts(client.owner.taken), ['one', 'two', 'three'])
+    await bench.soon(() => {
+      assert.deepEqual(sequences(client.owner.taken), [1, 2, 3])
+      assert.deepEqual(texts(client.owner.taken), ['one', 'two', 'three'])
+    })
     const [entry] = client.owner.taken
     assert.deepEqual(
       [entry?.qos, entry?.retain, entry?.released, entry?.subscriptionIdentifiers],
@@ -22,15 +23,14 @@ export function offeringTests(define: DefineStoreTest): void {
     const client = await bench.connect('client')
     const message = bench.message({ text: 'one' })
     await bench.store.enqueue(client.handle, [{ message, qos: 1, retain: true, subscriptionIdentifiers: undefined }])
-    await bench.settle()
-    assert.deepEqual(texts(client.owner.taken), ['one'])
+    await bench.soon(() => assert.deepEqual(texts(client.owner.taken), ['one']))
   })
 
   define('keeps an entry that the owner took until it is acknowledged', async bench => {
     const client = await bench.connect('client')
     await client.subscribe({ filter: 'a' })
     await bench.publish('one')
-    await bench.settle()
+    await bench.soon(() => assert.deepEqual(texts(client.owner.taken), ['one']))
     assert.deepEqual(texts(await client.read()), ['one'])
     await bench.store.acknowledge(client.handle, 1)
     assert.deepEqual(await client.read(), [])
@@ -40,20 +40,19 @@ export function offeringTests(define: DefineStoreTest): void {
     const client = await bench.connect('client', { room: 1 })
     await client.subscribe({ filter: 'a' })
     await bench.publish('one', 'two')
-    await bench.settle()
+    await bench.soon(() => assert.deepEqual(texts(client.owner.refused), ['two']))
     client.owner.room = Infinity
     await bench.publish('three', 'four')
-    await bench.settle()
-    assert.deepEqual(texts(client.owner.taken), ['one'])
-    assert.deepEqual(texts(client.owner.refused), ['two'])
+    await bench.soon(() => {
+      assert.deepEqual(texts(client.owner.taken), ['one'])
+      assert.deepEqual(texts(client.owner.refused), ['two'])
+    })
     assert.deepEqual(texts(await client.read(1, 2)), ['two', 'three'])
     await bench.publish('five')
-    await bench.settle()
-    assert.deepEqual(texts(client.owner.taken), ['one'])
+    await bench.soon(() => assert.deepEqual(texts(client.owner.taken), ['one']))
     assert.deepEqual(texts(await client.read(3, 10)), ['four', 'five'])
     await bench.publish('six')
-    await bench.settle()
-    assert.deepEqual(texts(client.owner.taken), ['one', 'six'])
+    await bench.soon(() => assert.deepEqual(texts(client.owner.taken), ['one', 'six']))
   })
 
   define('offers nothing of a resumed session before its backlog was read', async bench => {
@@ -63,12 +62,10 @@ export function offeringTests(define: DefineStoreTest): void {
     await first.close({ sentThrough: 1 })
     const second = await bench.connect('client')
     await bench.publish('two')
-    await bench.settle()
-    assert.deepEqual(second.owner.taken, [])
+    await bench.soon(() => assert.deepEqual(second.owner.taken, []))
     assert.deepEqual(texts(await second.read()), ['one', 'two'])
     await bench.publish('three')
-    await bench.settle()
-    assert.deepEqual(texts(second.owner.taken), ['three'])
+    await bench.soon(() => assert.deepEqual(texts(second.owner.taken), ['three']))
   })
 
   define('offers at once to the owner of a resumed session without a backlog', async bench => {
@@ -79,8 +76,7 @@ export function offeringTests(define: DefineStoreTest): void {
     await first.close({ sentThrough: 1 })
     const second = await bench.connect('client')
     await bench.publish('two')
-    await bench.settle()
-    assert.deepEqual(sequences(second.owner.taken), [2])
+    await bench.soon(() => assert.deepEqual(sequences(second.owner.taken), [2]))
   })
 
   define('offers to the new owner alone after a takeover', async bench => {
@@ -88,17 +84,19 @@ export function offeringTests(define: DefineStoreTest): void {
     await first.subscribe({ filter: 'a' })
     const second = await bench.connect('client')
     await bench.publish('one')
-    await bench.settle()
-    assert.deepEqual(first.owner.taken, [])
-    assert.deepEqual(texts(second.owner.taken), ['one'])
+    await bench.soon(() => {
+      assert.deepEqual(first.owner.taken, [])
+      assert.deepEqual(texts(second.owner.taken), ['one'])
+    })
   })
 
   define('offers each message to every session that it matches', async bench => {
     const clients = await Promise.all(['x', 'y', 'z'].map(async name => bench.connect(name)))
     for (const client of clients) await client.subscribe({ filter: 'a' })
     await bench.publish('one', 'two')
-    await bench.settle()
-    for (const client of clients) assert.deepEqual(texts(client.owner.taken), ['one', 'two'])
+    await bench.soon(() => {
+      for (const client of clients) assert.deepEqual(texts(client.owner.taken), ['one', 'two'])
+    })
   })
 
   define('keeps nothing of a session that its owner ends while it is offered an entry', async bench => {
@@ -108,9 +106,10 @@ export function offeringTests(define: DefineStoreTest): void {
     const closed = meanwhile(client, async () => client.close({ sessionExpiryInterval: 0 }))
     await bench.publish('one')
     await closed
-    await bench.settle()
-    const { queuedMessages, queuedBytes, sessions } = await bench.store.counts()
-    assert.deepEqual({ queuedMessages, queuedBytes: queuedBytes ?? 0, sessions }, empty)
+    await bench.soon(async () => {
+      const { queuedMessages, queuedBytes, sessions } = await bench.store.counts()
+      assert.deepEqual({ queuedMessages, queuedBytes: queuedBytes ?? 0, sessions }, empty)
+    })
     assert.equal((await bench.connect('client')).opened.present, false)
   })
 
@@ -127,9 +126,10 @@ export function offeringTests(define: DefineStoreTest): void {
       }))
       await bench.store.enqueue(client.handle, deliveries)
       await closed
-      await bench.settle()
-      const { queuedMessages, queuedBytes, sessions } = await bench.store.counts()
-      assert.deepEqual({ queuedMessages, queuedBytes: queuedBytes ?? 0, sessions }, empty)
+      await bench.soon(async () => {
+        const { queuedMessages, queuedBytes, sessions } = await bench.store.counts()
+        assert.deepEqual({ queuedMessages, queuedBytes: queuedBytes ?? 0, sessions }, empty)
+      })
     },
   )
 
@@ -144,8 +144,7 @@ export function offeringTests(define: DefineStoreTest): void {
       await bench.publish('one')
       await closed
       await bench.publish('two')
-      await bench.settle()
-      assert.equal((await bench.store.counts()).queuedMessages, 2)
+      await bench.soon(async () => assert.equal((await bench.store.counts()).queuedMessages, 2))
       const next = await bench.connect('client')
       assert.deepEqual(texts(await next.read()), ['one', 'two'])
       for (const sequence of [1, 2]) await bench.store.acknowledge(next.handle, sequence)
