@@ -63,7 +63,7 @@ async function startNode(kind: Kind): Promise<Node> {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise(setImmediate)
+  await expect.poll(condition).toBe(true)
 }
 
 describe.skipIf(redisMissing !== undefined).each([

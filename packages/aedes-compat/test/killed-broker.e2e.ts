@@ -66,7 +66,7 @@ async function startBroker(store: string, place: string): Promise<RunningBroker>
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise(setImmediate)
+  await expect.poll(condition).toBe(true)
 }
 
 describe.each(['aedes-persistence-level', 'aedes-persistence-nedb', 'aedes-persistence-redis'])('%s', store => {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from './redis-server.ts'
+import { freePort } from '../../../tools/testing/free-port.ts'
 
 const version = spawnSync('mongod', ['--version'], { encoding: 'utf8' })
 

@@ -1,8 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { Redis } from 'ioredis'
+import { freePort } from '../../../tools/testing/free-port.ts'
 
 /** Why there is no Redis to test with; undefined: there is one. In CI there must be. */
 export const redisMissing: string | undefined =
@@ -40,13 +39,4 @@ export async function startRedis(): Promise<RedisServer> {
       await ended
     },
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -7,6 +7,7 @@ import { usage } from '../src/command/usage.ts'
 import { clientEvent } from './client-event.ts'
 import { connectWhenListening } from './connect-when-listening.ts'
 import { StartedProcess, anyPort, commandFile, listeningUrl, portOf, startCommand } from './started-command.ts'
+import { freePort } from '../../../tools/testing/free-port.ts'
 
 function start(parameters: readonly string[] = anyPort): StartedProcess {
   const command = startCommand(parameters)
@@ -65,7 +66,8 @@ test('a port that is taken ends with exit code 1 and one line that names the add
 })
 
 test.for(['SIGTERM', 'SIGINT'] as const)('%s: clients get 0x8B, the port is free, exit code 0', async signal => {
-  const command = start()
+  const parameters = ['--port', `${await freePort()}`, '--host', '127.0.0.1']
+  const command = start(parameters)
   const url = await listeningUrl(command)
   const client = await connectAsync(url, { protocolVersion: 5, reconnectPeriod: 0 })
   const older = await connectAsync(url, { protocolVersion: 4, reconnectPeriod: 0 })
@@ -78,7 +80,7 @@ test.for(['SIGTERM', 'SIGINT'] as const)('%s: clients get 0x8B, the port is free
   expect(await command.exited).toEqual({ code: 0, signal: null })
   expect(command.stderr).toBe('')
   expect(command.lines.at(-1)).toContain('"msg":"closed"')
-  await listeningUrl(start(['--port', `${portOf(url)}`, '--host', '127.0.0.1']))
+  await listeningUrl(start(parameters))
 })
 
 test('a client that does not close its side delays the end only by closeTimeout', async () => {
@@ -116,11 +118,9 @@ test('without a terminal every line of the log is JSON, with who came and who we
 })
 
 test('--log-level warn hides who comes and goes', async () => {
-  const first = start()
-  const url = await listeningUrl(first)
-  await first.stop('SIGTERM')
-  const quiet = start(['--port', `${portOf(url)}`, '--host', '127.0.0.1', '--log-level', 'warn'])
-  const client = await connectWhenListening(url)
+  const port = await freePort()
+  const quiet = start(['--port', `${port}`, '--host', '127.0.0.1', '--log-level', 'warn'])
+  const client = await connectWhenListening(`mqtt://127.0.0.1:${port}`)
   await client.endAsync()
   quiet.signal('SIGTERM')
   expect(await quiet.exited).toEqual({ code: 0, signal: null })

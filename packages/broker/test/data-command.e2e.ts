@@ -7,7 +7,8 @@ import type { IClientOptions, IPublishPacket, MqttClient } from 'mqtt'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { clientEvent } from './client-event.ts'
 import { connectWhenListening } from './connect-when-listening.ts'
-import { StartedProcess, anyPort, commandFile, freePort, listeningUrl, startCommand } from './started-command.ts'
+import { StartedProcess, anyPort, commandFile, listeningUrl, startCommand } from './started-command.ts'
+import { freePort } from '../../../tools/testing/free-port.ts'
 
 let root = ''
 beforeEach(() => {

@@ -41,11 +41,7 @@ async function connect(url: string, clientId: string): Promise<{ client: MqttCli
 const properties = { sessionExpiryInterval: 3600 }
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) {
-    await new Promise(resolve => {
-      setImmediate(resolve)
-    })
-  }
+  await expect.poll(condition).toBe(true)
 }
 
 test.each(['disk', 'process'])(

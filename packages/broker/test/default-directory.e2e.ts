@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import mqtt from 'mqtt'
 import type { MqttClient } from 'mqtt'
-import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { clientEvent } from './client-event.ts'
 import { anyPort, listeningUrl, startCommandOf } from './started-command.ts'
 import type { StartedProcess } from './started-command.ts'
@@ -55,9 +55,8 @@ test('what a new user has published is there after kill -9 and another start', a
   const reader = await connect(second, 'reader')
   await reader.client.subscribeAsync('news', { qos: 1 })
   const again = await connect(second, 'lamp')
-  await vi.waitFor(() => expect(again.received).toHaveLength(2), { timeout: 20_000, interval: 5 })
-  expect(again.received).toEqual(['light/hall on 1', 'light/hall off 2'])
-  expect(reader.received).toEqual(['news kept 1 retained'])
+  await expect.poll(() => again.received).toEqual(['light/hall on 1', 'light/hall off 2'])
+  await expect.poll(() => reader.received).toEqual(['news kept 1 retained'])
 })
 
 test('the log says where the state is, which is for its user alone', async () => {

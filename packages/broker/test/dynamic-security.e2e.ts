@@ -6,7 +6,8 @@ import { connectAsync } from 'mqtt'
 import type { IClientOptions, MqttClient } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
 import { connectWhenListening } from './connect-when-listening.ts'
-import { StartedProcess, commandFile, freePort, listeningUrl, portOf } from './started-command.ts'
+import { StartedProcess, commandFile, listeningUrl, portOf } from './started-command.ts'
+import { freePort } from '../../../tools/testing/free-port.ts'
 
 const plugin = execFileSync('sh', ['-c', 'ls /usr/lib/*/mosquitto_dynamic_security.so'], { encoding: 'utf8' }).trim()
 const admin = { username: 'admin', password: 'first-password' }
@@ -155,8 +156,11 @@ test('commands count at once for connected clients, are kept over SIGHUP and in 
   await running.broker.line(/SIGHUP: configuration/)
   await again.publishAsync('a/x', '', { qos: 1 })
   await running.broker.line(/dynsec: .*admin \| addClientRole/)
-  const kept = JSON.parse(readFileSync(running.file, 'utf8')) as { clients: { username: string }[] }
-  expect(kept.clients.map(({ username }) => username)).toEqual(['admin', 'alice'])
+  const kept = (): string[] => {
+    const { clients } = JSON.parse(readFileSync(running.file, 'utf8')) as { clients: { username: string }[] }
+    return clients.map(({ username }) => username)
+  }
+  await expect.poll(kept).toEqual(['admin', 'alice'])
 })
 
 test('a file that is not there is made, with a password of admin beside it that works', async () => {

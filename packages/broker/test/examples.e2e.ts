@@ -10,10 +10,10 @@ import { firstValueFrom } from 'rxjs'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { Authority } from './certificates.ts'
 import { signIn } from './scram-client.ts'
-import { clientEvent } from './client-event.ts'
 import { startExample } from './start-example.ts'
-import { StartedProcess, freePort, packageFolder } from './started-command.ts'
+import { StartedProcess, packageFolder } from './started-command.ts'
 import { exchange } from './ways-in.ts'
+import { freePort } from '../../../tools/testing/free-port.ts'
 
 const authority = new Authority()
 afterAll(() => authority.remove())
@@ -50,12 +50,15 @@ test('nestjs/main.ts hears devices, tells them of alarms, and answers other serv
   const url = `mqtt://127.0.0.1:${port}`
   const device = await exchange(url)
   await device.subscribeAsync('alarms/+')
-  const alarm = clientEvent(device, 'message')
-  await device.publishAsync('sensors/kitchen/temperature', '20')
-  await device.publishAsync('sensors/kitchen/temperature', '31.5')
-  const [topic, payload] = await alarm
-  expect(topic).toBe('alarms/kitchen')
-  expect(JSON.parse(payload.toString())).toEqual({ pattern: 'alarms/kitchen', data: 31.5 })
+  const alarms: [topic: string, message: unknown][] = []
+  device.on('message', (topic, payload) => alarms.push([topic, JSON.parse(payload.toString())]))
+  // The application listens before its own subscription is acknowledged.
+  await expect
+    .poll(async () => {
+      for (const celsius of ['20', '31.5']) await device.publishAsync('sensors/kitchen/temperature', celsius)
+      return alarms[0]
+    })
+    .toEqual(['alarms/kitchen', { pattern: 'alarms/kitchen', data: 31.5 }])
 
   const service = ClientProxyFactory.create({ transport: Transport.MQTT, options: { url } })
   onTestFinished(() => service.close())

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { Authority } from './certificates.ts'
-import { StartedProcess, anyPort, commandFile, freePort, listeningUrl, startCommand } from './started-command.ts'
+import { StartedProcess, anyPort, commandFile, listeningUrl, startCommand } from './started-command.ts'
+import { freePort } from '../../../tools/testing/free-port.ts'
 
 const authority = new Authority()
 afterAll(() => authority.remove())

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { protocolDecoder } from '@x/protocol-decoder'
 import type { BrokerOptions, ListenOptions } from '../src/index.ts'
-import { StartedProcess, freePort } from './started-command.ts'
+import { StartedProcess } from './started-command.ts'
 import { exchange, nextClient, openWay } from './ways-in.ts'
+import { freePort } from '../../../tools/testing/free-port.ts'
 
 const isMissing = process.env['CI'] !== 'true' && spawnSync('haproxy', ['-v']).error !== undefined
 

@@ -47,10 +47,12 @@ async function run(file: File, parameters: string): Promise<StartedProcess> {
   return client
 }
 
-const shown = '> '
+/** How a message is printed: this, its topic, a bar, and what the test asks for. */
+const shown = /^> [^|]*\|/
 let markers = 0
 
-/** mosquitto_sub whose subscription is in force. `-d` tells of the SUBACK, and of the marker that ends the messages. */
+/** mosquitto_sub whose subscription is in force, of which `-d` tells. A marker ends the messages: it is printed when all of them are, while
+ * its PUBLISH may come before the last step of a message of QoS 2. */
 class Subscriber {
   readonly process: StartedProcess
   readonly #marker: string
@@ -62,25 +64,25 @@ class Subscriber {
 
   static async start(parameters: string, format = '%p'): Promise<Subscriber> {
     const marker = `marker/${(markers += 1)}`
-    const process = start('mosquitto_sub', `-d ${parameters} -t ${marker}`, `${shown}${format}`)
+    const process = start('mosquitto_sub', `-d ${parameters} -t ${marker}`, `> %t|${format}`)
     await process.line(parameters.includes('-U ') ? /received UNSUBACK/ : /^Subscribed/)
     return new Subscriber(process, marker)
   }
 
   /** The next message, once it is there. */
   async first(): Promise<string> {
-    return (await this.process.line(new RegExp(`^${shown}`))).slice(shown.length)
+    return (await this.process.line(shown)).replace(shown, '')
   }
 
   /** A line for each message so far. The subscriber is killed: one that gets SIGTERM while it prints may hang. */
   async lines(): Promise<readonly string[]> {
     await run('mosquitto_pub', `-q 2 -t ${this.#marker} -m end`)
-    const end = await this.process.line(new RegExp(`received PUBLISH .*'${this.#marker}'`))
+    const end = await this.process.line(new RegExp(`^> ${this.#marker}\\|`))
     await this.process.stop()
     return this.process.lines
       .slice(0, this.process.lines.indexOf(end))
-      .filter(line => line.startsWith(shown))
-      .map(line => line.slice(shown.length))
+      .filter(line => shown.test(line))
+      .map(line => line.replace(shown, ''))
   }
 }
 

@@ -7,8 +7,9 @@ import { connectAsync } from 'mqtt'
 import type { MqttClient } from 'mqtt'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { mosquittoMissing } from './peers/mosquitto.ts'
-import { StartedProcess, freePort } from './started-command.ts'
+import { StartedProcess } from './started-command.ts'
 import { openWay } from './ways-in.ts'
+import { freePort } from '../../../tools/testing/free-port.ts'
 
 interface Bridge {
   /** Of the Mosquitto that bridges. */

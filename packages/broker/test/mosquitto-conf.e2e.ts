@@ -6,7 +6,8 @@ import { connectAsync } from 'mqtt'
 import type { IClientOptions, MqttClient } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
 import { connectWhenListening } from './connect-when-listening.ts'
-import { StartedProcess, commandFile, freePort } from './started-command.ts'
+import { StartedProcess, commandFile } from './started-command.ts'
+import { freePort } from '../../../tools/testing/free-port.ts'
 
 const acl = `topic read end/#
 topic read public/#

@@ -94,9 +94,10 @@ describe.skipIf(!authority.works)('with openssl', () => {
     const { port, refusals, broker } = await openWay({ protocols: ['mqtts', 'ws'], tls: server })
     const refused = once(broker, 'connectionRefused')
     const socket = openSocket({ port, host: '127.0.0.1' })
+    const received = readAll(socket)
     socket.write(connectFrame('plain'))
     await refused
-    expect(await readAll(socket)).toBe('')
+    expect(await received).toBe('')
     expect(refusals).toMatchObject([{ code: 'PROTOCOL_UNKNOWN', message: 'MQTT came where mqtts, ws is spoken' }])
   })
 })
@@ -178,11 +179,14 @@ test('each listener has a name, rules and an authentication of its own', async (
   await exchange(inside.url)
   await exchange(open.url)
   expect(seen).toEqual(['broker public', 'own inside'])
-  expect(broker.listenerConnections).toEqual([
-    { name: 'public', connections: 0 },
-    { name: 'inside', connections: 1 },
-    { name: 'mqtt:0', connections: 1 },
-  ])
+  // One that is refused has its CONNACK before its connection has ended.
+  await expect
+    .poll(() => broker.listenerConnections)
+    .toEqual([
+      { name: 'public', connections: 0 },
+      { name: 'inside', connections: 1 },
+      { name: 'mqtt:0', connections: 1 },
+    ])
 })
 
 test('$SYS shows the connections of each listener by its name', async () => {
@@ -215,11 +219,11 @@ test('beyond maximumConnections more are closed at once, until one goes', async 
 })
 
 test('beyond maximumConnectionRate more are closed at once', async () => {
-  const { port, refusals } = await openWay({ maximumConnectionRate: 3 })
-  const sockets = Array.from({ length: 10 }, () => openSocket({ port, host: '127.0.0.1' }))
-  await expect.poll(() => refusals.length).toBe(7)
+  const { port, refusals } = await openWay({ maximumConnectionRate: 1 })
+  const sockets = Array.from({ length: 5 }, () => openSocket({ port, host: '127.0.0.1' }))
+  await expect.poll(() => refusals.length).toBe(4)
   expect(new Set(refusals.map(({ code }) => code))).toEqual(new Set(['CONNECTION_RATE_EXCEEDED']))
-  expect(sockets.filter(socket => !socket.destroyed).length).toBeGreaterThanOrEqual(3)
+  expect(sockets.filter(socket => !socket.destroyed).length).toBeGreaterThanOrEqual(1)
 })
 
 test.for<[string, object, boolean]>([

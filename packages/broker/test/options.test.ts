@@ -5,7 +5,7 @@ import { WebSocketTransport } from '@x/transport-ws'
 import { connectAsync } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
 import aedes, { Aedes, Broker, createBroker, sysTopics } from '../src/index.ts'
-import { freePort } from './started-command.ts'
+import { freePort } from '../../../tools/testing/free-port.ts'
 
 const invalid = (message: string): unknown =>
   expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining(message) as string })

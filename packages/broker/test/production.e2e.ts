@@ -7,7 +7,8 @@ import type { IClientOptions } from 'mqtt'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { parse } from 'yaml'
 import { repositoryFile } from './readme-blocks.ts'
-import { StartedProcess, commandFile, freePort, packageFolder } from './started-command.ts'
+import { StartedProcess, commandFile, packageFolder } from './started-command.ts'
+import { freePort } from '../../../tools/testing/free-port.ts'
 
 const machine = mkdtempSync(join(tmpdir(), 'production-'))
 afterAll(() => rmSync(machine, { recursive: true }))

@@ -2,7 +2,8 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { clientEvent } from './client-event.ts'
 import { connectWhenListening } from './connect-when-listening.ts'
 import { blocksOf, readmeFiles, repositoryFile } from './readme-blocks.ts'
-import { StartedProcess, freePort, listeningUrl, startCommand } from './started-command.ts'
+import { StartedProcess, listeningUrl, startCommand } from './started-command.ts'
+import { freePort } from '../../../tools/testing/free-port.ts'
 
 const blocks = readmeFiles.flatMap(file => blocksOf(file))
 const programs = blocks.filter(({ language }) => language === 'js')

@@ -228,7 +228,9 @@ describe.skipIf(!hasRedisServer())('two brokers on one Redis (apt-get install re
     await other.broker.close()
     const reader = new Redis(redis.url)
     onTestFinished(async () => reader.disconnect())
-    expect((await reader.keys('*')).sort()).toEqual(['{x1.p0}:births', '{x1.p0}:generation', '{x1.p0}:schema'])
+    await expect
+      .poll(async () => (await reader.keys('*')).sort())
+      .toEqual(['{x1.p0}:births', '{x1.p0}:generation', '{x1.p0}:schema'])
   })
 })
 
@@ -264,7 +266,7 @@ describe.skipIf(!hasRedisServer())('one half in Redis (apt-get install redis-ser
     const publishing = publisher.publishAsync('a', 'x', { qos: 2 }).then(() => (isComplete = true))
     await expect.poll(() => received[1]).toContain('x')
     // Longer than the emitter's commandTimeout. Then the client sends it again, right after CONNACK.
-    await delay(500)
+    await delay(1800)
     const back = clientEvent(publisher, 'packetreceive')
     publisher.stream.destroy()
     await back

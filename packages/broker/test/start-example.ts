@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest'
-import { StartedProcess, freePort } from './started-command.ts'
+import { StartedProcess } from './started-command.ts'
+import { freePort } from '../../../tools/testing/free-port.ts'
 
 /** An example as a user runs it on the built packages, ready to be connected to. */
 export async function startExample(

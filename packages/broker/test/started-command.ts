@@ -1,8 +1,5 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcessWithoutNullStreams } from 'node:child_process'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
@@ -101,16 +98,6 @@ export class StartedProcess {
   #look(): void {
     for (const look of this.#waiting) look()
   }
-}
-
-/** The examples use MQTT's own port, which may be taken here. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 const stores: ReadonlySet<string> = new Set(['--data', '--memory', '--redis', 'data'])

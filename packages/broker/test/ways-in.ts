@@ -69,10 +69,10 @@ export function connectFrame(id: string): Buffer {
 
 export const connackFrame: Buffer = Buffer.from([0x20, 2, 0, 0])
 
-/** Everything until the other side ends. */
+/** Everything until the other side ends. It may end with a reset: the system sends one when bytes come that nobody will read. */
 export async function readAll(socket: Socket): Promise<string> {
   let text = ''
   socket.setEncoding('latin1').on('data', (chunk: string) => (text += chunk))
-  await once(socket, 'close')
+  await new Promise(resolve => socket.once('close', resolve))
   return text
 }

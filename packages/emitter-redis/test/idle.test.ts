@@ -19,14 +19,17 @@ test.skipIf(!hasRedisServer())(
     async function perSecondOfEach(brokers: number): Promise<number> {
       await new Promise(resolve => void setTimeout(resolve, 500))
       const before = await commands()
+      const since = performance.now()
       await new Promise(resolve => void setTimeout(resolve, seconds * 1000))
-      return ((await commands()) - before) / seconds / brokers
+      const count = (await commands()) - before
+      // A machine that has other work sleeps longer, and what happens once a second happens up to five times in four of them.
+      return count / ((performance.now() - since) / 1000 + 1) / brokers
     }
     for (const index of [1, 2, 3]) await opened(`${index}`, { redis: redis.url })
     const few = await perSecondOfEach(3)
     for (let index = 4; index <= 12; index += 1) await opened(`${index}`, { redis: redis.url })
     const many = await perSecondOfEach(12)
-    expect(few).toBeLessThan(9)
-    expect(many).toBeLessThan(9)
+    expect(few).toBeLessThanOrEqual(8)
+    expect(many).toBeLessThanOrEqual(8)
   },
 )

@@ -26,12 +26,15 @@ test.skipIf(!hasRedisServer())(
       )
     async function perSecondOfEach(stores: number): Promise<number> {
       const before = await commands()
+      const since = performance.now()
       await new Promise(resolve => void setTimeout(resolve, seconds * 1000))
-      return ((await commands()) - before) / seconds / stores
+      const count = (await commands()) - before
+      // A machine that has other work sleeps longer, and what happens once a second happens up to five times in four of them.
+      return count / ((performance.now() - since) / 1000 + 1) / stores
     }
     for (let count = 0; count < 3; count += 1) await open()
-    expect(await perSecondOfEach(3)).toBeLessThan(7)
+    expect(await perSecondOfEach(3)).toBeLessThanOrEqual(6)
     for (let count = 3; count < 12; count += 1) await open()
-    expect(await perSecondOfEach(12)).toBeLessThan(7)
+    expect(await perSecondOfEach(12)).toBeLessThanOrEqual(6)
   },
 )

@@ -170,7 +170,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       await expect.poll(() => heard).toEqual(['c'])
       const plain = await server([])
       const codeAt = async (url: string): Promise<string> =>
-        (await refusal(opened({ redis: url, connectTimeout: 500 }))).code
+        (await refusal(opened({ redis: url, connectTimeout: 2000 }))).code
       expect(await codeAt(redis.url.replace('redis:', 'rediss:'))).toBe('REDIS_TLS_FAILED')
       // One of them waits, and the other one hangs up.
       expect(await codeAt(plain.url.replace('redis:', 'rediss:'))).toBe('REDIS_UNREACHABLE')

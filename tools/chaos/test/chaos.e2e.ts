@@ -16,7 +16,7 @@ describe.concurrent('every promise is kept', () => {
       expect(result.violations, `seed 7, history in ${result.directory}`).toEqual([])
       // Something was broken, and something arrived.
       expect(Number(report['brokers killed'])).toBeGreaterThan(2)
-      expect(result.history.filter(({ kind }) => kind === 'received').length).toBeGreaterThan(100)
+      expect(result.history.filter(({ kind }) => kind === 'received').length).toBeGreaterThan(10)
       rmSync(result.directory, { recursive: true })
     },
     150_000,

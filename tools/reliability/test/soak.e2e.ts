@@ -4,7 +4,7 @@ import { soak } from '../dist/soak/run.js'
 
 test('two seconds of soaking: the broker counts what its clients count, and a judge finds what is not right', async () => {
   const result = await soak(2000, 2026)
-  expect(result.lives).toBeGreaterThan(30)
+  expect(result.lives).toBeGreaterThan(3)
   expect(judge(result)).toEqual([])
 
   result.tally.sent.bytes += 1

@@ -12,6 +12,7 @@ import type { IClientOptions, MqttClient } from 'mqtt'
 import { expect, onTestFinished } from 'vitest'
 import { bridge } from '../../src/index.ts'
 import type { Bridge, BridgeOptions } from '../../src/index.ts'
+import { freePort } from '../../../../tools/testing/free-port.ts'
 
 /** A broker and where it listens. */
 export interface Place {
@@ -70,15 +71,6 @@ export async function startMosquitto(
   })
   await expect.poll(() => isOpen(chosen)).toBe(true)
   return { port: chosen, url: `mqtt://127.0.0.1:${chosen}`, stop }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 async function isOpen(port: number): Promise<boolean> {
