@@ -6,41 +6,42 @@ const conditions = ['@x/source', 'node', 'module']
 const services =
   'packages/{aedes-compat,emitter-redis,persistence-lmdb,persistence-redis,redis-connection}/test/**/*.test.ts'
 
+/** They do so much, or so often, that each takes seconds. */
+const load = [
+  'packages/broker-core/test/{asynchronous-store,bad-input,fan-outs,failing-hooks,failing-listeners,hook-answers,log-in}.test.ts',
+  'packages/broker-core/test/{many-subscriptions,ordering,outbox,overtaken-retained,publish-run,retained,session}.test.ts',
+  'packages/broker-core/test/{slow-consumer,store-limits,subscriber-run,subscription-limits,turn,waiting-queue}.test.ts',
+  'packages/broker-core/test/{conformance/{connack,strings},conformance-3/acknowledge}.test.ts',
+  'packages/{auth/test/{dynamic-security,own-rules,password-file},broker/test/scram,metrics/test/metrics}.test.ts',
+  'packages/{contract/test/*-mutants,emitter-mesh/test/{compliance,other-processes,strangers}}.test.ts',
+  'packages/{packet/test/{mqtt-packet,publish-writer,topic-interner},topic-trie/test/{filter-trie,topic-index}}.test.ts',
+]
+
 /** ms that a test waits for what must come, which costs nothing when it comes: a busy machine is slow, not wrong. */
 const poll = { timeout: 20_000, interval: 20 }
+
+function project(name: string, own: object): object {
+  const waits = { testTimeout: 60_000, hookTimeout: 60_000, expect: { poll } }
+  return { ssr: { resolve: { conditions } }, test: { name, ...waits, isolate: false, ...own } }
+}
 
 // Files share a process, as the parts of a program do, which saves loading every module for each: none may leave anything behind.
 // End-to-end tests wait more than they compute, so that more of them go on than there are cores.
 export default defineConfig({
   test: {
     projects: [
-      {
-        ssr: { resolve: { conditions } },
-        test: {
-          name: 'unit',
-          include: ['{packages/*,benchmarks,tools/chaos,tools/reliability}/test/**/*.test.ts'],
-          exclude: [services],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          expect: { poll },
-          isolate: false,
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
-        },
-      },
-      {
-        ssr: { resolve: { conditions } },
-        test: {
-          name: 'services',
-          include: [services, '{packages/*,tools/chaos,tools/reliability}/test/**/*.e2e.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          expect: { poll },
-          isolate: false,
-          maxWorkers: 3,
-          sequence: { groupOrder: 2 },
-        },
-      },
+      project('unit', {
+        include: ['{packages/*,benchmarks,tools/chaos,tools/reliability}/test/**/*.test.ts'],
+        exclude: [services, ...load],
+        maxWorkers: 2,
+        sequence: { groupOrder: 1 },
+      }),
+      project('load', { include: load, maxWorkers: 2, sequence: { groupOrder: 1 } }),
+      project('services', {
+        include: [services, '{packages/*,tools/chaos,tools/reliability}/test/**/*.e2e.ts'],
+        maxWorkers: 3,
+        sequence: { groupOrder: 2 },
+      }),
     ],
     // ms; what a killed process of a test still holds is not waited for.
     teardownTimeout: 2000,

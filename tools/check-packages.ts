@@ -107,13 +107,12 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { Broker } from '@x/broker-core'
 import { persistenceCompliance } from '@x/contract/compliance/persistence'
-import { journalPersistence } from './journal-persistence.js'
+import { MapPersistence } from './map-persistence.js'
 
-let files = 0
-await persistenceCompliance({ test, factory: () => journalPersistence('journal-' + (files += 1)) })
+await persistenceCompliance({ test, factory: () => new MapPersistence() })
 
 test('the engine serves clients with it', async () => {
-  const broker = new Broker({ persistence: journalPersistence('engine') })
+  const broker = new Broker({ persistence: new MapPersistence() })
   const server = createServer(broker.handle).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const socket = connect(server.address().port, '127.0.0.1')
@@ -167,7 +166,7 @@ const typed = (options: object): string =>
   JSON.stringify({ compilerOptions: { ...compilerOptions, ...options }, include: ['*.ts'] })
 const esm = JSON.stringify({ type: 'module', private: true })
 const commonjs = JSON.stringify({ type: 'commonjs', private: true })
-const journal = blockOf('packages/contract/README.md', 'import { appendFileSync')
+const plainStore = blockOf('packages/contract/WRITING.md', 'import { PersistenceError')
 
 const projects: readonly Project[] = [
   {
@@ -198,15 +197,15 @@ const projects: readonly Project[] = [
   },
   {
     name: "the engine with a store of one's own",
-    packages: ['@x/broker-core', '@x/contract', '@x/persistence-memory'],
+    packages: ['@x/broker-core', '@x/contract', '@x/topic-trie'],
     others: { typescript, '@types/node': nodeTypes },
     files: {
       'package.json': esm,
-      'journal-persistence.ts': journal,
+      'map-persistence.ts': plainStore,
       'store.test.js': engineTest,
       'tsconfig.json': JSON.stringify({
         compilerOptions: { ...compilerOptions, noEmit: false, module: 'nodenext', skipLibCheck: true },
-        include: ['journal-persistence.ts'],
+        include: ['map-persistence.ts'],
       }),
     },
     run: [

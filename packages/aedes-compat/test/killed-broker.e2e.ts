@@ -1,9 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { connect } from 'mqtt'
@@ -13,6 +10,7 @@ import { clientEvent } from '../../broker/test/client-event.ts'
 import { nedbMissing } from './old-stores.ts'
 import { redisMissing, startRedis } from './redis-server.ts'
 import type { RedisServer } from './redis-server.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 const host = fileURLToPath(new URL('fixtures/stored-broker.ts', import.meta.url))
 
@@ -26,8 +24,7 @@ async function freshPlace(store: string): Promise<string> {
     await redis.flush()
     return `${redis.port}`
   }
-  const directory = mkdtempSync(join(tmpdir(), 'compat-'))
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  const directory = temporaryFolder()
   return directory
 }
 

@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, rmdirSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createBroker } from '@x/broker'
 import mqtt from 'mqtt'
@@ -7,6 +6,7 @@ import type { IClientOptions, MqttClient } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
 import { AccessControl, DynamicSecurity, hashPassword, readDynamicSecurity } from '../src/index.ts'
 import type { Commander } from '../src/index.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 const nobody: Commander = { clientId: 'c', username: undefined, addressesOf: () => [] }
 
@@ -18,8 +18,7 @@ interface Response {
 }
 
 function fileOf(content: object | string = {}): string {
-  const directory = mkdtempSync(join(tmpdir(), 'dynamic-'))
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  const directory = temporaryFolder()
   const file = join(directory, 'dynsec.json')
   writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content))
   return file

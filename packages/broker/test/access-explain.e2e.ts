@@ -1,14 +1,13 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
 import { StartedProcess, commandFile, listeningUrl, portOf } from './started-command.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 function configured(access: string, files: Readonly<Record<string, string>> = {}): string {
-  const directory = mkdtempSync(join(tmpdir(), 'explain-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = temporaryFolder()
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text)
   const file = join(directory, 'x.yaml')
   const lines = access.replaceAll('DIR', directory).split('\n')

@@ -1,10 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { startExample } from './start-example.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 test('aedes-tcp tells who subscribes and publishes', async () => {
   const { port, program } = await startExample('aedes-tcp')
@@ -17,8 +16,7 @@ test('aedes-tcp tells who subscribes and publishes', async () => {
 })
 
 test('aedes-tls serves clients over TLS', async context => {
-  const directory = mkdtempSync(join(tmpdir(), 'aedes-tls-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = temporaryFolder()
   const [KEY, CERT] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
   const request = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost'
   const made = spawnSync('openssl', [...request.split(' '), '-keyout', KEY, '-out', CERT])

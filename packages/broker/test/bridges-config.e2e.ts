@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { hostname, tmpdir } from 'node:os'
+import { chmodSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import type { MqttClient } from 'mqtt'
@@ -12,16 +12,10 @@ import { mosquittoMissing } from './peers/mosquitto.ts'
 import { StartedProcess, commandFile, listeningUrl } from './started-command.ts'
 import { openWay } from './ways-in.ts'
 import { freePort } from '../../../tools/testing/free-port.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 const authority = new Authority()
 afterAll(() => authority.remove())
-
-function folder(): string {
-  const made = mkdtempSync(join(tmpdir(), 'bridges-'))
-  chmodSync(made, 0o755)
-  onTestFinished(() => rmSync(made, { recursive: true }))
-  return made
-}
 
 function started(program: string, parameters: readonly string[]): StartedProcess {
   const broker = new StartedProcess(program, parameters)
@@ -72,7 +66,7 @@ describe.skipIf(mosquittoMissing() !== undefined || !authority.works)('connectio
   test.for<[string, Case]>(cases)(
     '%s carries messages to Mosquitto and back',
     async ([, { listener = [], bridge = [] }]) => {
-      const directory = folder()
+      const directory = temporaryFolder()
       const [there, plain, here] = [await freePort(), await freePort(), await freePort()]
       const files = authority.sign('localhost')
       const other = authority.sign('other.example')
@@ -133,7 +127,7 @@ describe.skipIf(mosquittoMissing() !== undefined || !authority.works)('connectio
 })
 
 test('SIGHUP connects bridges that are new or have changed, ends those that are gone, and leaves the others and clients', async () => {
-  const file = join(folder(), 'x.yaml')
+  const file = join(temporaryFolder(), 'x.yaml')
   const [one, two] = [await openWay(), await openWay()]
   const bridge = (name: string, port: number, filter: string): string =>
     `  - { name: ${name}, clientId: ${name}, addresses: 'mqtt://127.0.0.1:${port}', topics: [{ filter: ${filter} }] }\n`
@@ -169,7 +163,7 @@ test('SIGHUP connects bridges that are new or have changed, ends those that are 
 })
 
 test('a SIGHUP with a fault in a bridge changes nothing', async () => {
-  const file = join(folder(), 'x.yaml')
+  const file = join(temporaryFolder(), 'x.yaml')
   const { broker, port } = await openWay()
   const bridges = `bridges: [{ name: house, clientId: house, addresses: 'mqtt://127.0.0.1:${port}', topics: [{ filter: a }] }]\n`
   writeFileSync(file, `listeners: [{ port: 0 }]\n${bridges}`)
@@ -186,7 +180,7 @@ test('a SIGHUP with a fault in a bridge changes nothing', async () => {
 })
 
 test('a connection with faults ends with exit code 3 and its lines', () => {
-  const file = join(folder(), 'm.conf')
+  const file = join(temporaryFolder(), 'm.conf')
   writeFileSync(file, 'connection house\naddress h:70000\ntopic a up\n')
   for (const task of [['--check-config'], []]) {
     const { status, stderr } = spawnSync(process.execPath, [commandFile, '-c', file, ...task], { encoding: 'utf8' })

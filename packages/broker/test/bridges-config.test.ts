@@ -1,15 +1,15 @@
-import { hostname, tmpdir } from 'node:os'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { loadConfig } from '../src/config/load-config.ts'
 import { prepare } from '../src/config/prepare.ts'
 import type { Prepared } from '../src/config/prepare.ts'
 import { Authority } from './certificates.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 function prepared(text: string, name = 'x.yaml'): Prepared {
-  const directory = mkdtempSync(join(tmpdir(), 'bridges-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = temporaryFolder()
   const file = join(directory, name)
   writeFileSync(file, text)
   return prepare(loadConfig({ file, environment: {}, flags: { store: { memory: true } } }).config)

@@ -1,14 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { loadConfig } from '../src/config/load-config.ts'
 import { prepare } from '../src/config/prepare.ts'
 import type { Config } from '../src/config/schema.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 function fileWith(name: string, text: string): string {
-  const directory = mkdtempSync(join(tmpdir(), 'config-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = temporaryFolder()
   writeFileSync(join(directory, 'plain'), '#\nbob:secret\n')
   writeFileSync(join(directory, 'odd'), ' #\n')
   writeFileSync(join(directory, name), text.replaceAll('DIR', directory))

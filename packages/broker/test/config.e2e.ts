@@ -1,17 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import type { IClientOptions, MqttClient } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
 import { StartedProcess, commandFile, listeningUrl, portOf } from './started-command.ts'
-
-function folder(): string {
-  const made = mkdtempSync(join(tmpdir(), 'config-'))
-  onTestFinished(() => rmSync(made, { recursive: true }))
-  return made
-}
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 function started(parameters: readonly string[], environment: Record<string, string> = {}): StartedProcess {
   const command = new StartedProcess(process.execPath, [commandFile, ...parameters, '--memory'], environment)
@@ -32,7 +26,7 @@ function passwd(file: string, user: string, password: string): void {
 
 /** A configuration with users, rules and a log, and the files it names. */
 function configured(): { file: string; users: string; acl: string; log: string; pid: string } {
-  const directory = folder()
+  const directory = temporaryFolder()
   const [file, users, acl, log, pid] = ['x.yaml', 'users', 'acl', 'log', 'pid'].map(name => join(directory, name)) as [
     string,
     string,
@@ -59,7 +53,7 @@ test.for<[text: string, code: number, problem: string]>([
     'listeners[0].tls.cert /nowhere/a: there is no such file',
   ],
 ])('%j ends with exit code %i and says why, checked or started', ([text, code, problem]) => {
-  const file = join(folder(), 'x.yaml')
+  const file = join(temporaryFolder(), 'x.yaml')
   writeFileSync(file, text)
   for (const task of [['--check-config'], []]) {
     const { status, stderr } = spawnSync(process.execPath, [commandFile, '-c', file, ...task], { encoding: 'utf8' })
@@ -82,7 +76,7 @@ test('a file that is well is OK, and one that is missing is not', () => {
 })
 
 test('the configuration is printed without its secrets, and with them where that is asked for', () => {
-  const file = join(folder(), 'm.conf')
+  const file = join(temporaryFolder(), 'm.conf')
   const bridge = 'connection b\naddress h\ntopic #\nremote_username u\nremote_password hush\n'
   writeFileSync(file, `${bridge}bridge_identity i\nbridge_psk c0ffee\n`)
   const shown = (...more: readonly string[]): string => {
@@ -198,7 +192,7 @@ test('elsewhere, anonymous clients come in only when that was said', async () =>
 
 test('as root, the rights of an account are taken, and one that does not exist ends with 14', async context => {
   if (process.getuid?.() !== 0) context.skip('only root can become somebody else')
-  const directory = folder()
+  const directory = temporaryFolder()
   chmodSync(directory, 0o755)
   const file = join(directory, 'x.yaml')
   writeFileSync(file, 'listeners: [{ port: 0 }]\nuser: nobody\n')

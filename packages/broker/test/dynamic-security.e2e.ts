@@ -1,6 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import type { IClientOptions, MqttClient } from 'mqtt'
@@ -8,6 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { connectWhenListening } from './connect-when-listening.ts'
 import { StartedProcess, commandFile, listeningUrl, portOf } from './started-command.ts'
 import { freePort } from '../../../tools/testing/free-port.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 const plugin = execFileSync('sh', ['-c', 'ls /usr/lib/*/mosquitto_dynamic_security.so'], { encoding: 'utf8' }).trim()
 const admin = { username: 'admin', password: 'first-password' }
@@ -38,16 +38,9 @@ async function ctrl({ port }: Pick<Running, 'port'>, line: string, { username, p
   return (await ended('mosquitto_ctrl', [...login, 'dynsec', ...line.split(' ')])).output
 }
 
-function directoryOfTest(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'dynsec-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
-  chmodSync(directory, 0o755)
-  return directory
-}
-
 /** With a file of `mosquitto_ctrl dynsec init`, and a configuration of Mosquitto's. */
 async function started(program: 'mosquitto' | 'x-broker', more = ''): Promise<Running> {
-  const directory = directoryOfTest()
+  const directory = temporaryFolder()
   const [file, conf, port] = [join(directory, 'dynsec.json'), join(directory, 'm.conf'), await freePort()]
   await ended('mosquitto_ctrl', ['dynsec', 'init', file, admin.username, admin.password])
   const user = process.getuid?.() === 0 ? 'user root\n' : ''
@@ -164,7 +157,7 @@ test('commands count at once for connected clients, are kept over SIGHUP and in 
 })
 
 test('a file that is not there is made, with a password of admin beside it that works', async () => {
-  const directory = directoryOfTest()
+  const directory = temporaryFolder()
   const [file, conf] = [join(directory, 'd.json'), join(directory, 'x.yaml')]
   writeFileSync(conf, `listeners: [{ port: 0 }]\naccess: { dynamicSecurityFile: ${file} }\nstore: { memory: true }\n`)
   expect(await ended(process.execPath, [commandFile, '-c', conf, '--check-config'])).toMatchObject({ code: 0 })
@@ -179,7 +172,7 @@ test('a file that is not there is made, with a password of admin beside it that 
 })
 
 test('plugin_opt_password_init_file has the first password of admin', async () => {
-  const [directory, port] = [directoryOfTest(), await freePort()]
+  const [directory, port] = [temporaryFolder(), await freePort()]
   const [file, conf, first] = [join(directory, 'd.json'), join(directory, 'm.conf'), join(directory, 'first')]
   const lines = [`listener ${port} 127.0.0.1`, `plugin ${plugin}`, `plugin_opt_config_file ${file}`]
   writeFileSync(conf, [...lines, `plugin_opt_password_init_file ${first}`, ''].join('\n'))
@@ -199,7 +192,7 @@ test.for<[why: string, text: string, message: string]>([
   ['JSON that is cut off', '{\n"clients": [', 'it is no JSON'],
   ['no object', '[]', 'd.json: it is no JSON object'],
 ])('%s ends with exit code 3 and says why', async ([, text, message]) => {
-  const directory = directoryOfTest()
+  const directory = temporaryFolder()
   const [file, conf] = [join(directory, 'd.json'), join(directory, 'x.yaml')]
   writeFileSync(file, text)
   writeFileSync(conf, `access: { dynamicSecurityFile: ${file} }\n`)

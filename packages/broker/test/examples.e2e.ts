@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ClientProxyFactory, Transport } from '@nestjs/microservices'
 import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'
@@ -14,6 +13,7 @@ import { startExample } from './start-example.ts'
 import { StartedProcess, packageFolder } from './started-command.ts'
 import { exchange } from './ways-in.ts'
 import { freePort } from '../../../tools/testing/free-port.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 const authority = new Authority()
 afterAll(() => authority.remove())
@@ -70,8 +70,7 @@ test('nestjs/main.ts hears devices, tells them of alarms, and answers other serv
 /** HAProxy with an example's configuration, its ports replaced; answers where clients connect. */
 async function startProxy(example: string, ports: Readonly<Record<string, number>>): Promise<string> {
   const front = await freePort()
-  const directory = mkdtempSync(join(tmpdir(), 'haproxy-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = temporaryFolder()
   const file = join(directory, 'haproxy.cfg')
   let configuration = readFileSync(join(packageFolder, `examples/${example}.cfg`), 'utf8')
   for (const [from, to] of Object.entries({ 1883: front, ...ports })) {

@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { Authority } from './certificates.ts'
 import { StartedProcess, anyPort, commandFile, listeningUrl, startCommand } from './started-command.ts'
 import { freePort } from '../../../tools/testing/free-port.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 const authority = new Authority()
 afterAll(() => authority.remove())
@@ -100,8 +100,7 @@ test('a Redis that is not there is told once, with one cause', async () => {
 })
 
 test('a Unix socket that cannot be made is told by what is in the way', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'sockets-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = temporaryFolder()
   const file = join(directory, 'file')
   writeFileSync(file, 'kept')
   const advice = 'choose another with --port, --host or --listen\n'

@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { protocolDecoder } from '@x/protocol-decoder'
@@ -8,13 +7,13 @@ import type { BrokerOptions, ListenOptions } from '../src/index.ts'
 import { StartedProcess } from './started-command.ts'
 import { exchange, nextClient, openWay } from './ways-in.ts'
 import { freePort } from '../../../tools/testing/free-port.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 const isMissing = process.env['CI'] !== 'true' && spawnSync('haproxy', ['-v']).error !== undefined
 
 /** HAProxy in front of a port; answers its own one. */
 async function startHaproxy(backend: number, send: string, mode: 'tcp' | 'http'): Promise<number> {
-  const directory = mkdtempSync(join(tmpdir(), 'haproxy-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = temporaryFolder()
   const port = await freePort()
   const file = join(directory, 'haproxy.cfg')
   const lines = [

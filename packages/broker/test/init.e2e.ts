@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { readConfigFile } from '../src/config/config-file.ts'
 import { jsonSchema } from '../src/config/json-schema.ts'
 import type { JsonSchema } from '../src/config/json-schema.ts'
 import { commandFile } from './started-command.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 function init(directory: string, ...parameters: readonly string[]) {
   const { status, stderr } = spawnSync(process.execPath, [commandFile, 'init', ...parameters], {
@@ -16,18 +16,12 @@ function init(directory: string, ...parameters: readonly string[]) {
   return { status, stderr }
 }
 
-function folder(): string {
-  const made = mkdtempSync(join(tmpdir(), 'init-'))
-  onTestFinished(() => rmSync(made, { recursive: true }))
-  return made
-}
-
 function keysOf(schema: JsonSchema): string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, node]) => [name, ...keysOf(node.items ?? node)])
 }
 
 test('the file has every key, and is a configuration for this machine alone', () => {
-  const directory = folder()
+  const directory = temporaryFolder()
   expect(init(directory)).toEqual({ status: 0, stderr: '' })
   const file = join(directory, 'x-broker.yaml')
   expect(readConfigFile(file)).toEqual({ listeners: [{ port: 1883 }] })
@@ -37,7 +31,7 @@ test('the file has every key, and is a configuration for this machine alone', ()
 })
 
 test('each section may lose its # and gets values', () => {
-  const directory = folder()
+  const directory = temporaryFolder()
   init(directory, 'mine.yaml')
   const file = join(directory, 'mine.yaml')
   const wanted = /^#( (log|limits):|   (level|keepaliveLimit|maximumQoS):|     (host|mountPoint):)/
@@ -65,7 +59,7 @@ test('each section may lose its # and gets values', () => {
 })
 
 test('a file that is there stays as it is, and one of another kind is refused', () => {
-  const directory = folder()
+  const directory = temporaryFolder()
   writeFileSync(join(directory, 'x-broker.yaml'), 'mine')
   expect(init(directory)).toEqual({
     status: 1,

@@ -1,15 +1,15 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
 import { anyPort, commandFile, listeningUrl, portOf, startCommand } from './started-command.ts'
 import { freePort } from '../../../tools/testing/free-port.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 /** The command behind a shell line in which `$0 "$@"` stands for it. */
 function inShell(line: string, parameters: readonly string[]): { readonly child: ChildProcess; stderr: () => string } {
@@ -86,8 +86,7 @@ test.for([
 
 test('a reader that sleeps does not hold the command; what it missed is counted once it reads', async () => {
   const port = await freePort()
-  const folder = mkdtempSync(join(tmpdir(), 'log-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const folder = temporaryFolder()
   const [gate, log] = [join(folder, 'gate'), join(folder, 'log')]
   const line = `"$0" "$@" 2>${folder}/errors | (while [ ! -e ${gate} ]; do sleep 0.05; done; exec cat > ${log})`
   inShell(line, ['--port', `${port}`, '--host', '127.0.0.1', '--log-buffer', '2000'])

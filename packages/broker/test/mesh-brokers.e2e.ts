@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { MqttClient } from 'mqtt'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -8,16 +7,11 @@ import { Authority } from './certificates.ts'
 import { anyPort, listeningUrl, startCommand } from './started-command.ts'
 import type { StartedProcess } from './started-command.ts'
 import { freePort } from '../../../tools/testing/free-port.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 interface Started {
   readonly url: string
   readonly process: StartedProcess
-}
-
-function directory(): string {
-  const made = mkdtempSync(join(tmpdir(), 'x-mesh-'))
-  onTestFinished(async () => rmSync(made, { recursive: true, force: true }))
-  return made
 }
 
 async function start(...parameters: string[]): Promise<Started> {
@@ -28,7 +22,7 @@ async function start(...parameters: string[]): Promise<Started> {
 
 /** Brokers of this machine with one store. */
 async function brokers(count: number): Promise<readonly Started[]> {
-  const data = directory()
+  const data = temporaryFolder()
   return Promise.all(
     Array.from({ length: count }, async () =>
       start('--data', data, '--data-durability', 'process', '--mesh', join(data, 'mesh')),
@@ -159,7 +153,7 @@ describe('brokers in a mesh over TCP', () => {
   }
 
   test('with a secret', async () => {
-    const file = join(directory(), 'secret')
+    const file = join(temporaryFolder(), 'secret')
     writeFileSync(file, 'what all of them know\n')
     await meets(await exchange(['--mesh-secret', file]))
   })

@@ -1,16 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { BridgeConfig } from '../src/config/bridge-schema.ts'
 import { ConfigProblem } from '../src/config/config-problem.ts'
 import { readMosquittoFile } from '../src/config/mosquitto/convert.ts'
 import type { Converted } from '../src/config/mosquitto/convert.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 /** A file with a listener and the bridge `house` on lines 2 and 3, then the text. */
 function read(text: string): Converted {
-  const directory = mkdtempSync(join(tmpdir(), 'bridge-conf-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = temporaryFolder()
   const file = join(directory, 'm.conf')
   writeFileSync(file, `listener 1883\nconnection house\naddress h\n${text}`)
   return readMosquittoFile(file)

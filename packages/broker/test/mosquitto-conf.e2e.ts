@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import type { IClientOptions, MqttClient } from 'mqtt'
@@ -8,6 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { connectWhenListening } from './connect-when-listening.ts'
 import { StartedProcess, commandFile } from './started-command.ts'
 import { freePort } from '../../../tools/testing/free-port.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 const acl = `topic read end/#
 topic read public/#
@@ -91,9 +91,7 @@ async function exchange(port: number, protocolVersion: 4 | 5): Promise<Findings[
 
 for (const protocolVersion of [4, 5] as const) {
   test(`MQTT ${protocolVersion}: Mosquitto and x-broker admit, refuse and deliver the same by the same files`, async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'beside-'))
-    chmodSync(directory, 0o755)
-    onTestFinished(() => rmSync(directory, { recursive: true }))
+    const directory = temporaryFolder()
     const users = join(directory, 'users')
     execFileSync('mosquitto_passwd', ['-c', '-b', users, 'ann', 'a'])
     execFileSync('mosquitto_passwd', ['-b', users, 'bob', 'b'])

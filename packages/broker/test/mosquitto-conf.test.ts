@@ -1,22 +1,16 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { ConfigProblem } from '../src/config/config-problem.ts'
 import { loadConfig } from '../src/config/load-config.ts'
 import { readMosquittoFile } from '../src/config/mosquitto/convert.ts'
 import type { Converted } from '../src/config/mosquitto/convert.ts'
 import { directives } from '../src/config/mosquitto/directives.ts'
 import type { Config, ListenerConfig } from '../src/config/schema.ts'
-
-function folder(): string {
-  const made = mkdtempSync(join(tmpdir(), 'conf-'))
-  onTestFinished(() => rmSync(made, { recursive: true }))
-  return made
-}
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 /** `DIR` in the text is the folder that the file is in. */
-function read(text: string, directory = folder()): Converted {
+function read(text: string, directory = temporaryFolder()): Converted {
   const file = join(directory, 'm.conf')
   writeFileSync(file, text.replaceAll('DIR', directory))
   return readMosquittoFile(file)
@@ -24,7 +18,7 @@ function read(text: string, directory = folder()): Converted {
 
 /** All that is wrong, without the name of the folder. */
 function problemsOf(text: string): string[] {
-  const directory = folder()
+  const directory = temporaryFolder()
   try {
     read(text, directory)
   } catch (error) {
@@ -170,7 +164,7 @@ test.for<[text: string, config: Config]>([
   ],
   ['allow_anonymous true # words behind a word count for nothing', { access: { allowAnonymous: true } }],
 ])('%j becomes %j', ([text, config]) => {
-  const directory = folder()
+  const directory = temporaryFolder()
   const placed: unknown = JSON.parse(JSON.stringify(config).replaceAll('DIR', directory))
   expect(read(text, directory).config).toMatchObject(placed as object)
 })
@@ -215,7 +209,7 @@ protocol websockets`
 })
 
 test('files of include_dir are read in Mosquittos order, each as if nothing stood before it', () => {
-  const directory = folder()
+  const directory = temporaryFolder()
   mkdirSync(join(directory, 'd'))
   writeFileSync(join(directory, 'd', 'B.conf'), 'max_keepalive 2\nlistener 2\n')
   writeFileSync(join(directory, 'd', 'a.conf'), 'max_keepalive 1\nlistener 1\nmax_connections 7\n')
@@ -320,7 +314,7 @@ test.for<[text: string, ...problems: string[]]>([
 })
 
 test('what a file without listeners says of clients holds for those that the command line names', () => {
-  const directory = folder()
+  const directory = temporaryFolder()
   const file = join(directory, 'm.conf')
   writeFileSync(file, 'allow_zero_length_clientid false\n')
   const flags = { listeners: [{ protocols: ['mqtt' as const], port: 1999 }] }

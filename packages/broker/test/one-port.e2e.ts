@@ -1,14 +1,14 @@
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
-import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { sysTopics } from '../src/index.ts'
 import type { AuthenticateHook, Client, ListenOptions, Protocol } from '../src/index.ts'
 import { Authority } from './certificates.ts'
 import { startCommand } from './started-command.ts'
 import { connackFrame, connectFrame, exchange, nextClient, openSocket, openWay, readAll } from './ways-in.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 const authority = new Authority()
 afterAll(() => authority.remove())
@@ -103,8 +103,7 @@ describe.skipIf(!authority.works)('with openssl', () => {
 })
 
 test('a Unix socket takes clients, and is gone afterwards', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'socket-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = temporaryFolder()
   const socketPath = join(directory, 'mqtt.sock')
   const { listening } = await openWay({ socketPath })
   expect(listening).toMatchObject({ url: `mqtt+unix://${socketPath}`, port: undefined, name: `mqtt:${socketPath}` })
@@ -114,8 +113,7 @@ test('a Unix socket takes clients, and is gone afterwards', async () => {
 })
 
 test('a Unix socket that a killed process left is taken over, one in use and another file are not', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'socket-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = temporaryFolder()
   const socketPath = join(directory, 'mqtt.sock')
   const killed = startCommand(['--listen', `mqtt+unix:${socketPath}`])
   await killed.line(/listening on/)

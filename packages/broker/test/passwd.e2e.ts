@@ -1,17 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import type { SpawnSyncReturns } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readPasswordFile } from '@x/auth'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { commandFile } from './started-command.ts'
-
-function folder(): string {
-  const made = mkdtempSync(join(tmpdir(), 'passwd-'))
-  onTestFinished(() => rmSync(made, { recursive: true }))
-  return made
-}
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 function passwd(parameters: readonly string[], input = ''): SpawnSyncReturns<string> {
   return spawnSync(process.execPath, [commandFile, 'passwd', ...parameters], { encoding: 'utf8', input })
@@ -22,7 +16,7 @@ async function verdict(file: string, username: string, password: string): Promis
 }
 
 test('makes a file that its owner alone can read, adds users, replaces and deletes them', async () => {
-  const file = join(folder(), 'users')
+  const file = join(temporaryFolder(), 'users')
   expect(passwd(['-c', '-b', file, 'ann', 'one'])).toMatchObject({ status: 0, stderr: '' })
   expect(statSync(file).mode & 0o777).toBe(0o600)
   expect(readFileSync(file, 'utf8')).toMatch(/^ann:\$argon2id\$/)
@@ -40,14 +34,14 @@ test('makes a file that its owner alone can read, adds users, replaces and delet
 })
 
 test('hashes a file of plain passwords', async () => {
-  const file = join(folder(), 'users')
+  const file = join(temporaryFolder(), 'users')
   writeFileSync(file, 'ann:one\nbob:two\n')
   expect(passwd(['-U', '-H', 'sha512', file]).status).toBe(0)
   expect(await verdict(file, 'bob', 'two')).toBe('accept')
 })
 
 test('reads and writes the files of mosquitto_passwd', async () => {
-  const file = join(folder(), 'users')
+  const file = join(temporaryFolder(), 'users')
   execFileSync('mosquitto_passwd', ['-c', '-b', file, 'ann', 'one'])
   execFileSync('mosquitto_passwd', ['-b', '-H', 'sha512', file, 'cid', 'three'])
   expect(passwd(['-b', '-H', 'sha512-pbkdf2', file, 'bob', 'two']).status).toBe(0)
@@ -72,7 +66,7 @@ test.for<[parameters: readonly string[], message: string]>([
     "Unknown option '-X'. To specify a positional argument starting with a '-', place it at the end of the command after '--', as in '-- \"-X\"",
   ],
 ])('%j ends with exit code 1, one line, and the file as it was', ([parameters, message]) => {
-  const made = folder()
+  const made = temporaryFolder()
   writeFileSync(join(made, 'FILE'), 'ann:x\n')
   writeFileSync(join(made, 'BAD'), 'ann:x\n# bob\n')
   const named = (text: string): string => text.replace(/^(FILE|MISSING|BAD)/, `${made}/$1`)

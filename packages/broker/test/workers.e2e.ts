@@ -1,5 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { client, collect, connected, persistent } from './brokers-on-redis.ts'
@@ -7,6 +6,7 @@ import { clientEvent } from './client-event.ts'
 import { anyPort, listeningUrl, startCommand } from './started-command.ts'
 import type { StartedProcess } from './started-command.ts'
 import { openWay } from './ways-in.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 interface Started {
   readonly url: string
@@ -23,12 +23,6 @@ async function startWith(...parameters: string[]): Promise<Started> {
   const url = await listeningUrl(process)
   await process.line(/workers accept connections/)
   return { process, url }
-}
-
-function directory(): string {
-  const made = mkdtempSync(join(tmpdir(), 'x-workers-'))
-  onTestFinished(async () => rmSync(made, { recursive: true, force: true }))
-  return made
 }
 
 /** Processes of a command that are there now. */
@@ -89,7 +83,7 @@ test('clients spread over the workers are those of one broker: messages at every
 })
 
 test('a worker is killed: its clients connect again at once, sessions and queues are there, the will comes once, and another worker takes its place', async () => {
-  const started = await start(2, '--data', directory(), '--data-durability', 'process', '--sys-interval', '0')
+  const started = await start(2, '--data', temporaryFolder(), '--data-durability', 'process', '--sys-interval', '0')
   const stored = await connected(started.url, { ...persistent, clientId: 'stored' })
   await stored.subscribeAsync('a', { qos: 2 })
   const watchers = await Promise.all(
@@ -160,11 +154,11 @@ test(
       arrivals += 1
       most = Math.max(most, Object.keys(broker.clients).length)
     })
-    const file = join(directory(), 'x.yaml')
+    const file = join(temporaryFolder(), 'x.yaml')
     const bridge = `{ name: house, clientId: house, addresses: 'mqtt://127.0.0.1:${port}', topics: [{ filter: b, qos: 1 }] }`
     writeFileSync(
       file,
-      `store: { data: ${directory()}, durability: process }\nworkers: 2\nbridges: [${bridge}]\nstatistics: { interval: 0 }\n`,
+      `store: { data: ${temporaryFolder()}, durability: process }\nworkers: 2\nbridges: [${bridge}]\nstatistics: { interval: 0 }\n`,
     )
     const started = await startWith('--config', file)
     const publisher = await connected(started.url, { reconnectPeriod: 20 })
@@ -246,7 +240,7 @@ test('SIGTERM while workers start ends those, too, and none of them complains', 
 })
 
 test('SIGHUP makes all workers read the configuration, once it is well, and the PID file is of the primary', async () => {
-  const [file, pidFile] = ['x.yaml', 'pid'].map(name => join(directory(), name)) as [string, string]
+  const [file, pidFile] = ['x.yaml', 'pid'].map(name => join(temporaryFolder(), name)) as [string, string]
   const configure = (access: string): void => {
     writeFileSync(file, `store: { memory: true }\nworkers: 2\npidFile: ${pidFile}\naccess: { ${access} }\n`)
   }
