@@ -8,12 +8,12 @@ const services =
 
 /** They do so much, or so often, that each takes seconds. */
 const load = [
-  'packages/broker-core/test/{asynchronous-store,bad-input,fan-outs,failing-hooks,failing-listeners,hook-answers,log-in}.test.ts',
+  'packages/broker-core/test/{asynchronous-store,bad-input,fan-outs,failing-hooks,failing-listeners,hook-results,log-in,unreadable-errors}.test.ts',
   'packages/broker-core/test/{many-subscriptions,ordering,outbox,overtaken-retained,publish-run,retained,session}.test.ts',
   'packages/broker-core/test/{slow-consumer,store-limits,subscriber-run,subscription-limits,turn,waiting-queue}.test.ts',
   'packages/broker-core/test/{conformance/{connack,strings},conformance-3/acknowledge}.test.ts',
   'packages/{auth/test/{dynamic-security,own-rules,password-file},broker/test/scram,metrics/test/metrics}.test.ts',
-  'packages/{contract/test/*-mutants,emitter-mesh/test/{compliance,other-processes,strangers}}.test.ts',
+  'packages/{contract/test/*-mutants,emitter-mesh/test/{compliance,cut-links,other-processes,strangers}}.test.ts',
   'packages/{packet/test/{mqtt-packet,publish-writer,topic-interner},topic-trie/test/{filter-trie,topic-index}}.test.ts',
 ]
 

@@ -52,7 +52,7 @@ async function run(Class: typeof Aedes, options = {}): Promise<Running> {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise(setImmediate)
+  await expect.poll(condition).toBe(true)
 }
 
 describe.each(classes)('an application written for Aedes 1.2, on %s', (_name, Class) => {

@@ -29,10 +29,10 @@ test('aedes-stats 4 publishes what it counts', async () => {
   aedesStats(broker, { interval: 20 })
   const client = await connectAsync(`mqtt://127.0.0.1:${port}`)
   await client.publishAsync('a', 'x', { qos: 1 })
-  while (seen.get('$SYS/b/clients/total') !== '1') await new Promise(setImmediate)
+  await expect.poll(() => seen.get('$SYS/b/clients/total')).toBe('1')
   expect(Number(seen.get('$SYS/b/uptime') ?? 0)).toBeGreaterThanOrEqual(0)
   await client.endAsync()
-  while (seen.get('$SYS/b/clients/total') !== '0') await new Promise(setImmediate)
+  await expect.poll(() => seen.get('$SYS/b/clients/total')).toBe('0')
 })
 
 test('aedes-logging 2 logs clients and messages', async () => {

@@ -1,21 +1,22 @@
 import type { Access, AccessAction, AccessRules, Decision, Rights, SubjectDetails } from './access-rules.ts'
 
-/** Topics that one client's decisions are kept for; then they are forgotten, all at once. */
+/** Topics of one client whose decisions are remembered; when there are more, all of them are forgotten. */
 const mostTopics = 256
 
 /** Characters of the longest topic that a decision is kept for: 256 of 64 KB would be 16 MB of one client. */
 const longestTopic = 256
 
-const connections = '$SYS/broker/connection/'
-const state = '/state'
+/** A bridge's own topic is `$SYS/broker/connection/NAME/state`. */
+const [bridgePrefix, bridgeSuffix] = ['$SYS/broker/connection/', '/state']
 
-/** Publishing below `$SYS` is the broker's, but for what bridges say of themselves; `$share` is no topic. Whatever the rules say. */
+/** Only the broker publishes below `$SYS`, except for the state that a bridge publishes of itself; `$share` is no topic. No rule changes
+ * that. */
 function isReserved(topic: string): boolean {
   if (topic.charCodeAt(0) !== 0x24) return false
   if (topic.startsWith('$share')) return true
   if (!topic.startsWith('$SYS')) return false
-  const name = topic.slice(connections.length, -state.length)
-  return !(topic.startsWith(connections) && topic.endsWith(state) && name !== '' && !name.includes('/'))
+  const name = topic.slice(bridgePrefix.length, -bridgeSuffix.length)
+  return !(topic.startsWith(bridgePrefix) && topic.endsWith(bridgeSuffix) && name !== '' && !name.includes('/'))
 }
 
 /** Whose rights are asked for. */
@@ -24,8 +25,8 @@ export interface Subject extends SubjectDetails {
   readonly clientId: string
 }
 
-/** Who a connected client is, with what it may do. A decision is made once for each topic that is not very long; the one that was asked for last is found
- * without a look-up, since it is asked for most. */
+/** A connected client and its rights. A decision is made once for each topic that is not very long and remembered; the last one is found
+ * without a look-up, since most clients publish to one topic many times in a row. */
 export class Identity {
   readonly #rights: readonly Rights[]
   readonly #publish: Decisions

@@ -10,7 +10,7 @@ export type RuleSubject =
   | { readonly kind: 'everybody' | 'anonymous' }
   | { readonly kind: 'user' | 'client' | 'group' | 'role'; readonly name: string }
 
-/** `allow|deny ACTIONS FILTER [for SUBJECT]`, read. */
+/** A rule, parsed from `allow|deny ACTIONS FILTER [for SUBJECT]`. */
 export interface Rule {
   readonly text: string
   readonly effect: 'allow' | 'deny'
@@ -23,7 +23,8 @@ export interface Rule {
 const named: ReadonlySet<string> = new Set(['user', 'client', 'group', 'role'])
 const variable = /\$\{([^}]*)\}/g
 const knownVariable = /^(?:username|clientid|cert\.cn|claim\.[^.].*)$/
-const mostLevels = 201
+/** Levels of the deepest filter that a rule may have. */
+const maximumLevels = 201
 
 /** Reads a rule: `allow publish|receive house/${username}/# for group family`.
  * @throws RangeError that says what it must be */
@@ -67,7 +68,7 @@ function checkFilter(filter: string): void {
     )
   }
   try {
-    parseTopicFilter(filter.replaceAll(variable, 'x'), { maximumLevels: mostLevels })
+    parseTopicFilter(filter.replaceAll(variable, 'x'), { maximumLevels })
   } catch (error) {
     if (!(error instanceof TopicError)) throw error
     throw new RangeError(`a rule with a topic filter, but '${filter.slice(0, 100)}' is none: ${error.message}`, {
@@ -76,8 +77,8 @@ function checkFilter(filter: string): void {
   }
 }
 
-/** The filter for one client; undefined: a variable has no value here, or one that is no part of a level, or that would lead into the topics
- * that begin with `$`. The rule does not hold for the client then. */
+/** Returns the rule's filter for one client. Undefined: the rule does not hold for this client, since a variable has no value for it, or one
+ * that can't be part of a level, or the value would make a topic that begins with `$`. */
 export function filterFor({ filter }: Rule, valueOf: (name: string) => string | undefined): string | undefined {
   let isFit = true
   const made = filter.replaceAll(variable, (_whole, name: string) => {

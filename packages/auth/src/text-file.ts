@@ -37,7 +37,7 @@ function lineOfBadByte(bytes: Buffer): number {
   return line
 }
 
-/** Lines as Mosquitto's files have them: a last one that is empty is none. */
+/** Splits a text into lines as Mosquitto does: nothing behind the last line end is no line. */
 export function linesOf(text: string): readonly string[] {
   const lines = text.split('\n')
   if (lines.at(-1) === '') lines.pop()

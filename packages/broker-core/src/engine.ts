@@ -258,8 +258,8 @@ export class Engine implements PersistenceHost, Host, PublishingHost {
   }
 
   /** Like `own`, for a step that has begun. */
-  watch(answer: unknown, code: StepCode, client?: Client): void {
-    if (isPromise(answer)) answer.then(undefined, (error: unknown) => this.fail(error, code, client))
+  watch(result: unknown, code: StepCode, client?: Client): void {
+    if (isPromise(result)) result.then(undefined, (error: unknown) => this.fail(error, code, client))
   }
 
   /** Reports that a step of the engine's own work has failed: as `clientError` if it was for one client's session, even after the client

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { MemoryPersistence } from './support/memory-persistence.ts'
 import { RawClient } from './support/raw-client.ts'
 import { fileText, readmeTable } from './support/readme.ts'
-import { hookAnswers } from '../src/hooks/hook-answers.ts'
+import { hookResults } from '../src/hooks/hook-results.ts'
 import { adjustableLimits } from '../src/index.ts'
 import { steps } from '../src/ground/steps.ts'
 import { checkOptions } from '../src/options.ts'
@@ -69,7 +69,7 @@ test('ERRORS.md lists exactly the error codes that there are, and each is used',
 test('the README shows what each hook may answer', () => {
   const texts = (kinds: readonly { readonly text: string }[]): string =>
     kinds.map(({ text }) => text.replaceAll('`', '')).join('; ')
-  const rows = Object.entries(hookAnswers).map(([name, { permits, refuses, permission, refusal }]) => [
+  const rows = Object.entries(hookResults).map(([name, { permits, refuses, permission, refusal }]) => [
     name,
     texts(permits),
     texts(refuses),

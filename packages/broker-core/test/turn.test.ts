@@ -268,7 +268,7 @@ test('what one message has to say to thousands does not delay an answer to someb
   const watch = await watchFlood(server, flood, Buffer.concat([...messages, ...pings]))
   expect(watch.leftAtFirstAnswer).toBeGreaterThan(count - 100)
   expect(watch.longest).toBeGreaterThan(1)
-  expect(watch.longest).toBeLessThan(20)
+  expect(watch.longest).toBeLessThan(50)
 })
 
 /** Streams that all have something in the same turn. */

@@ -9,7 +9,7 @@ export interface Emitter {
   open(host: EmitterHost): MaybePromise<void>
   /** Idempotent. Routes of this broker are gone for the others. */
   close(): MaybePromise<void>
-  /** From the answer on, messages of other brokers that match the filter arrive here. Counted: each `addRoute` needs its
+  /** Once this has resolved, messages of other brokers that match the filter arrive here. Counted: each `addRoute` needs its
    * `removeRoute` with the same parameters; one that is rejected was not added. Brokers call it once for each distinct filter, not
    * for each client.
    *
@@ -26,10 +26,10 @@ export interface Emitter {
   takesTurn(group: string): boolean
   /** False: no other broker has a route that matches the topic, and publishing there would bring a message to nobody. */
   reaches(topic: string): boolean
-  /** Brings the message to all brokers with a matching route; one copy each. An answer means, for QoS 1 and 2, that it
+  /** Brings the message to all brokers with a matching route; one copy each. Once this has resolved, a message of QoS 1 or 2
    * can't get lost any more by the end of this process. */
   publish(message: Message): MaybePromise<void>
-  /** Answers once everything of QoS 1 and 2 has been delivered here that other brokers had for this one when it was called, or could not be
+  /** Resolves once everything of QoS 1 and 2 has been delivered here that other brokers had for this one when it was called, or could not be
    * for a while; does not reject. An emitter that may know of less has this method: a client that has published elsewhere, and connects
    * here, waits for it, so that what it publishes now comes behind that. */
   arrived?(): MaybePromise<void>
@@ -40,7 +40,7 @@ export interface Emitter {
 /** The broker of an emitter, which it tells what it hears of other brokers. */
 export interface EmitterHost {
   readonly brokerId: string
-  /** A message of another broker. An answer that is a promise holds back further messages of that broker; it does not reject.
+  /** A message of another broker. A promise that this returns holds back further messages of that broker; it does not reject.
    *
    * `groups`: the shared filters that this broker serves with it, a QoS 0 message; undefined: all that match. */
   deliver(message: Message, groups?: readonly string[]): MaybePromise<void>

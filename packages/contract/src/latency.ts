@@ -3,7 +3,7 @@ export const latencyBounds: readonly number[] = [0.5, 1, 2.5, 5, 10, 25, 50, 100
 
 /** How long calls took. */
 export interface Latency {
-  /** Calls by the first of `latencyBounds` that they did not exceed; the last number is of those that exceeded all. */
+  /** How many calls fell into each range of `latencyBounds`; the last number counts those that exceeded all bounds. */
   readonly counts: readonly number[]
   /** ms, of all calls together. */
   readonly sum: number

@@ -11,8 +11,8 @@ export const SESSION_NEVER_EXPIRES = 0xffffffff
 
 /** Sessions, their queues, retained messages and wills. MQTT 5.0 §4.1, §3.1.2.5, §3.3.1.3
  *
- * Every method is atomic: another call, of this broker or another one, sees all of it or nothing. An answer means that
- * the change is as durable as the store promises to be; a rejection (or throw) means that nothing was changed, or that
+ * Every method is atomic: another call, of this broker or another one, sees all of it or nothing. A call that has returned, or
+ * whose promise has resolved, means that the change is as durable as the store promises to be; a rejection (or throw) means that nothing was changed, or that
  * repeating the call is harmless. Calls for one session take effect in the order they were made.
  *
  * A session has at most one owner. `openSession` makes the caller the owner and gives the session a new epoch; every
@@ -22,7 +22,7 @@ export interface Persistence {
   /** What this store does not do is declared here, and the compliance suite tests that it is refused. */
   readonly supports: PersistenceSupports
 
-  /** Must be called, and have answered, before any other method. A second call is refused with `ALREADY_OPEN`. */
+  /** Must be called, and its promise resolved, before any other method. A second call is refused with `ALREADY_OPEN`. */
   open(host: PersistenceHost): MaybePromise<void>
   /** Idempotent. Afterwards every other method is refused with `NOT_OPEN`. What was stored by a durable store is there
    * again after the next `open`. */
@@ -32,7 +32,7 @@ export interface Persistence {
    * subscriptions, queue and received ids are gone ([MQTT5-3.1.2-4]).
    *
    * The previous owner's `fenced()` is called. A will that was waiting for its delay is dropped when the session goes
-   * on ([MQTT5-3.1.3-9]) and answered as `dueWill` when it ended, or when its delay had passed without `claimDue`. The
+   * on ([MQTT5-3.1.3-9]) and returned as `dueWill` when it ended, or when its delay had passed without `claimDue`. The
    * will of an owner that is fenced is treated in the same way, and without a delay it is due (MQTT 5.0 §3.1.4). A
    * fenced owner's session with interval 0 ends. What a fenced owner had taken counts as sent (`sentThrough`), and a
    * session that goes on keeps the shared messages it had claimed. */
@@ -45,11 +45,11 @@ export interface Persistence {
    * `sentThrough`, which stay with the session ([MQTT5-4.8.2-4]) and end with it ([MQTT5-4.8.2-5]).
    *
    * Returns the will to be published now, if any: with `will: 'publish'` and a delay of 0 or a session that ends; with
-   * a longer delay it is answered by `claimDue` when its time has come. `will: 'discard'` removes it. */
+   * a longer delay `claimDue` returns it when its time has come. `will: 'discard'` removes it. */
   closeSession(session: SessionHandle, closing: SessionClosing): MaybePromise<Will | undefined>
 
   /** Adds the subscriptions, replacing those with the same filter; returns for each whether that filter was there
-   * before (what Retain Handling 1 asks). A message published after the answer is matched against them. */
+   * before (what Retain Handling 1 asks). A message that is published after the call has resolved is matched against them. */
   subscribe(session: SessionHandle, subscriptions: readonly Subscription[]): MaybePromise<readonly boolean[]>
   /** Removes subscriptions; returns for each filter whether it was there. What is already queued stays queued
    * ([MQTT5-3.10.4-3]). A shared group ends with its last member, and what waits in it is gone. */
@@ -82,7 +82,7 @@ export interface Persistence {
    * may be queued already. A store that returns promises has this method; for others `enqueue` does. */
   enqueueRetained?(session: SessionHandle, delivery: Delivery): MaybePromise<void>
 
-  /** The entries with a sequence above `after`, in order, at most `limit`; the owner has taken what is answered. Expired
+  /** The entries with a sequence above `after`, in order, at most `limit`; the owner has taken what is returned. Expired
    * messages are left out and dropped, unless their delivery has begun: what was taken, or sent before, stays
    * ([MQTT5-3.3.2-5]). */
   read(session: SessionHandle, after: number, limit: number): MaybePromise<readonly QueueEntry[]>
@@ -94,9 +94,9 @@ export interface Persistence {
    * Unknown sequences are ignored, so it may be repeated. */
   acknowledge(session: SessionHandle, sequence: number): MaybePromise<void>
   /** PUBREC arrived: the message is no longer needed, the PUBREL is ([MQTT5-4.3.3-6]). Later reads show the entry with
-   * `released: true`. PUBREL goes out after the answer. May be repeated. */
+   * `released: true`. PUBREL goes out once this has resolved. May be repeated. */
   release(session: SessionHandle, sequence: number): MaybePromise<void>
-  /** PUBREL arrived: the packet id of a receipt is free again. PUBCOMP goes out after the answer. May be repeated. */
+  /** PUBREL arrived: the packet id of a receipt is free again. PUBCOMP goes out once this has resolved. May be repeated. */
   complete(session: SessionHandle, packetId: number): MaybePromise<void>
 
   /** Gives up to `limit` waiting messages of a shared group to this session, which must be a member. They become
@@ -108,12 +108,12 @@ export interface Persistence {
   /** The retained messages whose topics match, expired ones left out, each topic once. A plain filter, not a shared one. */
   retained(filter: string): MaybePromise<RetainedPage>
 
-  /** Deadlines that have passed, at most `limit`, each answered to exactly one caller of all brokers: wills whose delay
+  /** Deadlines that have passed, at most `limit`, each returned to exactly one caller of all brokers: wills whose delay
    * is over, sessions that have expired. What it returns is already carried out in the store. Expired messages are freed on the way, with
    * work in proportion to `limit`. */
   claimDue(limit: number): MaybePromise<DueBatch>
 
-  /** A will that `openSession`, `closeSession` or `claimDue` has answered was published, or a hook has refused it. May be
+  /** A will that `openSession`, `closeSession` or `claimDue` has returned was published, or a hook has refused it. May be
    * repeated. A store that several brokers share has this method, and keeps the will until then: since its broker may
    * have died, `claimDue` returns it again 30 s after each time it was returned. */
   confirmWill?(will: Will): MaybePromise<void>
@@ -292,6 +292,6 @@ export type Due =
 
 /** What one call of `claimDue` has carried out. */
 export interface DueBatch extends ReadonlyArray<Due> {
-  /** More may be due, although fewer than the limit were answered: expired messages, which nobody is told of, were freed instead. */
+  /** More may be due, although fewer than the limit are returned: expired messages, which nobody is told of, were freed instead. */
   readonly more?: boolean | undefined
 }

@@ -56,13 +56,15 @@ test('one that starts again at its address takes the place of what it was', asyn
 
 test('one that was stopped for longer than its lease says that it was taken for dead, and is there again with its routes', async () => {
   const shared = directory()
-  const one = await opened('one', { directory: shared, lease: 500 })
-  const stopped = await otherProcess('stopped', { directory: shared, lease: 500 })
+  // Longer than a machine that has other work is slow.
+  const lease = 2000
+  const one = await opened('one', { directory: shared, lease })
+  const stopped = await otherProcess('stopped', { directory: shared, lease })
   stopped.signal('SIGSTOP')
   await expect.poll(() => one.presences.at(-1)).toEqual(['stopped', false])
   expect(one.codes).toHaveLength(1)
   stopped.signal('SIGCONT')
   await expect.poll(() => one.presences.at(-1)).toEqual(['stopped', true])
-  expect([one.emitter.reaches('a'), one.emitter.reaches('b')]).toEqual([true, true])
+  await expect.poll(() => [one.emitter.reaches('a'), one.emitter.reaches('b')]).toEqual([true, true])
   await expect.poll(() => stopped.codes).toContain('LEASE_LOST')
 })

@@ -17,7 +17,7 @@ export interface RouteCallsParts {
   readonly brokerId: string
 }
 
-/** What a broker says to Redis about routes, and asks it: in calls that keep nobody else from Redis, however many there are. */
+/** The calls about routes. Each is short, however many routes there are, so that nobody else waits long for Redis. */
 export class RouteCalls {
   readonly #parts: RouteCallsParts
 
@@ -25,7 +25,7 @@ export class RouteCalls {
     this.#parts = parts
   }
 
-  /** Brings routes to Redis with which the broker joins afterwards. Returns them, or none where {@link join} can say them all. */
+  /** Brings routes to Redis that count once the broker joins. Returns them; none when they are so few that {@link join} brings them. */
   async stage(names: readonly RouteName[]): Promise<readonly RouteName[]> {
     if (names.length <= largestChange) return []
     for (const [index, part] of partsOf(names).entries())
@@ -33,21 +33,21 @@ export class RouteCalls {
     return names
   }
 
-  /** Says that this broker is there, with what was staged and has changed since, and nothing else. */
+  /** Says that this broker is there, and that its routes are those that were staged, with these changes. */
   async join(staged: readonly RouteName[], changes: readonly string[]): Promise<NumberedChange> {
     const { instance, brokerId } = this.#parts
     const isStaged = staged.length > 0 ? 1 : 0
     return changeOf(await this.#call('join', instance, brokerId, leaseDuration, isStaged, JSON.stringify(changes)))
   }
 
-  /** @param changes `+` or `-` with a route each, of one of the {@link partsOf} them */
+  /** @param changes `+` or `-` and a route each; no more than {@link partsOf} puts into one part */
   async change(changes: readonly string[]): Promise<NumberedChange> {
     const name = changes.some(change => change.startsWith('+')) ? 'route' : 'unroute'
     return changeOf(await this.#call(name, this.#parts.instance, leaseDuration, JSON.stringify(changes)))
   }
 
-  /** What has happened after that position, or what Redis has of all brokers: page by page, so that what changes meanwhile is there or not,
-   * and follows in the log. */
+  /** Returns the log after this position. When the log no longer reaches back so far, it returns the routes of all brokers instead, read page
+   * by page: a change that is made meanwhile may be in them or not, and follows in the log. */
   async since(position: string): Promise<LogAnswer> {
     const [last, kind, found] = (await this.#call('since', position, logPage)) as readonly [Buffer, Buffer, unknown]
     if (kind.toString() === 'log') return [last, kind, found as readonly Buffer[]]
@@ -76,7 +76,7 @@ export class RouteCalls {
   }
 }
 
-/** As many at a time as one call may have. */
+/** Splits the items into parts that one call may have. */
 export function partsOf<Item>(items: readonly Item[]): (readonly Item[])[] {
   const parts: (readonly Item[])[] = []
   for (let from = 0; from < items.length; from += largestChange) parts.push(items.slice(from, from + largestChange))

@@ -7,6 +7,7 @@ import {
   propertyOf,
   propertyWireCode,
   repeatableProperties,
+  wireCode,
 } from './property-table.ts'
 import { checkUtf8 } from './utf8.ts'
 import { readVariableInteger, variableIntegerSize } from './variable-integer.ts'
@@ -107,6 +108,8 @@ export function propertyRefused(id: number, rules: PropertyRules, offset: number
   return new PacketError('PROPERTY_REPEATED', { message: `Property ${property.name} stands there twice`, offset })
 }
 
+const { boolean: flag, u16, u32, variable, string, topic, binary, pair } = wireCode
+
 /** Checks the value of the known property `id` that starts at `position` and returns the offset behind it.
  * @throws PacketError `PACKET_TOO_SHORT`, `PROPERTY_VALUE`, `TOPIC_ALIAS_INVALID`, `UTF8_INVALID`, `NUL_CHARACTER` or
  * `VARIABLE_INTEGER`. */
@@ -118,24 +121,24 @@ export function checkPropertyValue(
   frameStart: number,
 ): number {
   switch (propertyWireCode[id]) {
-    case 1:
+    case flag:
       if (position >= end) throw propertyTooShort(id, position - frameStart)
       if ((source[position] as number) > 1) throw propertyValue(id, source[position] as number, position - frameStart)
       return position + 1
-    case 2:
+    case u16:
       return checkNumber(source, id, position, position + 2, end, frameStart)
-    case 3:
+    case u32:
       return checkNumber(source, id, position, position + 4, end, frameStart)
-    case 4: {
+    case variable: {
       const value = readVariableInteger(source, position, end, frameStart)
       if (value < (propertyMinimum[id] as number)) throw propertyValue(id, value, position - frameStart)
       return position + variableIntegerSize(value)
     }
-    case 5:
+    case string:
       return checkString(source, id, position, end, frameStart)
-    case 6:
+    case topic:
       return checkTopic(source, id, position, end, frameStart)
-    case 7:
+    case binary:
       return prefixedEnd(source, id, position, end, frameStart)
     default:
       return checkString(source, id, checkString(source, id, position, end, frameStart), end, frameStart)
@@ -145,15 +148,15 @@ export function checkPropertyValue(
 /** Offset behind the value of a property that was checked before. */
 export function skipPropertyValue(source: Uint8Array, id: number, position: number): number {
   switch (propertyWireCode[id]) {
-    case 1:
+    case flag:
       return position + 1
-    case 2:
+    case u16:
       return position + 2
-    case 3:
+    case u32:
       return position + 4
-    case 4:
+    case variable:
       return position + variableIntegerSize(readVariableInteger(source, position, source.length, 0))
-    case 8:
+    case pair:
       return skipPrefixed(source, skipPrefixed(source, position))
     default:
       return skipPrefixed(source, position)

@@ -32,10 +32,10 @@ export class AuthenticationQueue {
   }
 
   #start<T>(call: () => MaybePromise<T>): MaybePromise<T> {
-    const answer = call()
-    if (!isPromise(answer)) return answer
+    const result = call()
+    if (!isPromise(result)) return result
     this.#running += 1
-    return answer.finally(() => {
+    return result.finally(() => {
       this.#running -= 1
       this.#startNext()
     })

@@ -74,7 +74,7 @@ function proceed(
       return refused(thrown)
     },
   )
-  return after(step, answer => carryOn(connection, authentication, answer))
+  return after(step, result => carryOn(connection, authentication, result))
 }
 
 /** An error of the hook refuses the client: with its own reason code, or else as not authorized. */
@@ -91,14 +91,14 @@ function refused(thrown: unknown): never {
 function carryOn(
   connection: ClientConnection,
   authentication: EnhancedAuthentication,
-  answer: AuthenticationStep,
+  result: AuthenticationStep,
 ): MaybePromise<void> {
   const properties = {
     authenticationMethod: authentication.method,
-    ...(answer.data !== undefined && { authenticationData: answer.data }),
+    ...(result.data !== undefined && { authenticationData: result.data }),
   }
   const { attempt } = authentication
-  if (!answer.done) {
+  if (!result.done) {
     if (attempt !== undefined) {
       if (connection.phase !== 'connecting') return undefined
       connection.phase = 'authenticating'

@@ -116,7 +116,7 @@ export interface Host extends ConnectionHost, SessionHost {
   /** Takes a step that nobody waits for, and reports its failure. */
   own(code: StepCode, step: () => unknown, client?: Client): void
   fail(error: unknown, code: StepCode, client?: Client): void
-  watch(answer: unknown, code: StepCode, client?: Client): void
+  watch(result: unknown, code: StepCode, client?: Client): void
 }
 
 /** The connection of a client, with what the client has said of itself and its session. */

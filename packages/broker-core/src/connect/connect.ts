@@ -41,14 +41,14 @@ export function receiveConnect(connection: ClientConnection, reader: FrameReader
   const wire = packet.will === undefined ? undefined : willProperties(frame)
   const { preConnect } = connection.engine.hooks
   if (preConnect === undefined || connection.client.trusted) return identify(connection, packet, wire)
-  let answer: MaybePromise<boolean | undefined>
+  let permitted: MaybePromise<boolean | undefined>
   try {
-    answer = preConnect(connection.client, packet)
+    permitted = preConnect(connection.client, packet)
   } catch (error) {
     return turnAway(connection, toError(error))
   }
-  if (!isPromise(answer)) return answer === true ? identify(connection, packet, wire) : turnAway(connection)
-  return answer.then(
+  if (!isPromise(permitted)) return permitted === true ? identify(connection, packet, wire) : turnAway(connection)
+  return permitted.then(
     ok => (ok === true ? identify(connection, packet, wire) : turnAway(connection)),
     (error: unknown) => turnAway(connection, toError(error)),
   )

@@ -45,16 +45,16 @@ export class DueSweep implements Deadlined {
   async #sweepOnce(): Promise<boolean> {
     const { persistence, slices, closed } = this.#engine
     if (closed) return false
-    let answer: Promise<DueBatch> | undefined
+    let result: Promise<DueBatch> | undefined
     await slices.run(() => {
       if (this.#engine.closed) return false
       const due = persistence.claimDue(smallBatch)
       if (!isPromise(due)) return this.#settle(due, smallBatch)
-      answer = due
+      result = due
       return false
     })
-    if (answer === undefined) return false
-    const isMore = this.#settle(await answer, smallBatch)
+    if (result === undefined) return false
+    const isMore = this.#settle(await result, smallBatch)
     return isMore && this.#settle(await persistence.claimDue(largeBatch), largeBatch)
   }
 

@@ -49,13 +49,13 @@ export function logIn(
 
 /** Asks an authentication hook when its turn comes.
  * @throws BrokerError `FAILED_LOGINS_EXCEEDED`; `CONNECTION_CLOSED` for a client that has left meanwhile */
-export function askWhenPermitted<Answer>(
+export function askWhenPermitted<Result>(
   connection: ClientConnection,
   applicant: Applicant,
-  ask: () => MaybePromise<Answer>,
-): MaybePromise<Answer> {
+  ask: () => MaybePromise<Result>,
+): MaybePromise<Result> {
   const { logins, authentications } = connection.engine
-  const permitted = (): MaybePromise<Answer> => {
+  const permitted = (): MaybePromise<Result> => {
     // Other logins may have failed while it waited.
     const problem = logins.problemOf(applicant)
     if (problem !== undefined) throw problem

@@ -43,7 +43,7 @@ export type BrokerErrorCode =
   | 'NOT_AUTHENTICATED'
   | 'NOT_AUTHORIZED'
   | 'HOOK_TIMEOUT'
-  | 'HOOK_ANSWER_INVALID'
+  | 'HOOK_RESULT_INVALID'
   | 'SUBSCRIBER_TIMEOUT'
   | 'NESTED_TOO_DEEP'
   // What the program's code threw where it refused nobody
@@ -54,7 +54,7 @@ export type BrokerErrorCode =
   | 'PLUGIN_FAILED'
   // What a part of this broker could not do
   | StepCode
-  | 'STORE_ANSWER_INVALID'
+  | 'STORE_RESULT_INVALID'
   // What the caller did
   | 'OPTION_INVALID'
   | 'BROKER_CLOSED'

@@ -18,7 +18,7 @@ import type {
   Will,
 } from '@x/contract'
 import { ownPromise } from './maybe-promise.ts'
-import { storeAnswer } from './store-answers.ts'
+import { storeResult } from './store-results.ts'
 
 /** The store as the engine uses it: each method returns what the contract says, or fails.
  *
@@ -51,19 +51,19 @@ export class CheckedStore implements Persistence {
   }
 
   openSession(request: OpenSessionRequest): MaybePromise<OpenedSession> {
-    return storeAnswer('openSession', this.given.openSession(request))
+    return storeResult('openSession', this.given.openSession(request))
   }
 
   closeSession(session: SessionHandle, closing: SessionClosing): MaybePromise<Will | undefined> {
-    return storeAnswer('closeSession', this.given.closeSession(session, closing))
+    return storeResult('closeSession', this.given.closeSession(session, closing))
   }
 
   subscribe(session: SessionHandle, subscriptions: readonly Subscription[]): MaybePromise<readonly boolean[]> {
-    return storeAnswer('subscribe', this.given.subscribe(session, subscriptions))
+    return storeResult('subscribe', this.given.subscribe(session, subscriptions))
   }
 
   unsubscribe(session: SessionHandle, filters: readonly string[]): MaybePromise<readonly boolean[]> {
-    return storeAnswer('unsubscribe', this.given.unsubscribe(session, filters))
+    return storeResult('unsubscribe', this.given.unsubscribe(session, filters))
   }
 
   /** For each message: only a promise is looked at, and a number that is none counts as 0 receivers. */
@@ -76,11 +76,11 @@ export class CheckedStore implements Persistence {
   }
 
   read(session: SessionHandle, after: number, limit: number): MaybePromise<readonly QueueEntry[]> {
-    return storeAnswer('read', this.given.read(session, after, limit))
+    return storeResult('read', this.given.read(session, after, limit))
   }
 
   entry(session: SessionHandle, sequence: number): MaybePromise<QueueEntry | undefined> {
-    return storeAnswer('entry', this.given.entry(session, sequence))
+    return storeResult('entry', this.given.entry(session, sequence))
   }
 
   acknowledge(session: SessionHandle, sequence: number): MaybePromise<void> {
@@ -96,18 +96,18 @@ export class CheckedStore implements Persistence {
   }
 
   claim(session: SessionHandle, group: string, limit: number): MaybePromise<readonly QueueEntry[]> {
-    return storeAnswer('claim', this.given.claim(session, group, limit))
+    return storeResult('claim', this.given.claim(session, group, limit))
   }
 
   retained(filter: string): MaybePromise<RetainedPage> {
-    return storeAnswer('retained', this.given.retained(filter))
+    return storeResult('retained', this.given.retained(filter))
   }
 
   claimDue(limit: number): MaybePromise<DueBatch> {
-    return storeAnswer('claimDue', this.given.claimDue(limit))
+    return storeResult('claimDue', this.given.claimDue(limit))
   }
 
   counts(): MaybePromise<PersistenceCounts> {
-    return storeAnswer('counts', this.given.counts())
+    return storeResult('counts', this.given.counts())
   }
 }

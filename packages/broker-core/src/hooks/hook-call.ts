@@ -13,7 +13,7 @@ export interface TimedCall {
 }
 
 interface Settle {
-  readonly resolve: (answer: unknown) => void
+  readonly resolve: (result: unknown) => void
   readonly reject: (error: Error) => void
 }
 
@@ -21,7 +21,7 @@ interface Settle {
 export class HookCall implements TimedCall {
   readonly name: string
   deadline = 0
-  readonly answer: Promise<unknown>
+  readonly result: Promise<unknown>
   readonly #begun = performance.now()
   readonly #latency: LatencyHistogram
   #settle: Settle | undefined
@@ -29,13 +29,13 @@ export class HookCall implements TimedCall {
   constructor(name: string, latency: LatencyHistogram) {
     this.name = name
     this.#latency = latency
-    this.answer = new Promise((resolve, reject) => {
+    this.result = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject }
     })
   }
 
-  answered(answer: unknown): void {
-    this.#end()?.resolve(answer)
+  returned(result: unknown): void {
+    this.#end()?.resolve(result)
   }
 
   failed(error: Error): void {
@@ -104,9 +104,9 @@ export class HookCalls implements Deadlined {
   }
 
   /** Ends the call with a result, unless it has ended. */
-  end(call: HookCall, answer: unknown): void {
+  end(call: HookCall, result: unknown): void {
     this.#open.delete(call)
-    call.answered(answer)
+    call.returned(result)
   }
 
   /** Ends the call with an error, unless it has ended. */

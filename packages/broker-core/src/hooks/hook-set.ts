@@ -191,8 +191,8 @@ function withPacketOrCallback(hook: PreConnectHook): UnknownFunction {
       set: (_finish, name, value) => Reflect.set(packet as object, name, value),
       has: (_finish, name) => Reflect.has(packet as object, name),
     })
-    const settled = (answer: unknown): void => {
-      if (answer !== undefined) finish(null, answer)
+    const settled = (result: unknown): void => {
+      if (result !== undefined) finish(null, result)
     }
     return after(call.call(this, client, callable), settled)
   }

@@ -6,7 +6,7 @@ import type { ConnectionDetails } from './connection-details.ts'
 import type { BrokerPacket, IncomingPacket } from '../message/broker-packet.ts'
 
 /** A callback in Node's style. An error takes precedence over a result. Only the first call counts. */
-export type HookCallback<Answer> = (error?: Error | null, answer?: Answer | null) => void
+export type HookCallback<Result> = (error?: Error | null, result?: Result | null) => void
 
 /** One step of an enhanced authentication, as the client has sent it. */
 export interface AuthenticationExchange {
@@ -28,14 +28,14 @@ export interface AuthenticationStep {
 
 /** Every hook may be written in either style: a function that declares the callback parameter calls it with the result; one that doesn't
  * returns the result or a promise of it (a throw or rejection is the error). `this` is the broker. */
-type Hook<Parameters_ extends unknown[], Answer> = HookFunction<
-  [...parameters: Parameters_, done: HookCallback<Answer>],
-  MaybePromise<Answer> | void
+type Hook<Parameters_ extends unknown[], Result> = HookFunction<
+  [...parameters: Parameters_, done: HookCallback<Result>],
+  MaybePromise<Result> | void
 >
 /** A method type, so that parameters may be declared more narrowly: programs write `client: Client` where it can be null, as Aedes's
  * types do. */
-type HookFunction<Parameters_ extends unknown[], Answer> = {
-  method(this: ProgramBroker, ...parameters: Parameters_): Answer
+type HookFunction<Parameters_ extends unknown[], Result> = {
+  method(this: ProgramBroker, ...parameters: Parameters_): Result
 }['method']
 
 /** Called before the client is known. Any result but `true` closes the connection without CONNACK. In JavaScript a function of two

@@ -1,8 +1,8 @@
 import type { MaybePromise } from '@x/contract'
 import { BrokerError } from '../ground/broker-error.ts'
 import type { ProgramBroker } from './client.ts'
-import { hookAnswers, hookFailure, isDenial, isPermission } from './hook-answers.ts'
-import type { HookStyle } from './hook-answers.ts'
+import { hookResults, hookFailure, isDenial, isPermission } from './hook-results.ts'
+import type { HookStyle } from './hook-results.ts'
 import type { HookCall, HookCalls } from './hook-call.ts'
 import type { HookOptions } from './hooks.ts'
 import { isPromise } from '../ground/maybe-promise.ts'
@@ -21,10 +21,10 @@ export interface RawHook {
 }
 
 /** Reads the result of a hook; throws if the hook may not return it. */
-type ReadAnswer = (answer: unknown, parameters: readonly unknown[], style: HookStyle) => unknown
+type ReadResult = (result: unknown, parameters: readonly unknown[], style: HookStyle) => unknown
 
 /** Turns a hook of either style into a function that returns its result, or a promise that settles within `hookTimeout`. A result that
- * `hookAnswers` does not list is thrown as an error, and so is what the hook throws. */
+ * `hookResults` does not list is thrown as an error, and so is what the hook throws. */
 export function normaliseHook(
   { name, call, parameters, before }: RawHook,
   broker: ProgramBroker,
@@ -32,19 +32,19 @@ export function normaliseHook(
 ): (...values: unknown[]) => MaybePromise<unknown> {
   const hook = call as UnknownHook
   const read = readerOf(name)
-  if ((hook.length > parameters || isWrapper(hook, before, parameters)) && hookAnswers[name].synchronous !== true) {
+  if ((hook.length > parameters || isWrapper(hook, before, parameters)) && hookResults[name].synchronous !== true) {
     return (...values) => callWithCallback({ name, calls, read, hook: hook.bind(broker) }, values)
   }
   return (...values) => {
-    let answer: unknown
+    let result: unknown
     try {
-      answer = hook.apply(broker, values)
+      result = hook.apply(broker, values)
     } catch (error) {
       throw hookFailure(name, 'threw', error)
     }
-    if (!isPromise(answer)) return read(answer, values, 'value')
-    if (hookAnswers[name].synchronous === true) return readPromise(answer, values, read)
-    return inTime(name, calls, answer).then(value => read(value, values, 'promise'))
+    if (!isPromise(result)) return read(result, values, 'value')
+    if (hookResults[name].synchronous === true) return readPromise(result, values, read)
+    return inTime(name, calls, result).then(value => read(value, values, 'promise'))
   }
 }
 
@@ -58,20 +58,20 @@ function isWrapper(hook: UnknownHook, before: unknown, parameters: number): bool
 }
 
 /** Returns the reader of this hook's results, in the form that the engine uses. */
-function readerOf(name: keyof HookOptions): ReadAnswer {
-  const isAllowed: ReadAnswer = (answer, parameters, style) => isPermission(name, answer, { parameters, style })
+function readerOf(name: keyof HookOptions): ReadResult {
+  const isAllowed: ReadResult = (result, parameters, style) => isPermission(name, result, { parameters, style })
   switch (name) {
     case 'preConnect':
     case 'authenticate':
       return isAllowed
     case 'authorizePublish':
-      return (answer, parameters, style) => {
-        if (answer !== undefined && !isAllowed(answer, parameters, style)) throw refusedPublish(parameters)
+      return (result, parameters, style) => {
+        if (result !== undefined && !isAllowed(result, parameters, style)) throw refusedPublish(parameters)
       }
     case 'authorizeSubscribe':
-      return (answer, parameters, style) => (isAllowed(answer, parameters, style) || isDenial(answer) ? answer : null)
+      return (result, parameters, style) => (isAllowed(result, parameters, style) || isDenial(result) ? result : null)
     default:
-      return (answer, parameters, style) => (isAllowed(answer, parameters, style) ? answer : null)
+      return (result, parameters, style) => (isAllowed(result, parameters, style) ? result : null)
   }
 }
 
@@ -83,42 +83,42 @@ function refusedPublish([, packet]: readonly unknown[]): BrokerError {
 }
 
 /** A synchronous hook may not return a promise. Its rejection is handled here, since nobody else will. */
-function readPromise(answer: Promise<unknown>, values: readonly unknown[], read: ReadAnswer): unknown {
-  answer.then(ignore, ignore)
-  return read(answer, values, 'value')
+function readPromise(result: Promise<unknown>, values: readonly unknown[], read: ReadResult): unknown {
+  result.then(ignore, ignore)
+  return read(result, values, 'value')
 }
 
-function inTime(name: string, calls: HookCalls, answer: Promise<unknown>): Promise<unknown> {
+function inTime(name: string, calls: HookCalls, result: Promise<unknown>): Promise<unknown> {
   const call = calls.begin(name)
   // A thenable that is no promise may throw in its `then`.
-  Promise.resolve(answer).then(
+  Promise.resolve(result).then(
     value => calls.end(call, value),
     (error: unknown) => calls.fail(call, hookFailure(name, 'rejected with', error)),
   )
-  return call.answer
+  return call.result
 }
 
 interface CallbackHook {
   readonly name: string
   readonly calls: HookCalls
-  readonly read: ReadAnswer
+  readonly read: ReadResult
   readonly hook: UnknownHook
 }
 
 /** A callback that is called before the hook returns needs no promise. Only the first call counts. A throw or a rejection counts as an
  * error. */
 function callWithCallback({ name, calls, read, hook }: CallbackHook, values: unknown[]): MaybePromise<unknown> {
-  const outcome: { answered: boolean; error?: Error | undefined; value?: unknown; call?: HookCall } = {
-    answered: false,
+  const outcome: { isCalled: boolean; error?: Error | undefined; value?: unknown; call?: HookCall } = {
+    isCalled: false,
   }
-  const answer = (error: Error | undefined, value: unknown): void => {
+  const conclude = (error: Error | undefined, value: unknown): void => {
     if (outcome.call === undefined) {
-      if (!outcome.answered) Object.assign(outcome, { answered: true, error, value })
+      if (!outcome.isCalled) Object.assign(outcome, { isCalled: true, error, value })
     } else if (error === undefined) calls.end(outcome.call, value)
     else calls.fail(outcome.call, error)
   }
   const done = (error?: unknown, value?: unknown): void =>
-    answer(error === undefined || error === null ? undefined : hookFailure(name, 'called back with', error), value)
+    conclude(error === undefined || error === null ? undefined : hookFailure(name, 'called back with', error), value)
   let returned: unknown
   try {
     returned = hook(...values, done)
@@ -126,11 +126,11 @@ function callWithCallback({ name, calls, read, hook }: CallbackHook, values: unk
     throw hookFailure(name, 'threw', error)
   }
   if (isPromise(returned)) {
-    Promise.resolve(returned).catch((error: unknown) => answer(hookFailure(name, 'rejected with', error), undefined))
+    Promise.resolve(returned).catch((error: unknown) => conclude(hookFailure(name, 'rejected with', error), undefined))
   }
-  if (!outcome.answered) {
+  if (!outcome.isCalled) {
     outcome.call = calls.begin(name)
-    return outcome.call.answer.then(value => read(value, values, 'callback'))
+    return outcome.call.result.then(value => read(value, values, 'callback'))
   }
   if (outcome.error !== undefined) throw outcome.error
   return isPromise(outcome.value)

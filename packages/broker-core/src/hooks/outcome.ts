@@ -28,8 +28,8 @@ export class Outcome extends Promise<void> {
       })
     }
     try {
-      const answer = step()
-      if (isPromise(answer)) answer.then(settle.resolve, failed)
+      const result = step()
+      if (isPromise(result)) result.then(settle.resolve, failed)
       else settle.resolve()
     } catch (error) {
       failed(error)

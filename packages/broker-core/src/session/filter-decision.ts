@@ -3,7 +3,7 @@ import type { QoS, Subscription as PacketSubscription } from '@x/packet'
 import { TopicError, isWildcardFilter, parseSharedFilter, parseTopicFilter } from '@x/topic-trie'
 import type { TopicFilter } from '@x/topic-trie'
 import { BrokerError, toError } from '../ground/broker-error.ts'
-import { hookAnswerInvalid, isDenial } from '../hooks/hook-answers.ts'
+import { hookResultInvalid, isDenial } from '../hooks/hook-results.ts'
 import type { SubscriptionDenial } from '../hooks/hooks.ts'
 import { maySubscribe } from '../hooks/topic-access.ts'
 import { isPromise } from '../ground/maybe-promise.ts'
@@ -74,9 +74,9 @@ export function decide(
   if (authorizeSubscribe === undefined || session.connection.client.trusted) return grant(session, wish, identifier)
   const given = { session, wish, identifier }
   try {
-    const answer = authorizeSubscribe(session.connection.client, { ...wish })
-    if (!isPromise(answer)) return authorized(given, answer)
-    return answer.then(later => authorized(given, later)).catch((error: unknown) => wronglyAnswered(given, error))
+    const result = authorizeSubscribe(session.connection.client, { ...wish })
+    if (!isPromise(result)) return authorized(given, result)
+    return result.then(later => authorized(given, later)).catch((error: unknown) => wronglyAnswered(given, error))
   } catch (error) {
     return wronglyAnswered(given, error)
   }
@@ -91,33 +91,33 @@ interface Wish {
 /** Checks the result of `authorizeSubscribe`, which may have changed the subscription. */
 function authorized(
   { session, wish, identifier }: Wish,
-  answer: PacketSubscription | SubscriptionDenial | null | undefined,
+  result: PacketSubscription | SubscriptionDenial | null | undefined,
 ): Outcome {
-  if (answer === null || answer === undefined || isDenial(answer)) {
+  if (result === null || result === undefined || isDenial(result)) {
     const reason = `'${wish.topic}' is not authorized`
-    return { kind: 'denied', reasonCode: answer?.reasonCode ?? ReasonCode.notAuthorized, packet: wish, reason }
+    return { kind: 'denied', reasonCode: result?.reasonCode ?? ReasonCode.notAuthorized, packet: wish, reason }
   }
-  if (answer.topic !== wish.topic || answer.nl === true) checkChanged(session, wish, answer)
-  return grant(session, answer, identifier)
+  if (result.topic !== wish.topic || result.nl === true) checkChanged(session, wish, result)
+  return grant(session, result, identifier)
 }
 
 /** A hook can't grant what the client could not have subscribed to; that is the hook's fault, not the client's. */
-function checkChanged(session: Session, wish: PacketSubscription, answer: PacketSubscription): void {
+function checkChanged(session: Session, wish: PacketSubscription, result: PacketSubscription): void {
   let refused: Refusal | undefined
   try {
-    refused = checkFilter(session, answer)
+    refused = checkFilter(session, result)
   } catch (error) {
     refused = { reasonCode: ReasonCode.topicFilterInvalid, reason: toError(error).message }
   }
   if (refused === undefined) return
-  throw hookAnswerInvalid(
+  throw hookResultInvalid(
     `hook authorizeSubscribe changed '${wish.topic}' to what can't be subscribed to: ${refused.reason}`,
   )
 }
 
 /** An invalid result of the hook denies this filter, since the client has done nothing wrong. An error of the hook ends the connection. */
 function wronglyAnswered({ session, wish }: Wish, error: unknown): Outcome {
-  if (!(error instanceof BrokerError) || error.code !== 'HOOK_ANSWER_INVALID') throw error
+  if (!(error instanceof BrokerError) || error.code !== 'HOOK_RESULT_INVALID') throw error
   session.engine.broker.reportClientError(session.connection.client, error)
   const reason = `'${wish.topic}' is not authorized`
   return { kind: 'denied', reasonCode: error.reasonCode, packet: wish, reason }
@@ -127,7 +127,7 @@ function grant(session: Session, packet: PacketSubscription, identifier: number 
   const { qos } = packet
   if (qos !== 0 && qos !== 1 && qos !== 2) {
     throw new BrokerError('PACKET_INVALID', {
-      message: `authorizeSubscribe answered qos ${String(qos)} for '${packet.topic}', it must be 0, 1 or 2`,
+      message: `authorizeSubscribe returned qos ${String(qos)} for '${packet.topic}', it must be 0, 1 or 2`,
       reasonCode: ReasonCode.implementationSpecificError,
     })
   }

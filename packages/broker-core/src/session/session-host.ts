@@ -28,5 +28,5 @@ export interface SessionHost extends ForwardHost {
   /** Reports a step that has failed and that nobody waits for. */
   fail(error: unknown, code: StepCode, client: Client): void
   /** Reports what a step that was begun rejects with. */
-  watch(answer: unknown, code: StepCode, client: Client): void
+  watch(result: unknown, code: StepCode, client: Client): void
 }

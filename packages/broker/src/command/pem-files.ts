@@ -17,6 +17,7 @@ export interface PemPair {
   readonly key: Buffer
 }
 
+/** The first byte of a DER file: the tag of an ASN.1 SEQUENCE. */
 const sequence = 0x30
 const certificateBlock = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+-----END/g
 const keyLine = /-----BEGIN [A-Z ]*PRIVATE KEY-----/

@@ -89,7 +89,7 @@ for (const [method, answers] of Object.entries(wrongAnswers)) {
 /** The sentence of the error itself or of its cause. */
 function wrongAnswerOf(error: unknown): string | undefined {
   const { code, message, cause } = error as { code?: string; message?: string; cause?: unknown }
-  if (code === 'STORE_ANSWER_INVALID') return message
+  if (code === 'STORE_RESULT_INVALID') return message
   return cause === undefined ? undefined : wrongAnswerOf(cause)
 }
 

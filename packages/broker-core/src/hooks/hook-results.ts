@@ -8,62 +8,62 @@ import { ReasonCode } from '../ground/reason-code.ts'
 export type HookStyle = 'value' | 'promise' | 'callback'
 
 /** A kind of result. */
-interface AnswerKind {
+interface ResultKind {
   /** Shown in the README and in error messages. */
   readonly text: string
-  readonly is: (answer: unknown, parameters: readonly unknown[], style: HookStyle) => boolean
+  readonly is: (result: unknown, parameters: readonly unknown[], style: HookStyle) => boolean
 }
 
 /** A callback that is called with null as its result has no result, as in programs written for Aedes. */
-const nothing: AnswerKind = {
+const nothing: ResultKind = {
   text: 'nothing',
-  is: (answer, _parameters, style) => answer === undefined || (style === 'callback' && answer === null),
+  is: (result, _parameters, style) => result === undefined || (style === 'callback' && result === null),
 }
-const noValue: AnswerKind = { text: '`undefined`', is: answer => answer === undefined }
-const nullValue: AnswerKind = { text: '`null`', is: answer => answer === null }
-const yes: AnswerKind = { text: '`true`', is: answer => answer === true }
-const no: AnswerKind = { text: '`false`', is: answer => answer === false }
+const noValue: ResultKind = { text: '`undefined`', is: result => result === undefined }
+const nullValue: ResultKind = { text: '`null`', is: result => result === null }
+const yes: ResultKind = { text: '`true`', is: result => result === true }
+const no: ResultKind = { text: '`false`', is: result => result === false }
 /** Aedes accepts any truthy result, a user object for instance. A returned Error is taken for a forgotten throw. */
-const truthy: AnswerKind = {
+const truthy: ResultKind = {
   text: 'a truthy value (`true`, a user object) that is no Error, function or promise',
-  is: answer => Boolean(answer) && !(answer instanceof Error) && typeof answer !== 'function' && !isPromise(answer),
+  is: result => Boolean(result) && !(result instanceof Error) && typeof result !== 'function' && !isPromise(result),
 }
-const falsy: AnswerKind = { text: 'a falsy value', is: answer => !answer }
-const samePacket: AnswerKind = { text: 'the packet it was given', is: (answer, [, packet]) => answer === packet }
-const packet: AnswerKind = {
+const falsy: ResultKind = { text: 'a falsy value', is: result => !result }
+const samePacket: ResultKind = { text: 'the packet it was given', is: (result, [, packet]) => result === packet }
+const packet: ResultKind = {
   text: 'a packet',
-  is: answer => isRecord(answer) && !isPromise(answer) && typeof answer['topic'] === 'string',
+  is: result => isRecord(result) && !isPromise(result) && typeof result['topic'] === 'string',
 }
-const subscription: AnswerKind = {
+const subscription: ResultKind = {
   text: 'a subscription (`topic`, `qos` 0 to 2)',
-  is: answer =>
-    isRecord(answer) &&
-    typeof answer['topic'] === 'string' &&
-    answer['reasonCode'] === undefined &&
-    isIn(answer['qos'], [0, 1, 2]) &&
-    isIn(answer['rh'] ?? 0, [0, 1, 2]) &&
-    isFlag(answer['nl']) &&
-    isFlag(answer['rap']),
+  is: result =>
+    isRecord(result) &&
+    typeof result['topic'] === 'string' &&
+    result['reasonCode'] === undefined &&
+    isIn(result['qos'], [0, 1, 2]) &&
+    isIn(result['rh'] ?? 0, [0, 1, 2]) &&
+    isFlag(result['nl']) &&
+    isFlag(result['rap']),
 }
-const denial: AnswerKind = { text: '`{ reasonCode }` (0x80 or more, of SUBACK)', is: isDenial }
-const step: AnswerKind = {
+const denial: ResultKind = { text: '`{ reasonCode }` (0x80 or more, of SUBACK)', is: isDenial }
+const step: ResultKind = {
   text: '`{ done, data? }` (boolean, Buffer)',
-  is: answer => isRecord(answer) && typeof answer['done'] === 'boolean' && isBytes(answer['data']),
+  is: result => isRecord(result) && typeof result['done'] === 'boolean' && isBytes(result['data']),
 }
-const details: AnswerKind = {
+const details: ResultKind = {
   text: 'details, with `data` (Buffer) or without',
-  is: answer => isRecord(answer) && !Array.isArray(answer) && !isPromise(answer) && isBytes(answer['data']),
+  is: result => isRecord(result) && !Array.isArray(result) && !isPromise(result) && isBytes(result['data']),
 }
-const anything: AnswerKind = { text: 'anything', is: () => true }
+const anything: ResultKind = { text: 'anything', is: () => true }
 
 const denialCodes = reasonCodeTable.suback.filter(code => code >= 0x80)
 
-interface AnswerRow {
+interface ResultRow {
   /** The hook is synchronous: it has no callback, and no promise is waited for. */
   readonly synchronous?: true
-  readonly permits: readonly AnswerKind[]
+  readonly permits: readonly ResultKind[]
   /** Results that refuse. */
-  readonly refuses: readonly AnswerKind[]
+  readonly refuses: readonly ResultKind[]
   /** The effect of a permission. */
   readonly permission: string
   /** The effect of a refusal. */
@@ -71,7 +71,7 @@ interface AnswerRow {
 }
 
 /** The results that each hook may have. A result in neither list, and every error, is never a permission. */
-export const hookAnswers: Readonly<Record<keyof HookOptions, AnswerRow>> = {
+export const hookResults: Readonly<Record<keyof HookOptions, ResultRow>> = {
   decodeProtocol: {
     synchronous: true,
     permits: [noValue, nullValue, details],
@@ -125,22 +125,22 @@ export const hookAnswers: Readonly<Record<keyof HookOptions, AnswerRow>> = {
 }
 
 /** Whether the result tells the client why a filter is denied. MQTT 5.0 §3.9.3 */
-export function isDenial(answer: unknown): answer is SubscriptionDenial {
-  return isRecord(answer) && isIn(answer['reasonCode'], denialCodes)
+export function isDenial(result: unknown): result is SubscriptionDenial {
+  return isRecord(result) && isIn(result['reasonCode'], denialCodes)
 }
 
 /** Whether the result is a permission.
- * @throws BrokerError `HOOK_ANSWER_INVALID` when it is neither a permission nor a refusal */
+ * @throws BrokerError `HOOK_RESULT_INVALID` when it is neither a permission nor a refusal */
 export function isPermission(
   name: keyof HookOptions,
-  answer: unknown,
+  result: unknown,
   given: { readonly parameters: readonly unknown[]; readonly style: HookStyle },
 ): boolean {
-  const { permits, refuses } = hookAnswers[name]
-  if (permits.some(kind => kind.is(answer, given.parameters, given.style))) return true
-  if (refuses.some(kind => kind.is(answer, given.parameters, given.style))) return false
+  const { permits, refuses } = hookResults[name]
+  if (permits.some(kind => kind.is(result, given.parameters, given.style))) return true
+  if (refuses.some(kind => kind.is(result, given.parameters, given.style))) return false
   const known = [...permits, ...refuses].map(kind => kind.text.replaceAll('`', ''))
-  throw hookAnswerInvalid(`hook ${name} returned ${shown(answer)}, it may return ${known.join(', or ')}`)
+  throw hookResultInvalid(`hook ${name} returned ${shown(result)}, it may return ${known.join(', or ')}`)
 }
 
 /** Returns what a hook threw, rejected with or called back with as an Error. Programs written for Aedes may use an object with
@@ -152,7 +152,7 @@ export function hookFailure(
 ): Error {
   if (typeof thrown === 'string' && thrown !== '') return new Error(thrown)
   if (isRecord(thrown)) return isError(thrown) ? toError(thrown) : asError(thrown, `hook ${name} ${verb} an object`)
-  return hookAnswerInvalid(`hook ${name} ${verb} ${shown(thrown)}, which is no Error`)
+  return hookResultInvalid(`hook ${name} ${verb} ${shown(thrown)}, which is no Error`)
 }
 
 /** Copies the object's own properties to an Error. */
@@ -177,8 +177,8 @@ function isError(thrown: object): boolean {
 }
 
 /** The error of a hook whose result is not one that it may have. */
-export function hookAnswerInvalid(message: string): BrokerError {
-  return new BrokerError('HOOK_ANSWER_INVALID', { message, reasonCode: ReasonCode.implementationSpecificError })
+export function hookResultInvalid(message: string): BrokerError {
+  return new BrokerError('HOOK_RESULT_INVALID', { message, reasonCode: ReasonCode.implementationSpecificError })
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -87,7 +87,7 @@ for (const [style, make] of Object.entries(styles)) {
         client.send(connect({ version, clientId: 'c' }))
         expect(await client.closed(), String(answer)).toEqual([])
         const isMeant = answer === false || answer === undefined || answer === null
-        expect(codes, String(answer)).toEqual(isMeant ? [] : ['HOOK_ANSWER_INVALID'])
+        expect(codes, String(answer)).toEqual(isMeant ? [] : ['HOOK_RESULT_INVALID'])
       }
     })
 
@@ -102,7 +102,7 @@ for (const [style, make] of Object.entries(styles)) {
         const client = await server.open()
         expect((await client.connect({ version, clientId: 'c' })).reasonCode, String(answer)).not.toBe(0)
         await client.closed()
-        expect(codes).toEqual([answer ? 'HOOK_ANSWER_INVALID' : 'NOT_AUTHENTICATED'])
+        expect(codes).toEqual([answer ? 'HOOK_RESULT_INVALID' : 'NOT_AUTHENTICATED'])
         expect(server.broker.connectedClients).toBe(0)
       }
     })
@@ -128,7 +128,7 @@ for (const [style, make] of Object.entries(styles)) {
             const { reasonCode } = await client.nextAck(qos === 1 ? 'puback' : 'pubrec', 1)
             expect(reasonCode).toBe(refusal === false ? 0x87 : 0x83)
           } else await client.ping()
-          expect(codes, String(refusal)).toEqual([refusal === false ? 'NOT_AUTHORIZED' : 'HOOK_ANSWER_INVALID'])
+          expect(codes, String(refusal)).toEqual([refusal === false ? 'NOT_AUTHORIZED' : 'HOOK_RESULT_INVALID'])
         }
       }
       const permitting =
@@ -169,7 +169,7 @@ for (const [style, make] of Object.entries(styles)) {
         const isMeant = answer === undefined || answer === null || answer === false
         const denied = version === 4 ? 0x80 : isMeant ? 0x87 : 0x83
         expect(reasonCodes, JSON.stringify(answer)).toEqual([denied, 1])
-        expect(codes).toEqual(isMeant ? [] : ['HOOK_ANSWER_INVALID'])
+        expect(codes).toEqual(isMeant ? [] : ['HOOK_RESULT_INVALID'])
         for (const topic of ['a', 'good']) await server.broker.publish({ topic })
         expect((await client.nextPublish()).topic).toBe('good')
         await client.expectNothing()
@@ -185,7 +185,7 @@ for (const [style, make] of Object.entries(styles)) {
       const properties = property.authenticationMethod('m')
       expect((await client.connect({ version: 5, clientId: 'c', properties })).reasonCode, String(answer)).toBe(0x83)
       await client.closed()
-      expect(codes).toEqual(['HOOK_ANSWER_INVALID'])
+      expect(codes).toEqual(['HOOK_RESULT_INVALID'])
     }
   })
 }
@@ -263,7 +263,7 @@ for (const [way, make] of Object.entries(failures)) {
           const server = await startBroker(hooks)
           const codes = reported(server.broker)
           await expectRefusal(server, name, version)
-          expect(codes, String(thrown)).toEqual(['HOOK_ANSWER_INVALID'])
+          expect(codes, String(thrown)).toEqual(['HOOK_RESULT_INVALID'])
           await watched.expectCalm()
         }
       })
@@ -380,7 +380,7 @@ test('decodeProtocol: what is no details closes the connection', async () => {
     const client = await server.open()
     client.send(connect({ clientId: 'c' }))
     expect(await client.closed()).toEqual([])
-    expect(codes).toEqual(['HOOK_ANSWER_INVALID'])
+    expect(codes).toEqual(['HOOK_RESULT_INVALID'])
   }
   await watched.expectCalm()
 })

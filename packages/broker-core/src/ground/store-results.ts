@@ -6,16 +6,16 @@ import { ReasonCode } from './reason-code.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** What the engine builds on in the answer of a method, and how that is said. */
+/** What the engine builds on in the result of a method, and how that is said. */
 interface Form {
   readonly may: string
-  readonly holds: (answer: unknown) => boolean
+  readonly holds: (result: unknown) => boolean
 }
 
 const flags: Form = { may: 'an array', holds: Array.isArray }
 const entries: Form = {
   may: 'an array of entries with sequence, message and qos',
-  holds: answer => isArrayOf(answer, isEntry),
+  holds: result => isArrayOf(result, isEntry),
 }
 
 type CheckedMethod =
@@ -33,44 +33,44 @@ type CheckedMethod =
 const forms: Readonly<Record<CheckedMethod, Form>> = {
   openSession: {
     may: 'an opened session with handle, subscriptions, received, sentThrough and lastSequence',
-    holds: answer =>
-      isObject(answer) &&
-      isObject(answer['handle']) &&
-      isArrayOf(answer['subscriptions'], one => isObject(one) && typeof one['filter'] === 'string') &&
-      Array.isArray(answer['received']) &&
-      typeof answer['sentThrough'] === 'number' &&
-      typeof answer['lastSequence'] === 'number' &&
-      isWillOrNone(answer['dueWill']),
+    holds: result =>
+      isObject(result) &&
+      isObject(result['handle']) &&
+      isArrayOf(result['subscriptions'], one => isObject(one) && typeof one['filter'] === 'string') &&
+      Array.isArray(result['received']) &&
+      typeof result['sentThrough'] === 'number' &&
+      typeof result['lastSequence'] === 'number' &&
+      isWillOrNone(result['dueWill']),
   },
   closeSession: { may: 'undefined or a will', holds: isWillOrNone },
   subscribe: flags,
   unsubscribe: flags,
   read: entries,
-  entry: { may: 'an entry or undefined', holds: answer => answer === undefined || isEntry(answer) },
+  entry: { may: 'an entry or undefined', holds: result => result === undefined || isEntry(result) },
   claim: entries,
-  retained: { may: 'an iterable of messages', holds: answer => isObject(answer) && Symbol.iterator in answer },
+  retained: { may: 'an iterable of messages', holds: result => isObject(result) && Symbol.iterator in result },
   claimDue: {
     may: 'an array of wills and expired sessions',
-    holds: answer =>
+    holds: result =>
       isArrayOf(
-        answer,
+        result,
         one => isObject(one) && (one['kind'] === 'will' ? isWill(one['will']) : typeof one['clientId'] === 'string'),
       ),
   },
   counts: {
     may: 'an object with numbers',
-    holds: answer => isObject(answer) && typeof answer['sessions'] === 'number',
+    holds: result => isObject(result) && typeof result['sessions'] === 'number',
   },
 }
 
-/** Returns the answer that this method of the store has given.
- * @throws BrokerError `STORE_ANSWER_INVALID`; a promise rejects with it */
-export function storeAnswer<Answer>(method: CheckedMethod, answer: MaybePromise<Answer>): MaybePromise<Answer> {
-  if (isPromise(answer)) return ownPromise(answer).then(later => storeAnswer(method, later))
+/** Returns the result that this method of the store has given.
+ * @throws BrokerError `STORE_RESULT_INVALID`; a promise rejects with it */
+export function storeResult<Result>(method: CheckedMethod, result: MaybePromise<Result>): MaybePromise<Result> {
+  if (isPromise(result)) return ownPromise(result).then(later => storeResult(method, later))
   const { may, holds } = forms[method]
-  if (holds(answer)) return answer
-  throw new BrokerError('STORE_ANSWER_INVALID', {
-    message: `${method} of the store returned ${shown(answer)}, it must return ${may}`,
+  if (holds(result)) return result
+  throw new BrokerError('STORE_RESULT_INVALID', {
+    message: `${method} of the store returned ${shown(result)}, it must return ${may}`,
     reasonCode: ReasonCode.implementationSpecificError,
   })
 }
