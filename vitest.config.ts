@@ -17,11 +17,11 @@ const load = [
   'packages/{packet/test/{mqtt-packet,publish-writer,topic-interner},topic-trie/test/{filter-trie,topic-index}}.test.ts',
 ]
 
-/** ms that a test waits for what must come, which costs nothing when it comes: a busy machine is slow, not wrong. */
-const poll = { timeout: 20_000, interval: 20 }
+/** ms that a test waits for what must come, which costs nothing when it comes: a busy machine is slow, not wrong. Processes are slower. */
+const [patience, patienceWithProcesses] = [20_000, 40_000]
 
-function project(name: string, own: object): object {
-  const waits = { testTimeout: 60_000, hookTimeout: 60_000, expect: { poll } }
+function project(name: string, timeout: number, own: object): object {
+  const waits = { testTimeout: 3 * timeout, hookTimeout: 3 * timeout, expect: { poll: { timeout, interval: 20 } } }
   return { ssr: { resolve: { conditions } }, test: { name, ...waits, isolate: false, ...own } }
 }
 
@@ -30,14 +30,14 @@ function project(name: string, own: object): object {
 export default defineConfig({
   test: {
     projects: [
-      project('unit', {
+      project('unit', patience, {
         include: ['{packages/*,benchmarks,tools/chaos,tools/reliability}/test/**/*.test.ts'],
         exclude: [services, ...load],
         maxWorkers: 2,
         sequence: { groupOrder: 1 },
       }),
-      project('load', { include: load, maxWorkers: 2, sequence: { groupOrder: 1 } }),
-      project('services', {
+      project('load', patience, { include: load, maxWorkers: 2, sequence: { groupOrder: 1 } }),
+      project('services', patienceWithProcesses, {
         include: [services, '{packages/*,tools/chaos,tools/reliability}/test/**/*.e2e.ts'],
         maxWorkers: 3,
         sequence: { groupOrder: 2 },

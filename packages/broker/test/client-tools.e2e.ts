@@ -13,7 +13,7 @@ import { commandFile, portOf } from './started-command.ts'
 import { freePort } from '../../../tools/testing/free-port.ts'
 
 /** Each case starts processes, which takes a while when other tests have the cores. */
-const slow = { timeout: 60_000 }
+const slow = { timeout: 120_000 }
 
 interface Outcome {
   readonly code: number | null
@@ -136,7 +136,7 @@ describe.skipIf(mosquittoMissing() !== undefined)("beside Mosquitto's tools, wit
       ours('sub', [...words, '%J', '-i', 'as JSON']),
     ]
     const isSubscribed = (id: string): boolean => 'json' in (broker.clients[id]?.subscriptions ?? {})
-    await expect.poll(() => ['theirs', 'as text', 'as JSON'].every(isSubscribed), { timeout: 30_000 }).toBe(true)
+    await expect.poll(() => ['theirs', 'as text', 'as JSON'].every(isSubscribed)).toBe(true)
     const properties = [
       ['content-type', 'text'],
       ['correlation-data', 'id'],
@@ -190,13 +190,12 @@ test(
       'a',
     ])
     onTestFinished(() => void child.kill('SIGKILL'))
-    const poll = { timeout: 30_000 }
-    await expect.poll(async () => (await first.counts()).subscriptions, poll).toBe(1)
+    await expect.poll(async () => (await first.counts()).subscriptions).toBe(1)
     await first.close()
     const second = createBroker()
     onTestFinished(() => second.close())
     await second.listen({ port: address.port ?? 0, host: '127.0.0.1' })
-    await expect.poll(async () => (await second.counts()).subscriptions, poll).toBe(1)
+    await expect.poll(async () => (await second.counts()).subscriptions).toBe(1)
     const printed = once(child.stdout, 'data')
     await second.publish({ topic: 'a', payload: 'after all' })
     expect(String((await printed)[0])).toBe('after all\n')
@@ -230,7 +229,7 @@ test('top shows the numbers of $SYS, and why there are none', slow, async () => 
     shown += more
   })
   const ended = once(child, 'close')
-  await expect.poll(() => shown, { timeout: 30_000 }).toMatch(/^x-broker version .*, up \d[^]*^ {2}door +1$/m)
+  await expect.poll(() => shown).toMatch(/^x-broker version .*, up \d[^]*^ {2}door +1$/m)
   child.kill('SIGTERM')
   expect(await ended).toEqual([0, null])
   const words = ['-h', '127.0.0.1', '-p', String(closedPort)]

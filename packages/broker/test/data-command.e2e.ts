@@ -51,7 +51,7 @@ function shown(packets: readonly IPublishPacket[]): readonly string[] {
 }
 
 async function until(condition: () => void): Promise<void> {
-  await vi.waitFor(condition, { timeout: 20_000, interval: 10 })
+  await vi.waitFor(condition, { timeout: 40_000, interval: 10 })
 }
 
 test('export and import move a store, inspect shows it, and all of that while its broker runs but the import', async () => {

@@ -38,13 +38,11 @@ async function startHaproxy(backend: number, send: string, mode: 'tcp' | 'http')
 /** MQTT.js tries until HAProxy listens. */
 async function through(port: number, scheme: string): Promise<void> {
   await expect
-    .poll(
-      () =>
-        exchange(`${scheme}://127.0.0.1:${port}`).then(
-          () => true,
-          () => false,
-        ),
-      { timeout: 20_000 },
+    .poll(() =>
+      exchange(`${scheme}://127.0.0.1:${port}`).then(
+        () => true,
+        () => false,
+      ),
     )
     .toBe(true)
 }

@@ -44,7 +44,7 @@ describe.skipIf(!hasRedisServer())('x-broker redis (apt-get install redis-server
     expect(odd.text).toMatch(/^unexplained +nothing explains the key \{x1\.p0\}:i:nobody$/m)
     expect(odd.text).toMatch(/^unexplained +the session of "away" is closed, and no deadline ends it$/m)
     expect(odd.code).toBe(1)
-  }, 60_000)
+  }, 120_000)
 
   test('says in a sentence what it can’t look at, and how it is used', async () => {
     const redis = await redisServer()
@@ -61,5 +61,5 @@ describe.skipIf(!hasRedisServer())('x-broker redis (apt-get install redis-server
     expect(await run('inspect')).toMatchObject({ code: 2, stderr: expect.stringMatching(/takes URL/) })
     expect(await run('look', redis.url)).toMatchObject({ code: 2 })
     expect(await run('--help')).toMatchObject({ code: 0, text: expect.stringMatching(/x-broker redis inspect/) })
-  }, 60_000)
+  }, 120_000)
 })

@@ -164,7 +164,7 @@ test(
     const publisher = await connected(started.url, { reconnectPeriod: 20 })
     const passes = async (text: string): Promise<void> => {
       await publisher.publishAsync('b', text, { qos: 1 })
-      await expect.poll(() => came, { timeout: 20_000 }).toContain(text)
+      await expect.poll(() => came).toContain(text)
     }
     await passes('first')
     const listening = (): number => started.process.lines.filter(line => line.includes('listening on')).length
@@ -172,7 +172,7 @@ test(
       process.kill(pid, 'SIGKILL')
       await passes(`${index} is killed`)
       // Without any worker nobody listens, and the port, which was any, would become another one.
-      await expect.poll(listening, { timeout: 20_000 }).toBe(3 + index)
+      await expect.poll(listening).toBe(3 + index)
     }
     // Killed one after the other, both can't have had it from the beginning to the end.
     expect(arrivals).toBeGreaterThan(1)

@@ -45,7 +45,7 @@ async function survives([one, other]: readonly [Broker, Broker], fail: () => Pro
       return false
     }
   }
-  await expect.poll(isThere, { timeout: 20_000, interval: 100 }).toBe(true)
+  await expect.poll(isThere, { interval: 100 }).toBe(true)
   const from = other.texts.length
   const acknowledged = await acknowledgedOf(one, 100)
   const arrived = (): string[] => other.texts.slice(from).filter(text => text !== 'probe')

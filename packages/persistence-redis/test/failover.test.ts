@@ -58,7 +58,7 @@ async function publishedAgain(store: RedisPersistence, text: string): Promise<vo
           return 0
         }
       },
-      { timeout: 20_000, interval: 100 },
+      { interval: 100 },
     )
     .toBe(1)
 }

@@ -312,13 +312,11 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     expect(await keys()).not.toContain('s:next')
     await expect(store.read(handle, 0, 1)).rejects.toMatchObject({ code: 'FENCED' })
     await expect
-      .poll(
-        async () =>
-          store.openSession(requestOf(new Owner(), { clientId: 'next' })).then(
-            () => true,
-            () => false,
-          ),
-        { timeout: 20_000 },
+      .poll(async () =>
+        store.openSession(requestOf(new Owner(), { clientId: 'next' })).then(
+          () => true,
+          () => false,
+        ),
       )
       .toBe(true)
   })
@@ -366,7 +364,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     expect(await store.publish(messageOf('both', `0/${deep}`))).toBe(2)
     for (const one of [handle, other.handle])
       await store.closeSession(one, { sessionExpiryInterval: 0, will: 'discard', sentThrough: 0 })
-    await expect.poll(keys, { timeout: 10_000 }).not.toContain('n')
+    await expect.poll(keys).not.toContain('n')
   }, 60_000)
 
   test('drops retained messages that have expired, however many', async () => {
