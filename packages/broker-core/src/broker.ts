@@ -12,6 +12,7 @@ import { within } from './ground/within.ts'
 import { AttachedPlugins } from './program/attached-plugins.ts'
 import { countsOf } from './program/broker-counts.ts'
 import { ProgramSubscriptions } from './program/program-subscriptions.ts'
+import { SharedTasks } from './program/shared-tasks.ts'
 import { withAedesMethods } from './program/aedes-store.ts'
 import type { AedesStoreMethods } from './program/aedes-store.ts'
 import { clientsView } from './program/clients-view.ts'
@@ -46,6 +47,8 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
   readonly opts: Readonly<BrokerOptions>
   /** Connected clients by identifier, without prototype and always current. */
   readonly clients: Readonly<Record<string, Client>>
+  /** For plugins: work that one of several brokers on the same store does. */
+  readonly tasks: SharedTasks
   readonly #mq: MessageQueue
   readonly #engine: Engine
   readonly #plugins: AttachedPlugins
@@ -63,6 +66,7 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
     this.#plugins = new AttachedPlugins(options.plugins ?? [], this.programFaults)
     this.#engine = new Engine(this, checked, { ...partsOf(options), faults: this.programFaults })
     this.opts = options
+    this.tasks = new SharedTasks(this.#engine.persistence)
     this.#reception = new Reception(this.#engine)
     this.#publishes = new ProgramPublishes(this.#engine)
     this.#subscriptions = new ProgramSubscriptions(this.#engine)
@@ -76,8 +80,7 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
     this.ready.catch(() => undefined)
   }
 
-  /** Serves MQTT on a stream: a TCP or TLS socket, a WebSocket stream, any Duplex. The method is bound, so it can be passed to
-   * `net.createServer`. The request, if any, becomes `client.req`. */
+  /** Serves MQTT on a stream: a socket, a WebSocket stream, any Duplex. Bound, for `net.createServer`. A request becomes `client.req`. */
   readonly handle = (stream: Duplex, request?: unknown, profile?: ListenerProfile): Client => {
     const { maximumConnections } = this.#engine.options
     if (maximumConnections > 0 && this.#engine.connections.size >= maximumConnections) {

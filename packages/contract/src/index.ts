@@ -37,6 +37,7 @@ export { nearestOption, optionProblem, optionRules, shownOption, withDefaults } 
 export type {
   BridgeStatus,
   BridgeTraffic,
+  SharedTasks,
   BrokerCounts,
   Counters,
   LocalStream,

@@ -118,6 +118,13 @@ export interface Persistence {
    * have died, `claimDue` returns it again 30 s after each time it was returned. */
   confirmWill?(will: Will): MaybePromise<void>
 
+  /** Whether this broker does the task of this name: of all brokers on the data, one at a time. It keeps the task until `giveUpTask`, until it
+   * closes the store, or until it is taken for dead; then the next one that asks has it. A store that declares `tasks` has this method and
+   * the next one. */
+  holdTask?(name: string): MaybePromise<boolean>
+  /** Another broker may have the task. Without effect on what another broker holds. */
+  giveUpTask?(name: string): MaybePromise<void>
+
   /** What is stored now; may be a moment old. */
   counts(): MaybePromise<PersistenceCounts>
 }
@@ -144,6 +151,8 @@ export interface PersistenceSupports {
   readonly queuesAtMostOnce?: boolean
   /** Keeps all of {@link StoreLimits}; by default only those of {@link QueueLimits}. */
   readonly storeLimits?: boolean
+  /** Gives each task to one of several brokers: {@link Persistence.holdTask}. */
+  readonly tasks?: boolean
 }
 
 /** What a store needs from the broker that opens it. */

@@ -32,6 +32,8 @@ export interface PluggableBroker extends Pick<EventEmitter, 'on' | 'off' | 'once
   readonly latencies?: Readonly<Record<string, Latency>>
   /** Bridges of this broker: each adds itself while it is attached. Undefined: the broker shows none. */
   readonly bridges?: Set<BridgeStatus>
+  /** Work that several brokers could do and one does. Undefined: the broker does all by itself. */
+  readonly tasks?: SharedTasks
   /** The processes that are this broker together, with this one among them; undefined: it is the only one. */
   readonly workers?: readonly WorkerUsage[]
   /** What there is now; asks the store, so it is not for hot paths. */
@@ -44,13 +46,24 @@ export interface PluggableBroker extends Pick<EventEmitter, 'on' | 'off' | 'once
   publish(packet: { topic: string; payload?: string | Buffer; qos?: 0 | 1 | 2; retain?: boolean }): Promise<void>
 }
 
+/** Work that one of several brokers on the same store does at a time. */
+export interface SharedTasks {
+  /** There may be other brokers that ask for the same tasks. */
+  readonly isShared: boolean
+  /** Whether this broker does it, until it gives it up, closes, or is taken for dead by the others.
+   * @throws PersistenceError when the store can't be asked */
+  hold(name: string): Promise<boolean>
+  giveUp(name: string): Promise<void>
+}
+
 /** A connection to another broker, and what has gone over it. */
 export interface BridgeStatus {
   readonly name: string
   /** - `idle`: not attached to a broker
+   * - `elsewhere`: another broker on the same store has the bridge
    * - `waiting`: until the next attempt
    * - `ended`: it does not connect again */
-  readonly state: 'idle' | 'connecting' | 'connected' | 'waiting' | 'ended'
+  readonly state: 'idle' | 'elsewhere' | 'connecting' | 'connected' | 'waiting' | 'ended'
   readonly counters: {
     /** From the other broker to this one. */
     readonly in: Readonly<BridgeTraffic>

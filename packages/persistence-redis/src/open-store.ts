@@ -266,6 +266,14 @@ export class OpenStore {
     return this.#wills.confirm(will)
   }
 
+  async holdTask(name: string): Promise<boolean> {
+    return (await this.#calls.call('hold', name)) === 1
+  }
+
+  async giveUpTask(name: string): Promise<void> {
+    await this.#calls.call('giveUp', name)
+  }
+
   counts(): Promise<PersistenceCounts> {
     return this.#calls.counts()
   }

@@ -61,7 +61,7 @@ export const redisPersistenceOptions: OptionTable<keyof RedisPersistenceOptions>
 /** Keeps everything in Redis, for any number of brokers. Every method is one function that Redis runs by itself, so brokers
  * see all of a change or nothing; an answer means that Redis has it. */
 export class RedisPersistence implements Persistence {
-  readonly supports: PersistenceSupports = { durable: true, shared: true, sharedSubscriptions: true }
+  readonly supports: PersistenceSupports = { durable: true, shared: true, sharedSubscriptions: true, tasks: true }
 
   readonly #options: RedisPersistenceOptions
   readonly #prefix: string
@@ -166,6 +166,14 @@ export class RedisPersistence implements Persistence {
 
   confirmWill(will: Will): Promise<void> {
     return this.#opened().confirmWill(will)
+  }
+
+  holdTask(name: string): Promise<boolean> {
+    return this.#opened().holdTask(name)
+  }
+
+  giveUpTask(name: string): Promise<void> {
+    return this.#opened().giveUpTask(name)
   }
 
   counts(): Promise<PersistenceCounts> {

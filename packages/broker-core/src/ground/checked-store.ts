@@ -29,6 +29,8 @@ export class CheckedStore implements Persistence {
   readonly given: Persistence
   readonly enqueueRetained?: NonNullable<Persistence['enqueueRetained']>
   readonly confirmWill?: NonNullable<Persistence['confirmWill']>
+  readonly holdTask?: NonNullable<Persistence['holdTask']>
+  readonly giveUpTask?: NonNullable<Persistence['giveUpTask']>
 
   constructor(given: Persistence) {
     this.given = given
@@ -36,6 +38,8 @@ export class CheckedStore implements Persistence {
       this.enqueueRetained = (session, delivery) => ownPromise(given.enqueueRetained?.(session, delivery))
     }
     if (given.confirmWill !== undefined) this.confirmWill = will => ownPromise(given.confirmWill?.(will))
+    if (given.holdTask !== undefined) this.holdTask = name => ownPromise(given.holdTask?.(name) ?? true)
+    if (given.giveUpTask !== undefined) this.giveUpTask = name => ownPromise(given.giveUpTask?.(name))
   }
 
   get supports(): PersistenceSupports {

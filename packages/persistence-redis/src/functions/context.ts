@@ -136,6 +136,13 @@ local function isThere(c, broker)
   return tonumber(call('ZSCORE', c.base .. 'leases', broker) or 0) > 0
 end
 
+local function forgetTasks(c, broker)
+  local held = call('HGETALL', c.base .. 'tasks')
+  for index = 1, #held, 2 do
+    if held[index + 1] == broker then call('HDEL', c.base .. 'tasks', held[index]) end
+  end
+end
+
 -- To be called last.
 local function finish(c)
   count(c, 'queued', c.queued)

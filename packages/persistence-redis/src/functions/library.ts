@@ -11,6 +11,7 @@ import { retained } from './retained.ts'
 import { sessions } from './sessions.ts'
 import { settlements } from './settlements.ts'
 import { subscriptions } from './subscriptions.ts'
+import { tasks } from './tasks.ts'
 import { work } from './work.ts'
 
 /** What frees memory, or must not fail for want of it, goes on when `maxmemory` is reached. */
@@ -35,6 +36,7 @@ export const library: FunctionLibrary = new FunctionLibrary(
     fanOuts,
     work,
     sessions,
+    tasks,
     publish,
   ].join('\n'),
   {
@@ -62,6 +64,8 @@ export const library: FunctionLibrary = new FunctionLibrary(
     missed: freeing,
     settle: freeing,
     claim: freeing,
+    hold: freeing,
+    giveUp: freeing,
     retained: reading,
   },
   ['FENCED', 'QUOTA', 'LEASE'],

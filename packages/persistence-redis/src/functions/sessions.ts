@@ -220,6 +220,7 @@ local function sweep(c, broker, limit)
     call('ZREM', c.base .. 'leases', broker)
     call('HDEL', c.base .. 'told', broker)
     call('ZREM', c.base .. 'fo', broker)
+    forgetTasks(c, broker)
   end
   return left
 end

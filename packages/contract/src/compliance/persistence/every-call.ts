@@ -13,6 +13,8 @@ export function everyCall(bench: Bench, handle: SessionHandle): Record<string, (
     retained: () => store.retained('#'),
     claimDue: () => store.claimDue(10),
     counts: () => store.counts(),
+    ...(store.holdTask !== undefined && { holdTask: () => store.holdTask?.('task') }),
+    ...(store.giveUpTask !== undefined && { giveUpTask: () => store.giveUpTask?.('task') }),
     ...everySessionCall(bench, handle),
   }
 }

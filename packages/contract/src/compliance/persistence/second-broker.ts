@@ -79,6 +79,7 @@ export function secondBrokerTests(define: DefineStoreTest, supports: Persistence
     )
   })
 
+  taskTests(define, supports)
   if (!supports.sharedSubscriptions) return
 
   define('gives each message of a group to a member at one broker only', async bench => {
@@ -98,5 +99,36 @@ export function secondBrokerTests(define: DefineStoreTest, supports: Persistence
       }),
     )
     assert.deepEqual(claims.flat().sort(), [...order].sort())
+  })
+}
+
+function taskTests(define: DefineStoreTest, supports: PersistenceSupports): void {
+  if (supports.tasks !== true) {
+    define('gives no tasks to brokers', async ({ store }) => {
+      assert.deepEqual([store.holdTask, store.giveUpTask], [undefined, undefined])
+    })
+    return
+  }
+
+  define('gives a task to one broker, which keeps it until it gives it up', async bench => {
+    const { store } = bench
+    const other = await bench.second()
+    assert.equal(await store.holdTask?.('one'), true)
+    assert.equal(await store.holdTask?.('one'), true)
+    assert.equal(await other.holdTask?.('one'), false)
+    assert.equal(await other.holdTask?.('two'), true)
+    await other.giveUpTask?.('one')
+    assert.equal(await other.holdTask?.('one'), false)
+    await store.giveUpTask?.('one')
+    assert.equal(await other.holdTask?.('one'), true)
+    assert.equal(await store.holdTask?.('one'), false)
+  })
+
+  define('gives the tasks of a broker that has closed to the next one that asks', async bench => {
+    const { store } = bench
+    const other = await bench.second()
+    assert.equal(await other.holdTask?.('one'), true)
+    await other.close()
+    assert.equal(await store.holdTask?.('one'), true)
   })
 }
