@@ -8,6 +8,7 @@ export type BridgeErrorCode =
   | 'BRIDGE_CONNECTION_LOST'
   | 'BRIDGE_PROTOCOL_ERROR'
   | 'BRIDGE_LOCAL_SESSION'
+  | 'BRIDGE_LOOP'
 
 /** What this package throws and reports. */
 export class BridgeError extends Error {

@@ -14,11 +14,17 @@ export interface BridgeOptions {
   readonly name: string
   /** Where the other broker listens: `mqtt://host:1883`, `mqtts://`, `ws://`, `wss://`. Of several, the next is tried when one fails. */
   readonly addresses: string | readonly string[]
+  /** While another address is used, goes back to the first as soon as somebody listens there, which is looked for after 5 s, later less
+   * often. Default false: the bridge stays where it is. */
+  readonly returnToFirst?: boolean
+  /** Connections to the other broker, 1 to 16, among which the topics that go out are divided, where one alone is too slow or has a limit of
+   * its own. Those after the first have the client identifiers `CLIENTID.1` and so on. To be changed while nothing is under way. Default 1. */
+  readonly connections?: number
   /** What is carried, and in which direction; at least one. */
   readonly topics: readonly BridgeTopic[]
   /** 5, 4 (MQTT 3.1.1) or 3 (MQTT 3.1). Default 5; a broker that does not speak it is tried with 4. */
   readonly protocolVersion?: 3 | 4 | 5
-  /** Client identifier at the other broker. Default `HOSTNAME.NAME`. */
+  /** Client identifier at the other broker. Default `HOSTNAME.NAME`, and `NAME` where several brokers have one store (Redis). */
   readonly clientId?: string
   /** Client identifier at this broker. Default `local.` and `clientId`. */
   readonly localClientId?: string
@@ -60,7 +66,8 @@ export interface BridgeOptions {
   readonly tls?: ConnectionOptions
   /** Local address to connect from. */
   readonly bindAddress?: string
-  /** Marks each message of MQTT 5.0 with the user property `bridge-path`, so that it does not come back. Default true. */
+  /** Marks each message of MQTT 5.0 with the user property `bridge-path`, so that it does not come back; of topics that go both ways, also
+   * stops messages that come back the same again and again. Default true. */
   readonly detectLoops?: boolean
   /** Identifier of the other broker, when it is bridged back: what has passed it already is not sent there. */
   readonly remoteId?: string
@@ -77,6 +84,8 @@ const optionTable: OptionTable<keyof BridgeOptions> = {
     allows: value => typeof value === 'string' && /^[^+#/\s]+$/u.test(value),
   },
   addresses: optionRules.textOrTexts,
+  returnToFirst: optionRules.flag,
+  connections: optionRules.whole(1, 16),
   topics: {
     text: 'a list of at least one object with filter, direction, qos, localPrefix and remotePrefix',
     allows: value => Array.isArray(value) && value.length > 0,
@@ -138,8 +147,9 @@ export interface CheckedOptions extends Required<
   readonly reconnectDelay: ReconnectDelayOptions
 }
 
-/** @throws BridgeError `BRIDGE_OPTION_INVALID`, naming the option, its value and what it may be */
-export function checkOptions(options: BridgeOptions, hostname: string): CheckedOptions {
+/** @param hostname - begins the client identifier; undefined: other hosts have the same bridge
+ * @throws BridgeError `BRIDGE_OPTION_INVALID`, naming the option, its value and what it may be */
+export function checkOptions(options: BridgeOptions, hostname: string | undefined): CheckedOptions {
   check(options, optionTable, 'bridge')
   for (const name of ['name', 'addresses', 'topics'] as const) {
     if (options[name] === undefined)
@@ -150,7 +160,8 @@ export function checkOptions(options: BridgeOptions, hostname: string): CheckedO
     if (topic.filter === undefined) throw invalid(`topics[${index}].filter is missing, it must be a text`)
   }
   check(options.reconnectDelay ?? {}, delayTable, 'reconnectDelay')
-  const { addresses, topics, clean = false, clientId = `${hostname}.${options.name}`, ...rest } = options
+  const ownName = hostname === undefined ? options.name : `${hostname}.${options.name}`
+  const { addresses, topics, clean = false, clientId = ownName, ...rest } = options
   const reconnectDelay = withDefaults(options.reconnectDelay ?? {}, { least: 1000, greatest: 30_000, stable: 0 })
   if (reconnectDelay.greatest < reconnectDelay.least) {
     throw invalid(
@@ -176,6 +187,8 @@ export function checkOptions(options: BridgeOptions, hostname: string): CheckedO
 }
 
 const defaults = {
+  returnToFirst: false,
+  connections: 1,
   protocolVersion: 5,
   sessionExpiryInterval: longest,
   keepAlive: 60,

@@ -1,12 +1,15 @@
 import type { Duplex } from 'node:stream'
 import type { BridgeTraffic, PluggableBroker } from '@x/contract'
-import type { ConnectPacket, Subscription } from '@x/packet'
+import type { Subscription } from '@x/packet'
 import { BridgeError } from './bridge-error.ts'
 import type { CheckedOptions } from './bridge-options.ts'
+import { localConnect, remoteConnect } from './connect-packets.ts'
 import type { Dialect } from './dialect.ts'
 import { Link } from './link.ts'
 import type { AckKind, LinkReceiver } from './link.ts'
 import type { LoopGuard } from './loop-guard.ts'
+import { LoopWatch } from './loop-watch.ts'
+import { OutLanes } from './out-lanes.ts'
 import { Relay } from './relay.ts'
 
 /** What a crossing is made of. */
@@ -22,14 +25,16 @@ export interface CrossingOptions {
   readonly ended: (error: BridgeError) => void
 }
 
-const neverExpires = 4_294_967_295
+const greatestWindow = 65_535
 const subscriptionFailure = 0x80
 
 /** A bridge while it is connected: a session at each broker, and what goes between them. Both end together, so that what one side can't
- * pass on stays where it is. */
+ * pass on stays where it is. Of several connections to the other broker each carries its part of the topics that go out; what comes in comes on
+ * the first. */
 export class Crossing {
   readonly #context: CrossingOptions
-  #remote: Link | undefined
+  /** In the order of their numbers; the first is open before the others. */
+  readonly #remotes: Link[] = []
   #local: Link | undefined
   #isOver = false
 
@@ -39,35 +44,40 @@ export class Crossing {
 
   /** Opens both sessions and lets messages through, beginning with those that wait in either session.
    * @throws BridgeError `BRIDGE_REFUSED`, `BRIDGE_SUBSCRIPTION_REFUSED`, `BRIDGE_CONNECTION_LOST`, `BRIDGE_LOCAL_SESSION` */
-  async open(remoteStream: Duplex): Promise<void> {
-    const { options, dialect, remoteName } = this.#context
-    const { clock, keepAlive, topicAliasMaximum } = options
-    const remote = new Link(remoteStream, {
-      name: remoteName,
-      version: dialect.version,
-      clock,
-      keepAlive,
-      topicAliasMaximum,
-      ended: error => this.#lost(error),
-    })
-    this.#remote = remote
-    const remoteLimits = await remote.connect(this.#remoteConnect())
+  async open(remoteStreams: readonly Duplex[]): Promise<void> {
+    const { options } = this.#context
+    const windows: number[] = []
+    // All at once, so that none is lost without being noticed.
+    this.#remotes.push(...remoteStreams.map(stream => this.#linkTo(stream)))
+    for (const [lane, remote] of this.#remotes.entries()) {
+      const limits = await remote.connect(remoteConnect(options, this.#context.dialect, lane))
+      windows.push(limits.receiveMaximum)
+    }
     const localStream = this.#context.broker.openLocalStream(`bridge ${options.name}`)
     const local = new Link(localStream, {
       name: 'this broker',
       version: 5,
-      clock,
+      clock: options.clock,
       keepAlive: 0,
       topicAliasMaximum: 0,
       ended: error => this.#lost(localTrouble(error)),
     })
     this.#local = local
-    const window = Math.min(options.receiveMaximum, remoteLimits.receiveMaximum)
-    const localLimits = await local.connect(this.#localConnect(window))
+    const window = windows.reduce((sum, one) => sum + Math.min(options.receiveMaximum, one), 0)
+    const { sessionPresent } = await local.connect(localConnect(options, Math.min(window, greatestWindow)))
+    const [remote] = this.#remotes
+    if (remote === undefined) return
     this.#join(remote, local)
     await this.#notify(remote)
     await this.#subscribe(remote, local)
-    if (localLimits.sessionPresent) await this.#forgetOld(local, Object.keys(localStream.client.subscriptions))
+    if (sessionPresent) await this.#forgetOld(local, Object.keys(localStream.client.subscriptions))
+  }
+
+  #linkTo(stream: Duplex): Link {
+    const { options, dialect, remoteName: name } = this.#context
+    const { clock, keepAlive, topicAliasMaximum } = options
+    const ended = (error: BridgeError): void => this.#lost(error)
+    return new Link(stream, { name, version: dialect.version, clock, keepAlive, topicAliasMaximum, ended })
   }
 
   /** Either side is lost, or both are closed. */
@@ -75,18 +85,18 @@ export class Crossing {
     return this.#isOver
   }
 
-  /** Ends both sides; sessions stay. `0` is told to the other broker, as its will would. */
-  close(): void {
+  /** Ends both sides; sessions stay, unless they are `over`. `0` is told to the other broker, as its will would. */
+  close(sessions: 'kept' | 'over' = 'kept'): void {
     const { options, dialect } = this.#context
-    const remote = this.#remote
+    const [remote] = this.#remotes
     if (!this.#isOver && remote !== undefined && options.notifications === true) {
       const { notificationTopic: topic } = options
       // DISCONNECT follows at once, in order: a broker that does not acknowledge is not waited for.
       remote.publish({ topic, payload: '0', retain: dialect.retain }).catch(() => undefined)
     }
     this.#isOver = true
-    this.#local?.disconnect()
-    this.#remote?.disconnect()
+    this.#local?.disconnect(sessions)
+    for (const one of this.#remotes) one.disconnect(sessions)
   }
 
   #lost(error: BridgeError): void {
@@ -94,37 +104,57 @@ export class Crossing {
     this.#isOver = true
     // Without DISCONNECT: what the two brokers have not acknowledged is repeated.
     this.#local?.fail(error.code, error.message)
-    this.#remote?.fail(error.code, error.message)
+    for (const one of this.#remotes) one.fail(error.code, error.message)
     this.#context.ended(error)
   }
 
-  #join(remote: Link, local: Link): void {
+  #join(first: Link, local: Link): void {
+    const { options, guard, counters } = this.#context
+    const { topics } = options
+    const watch = this.#loopWatch()
+    const out = new OutLanes(this.#remotes.map(remote => this.#out(local, remote, watch)))
+    const into = new Relay({
+      source: first,
+      sink: local,
+      counters: counters.in,
+      rename: topic => topics.toLocal(topic),
+      isLoop: properties => guard?.hasPassedHere(properties) === true,
+      stops: watch && ((_topic, renamed, payload) => watch.stops('in', renamed, payload)),
+      added: undefined,
+      maximumPacketSize: Infinity,
+      keepsRetain: true,
+      sinkIsOlder: local.limits.sessionPresent && !first.limits.sessionPresent,
+    })
+    for (const [lane, remote] of this.#remotes.entries()) remote.start(remoteReceiver(lane, out, into))
+    local.start(localReceiver(out, into))
+  }
+
+  #out(local: Link, remote: Link, watch: LoopWatch | undefined): Relay {
     const { options, guard, counters, dialect } = this.#context
     const { topics, maximumPacketSize, outgoingRetain } = options
-    const out = new Relay({
+    return new Relay({
       source: local,
       sink: remote,
       counters: counters.out,
       rename: topic => topics.toRemote(topic),
       isLoop: properties => guard?.hasPassed(properties) === true,
+      stops: watch && ((topic, _renamed, payload) => watch.stops('out', topic, payload)),
       added: guard?.own,
       maximumPacketSize,
       keepsRetain: outgoingRetain && dialect.retain,
       sinkIsOlder: remote.limits.sessionPresent && !local.limits.sessionPresent,
     })
-    const into = new Relay({
-      source: remote,
-      sink: local,
-      counters: counters.in,
-      rename: topic => topics.toLocal(topic),
-      isLoop: properties => guard?.hasPassedHere(properties) === true,
-      added: undefined,
-      maximumPacketSize: Infinity,
-      keepsRetain: true,
-      sinkIsOlder: local.limits.sessionPresent && !remote.limits.sessionPresent,
+  }
+
+  /** Of this connection alone: with each one retained messages go both ways once. */
+  #loopWatch(): LoopWatch | undefined {
+    const { options, broker, remoteName } = this.#context
+    const { clock, detectLoops, topics, name } = options
+    if (!detectLoops || !topics.goBothWays) return undefined
+    return new LoopWatch(clock, (topic, rounds) => {
+      const message = `bridge ${name}: '${topic}' came back from ${remoteName} ${rounds} times and is stopped: brokers are bridged in a circle that does not pass bridge-path on, as none does before MQTT 5.0`
+      broker.reportError(new BridgeError('BRIDGE_LOOP', message))
     })
-    remote.start(receiverOf(into, out))
-    local.start(receiverOf(out, into))
   }
 
   async #notify(remote: Link): Promise<void> {
@@ -169,55 +199,28 @@ export class Crossing {
     const wanted = new Set(this.#context.options.topics.localSubscriptions.map(({ filter }) => filter))
     await local.unsubscribe(filters.filter(filter => !wanted.has(filter)))
   }
+}
 
-  #remoteConnect(): ConnectPacket {
-    const { options, dialect } = this.#context
-    const { clientId, clean, keepAlive, username, password, notifications, notificationTopic } = options
-    const { version, bridgeBit, retain, maximumQos } = dialect
-    const willQos = maximumQos === 0 ? 0 : 1
-    return {
-      cmd: 'connect',
-      protocolId: version === 3 ? 'MQIsdp' : 'MQTT',
-      protocolVersion: version,
-      ...(bridgeBit && { bridgeMode: true }),
-      clientId,
-      clean,
-      keepalive: keepAlive,
-      ...(username !== undefined && { username }),
-      ...(password !== undefined && { password: Buffer.from(password) }),
-      ...(notifications === true && { will: { topic: notificationTopic, payload: '0', qos: willQos, retain } }),
-      ...(version === 5 && {
-        properties: {
-          receiveMaximum: options.receiveMaximum,
-          ...(options.topicAliasMaximum > 0 && { topicAliasMaximum: options.topicAliasMaximum }),
-          ...(!clean && options.sessionExpiryInterval > 0 && { sessionExpiryInterval: options.sessionExpiryInterval }),
-        },
-      }),
-    }
-  }
-
-  #localConnect(receiveMaximum: number): ConnectPacket {
-    const { localClientId: clientId, localClean: clean } = this.#context.options
-    const sessionExpiryInterval = clean ? 0 : neverExpires
-    return {
-      cmd: 'connect',
-      protocolId: 'MQTT',
-      protocolVersion: 5,
-      clientId,
-      clean,
-      keepalive: 0,
-      properties: { receiveMaximum, sessionExpiryInterval },
-    }
+/** What comes from the other broker: messages on the first connection, acknowledgements on all of them. */
+function remoteReceiver(lane: number, out: OutLanes, into: Relay): LinkReceiver {
+  return {
+    publish(frame, topic) {
+      if (lane !== 0) throw new Error(`a message came on connection ${lane}, which has subscribed to nothing`)
+      into.publish(frame, topic)
+    },
+    ack(kind: AckKind, messageId, reasonCode) {
+      if (kind === 'pubrel') into.release(messageId)
+      else out.acknowledged(lane, { kind, messageId, reasonCode })
+    },
   }
 }
 
-/** What comes on a link belongs to the direction that it begins, or to the one that ends there. */
-function receiverOf(begins: Relay, ends: Relay): LinkReceiver {
+function localReceiver(out: OutLanes, into: Relay): LinkReceiver {
   return {
-    publish: (frame, topic) => begins.publish(frame, topic),
+    publish: (frame, topic) => out.publish(frame, topic),
     ack(kind: AckKind, messageId, reasonCode) {
-      if (kind === 'pubrel') begins.release(messageId)
-      else ends.acknowledged(kind, messageId, reasonCode)
+      if (kind === 'pubrel') out.release(messageId)
+      else into.acknowledged(kind, messageId, reasonCode)
     },
   }
 }

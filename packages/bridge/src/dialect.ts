@@ -1,5 +1,6 @@
 import type { QoS } from '@x/packet'
 import type { BridgeError } from './bridge-error.ts'
+import type { CheckedOptions } from './bridge-options.ts'
 
 /** How the other broker is spoken to: what was wished for, less what it has refused. */
 export interface Dialect {
@@ -14,6 +15,11 @@ const unacceptableVersion311 = 1
 const unsupportedVersion = 0x84
 const retainNotSupported = 0x9a
 const qosNotSupported = 0x9b
+
+/** As the options wish it. */
+export function firstDialect({ protocolVersion: version, tryPrivate, outgoingRetain }: CheckedOptions): Dialect {
+  return { version, bridgeBit: tryPrivate && version !== 5, retain: outgoingRetain, maximumQos: 2 }
+}
 
 /** What to try next after a refusal, at once; undefined: the refusal is not about how the broker was spoken to. */
 export function simplerDialect(

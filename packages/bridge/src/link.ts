@@ -154,10 +154,11 @@ export class Link {
     }
   }
 
-  /** Ends the connection with DISCONNECT; the session stays. */
-  disconnect(): void {
+  /** Ends the connection with DISCONNECT. The session stays, unless it is `over`, which MQTT 5.0 alone can say. MQTT 5.0 §3.14.2.2.2 */
+  disconnect(session: 'kept' | 'over' = 'kept'): void {
     if (this.#failure !== undefined) return
-    this.#send(encode({ cmd: 'disconnect' }, this.version))
+    const ends = session === 'over' && this.version === 5
+    this.#send(encode({ cmd: 'disconnect', ...(ends && { properties: { sessionExpiryInterval: 0 } }) }, this.version))
     this.#stop(new BridgeError('BRIDGE_CONNECTION_LOST', 'the bridge has disconnected'))
     this.#stream.end()
   }

@@ -12,6 +12,8 @@ export interface RelayOptions {
   readonly rename: (topic: string) => string
   /** Whether a message with these properties has been where it is going. */
   readonly isLoop: (properties: Buffer) => boolean
+  /** Whether a message is to go no further, by its topic on either side and its payload: it goes in circles without saying so. */
+  readonly stops: ((topic: string, renamed: string, payload: Buffer) => boolean) | undefined
   /** Property in wire form that is added to each message. */
   readonly added: Buffer | undefined
   /** Bytes of a packet that is sent, beside the limit of the sink's peer. */
@@ -71,7 +73,7 @@ export class Relay {
 
   /** Takes a PUBLISH from the source; what it refers to is valid during the call only. */
   publish(frame: PublishFrame, topic: string): void {
-    const { source, sink, counters, rename, isLoop, keepsRetain } = this.#options
+    const { source, sink, counters, rename, isLoop, stops, keepsRetain } = this.#options
     const properties = frame.source.subarray(frame.propertiesStart, frame.propertiesEnd)
     if (isLoop(properties)) {
       counters.droppedLoop += 1
@@ -80,6 +82,10 @@ export class Relay {
     const draft = this.#draft
     draft.topic = rename(topic)
     draft.payload = frame.payload()
+    if (stops?.(topic, draft.topic, draft.payload) === true) {
+      counters.droppedLoop += 1
+      return this.#acknowledge(frame.messageId, frame.qos)
+    }
     draft.qos = Math.min(frame.qos, sink.limits.maximumQos) as QoS
     draft.retain = frame.retain && keepsRetain && sink.limits.retainAvailable
     draft.dup = frame.dup && draft.qos > 0

@@ -64,6 +64,27 @@ export async function openTransport(address: RemoteAddress, options: TransportOp
   }
 }
 
+/** Opens so many connections to it; all of them or none.
+ * @throws BridgeError `BRIDGE_UNREACHABLE` */
+export async function openTransports(
+  address: RemoteAddress,
+  count: number,
+  options: TransportOptions,
+): Promise<readonly Duplex[]> {
+  const streams: Duplex[] = []
+  try {
+    while (streams.length < count) {
+      // One may end while the others are opened.
+      streams.push((await openTransport(address, options)).on('error', () => undefined))
+    }
+    if (!streams.some(({ destroyed }) => destroyed)) return streams
+    throw new BridgeError('BRIDGE_UNREACHABLE', `${address.text} closed one of ${count} connections`)
+  } catch (error) {
+    for (const stream of streams) stream.destroy()
+    throw error
+  }
+}
+
 interface OpeningStream {
   readonly duplex: Duplex
   /** The event that says it is open. */

@@ -64,6 +64,11 @@ export class TopicMap {
     )
   }
 
+  /** Messages may go to the other broker and come back. */
+  get goBothWays(): boolean {
+    return this.localSubscriptions.length > 0 && this.remoteSubscriptions.length > 0
+  }
+
   /** Filters on the other broker that earlier settings may have subscribed to and these do not. */
   get remoteUnsubscriptions(): readonly string[] {
     const wanted = new Set(this.remoteSubscriptions.map(({ filter }) => filter))

@@ -1,5 +1,8 @@
 import { once } from 'node:events'
+import type { Broker } from '@x/broker'
+import { ManualClock } from '@x/contract/testing'
 import { MemoryPersistence } from '@x/persistence-memory'
+import { connectAsync } from 'mqtt'
 import { describe, expect, test } from 'vitest'
 import { bridge } from '../src/index.ts'
 import type { Bridge } from '../src/index.ts'
@@ -13,30 +16,33 @@ const remotes: Record<string, () => Promise<Place>> = {
 
 for (const [name, startRemote] of Object.entries(remotes)) {
   describe(`to ${name}`, () => {
-    test.for([3, 4, 5] as const)('messages of every QoS go both ways, and none in a circle, with %i', async version => {
-      const remote = await startRemote()
-      const local = await startBridge({
-        addresses: remote.url,
-        topics: [{ filter: 'a/#', direction: 'both', qos: 2 }],
-        protocolVersion: version,
-      })
-      const here = await watch(local.url, 'a/#')
-      const there = await watch(remote.url, 'a/#')
-      const expected: string[] = []
-      for (const qos of [0, 1, 2] as const) {
-        for (const [side, { client }] of Object.entries({ here, there })) {
-          await client.publishAsync(`a/${side}`, `${qos}`, { qos })
-          expected.push(`a/${side} ${qos} ${qos} false`)
+    test.for([3, 4, 5] as const)(
+      'messages of every QoS go both ways, and none in a circle, with %i [MQTT3-7.0.0-1]',
+      async version => {
+        const remote = await startRemote()
+        const local = await startBridge({
+          addresses: remote.url,
+          topics: [{ filter: 'a/#', direction: 'both', qos: 2 }],
+          protocolVersion: version,
+        })
+        const here = await watch(local.url, 'a/#')
+        const there = await watch(remote.url, 'a/#')
+        const expected: string[] = []
+        for (const qos of [0, 1, 2] as const) {
+          for (const [side, { client }] of Object.entries({ here, there })) {
+            await client.publishAsync(`a/${side}`, `${qos}`, { qos })
+            expected.push(`a/${side} ${qos} ${qos} false`)
+          }
         }
-      }
-      // Whatever goes in a circle would come before these do.
-      for (const [side, { client }] of Object.entries({ here, there })) {
-        await client.publishAsync('a/last', side, { qos: 2 })
-        expected.push(`a/last ${side} 2 false`)
-      }
-      for (const { seen } of [here, there]) await expect.poll(() => seen.toSorted()).toEqual(expected.toSorted())
-      expect(local.errors).toEqual([])
-    })
+        // Whatever goes in a circle would come before these do.
+        for (const [side, { client }] of Object.entries({ here, there })) {
+          await client.publishAsync('a/last', side, { qos: 2 })
+          expected.push(`a/last ${side} 2 false`)
+        }
+        for (const { seen } of [here, there]) await expect.poll(() => seen.toSorted()).toEqual(expected.toSorted())
+        expect(local.errors).toEqual([])
+      },
+    )
 
     test.for([4, 5] as const)(
       'retained messages are carried when the bridge connects and later, with %i',
@@ -66,10 +72,11 @@ for (const [name, startRemote] of Object.entries(remotes)) {
       },
     )
 
-    test('topics get the names of the other side', async () => {
+    test.for([4, 5] as const)('topics get the names of the other side, with %i', async protocolVersion => {
       const remote = await startRemote()
       const local = await startBridge({
         addresses: remote.url,
+        protocolVersion,
         topics: [
           { filter: 'p/#', direction: 'both', qos: 1, localPrefix: 'L/', remotePrefix: 'R/' },
           { filter: '', direction: 'out', qos: 1, localPrefix: 'one', remotePrefix: 'eins' },
@@ -88,6 +95,32 @@ for (const [name, startRemote] of Object.entries(remotes)) {
       await expect
         .poll(() => here.seen.toSorted())
         .toEqual(['L/p/x 1 1 false', 'L/p/y 3 1 false', 'one 2 1 false', 'same 4 1 false'])
+    })
+
+    test.for([4, 5] as const)('wills of clients of either broker are carried, with %i', async version => {
+      const remote = await startRemote()
+      const local = await startBridge({
+        addresses: remote.url,
+        topics: [{ filter: 'will/#', direction: 'both', qos: 2 }],
+        protocolVersion: version,
+      })
+      const here = await watch(local.url, 'will/+/there')
+      const there = await watch(remote.url, 'will/+/here')
+      for (const [side, { url }] of Object.entries({ here: local, there: remote })) {
+        for (const qos of [0, 1, 2] as const) {
+          const will = { topic: `will/${qos}/${side}`, payload: Buffer.from('gone'), qos, retain: qos === 2 }
+          const client = await connectAsync(url, { protocolVersion: version, reconnectPeriod: 0, will })
+          // Without DISCONNECT.
+          client.stream.destroy()
+        }
+      }
+      for (const [side, { seen }] of Object.entries({ there: here, here: there })) {
+        await expect
+          .poll(() => seen.toSorted())
+          .toEqual([`will/0/${side} gone 0 false`, `will/1/${side} gone 1 false`, `will/2/${side} gone 2 false`])
+      }
+      const later = await watch(remote.url, 'will/2/here')
+      await expect.poll(() => later.seen).toEqual(['will/2/here gone 2 true'])
     })
 
     test.for([4, 5] as const)('both brokers keep what is published while the link is down, with %i', async version => {
@@ -181,7 +214,7 @@ for (const [name, startRemote] of Object.entries(remotes)) {
   })
 }
 
-test('a ring of three brokers comes to rest, with live and retained messages', async () => {
+test('a ring of five brokers comes to rest, with live and retained messages', async () => {
   const topics = [{ filter: '#', direction: 'both', qos: 1 }] as const
   const names = ['a', 'b', 'c'] as const
   const bridges: Bridge[] = []
@@ -284,4 +317,73 @@ test('of several addresses the next one is tried', async () => {
   const local = await startBridge({ addresses: [proxy.url, remote.url], topics: [{ filter: 'a' }] })
   expect(local.bridge.state).toBe('connected')
   expect(local.bridge.counters.failures).toBe(1)
+})
+
+test('the first address is used again when somebody listens there, and messages go on', async () => {
+  const [first, second] = [await startBroker(), await startBroker()]
+  const proxy = await startProxy(first.port)
+  proxy.close()
+  const clock = new ManualClock()
+  const made = bridge({
+    name: 'house',
+    addresses: [proxy.url, second.url],
+    returnToFirst: true,
+    topics: [{ filter: 'a', qos: 1 }],
+    clock,
+  })
+  const left: string[] = []
+  made.on('disconnected', ({ message }) => left.push(message))
+  const local = await startBroker({ plugins: [made] })
+  // Timers of the bridge's clock are due one after the other, each when what it waits for has happened.
+  const until = async (isSo: () => boolean): Promise<void> => {
+    await expect
+      .poll(() => {
+        if (!isSo()) clock.advance(1000)
+        return isSo()
+      })
+      .toBe(true)
+  }
+  await until(() => made.state === 'connected' && second.broker.connectedClients === 1)
+  proxy.open()
+  await until(() => made.state === 'connected' && first.broker.connectedClients === 1)
+  await expect.poll(() => second.broker.connectedClients).toBe(0)
+  expect(left.at(-1)).toBe('the first address can be reached again')
+  const there = await watch(first.url, 'a')
+  const here = await watch(local.url, 'none')
+  await here.client.publishAsync('a', 'x', { qos: 1 })
+  await expect.poll(() => there.seen).toEqual(['a x 1 false'])
+})
+
+test.for([4, 5] as const)('a bridge that is forgotten leaves no session on this broker, with %i', async version => {
+  const remote = await startBroker()
+  const local = await startBridge({
+    addresses: remote.url,
+    topics: [{ filter: 'a', qos: 1 }],
+    protocolVersion: version,
+  })
+  const sessions = async (place: { readonly broker: Broker }): Promise<number> => {
+    const { connectedClients, disconnectedSessions } = await place.broker.counts()
+    return connectedClients + disconnectedSessions
+  }
+  expect(await sessions(local)).toBe(1)
+  await local.bridge.forget()
+  await expect.poll(() => sessions(local)).toBe(0)
+  // Before MQTT 5.0 a client can't say that its session is over.
+  await expect.poll(async () => (await remote.broker.counts()).connectedClients).toBe(0)
+  await expect.poll(() => sessions(remote)).toBe(version === 5 ? 0 : 1)
+  expect(local.bridge.state).toBe('ended')
+})
+
+test('a bridge that is not connected can be forgotten as well, with what waits for it', async () => {
+  const remote = await startBroker()
+  const proxy = await startProxy(remote.port)
+  const local = await startBridge({ addresses: proxy.url, topics: [{ filter: 'a', qos: 1 }] })
+  proxy.close()
+  await expect.poll(() => local.bridge.state).not.toBe('connected')
+  const here = await watch(local.url, 'none')
+  await here.client.publishAsync('a', 'x', { qos: 1 })
+  await expect.poll(async () => (await local.broker.counts()).queuedMessages).toBe(1)
+  await local.bridge.forget()
+  await expect.poll(async () => (await local.broker.counts()).queuedMessages).toBe(0)
+  expect((await local.broker.counts()).disconnectedSessions).toBe(0)
 })

@@ -17,32 +17,30 @@ async function startFailing(options: Partial<BridgeOptions> & Pick<BridgeOptions
   return { bridge: made, error, errors }
 }
 
+/** Of MQTT 3.1.1 §3.2.2.3 and MQTT 5.0 §3.2.2.2; an unacceptable version, retain and QoS are tried in another way first. */
+const codes = {
+  4: [2, 3, 4, 5],
+  5: [0x80, 0x81, 0x82, 0x83, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8c, 0x90, 0x95, 0x97, 0x99, 0x9c, 0x9d, 0x9f],
+} as const
+
 test.each([
-  [4, 2, 'refused the connection with 2'],
-  [4, 3, 'refused the connection with 3'],
-  [4, 4, 'refused the connection with 4'],
-  [4, 5, 'refused the connection with 5'],
-  [5, 0x86, 'refused the connection with 0x86: who are you?'],
-  [5, 0x87, 'refused the connection with 0x87: who are you?'],
-  [5, 0x9f, 'refused the connection with 0x9f: who are you?'],
-] as const)(
-  'a refusal of version %i with code %i is told with its reason, and tried again',
-  async (version, code, text) => {
-    const remote = await startFakeBroker((_packet, { send }) =>
-      send({
-        cmd: 'connack',
-        sessionPresent: false,
-        ...(version === 5 ? { reasonCode: code, properties: { reasonString: 'who are you?' } } : { returnCode: code }),
-      }),
-    )
-    const { bridge: made, error, errors } = await startFailing({ addresses: remote.url, protocolVersion: version })
-    expect(error).toMatchObject({ code: 'BRIDGE_REFUSED', reasonCode: code })
-    expect(error.message).toContain(text)
-    await expect.poll(() => remote.connects.length).toBeGreaterThan(2)
-    expect(errors.map(({ message }) => message)).toEqual([`bridge house: ${error.message}`])
-    expect(made.counters.failures).toBeGreaterThan(1)
-  },
-)
+  ...codes[4].map(code => [4, code, `refused the connection with ${code}`] as const),
+  ...codes[5].map(code => [5, code, `refused the connection with 0x${code.toString(16)}: who are you?`] as const),
+])('a refusal of version %i with code %i is told with its reason, and tried again', async (version, code, text) => {
+  const remote = await startFakeBroker((_packet, { send }) =>
+    send({
+      cmd: 'connack',
+      sessionPresent: false,
+      ...(version === 5 ? { reasonCode: code, properties: { reasonString: 'who are you?' } } : { returnCode: code }),
+    }),
+  )
+  const { bridge: made, error, errors } = await startFailing({ addresses: remote.url, protocolVersion: version })
+  expect(error).toMatchObject({ code: 'BRIDGE_REFUSED', reasonCode: code })
+  expect(error.message).toContain(text)
+  await expect.poll(() => remote.connects.length).toBeGreaterThan(2)
+  expect(errors.map(({ message }) => message)).toEqual([`bridge house: ${error.message}`])
+  expect(made.counters.failures).toBeGreaterThan(1)
+})
 
 test('a broker that does not know MQTT 5.0 is spoken to with 3.1.1, first as a bridge and then as a client', async () => {
   const remote = await startFakeBroker((packet, peer) => {
@@ -58,6 +56,25 @@ test('a broker that does not know MQTT 5.0 is spoken to with 3.1.1, first as a b
     [4, undefined],
   ])
 })
+
+test.each([
+  [4, 1, [4, 4]],
+  [5, 1, [5, 4, 4]],
+  [5, 0x84, [5, 4, 4]],
+] as const)(
+  'of a broker that takes no version, %i is refused with %i, told and tried again, not faster than other refusals',
+  async (version, code, attempts) => {
+    const remote = await startFakeBroker((packet, { send, socket, version: spoken }) => {
+      if (packet.cmd !== 'connect') return
+      // In the oldest form there is, unless it has a code of MQTT 5.0 for it.
+      if (spoken === 5 && code === 0x84) send({ cmd: 'connack', sessionPresent: false, reasonCode: code })
+      else socket.write(Buffer.of(0x20, 2, 0, 1))
+    })
+    const { error } = await startFailing({ addresses: remote.url, protocolVersion: version })
+    expect(error).toMatchObject({ code: 'BRIDGE_REFUSED', reasonCode: 1 })
+    expect(remote.connects.slice(0, attempts.length).map(({ protocolVersion }) => protocolVersion)).toEqual(attempts)
+  },
+)
 
 test.each([
   [0x9a, { qos: 1, retain: false }],
@@ -248,4 +265,13 @@ test('a session here that is new does not lose messages to identifiers that the 
   await here.client.publishAsync('a', 'second', { qos: 2 })
   await here.client.publishAsync('a', 'third', { qos: 2 })
   await expect.poll(() => there.seen).toEqual(['a first 2 false', 'a second 2 false', 'a third 2 false'])
+})
+
+test('a bridge that is closed tells 0 and says DISCONNECT', async () => {
+  const remote = await startFakeBroker(agreeable)
+  const { broker } = await startBridge({ addresses: remote.url, topics: [{ filter: 'a' }], notificationTopic: 'state' })
+  await broker.close()
+  await expect
+    .poll(() => remote.packets.slice(-2))
+    .toMatchObject([{ cmd: 'publish', topic: 'state', payload: Buffer.from('0'), retain: true }, { cmd: 'disconnect' }])
 })

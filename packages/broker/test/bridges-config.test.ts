@@ -18,6 +18,8 @@ function prepared(text: string, name = 'x.yaml'): Prepared {
 const options = {
   name: 'house',
   addresses: ['mqtt://a', 'ws://b'],
+  returnToFirst: true,
+  connections: 2,
   topics: [{ filter: 'a', direction: 'both', qos: 2, localPrefix: 'l/', remotePrefix: 'r/' }],
   protocolVersion: 4,
   clientId: 'c',

@@ -93,6 +93,16 @@ test.for<[text: string, bridge: Partial<BridgeConfig>]>([
   expect(made).toMatchObject(bridge)
 })
 
+test.for<[lines: string, returns: boolean | undefined]>([
+  ['address a b', true],
+  ['address a b\nround_robin false', true],
+  ['address a b\nround_robin true', undefined],
+  ['address a', undefined],
+])('with %j a bridge goes back to its first address: %j', ([lines, returns]) => {
+  const [, other] = read(`topic #\nconnection other\n${lines}\ntopic #`).config.bridges ?? []
+  expect(other?.returnToFirst).toBe(returns)
+})
+
 test.for<[line: string, addresses: readonly string[]]>([
   ['address a', ['mqtt://a:1883']],
   ['addresses a:1 b c_d.example:65535', ['mqtt://a:1', 'mqtt://b:1883', 'mqtt://c_d.example:65535']],
@@ -239,7 +249,6 @@ bridge_insecure true`
       'm.conf:11: bridge_tcp_user_timeout: keepalive_interval finds out whether the other broker is there',
       'm.conf:12: bridge_reload_type: a bridge that has changed connects again at once, as with immediate',
       'm.conf:13: bridge_certfile: the bridge has no TLS without bridge_cafile, bridge_tls_use_os_certs, bridge_identity, as with Mosquitto',
-      'm.conf:15: address: the bridge stays with an address that works, as with round_robin true',
       'm.conf:18: bridge_insecure: a certificate for another host is taken, too',
     ].toSorted(),
   )

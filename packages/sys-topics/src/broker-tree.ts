@@ -1,3 +1,4 @@
+import type { BridgeStatus } from '@x/contract'
 import { windows } from './load-average.ts'
 import { dropped, loadCounters, packetsSent } from './sample.ts'
 import type { Sample } from './sample.ts'
@@ -56,6 +57,25 @@ function loadRows(name: string): [string, Value][] {
   ])
 }
 
+function bridgeRows({ name, state, counters }: BridgeStatus): [string, string][] {
+  const { in: received, out: sent } = counters
+  const values: Readonly<Record<string, string | number>> = {
+    state,
+    connections: counters.connections,
+    failures: counters.failures,
+    'messages/received': received.messages,
+    'messages/sent': sent.messages,
+    'bytes/received': received.bytes,
+    'bytes/sent': sent.bytes,
+    'messages/dropped': droppedBy(received) + droppedBy(sent),
+  }
+  return Object.entries(values).map(([key, value]) => [`$SYS/broker/bridges/${name}/${key}`, String(value)])
+}
+
+function droppedBy({ droppedLoop, droppedTooLarge, refused }: BridgeStatus['counters']['in']): number {
+  return droppedLoop + droppedTooLarge + refused
+}
+
 /** The topics below `$SYS/broker/` with their payloads. */
 export function brokerTree(sample: Sample): [topic: string, payload: string][] {
   const listeners = sample.listeners.map(({ name, connections }): [string, string] => [
@@ -69,6 +89,7 @@ export function brokerTree(sample: Sample): [topic: string, payload: string][] {
   return [
     ...Object.entries(table).map(([name, value]): [string, string] => [`$SYS/broker/${name}`, String(value(sample))]),
     ...listeners,
+    ...sample.bridges.flatMap(bridgeRows),
     ...errors,
   ]
 }

@@ -1,4 +1,4 @@
-import type { BrokerCounts, Counters } from '@x/contract'
+import type { BridgeStatus, BrokerCounts, Counters } from '@x/contract'
 
 /** Everything that the topics are made of, at one moment. */
 export interface Sample {
@@ -11,6 +11,7 @@ export interface Sample {
   readonly counters: Readonly<Counters>
   readonly counts: BrokerCounts
   readonly maximumClients: number
+  readonly bridges: readonly BridgeStatus[]
   readonly listeners: readonly { readonly name: string; readonly connections: number }[]
   /** Bytes. */
   readonly heap: number

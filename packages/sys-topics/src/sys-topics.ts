@@ -99,7 +99,7 @@ class Reporter {
         ...(trees.includes('aedes') ? aedesTree(sample) : []),
       ]
       let failure: unknown
-      for (const [topic, payload] of rows) {
+      for (const [topic, payload] of [...rows, ...this.#gone(rows)]) {
         if (this.#ended || this.#published.get(topic) === payload) continue
         this.#published.set(topic, payload)
         try {
@@ -116,6 +116,14 @@ class Reporter {
       this.#failed(error)
     }
     if (!this.#ended) this.#timer = this.#options.clock.setTimeout(() => void this.#report(), this.#options.interval)
+  }
+
+  /** Topics of what is no more, a bridge for one: an empty message removes what is retained there. */
+  #gone(rows: readonly [topic: string, payload: string][]): [topic: string, payload: string][] {
+    const current = new Set(rows.map(([topic]) => topic))
+    return [...this.#published]
+      .filter(([topic, payload]) => payload !== '' && !current.has(topic))
+      .map(([topic]) => [topic, ''])
   }
 
   /** Told once until all is well again. A broker that is closing is no trouble. */
@@ -149,6 +157,7 @@ class Reporter {
       counters,
       counts,
       maximumClients: this.#maximumClients,
+      bridges: [...(this.#broker.bridges ?? [])],
       listeners: this.#broker.listenerConnections ?? [],
       heap: heapUsed,
       maximumHeap: this.#maximumHeap,

@@ -156,3 +156,34 @@ test('a function of the program that fails for one of them keeps back none of th
   await pass(1000)
   expect(errors).toEqual(['broken', 'broken'])
 })
+
+test('each bridge has its state and numbers, until it is gone', async () => {
+  const { broker, values, pass } = await start()
+  const traffic = { messages: 0, bytes: 0, droppedLoop: 0, droppedTooLarge: 0, refused: 0 }
+  const bridge = {
+    name: 'house',
+    state: 'connected',
+    counters: {
+      in: { ...traffic, messages: 3, bytes: 30, refused: 1 },
+      out: { ...traffic, messages: 5, bytes: 50, droppedLoop: 2, droppedTooLarge: 4 },
+      connections: 6,
+      failures: 7,
+    },
+  } as const
+  broker.bridges.add(bridge)
+  await pass(1000)
+  const found = (): [string, string][] => [...values].filter(([topic]) => topic.startsWith('$SYS/broker/bridges/'))
+  expect(Object.fromEntries(found().map(([topic, payload]) => [topic.slice(26), payload]))).toEqual({
+    state: 'connected',
+    connections: '6',
+    failures: '7',
+    'messages/received': '3',
+    'messages/sent': '5',
+    'messages/dropped': '7',
+    'bytes/received': '30',
+    'bytes/sent': '50',
+  })
+  broker.bridges.delete(bridge)
+  await pass(1000)
+  expect(found().every(([, payload]) => payload === '')).toBe(true)
+})

@@ -25,12 +25,12 @@ export interface OurPlace extends Place {
   readonly errors: { readonly code?: string; readonly message: string }[]
 }
 
-export async function startBroker(options: BrokerOptions = {}): Promise<OurPlace> {
+export async function startBroker(options: BrokerOptions = {}, wishedPort = 0): Promise<OurPlace> {
   const broker = createBroker(options)
   onTestFinished(() => broker.close())
   const errors: OurPlace['errors'] = []
   broker.on('error', error => errors.push(error))
-  const { port } = await broker.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = await broker.listen({ port: wishedPort, host: '127.0.0.1' })
   return { broker, errors, port: port ?? 0, url: `mqtt://127.0.0.1:${port}` }
 }
 
@@ -41,10 +41,11 @@ export const quick = { reconnectDelay: { least: 10, greatest: 50 } } as const
 export async function startBridge(
   options: Partial<BridgeOptions> & Pick<BridgeOptions, 'addresses' | 'topics'>,
   brokerOptions: BrokerOptions = {},
+  { plugins = [] }: Pick<BrokerOptions, 'plugins'> = {},
 ): Promise<OurPlace & { readonly bridge: Bridge }> {
   const made = bridge({ name: 'house', ...quick, ...options })
   const connected = once(made, 'connected')
-  const place = await startBroker({ ...brokerOptions, plugins: [made] })
+  const place = await startBroker({ ...brokerOptions, plugins: [made, ...plugins] })
   await connected
   return { ...place, bridge: made }
 }
@@ -110,11 +111,16 @@ export interface Proxy extends Place {
   /** Ends them, and takes none until `open`. */
   close(): void
   open(): void
+  /** Lets nothing pass in either direction, and ends nothing. */
+  stall(): void
+  /** What was held back passes. */
+  goOn(): void
 }
 
 export async function startProxy(target: number): Promise<Proxy> {
   const sockets = new Set<Socket>()
   let isOpenNow = true
+  let isStalled = false
   const server = createServer(incoming => {
     if (!isOpenNow) return incoming.destroy()
     const outgoing = connect({ port: target, host: '127.0.0.1' })
@@ -128,7 +134,14 @@ export async function startProxy(target: number): Promise<Proxy> {
         sockets.delete(socket)
         other.destroy()
       })
-      socket.pipe(other)
+      socket.on('data', chunk => {
+        if (!other.write(chunk)) socket.pause()
+      })
+      other.on('drain', () => {
+        if (!isStalled) socket.resume()
+      })
+      socket.on('end', () => other.end())
+      if (isStalled) socket.pause()
     }
     return undefined
   })
@@ -152,6 +165,14 @@ export async function startProxy(target: number): Promise<Proxy> {
     },
     open() {
       isOpenNow = true
+    },
+    stall() {
+      isStalled = true
+      for (const socket of sockets) socket.pause()
+    },
+    goOn() {
+      isStalled = false
+      for (const socket of sockets) socket.resume()
     },
   }
 }

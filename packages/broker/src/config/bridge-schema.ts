@@ -44,9 +44,14 @@ export const bridgeSchema: z.ZodType<BridgeConfig> = z.strictObject({
   addresses: z
     .union([text, z.array(text).min(1)])
     .describe('URL, or list of them: `mqtt`, `mqtts`, `ws`, `wss`; of several the next is tried when one fails'),
+  returnToFirst: z
+    .boolean()
+    .optional()
+    .describe('goes back to the first address as soon as somebody listens there (false)'),
+  connections: whole(1, 16).optional().describe('connections among which the topics that go out are divided (1)'),
   topics: z.array(topic).min(1).describe('what is carried'),
   protocolVersion: z.literal([3, 4, 5]).optional().describe('5, or 4 (3.1.1) or 3 (3.1); 4 when 5 is refused (5)'),
-  clientId: text.optional().describe('at the other broker (HOSTNAME.NAME)'),
+  clientId: text.optional().describe('at the other broker (HOSTNAME.NAME; NAME with Redis)'),
   localClientId: text.optional().describe('at this broker (local.CLIENTID)'),
   username: text.optional().describe('for the other broker'),
   password: z.string().optional().meta({ description: 'for the other broker', writeOnly: true }),

@@ -41,7 +41,11 @@ export function problemOfBridge(config: BridgeConfig): string | undefined {
 }
 
 /** The client identifier that the bridge has at this broker. */
-function localSession({ name, clientId = `${hostname()}.${name}`, localClientId }: BridgeConfig): string {
+export function localSession({
+  name,
+  clientId = `${hostname()}.${name}`,
+  localClientId,
+}: Pick<BridgeConfig, 'name' | 'clientId' | 'localClientId'>): string {
   return localClientId ?? `local.${clientId}`
 }
 

@@ -35,9 +35,11 @@ export function bridgeOf(settings: Settings, { inflight, notices }: BridgeSurrou
   const protocolVersion = versionOf(settings)
   tellOfOthers(settings, notices)
   const clean = settings.flag('cleansession') ?? false
+  const addresses = addressesOf(settings, tls === undefined ? 'mqtt' : 'mqtts')
   const config: BridgeConfig = {
     name,
-    addresses: addressesOf(settings, { protocol: tls === undefined ? 'mqtt' : 'mqtts', notices }),
+    addresses,
+    ...(addresses.length > 1 && settings.flag('round_robin') !== true && { returnToFirst: true }),
     topics: topicsOf(settings, notices),
     protocolVersion,
     clientId: settings.text('remote_clientid'),
@@ -85,16 +87,8 @@ function versionOf(settings: Settings): 3 | 4 | 5 {
   })
 }
 
-function addressesOf(
-  settings: Settings,
-  { protocol, notices }: { readonly protocol: 'mqtt' | 'mqtts'; readonly notices: string[] },
-): string[] {
-  const addresses = attempted(settings, 'address', (text = '') => bridgeAddressesOf(text, protocol))
-  const place = settings.get('address')?.place
-  if (addresses.length > 1 && settings.flag('round_robin') !== true && place !== undefined) {
-    notices.push(placed(place, 'address: the bridge stays with an address that works, as with round_robin true'))
-  }
-  return addresses
+function addressesOf(settings: Settings, protocol: 'mqtt' | 'mqtts'): string[] {
+  return attempted(settings, 'address', (text = '') => bridgeAddressesOf(text, protocol))
 }
 
 /** Collects what is wrong with all of them. */
