@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { runBridged } from './bridged-run.ts'
 import { reportOf } from './report.ts'
 import { run } from './run.ts'
 import type { StoreName } from './store-service.ts'
@@ -12,6 +13,7 @@ const { values } = parseArgs({
     store: { type: 'string', default: 'redis' },
     replicated: { type: 'boolean', default: false },
     'small-disk': { type: 'boolean', default: false },
+    bridged: { type: 'string' },
   },
 })
 
@@ -29,29 +31,29 @@ const areNumbers =
 const isOdd =
   (store === 'lmdb' && (values.replicated || (workers > 1 && brokers > 1))) ||
   (store === 'redis' && (values['small-disk'] || workers > 1))
-if (store === undefined || !areNumbers || isOdd) {
+const version = ([4, 5] as const).find(one => String(one) === values.bridged)
+const isBridgeOdd = values.bridged !== undefined && version === undefined
+if (store === undefined || !areNumbers || isOdd || isBridgeOdd) {
   process.stderr.write(
-    'chaos: --minutes NUMBER (to 1440) --seed WHOLE_NUMBER --brokers 1..16 --store redis|lmdb --replicated (redis) --small-disk (lmdb) --workers 1..16 (lmdb, one broker)\n',
+    'chaos: --minutes NUMBER (to 1440) --seed WHOLE_NUMBER --brokers 1..16 --store redis|lmdb --replicated (redis) --small-disk (lmdb) --workers 1..16 (lmdb, one broker) --bridged 4|5\n',
   )
   process.exit(2)
 }
-process.stdout.write(
-  `seed ${seed}, ${minutes} minutes of faults, ${brokers} brokers, ${store}${values.replicated ? ', primary and replica' : ''}${values['small-disk'] ? ', small disk' : ''}${workers > 1 ? `, ${workers} workers` : ''}\n`,
-)
+const setting =
+  version === undefined
+    ? `${brokers} brokers, ${store}${values.replicated ? ', primary and replica' : ''}${values['small-disk'] ? ', small disk' : ''}${workers > 1 ? `, ${workers} workers` : ''}`
+    : `two brokers with a bridge that speaks ${version}`
+process.stdout.write(`seed ${seed}, ${minutes} minutes of faults, ${setting}\n`)
 const ending = new AbortController()
 process.once('SIGINT', () => ending.abort())
 const milliseconds = minutes * 60_000
 const disk = values['small-disk'] ? 'small' : 'large'
-const result = await run({
-  seed,
-  milliseconds,
-  brokers,
-  store,
-  replicated: values.replicated,
-  disk,
-  workers,
-  signal: ending.signal,
-})
+const { replicated } = values
+const { signal } = ending
+const result =
+  version === undefined
+    ? await run({ seed, milliseconds, brokers, store, replicated, disk, workers, signal })
+    : await runBridged({ seed, milliseconds, version })
 for (const [name, value] of reportOf(result)) process.stdout.write(`${name.padEnd(56)} ${value}\n`)
 for (const { check, message } of result.violations.slice(0, 50))
   process.stdout.write(`VIOLATION ${check}: ${message}\n`)

@@ -17,10 +17,15 @@ export interface DeviceOptions extends RecordingClientOptions {
   readonly pauses?: Span
 }
 
-export interface Surroundings {
-  readonly cluster: Cluster
+export interface DeviceSurroundings {
+  /** Says where to connect. */
+  readonly cluster: Pick<Cluster, 'any'>
   readonly history: History
   readonly random: Random
+}
+
+export interface Surroundings extends DeviceSurroundings {
+  readonly cluster: Cluster
 }
 
 /** A client with habits: comes and goes, and finds another broker when its own is gone. */
@@ -28,14 +33,14 @@ export class Device {
   readonly client: RecordingClient
   protected readonly random: Random
   readonly #options: DeviceOptions
-  readonly #cluster: Cluster
+  readonly #cluster: Pick<Cluster, 'any'>
   #nextConnect = 0
   #leavesAt = Number.POSITIVE_INFINITY
   #pausesAt = 0
   #readsAt = Number.POSITIVE_INFINITY
   #phase: 'busy' | 'settling' | 'leaving' | 'gone' = 'busy'
 
-  constructor(options: DeviceOptions, { cluster, history, random }: Surroundings) {
+  constructor(options: DeviceOptions, { cluster, history, random }: DeviceSurroundings) {
     this.#options = options
     this.#cluster = cluster
     this.random = random
@@ -121,7 +126,7 @@ const window = 20
 export class Publisher extends Device {
   readonly #options: PublisherOptions
 
-  constructor(options: PublisherOptions, surroundings: Surroundings) {
+  constructor(options: PublisherOptions, surroundings: DeviceSurroundings) {
     super(options, surroundings)
     this.#options = options
   }

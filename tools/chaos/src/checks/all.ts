@@ -28,3 +28,14 @@ const checks: readonly Check[] = [
 export function violationsOf(history: readonly HistoryEvent[]): Violation[] {
   return checks.flatMap(check => check(history))
 }
+
+/** The same where a bridge carries the messages. It passes QoS 1 on again whenever a connection of its own was lost, so such a message may
+ * come more than once (README of bridge). */
+export function bridgedViolationsOf(history: readonly HistoryEvent[]): Violation[] {
+  const isRepeatable = (event: HistoryEvent): boolean => event.kind === 'received' && event.qos === 1
+  const onceAtMost = history.map(event => (isRepeatable(event) ? ({ ...event, again: true } as HistoryEvent) : event))
+  return [
+    ...[alive, settled, kept, origin, delivered, ordered].flatMap(check => check(history)),
+    ...duplicates(onceAtMost),
+  ]
+}
