@@ -11,6 +11,8 @@ export type BrokerName = 'x' | 'aedes' | 'mosquitto'
 
 /** What a scenario asks of the broker beside MQTT on TCP. */
 export interface Served extends Pick<Scenario, 'access' | 'hook' | 'transport' | 'packetsPerFrame'> {
+  /** Port of the broker that a bridge leads to. */
+  readonly bridgeTo?: number
   /** Our command's parameters that say where it keeps its state; by default in memory. */
   readonly store?: readonly string[]
 }
@@ -38,7 +40,7 @@ function manifestVersion(file: string): string {
 }
 
 /** Lossless and unlimited, without persistence and logs: the same work as the others do. */
-function mosquittoConfiguration(port: number, directory: string, { access, transport }: Served): string {
+function mosquittoConfiguration(port: number, directory: string, { access, transport, bridgeTo }: Served): string {
   return [
     // By itself a listener for WebSockets is none to it, and then it ends.
     ...(transport === 'ws' ? [`listener ${port + 1} 127.0.0.1`] : []),
@@ -51,10 +53,46 @@ function mosquittoConfiguration(port: number, directory: string, { access, trans
     'log_dest none',
     'sys_interval 0',
     'max_queued_messages 0', // unlimited; the default drops from 1000 on
-    'max_inflight_messages 0', // unlimited; the default of 20 would stall the scenarios with 100 in flight
+    // Unlimited; the default of 20 would stall the scenarios with 100 in flight. A bridge has as many in flight.
+    `max_inflight_messages ${bridgeTo === undefined ? 0 : bridgedInFlight}`,
     'set_tcp_nodelay true',
+    ...(bridgeTo === undefined ? [] : mosquittoBridge(bridgeTo)),
     '',
   ].join('\n')
+}
+
+/** Messages of QoS 1 under way from broker to broker. */
+const bridgedInFlight = 100
+
+function mosquittoBridge(port: number): string[] {
+  return [
+    'connection bench',
+    `address 127.0.0.1:${port}`,
+    'topic bench/# out 1',
+    'bridge_protocol_version mqttv311',
+    'notifications false',
+    'restart_timeout 1',
+  ]
+}
+
+/** Of our broker, with a bridge like Mosquitto's, and room for what its publisher is ahead of it. */
+function makeBridge(port: number, directory: string, bridgeTo: number): string {
+  const file = join(directory, 'x-broker.json')
+  const bridge = {
+    name: 'bench',
+    addresses: `mqtt://127.0.0.1:${bridgeTo}`,
+    topics: [{ filter: 'bench/#', direction: 'out', qos: 1 }],
+    protocolVersion: 4,
+    notifications: false,
+    receiveMaximum: bridgedInFlight,
+  }
+  const configuration = {
+    listeners: [{ port, host: '127.0.0.1' }],
+    limits: { maximumQueuedMessages: Number.MAX_SAFE_INTEGER, maximumQueuedBytes: Number.MAX_SAFE_INTEGER },
+    bridges: [bridge],
+  }
+  writeFileSync(file, JSON.stringify(configuration))
+  return file
 }
 
 /** A user, and rules that let the load's clients, who have no name, do all they do. */
@@ -95,10 +133,12 @@ export const brokers: Readonly<Record<BrokerName, Broker>> = {
   x: {
     version: () => (existsSync(ourCommand) ? manifestVersion(join(ourPackage, 'package.json')) : undefined),
     whenMissing: 'build it with `npx tsc -b`',
-    command: (port, directory, { access, hook, transport, packetsPerFrame = 'one', store = ['--memory'] }) => {
+    command: (port, directory, served) => {
+      const { access, hook, transport, packetsPerFrame = 'one', store = ['--memory'], bridgeTo } = served
       if (hook !== undefined) return [process.execPath, join(here, 'brokers/hooked-server.js'), 'x', hook, `${port}`]
       const command = [process.execPath, ourCommand, ...ourOptions, ...store] as const
       if (access !== undefined) return [...command, '--config', makeConfiguration(port, directory)]
+      if (bridgeTo !== undefined) return [...command, '--config', makeBridge(port, directory, bridgeTo)]
       if (transport === undefined) return [...command, '--listen', `mqtt://127.0.0.1:${port}`]
       if (transport === 'ws')
         return [...command, '--listen', `ws://127.0.0.1:${port}?packets-per-frame=${packetsPerFrame}`]
@@ -116,8 +156,15 @@ export const brokers: Readonly<Record<BrokerName, Broker>> = {
       const files = transport === 'tls' ? Object.values(makeCertificate(directory)) : []
       return [process.execPath, join(here, 'brokers/aedes-server.js'), `${port}`, transport, ...files]
     },
-    // Neither shared subscriptions, nor MQTT 5, nor files with users and rules.
-    lacks: ['shared-fanin', 'qos0-1-1-v5-properties', 'access-1-1', 'access-publishers-1000'],
+    // Neither shared subscriptions, nor MQTT 5, nor files with users and rules, nor bridges.
+    lacks: [
+      'shared-fanin',
+      'qos0-1-1-v5-properties',
+      'access-1-1',
+      'access-publishers-1000',
+      'bridge-qos0',
+      'bridge-qos1',
+    ],
   },
   mosquitto: {
     version: () => /version ([\d.]+)/.exec(spawnSync('mosquitto', ['-h'], { encoding: 'utf8' }).stdout ?? '')?.[1],

@@ -19,6 +19,8 @@ export const floors: Readonly<Record<ScenarioName, Floors>> = {
   'hook-async': { rate: { aedes: 4 } },
   'access-1-1': { rate: { mosquitto: 12 } },
   'access-publishers-1000': { rate: { mosquitto: 0.6 } },
+  'bridge-qos0': { rate: { mosquitto: 1 } },
+  'bridge-qos1': { rate: { mosquitto: 1 } },
   'fanout-100': { rate: { aedes: 40, mosquitto: 20 } },
   'fanout-1000': { rate: { aedes: 35, mosquitto: 18 } },
   'fanin-100-1': { rate: { aedes: 50, mosquitto: 12 } },

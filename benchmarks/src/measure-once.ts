@@ -1,4 +1,5 @@
 import { BrokerProcess, type Cores } from './broker-process.ts'
+import { brokers, ours } from './brokers.ts'
 import type { Broker } from './brokers.ts'
 import { runLoad } from './load-process.ts'
 import type { LoadPlan } from './load/measure.ts'
@@ -18,14 +19,20 @@ export async function measureOnce(
   cores: Cores | undefined,
 ): Promise<Outcome> {
   let started: BrokerProcess | undefined
+  let far: BrokerProcess | undefined
   try {
-    started = await BrokerProcess.start(broker, cores?.broker, scenario)
-    const plan = { port: started.port, brokerPid: started.pid, ...durations }
+    // It shares the core of the load: the broker that is measured has one of its own.
+    if (scenario.bridged === true) far = await BrokerProcess.start(brokers[ours], cores?.load)
+    const bridgeTo = far === undefined ? {} : { bridgeTo: far.port }
+    started = await BrokerProcess.start(broker, cores?.broker, { ...scenario, ...bridgeTo })
+    const subscriberPort = far === undefined ? {} : { subscriberPort: far.port }
+    const plan = { port: started.port, ...subscriberPort, brokerPid: started.pid, ...durations }
     const result = await runLoad({ scenario, plan }, cores?.load)
     return started.running ? { result } : { failure: 'the broker ended' }
   } catch (error) {
     return { failure: error instanceof Error ? error.message : String(error) }
   } finally {
     await started?.close()
+    await far?.close()
   }
 }

@@ -11,6 +11,8 @@ interface Described {
   readonly hook?: HookStyle
   /** The broker has a password file and an ACL file, and where it knows them limits on rates, which are never reached. */
   readonly access?: 'checked'
+  /** The broker has a bridge that carries everything out to another broker, which is ours in every case; subscribers are there. */
+  readonly bridged?: boolean
   /** Plain TCP unless given. */
   readonly transport?: Transport
   /** Our broker puts what goes out together into one WebSocket message, not each packet into one of its own. */
@@ -115,6 +117,8 @@ export type ScenarioName =
   | 'hook-async'
   | 'access-1-1'
   | 'access-publishers-1000'
+  | 'bridge-qos0'
+  | 'bridge-qos1'
   | 'fanout-100'
   | 'fanout-1000'
   | 'fanin-100-1'
@@ -205,6 +209,22 @@ export const scenarios: Readonly<Record<ScenarioName, Scenario>> = {
     access: 'checked',
     quick: false,
     about: 'as publishers-1000 with password file, ACL file and limits on rates',
+  },
+  'bridge-qos0': {
+    ...oneToOne,
+    bridged: true,
+    byDefault: false,
+    quick: false,
+    about:
+      '1 publisher, over one connection of a bridge (MQTT 3.1.1) to another broker, 1 subscriber there, QoS 0, 64 B',
+  },
+  'bridge-qos1': {
+    ...oneToOne,
+    bridged: true,
+    qos: 1,
+    byDefault: false,
+    quick: false,
+    about: 'the same at QoS 1, 100 in flight from broker to broker',
   },
   'fanout-100': {
     ...oneToOne,

@@ -6,6 +6,8 @@ import type { Outcome } from './tally.ts'
 /** What the load process is asked to do, apart from the scenario. */
 export interface LoadPlan {
   readonly port: number
+  /** Where subscribers connect, when it is another broker. */
+  readonly subscriberPort?: number
   readonly brokerPid: number
   /** The last warm-up round takes at least this long; all of them together about twice as long. */
   readonly warmUpSeconds: number

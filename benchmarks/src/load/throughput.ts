@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { ThroughputScenario } from '../scenarios.ts'
-import { openClients } from './client.ts'
+import { Client, openClients } from './client.ts'
 import { publishFrame, subscribeFrame } from './frames.ts'
 import { type LoadPlan, type Round, measureRate, quietPeriod } from './measure.ts'
 import { FloodPublisher, FrameRing, type Publisher, WindowPublisher } from './publisher.ts'
@@ -8,6 +9,8 @@ import type { LoadResult } from './result.ts'
 import { Tally, settle } from './tally.ts'
 
 const openConcurrency = 100
+/** ms. */
+const probeInterval = 50
 /** Bytes per publisher and turn at QoS 0: one publisher fills its socket, a hundred share the turn. */
 const blockBytesAlone = 65_536
 const blockBytesTogether = 8192
@@ -20,8 +23,9 @@ const ringBytes = 32 * 2 ** 20
 export async function measureThroughput(scenario: ThroughputScenario, plan: LoadPlan): Promise<LoadResult> {
   const deliveries = new Tally()
   const acks = new Tally()
-  await openSubscribers(scenario, plan.port, deliveries)
+  await openSubscribers(scenario, plan.subscriberPort ?? plan.port, deliveries)
   const publishers = await openPublishers(scenario, plan.port, acks)
+  if (scenario.bridged === true) await awaitBridge(plan.port, deliveries)
   const { publishers: publisherCount, deliveriesPerMessage, qos } = scenario
   const main = deliveriesPerMessage === 0 ? acks : deliveries
 
@@ -50,6 +54,26 @@ export async function measureThroughput(scenario: ThroughputScenario, plan: Load
   return duplicates === 0
     ? result
     : { ...result, delivered: main.count, notes: [...result.notes, `${duplicates} messages too many`] }
+}
+
+/** Sends messages that nobody keeps until one has arrived: then the bridge stands. */
+async function awaitBridge(port: number, deliveries: Tally): Promise<void> {
+  const client = await Client.open({ port, clientId: 'probe' })
+  const frame = publishFrame({
+    version: 4,
+    topic: 'bench/topic',
+    payload: Buffer.from('probe'),
+    qos: 0,
+    packetId: 0,
+    userProperties: [],
+  })
+  deliveries.reset()
+  while (deliveries.count === 0) {
+    client.write(frame)
+    await wait(probeInterval)
+  }
+  await client.disconnect()
+  await quietPeriod()
 }
 
 /** The topic that the publisher with this index publishes its message number `message` to. */
