@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hasRedisServer } from '@x/redis-connection/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { connected, redisServer } from './brokers-on-redis.ts'
+import { collect, connected, redisServer } from './brokers-on-redis.ts'
 import { anyPort, listeningUrl, startCommand } from './started-command.ts'
 import type { StartedProcess } from './started-command.ts'
 import { openWay } from './ways-in.ts'
@@ -35,6 +35,7 @@ describe.skipIf(!hasRedisServer())('a bridge of brokers on one Redis (apt-get in
         name: 'house',
         addresses: `mqtt://127.0.0.1:${remote.port}`,
         topics: [{ filter: 'a', qos: 1 }],
+        notificationTopic: 'state',
         reconnectDelay: { least: 50, greatest: 200 },
       }
       writeFileSync(configuration, JSON.stringify({ bridges: [bridge] }))
@@ -42,6 +43,10 @@ describe.skipIf(!hasRedisServer())('a bridge of brokers on one Redis (apt-get in
       await expect.poll(() => connections).toEqual(['house'])
       const second = await startBridging(redis.url, configuration)
       const client = await connected(second.url)
+      // The bridge has subscribed when it says that it stands.
+      const states = collect(client)
+      await client.subscribeAsync('state', { qos: 1 })
+      await expect.poll(() => states).toEqual(['1'])
       const publish = (from: number): Promise<unknown> =>
         Promise.all([0, 1, 2, 3].map(index => client.publishAsync('a', `${from + index}`, { qos: 1 })))
       await publish(0)
