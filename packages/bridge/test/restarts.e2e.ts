@@ -1,19 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, connectAsync } from 'mqtt'
 import type { MqttClient } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
-import { freePort, startBridge, startBroker, startMosquitto } from './support/brokers.ts'
+import { startBridge, startBroker, startMosquitto } from './support/brokers.ts'
 import type { OurPlace, Place } from './support/brokers.ts'
+import { freePort } from '../../../tools/testing/free-port.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 type Stoppable = Place & { stop(): Promise<void> }
-
-function directory(): string {
-  const made = mkdtempSync(join(tmpdir(), 'restarts-'))
-  onTestFinished(() => rmSync(made, { recursive: true }))
-  return made
-}
 
 /** Each starts, and starts again, a broker that keeps what it has. */
 const remotes: Record<string, (folder: string, port: number) => Promise<Stoppable>> = {
@@ -66,7 +60,7 @@ test.for(
   'what was acknowledged outlives restarts of either broker, and of both, with $name as the other one and MQTT $version',
   { timeout: 60_000 },
   async ({ start, version }) => {
-    const folder = directory()
+    const folder = temporaryFolder()
     let remote = await start(folder, await freePort())
     const restartRemote = async (): Promise<void> => {
       await remote.stop()

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { problemsOfBridges } from '../src/config/bridges.ts'
 import { loadConfig } from '../src/config/load-config.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 const recipes = readFileSync(new URL('../../bridge/RECIPES.md', import.meta.url), 'utf8')
 const blocks = [...recipes.matchAll(/^## (.+)\n\n```yaml\n([^]*?)^```\n\n(\|[^]*?)(?:\n\n|\n*$(?![^]))/gm)].map(
@@ -16,9 +15,7 @@ test('there is a recipe for each service', () => {
 })
 
 test.each(blocks)('the recipe for $name is a configuration, and its table has its fields', ({ yaml, table }) => {
-  const directory = mkdtempSync(join(tmpdir(), 'recipe-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
-  const file = join(directory, 'x.yaml')
+  const file = join(temporaryFolder(), 'x.yaml')
   writeFileSync(file, yaml)
   const { bridges = [] } = loadConfig({ file, environment: {}, flags: {} }).config
   expect(bridges).toHaveLength(1)

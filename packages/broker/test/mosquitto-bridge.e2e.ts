@@ -10,6 +10,7 @@ import { mosquittoMissing } from './peers/mosquitto.ts'
 import { StartedProcess, commandFile } from './started-command.ts'
 import { openWay } from './ways-in.ts'
 import { freePort } from '../../../tools/testing/free-port.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 interface Bridge {
   /** Of the Mosquitto that bridges. */
@@ -112,10 +113,8 @@ describe.skipIf(missing !== undefined)('a bridge of Mosquitto', () => {
     'of %s loses nothing of QoS 1 and 2 when this broker is killed and started again',
     { timeout: 60_000 },
     async version => {
-      const directory = mkdtempSync(join(tmpdir(), 'bridge-data-'))
-      onTestFinished(() => rmSync(directory, { recursive: true }))
       const port = await freePort()
-      const data = join(directory, 'data')
+      const data = join(temporaryFolder(), 'data')
       const parameters = [commandFile, '--port', `${port}`, '--host', '127.0.0.1', '--data', data]
       const start = async (): Promise<StartedProcess> => {
         const started = new StartedProcess(process.execPath, parameters)

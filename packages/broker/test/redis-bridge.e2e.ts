@@ -1,5 +1,4 @@
-import { writeFileSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hasRedisServer } from '@x/redis-connection/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -7,6 +6,7 @@ import { collect, connected, redisServer } from './brokers-on-redis.ts'
 import { anyPort, listeningUrl, startCommand } from './started-command.ts'
 import type { StartedProcess } from './started-command.ts'
 import { openWay } from './ways-in.ts'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 /** A broker on this Redis that has the bridge in its configuration. */
 async function startBridging(redis: string, configuration: string): Promise<{ process: StartedProcess; url: string }> {
@@ -28,9 +28,7 @@ describe.skipIf(!hasRedisServer())('a bridge of brokers on one Redis (apt-get in
       await remote.broker.subscribe('a', packet => {
         received.push(packet.payload.toString())
       })
-      const directory = mkdtempSync(join(tmpdir(), 'redis-bridge-'))
-      onTestFinished(() => rmSync(directory, { recursive: true }))
-      const configuration = join(directory, 'x.json')
+      const configuration = join(temporaryFolder(), 'x.json')
       const bridge = {
         name: 'house',
         addresses: `mqtt://127.0.0.1:${remote.port}`,
