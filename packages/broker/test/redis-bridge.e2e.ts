@@ -55,7 +55,7 @@ describe.skipIf(!hasRedisServer())('a bridge of brokers on one Redis (apt-get in
       // The lease of a broker that was killed ends after 10 s.
       await expect.poll(() => connections, { timeout: 30_000 }).toEqual(['house', 'house'])
       await publish(8)
-      await expect.poll(() => [...new Set(received)].length, { timeout: 10_000 }).toBe(12)
+      await expect.poll(() => new Set(received).size, { timeout: 10_000 }).toBe(12)
       expect([...new Set(received)].map(Number)).toEqual(Array.from({ length: 12 }, (_, index) => index))
       expect(Object.keys(remote.broker.clients)).toEqual(['house'])
     },

@@ -5,6 +5,7 @@ import type { Message } from './message.ts'
 import type { PersistenceCounts } from './persistence-counts.ts'
 import type { Slices } from './slices.ts'
 import type { Subscription } from './subscription.ts'
+import type { TaskStore } from './task-store.ts'
 
 /** A Session Expiry Interval that never ends. MQTT 5.0 §3.1.2.11.2 */
 export const SESSION_NEVER_EXPIRES = 0xffffffff
@@ -18,7 +19,7 @@ export const SESSION_NEVER_EXPIRES = 0xffffffff
  * A session has at most one owner. `openSession` makes the caller the owner and gives the session a new epoch; every
  * later call with an older handle, or with the handle of a session that was closed since, is refused with
  * `PersistenceError` `FENCED` and changes nothing. */
-export interface Persistence {
+export interface Persistence extends TaskStore {
   /** What this store does not do is declared here, and the compliance suite tests that it is refused. */
   readonly supports: PersistenceSupports
 
@@ -118,13 +119,6 @@ export interface Persistence {
    * have died, `claimDue` returns it again 30 s after each time it was returned. */
   confirmWill?(will: Will): MaybePromise<void>
 
-  /** Whether this broker does the task of this name: of all brokers on the data, one at a time. It keeps the task until `giveUpTask`, until it
-   * closes the store, or until it is taken for dead; then the next one that asks has it. A store that declares `tasks` has this method and
-   * the next one. */
-  holdTask?(name: string): MaybePromise<boolean>
-  /** Another broker may have the task. Without effect on what another broker holds. */
-  giveUpTask?(name: string): MaybePromise<void>
-
   /** What is stored now; may be a moment old. */
   counts(): MaybePromise<PersistenceCounts>
 }
@@ -151,7 +145,7 @@ export interface PersistenceSupports {
   readonly queuesAtMostOnce?: boolean
   /** Keeps all of {@link StoreLimits}; by default only those of {@link QueueLimits}. */
   readonly storeLimits?: boolean
-  /** Gives each task to one of several brokers: {@link Persistence.holdTask}. */
+  /** Gives each task to one of several brokers: {@link TaskStore.holdTask}. */
   readonly tasks?: boolean
 }
 

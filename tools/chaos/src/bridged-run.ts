@@ -194,7 +194,7 @@ function subscribersOf(broker: BrokerProcess, surroundings: Omit<DeviceSurroundi
     version =>
       new Device(
         { id: `s${version}-${broker.name}`, version, persistent: true, subscriptions },
-        at(broker, surroundings),
+        surroundingsOf(broker, surroundings),
       ),
   )
 }
@@ -205,11 +205,14 @@ function publishersOf(broker: BrokerProcess, surroundings: Omit<DeviceSurroundin
     const topics = ([0, 1, 2] as const).flatMap(qos =>
       ['a', 'b'].map(last => ({ topic: `data/${id}/${qos}/${last}`, qos })),
     )
-    return new Publisher({ id, version, persistent: true, topics, rate: 0.5 }, at(broker, surroundings))
+    return new Publisher({ id, version, persistent: true, topics, rate: 0.5 }, surroundingsOf(broker, surroundings))
   })
 }
 
-function at(broker: BrokerProcess, { history, random }: Omit<DeviceSurroundings, 'cluster'>): DeviceSurroundings {
+function surroundingsOf(
+  broker: BrokerProcess,
+  { history, random }: Omit<DeviceSurroundings, 'cluster'>,
+): DeviceSurroundings {
   return { cluster: { any: () => broker }, history, random: random.fork() }
 }
 

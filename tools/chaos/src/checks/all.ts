@@ -32,10 +32,13 @@ export function violationsOf(history: readonly HistoryEvent[]): Violation[] {
 /** The same where a bridge carries the messages. It passes QoS 1 on again whenever a connection of its own was lost, so such a message may
  * come more than once (README of bridge). */
 export function bridgedViolationsOf(history: readonly HistoryEvent[]): Violation[] {
-  const isRepeatable = (event: HistoryEvent): boolean => event.kind === 'received' && event.qos === 1
   const onceAtMost = history.map(event => (isRepeatable(event) ? ({ ...event, again: true } as HistoryEvent) : event))
   return [
     ...[alive, settled, kept, origin, delivered, ordered].flatMap(check => check(history)),
     ...duplicates(onceAtMost),
   ]
+}
+
+function isRepeatable(event: HistoryEvent): boolean {
+  return event.kind === 'received' && event.qos === 1
 }
