@@ -4,7 +4,7 @@ import type { Clock } from '@x/contract'
 /** Times that a message may leave after it has come back, before it is taken for one that goes in circles. */
 const mostRounds = 10
 /** ms within which they must happen. */
-const roundsWithin = 15_000
+const roundsWithin = 30_000
 /** ms without the message after which its circle is over. */
 const circleEnds = 2000
 /** ms from one report to the next. */

@@ -338,7 +338,7 @@ test('the first address is used again when somebody listens there, and messages 
   const until = async (isSo: () => boolean): Promise<void> => {
     await expect
       .poll(() => {
-        if (!isSo()) clock.advance(1000)
+        if (!isSo()) clock.advance(250)
         return isSo()
       })
       .toBe(true)
@@ -347,7 +347,7 @@ test('the first address is used again when somebody listens there, and messages 
   proxy.open()
   await until(() => made.state === 'connected' && first.broker.connectedClients === 1)
   await expect.poll(() => second.broker.connectedClients).toBe(0)
-  expect(left.at(-1)).toBe('the first address can be reached again')
+  expect(left).toContain('the first address can be reached again')
   const there = await watch(first.url, 'a')
   const here = await watch(local.url, 'none')
   await here.client.publishAsync('a', 'x', { qos: 1 })

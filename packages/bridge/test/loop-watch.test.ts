@@ -51,7 +51,7 @@ test('messages to and fro with different contents, or slowly, are none either', 
     bridge.in(`${time}`)
     bridge.out('on')
     bridge.in('on')
-    clock.advance(2000)
+    clock.advance(4000)
   }
   expect(found).toEqual([])
 })
