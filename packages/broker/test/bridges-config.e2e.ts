@@ -66,7 +66,7 @@ describe.skipIf(mosquittoMissing() !== undefined || !authority.works)('connectio
   test.for<[string, Case]>(cases)(
     '%s carries messages to Mosquitto and back',
     async ([, { listener = [], bridge = [] }]) => {
-      const directory = temporaryFolder()
+      const directory = temporaryFolder(0o755)
       const [there, plain, here] = [await freePort(), await freePort(), await freePort()]
       const files = authority.sign('localhost')
       const other = authority.sign('other.example')
