@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Slices } from '@x/contract'
-import type { Drop, MaybePromise, QueueEntry, SessionOwner, Step } from '@x/contract'
+import { Slices, systemClock } from '@x/contract'
+import type { Clock, Drop, MaybePromise, QueueEntry, SessionOwner, Step } from '@x/contract'
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { LmdbPersistence } from '../src/index.ts'
 import { hostOf, lampSession, leaving, messageOf, subscriptionTo } from './support/host.ts'
@@ -18,8 +18,34 @@ class HeldSlices extends Slices {
   }
 }
 
+/** Timers may be made to wait: what the store does once a second would be one more thing that runs in slices. */
+class HeldTimers implements Clock {
+  readonly now = systemClock.now
+  readonly monotonic = systemClock.monotonic
+  readonly clearTimeout = systemClock.clearTimeout
+  #waiting: (() => void)[] | undefined
+
+  setTimeout(task: () => void, milliseconds: number): unknown {
+    return systemClock.setTimeout(() => {
+      if (this.#waiting === undefined) task()
+      else this.#waiting.push(task)
+    }, milliseconds)
+  }
+
+  hold(): void {
+    this.#waiting = []
+  }
+
+  goOn(): void {
+    const waiting = this.#waiting ?? []
+    this.#waiting = undefined
+    for (const task of waiting) task()
+  }
+}
+
 let directory = ''
 let slices: HeldSlices
+let clock: HeldTimers
 const drops: Drop[] = []
 let store: LmdbPersistence
 beforeEach(async () => {
@@ -27,7 +53,8 @@ beforeEach(async () => {
   store = new LmdbPersistence({ directory })
   drops.length = 0
   slices = new HeldSlices()
-  await store.open({ ...hostOf({ maximumQueuedMessages: 5 }, drops), slices })
+  clock = new HeldTimers()
+  await store.open({ ...hostOf({ maximumQueuedMessages: 5 }, drops), slices, clock })
 })
 afterEach(async () => {
   await store.close()
@@ -105,6 +132,7 @@ test('an entry that another broker drops before its owner could say that it took
  * of its own: `called` is to be called then. */
 async function publishInto(count: number, whenCalled: Promise<void>): Promise<void> {
   let runs = 0
+  clock.hold()
   let opening: Promise<unknown> | undefined
   const transaction = new Promise<void>(begun => {
     slices.hold = go => {
@@ -122,6 +150,7 @@ async function publishInto(count: number, whenCalled: Promise<void>): Promise<vo
   })
   await Promise.all(Array.from({ length: count }, async (_, index) => store.publish(messageOf(`${index}`))))
   await opening
+  clock.goOn()
 }
 
 test('what an owner has taken counts as taken before its next call reads further', async () => {
@@ -148,6 +177,10 @@ test('what an owner has taken counts as taken before it is released, also when a
   const other = new RemotePersistence(directory)
   onTestFinished(async () => other.close())
   await other.open(hostOf())
+  // The last news of the other broker for now.
+  await other.publish(messageOf('news'))
+  await expect.poll(() => owner.taken).toHaveLength(1)
+  await store.acknowledge(handle, 1)
   let releasing: Promise<void> | undefined
   const called = new Promise<void>(resolve => {
     owner.onDelivery = ({ sequence }) => {
@@ -158,6 +191,6 @@ test('what an owner has taken counts as taken before it is released, also when a
   await publishInto(1, called)
   await releasing
   await other.openSession({ ...lampSession, clientId: 'window' })
-  await store.closeSession(handle, { ...leaving, sessionExpiryInterval: 0, sentThrough: 1 })
+  await store.closeSession(handle, { ...leaving, sessionExpiryInterval: 0, sentThrough: 2 })
   expect(await store.counts()).toMatchObject({ queuedMessages: 0, queuedBytes: 0 })
 })

@@ -19,7 +19,7 @@ describe.concurrent('every promise is kept', () => {
       expect(result.history.filter(({ kind }) => kind === 'received').length).toBeGreaterThan(10)
       rmSync(result.directory, { recursive: true })
     },
-    150_000,
+    300_000,
   )
 
   for (const brokers of [1, 3]) {
@@ -31,6 +31,6 @@ describe.concurrent('every promise is kept', () => {
       // How much depends on the disk, and on who else uses it.
       expect(result.history.filter(({ kind }) => kind === 'received').length).toBeGreaterThan(10)
       rmSync(result.directory, { recursive: true })
-    }, 150_000)
+    }, 300_000)
   }
 })
