@@ -3,7 +3,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { expect, onTestFinished, test } from 'vitest'
+import { WebSocketServer, createWebSocketStream } from 'ws'
 import type { WebSocket } from 'ws'
+import { createBroker } from '@x/broker'
 import { WebSocketTransport } from '../src/index.ts'
 import type { WebSocketOptions } from '../src/index.ts'
 import { connackFrame, connectFrame, openWebSocket, receive, serve } from './serve.ts'
@@ -65,6 +67,23 @@ test.for<[string, Buffer[]]>([
   ['too large to be copied', [publishOf(20_000, 'a'), publishOf(20_001, 'b'), publishOf(90_000, 'c')]],
 ])('each packet comes in a frame of its own, packets %s', async ([, publishes]) => {
   expect(await echoed(publishes, {})).toEqual([suback, ...publishes, pingresp])
+})
+
+test("each packet comes in a frame of its own where a program makes the stream with ws's createWebSocketStream", async () => {
+  const broker = createBroker()
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  server.on('connection', webSocket => broker.handle(createWebSocketStream(webSocket)))
+  onTestFinished(async () => {
+    await broker.close()
+    server.close()
+  })
+  await once(server, 'listening')
+  const socket = await openClient(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  const publishes = [...alike, publishOf(70_000, 'x'), publishOf(20, 'y')]
+  const expected = [suback, ...publishes, pingresp]
+  const messages = messagesOf(socket, Buffer.concat(expected).length)
+  socket.send(Buffer.concat([subscribeAll, ...publishes, pingreq]))
+  expect(await messages).toEqual(expected)
 })
 
 test('each packet comes in a frame of its own, compressed', async () => {

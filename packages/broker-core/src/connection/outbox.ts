@@ -5,6 +5,7 @@ import type { BufferPool } from './buffer-pool.ts'
 import { copyBytes } from './copy-bytes.ts'
 import { Urgency } from './flush-queue.ts'
 import type { FlushQueue } from './flush-queue.ts'
+import { PacketWrites, compact, wantsEachPacket } from './packet-writes.ts'
 
 /** The objects that all outboxes of a broker share. */
 export interface OutboxContext {
@@ -22,7 +23,7 @@ export interface OutboxOwner {
   outboxDrained(): void
 }
 
-/** Outgoing bytes of one connection: everything sent within a turn becomes one write.
+/** Outgoing bytes of one connection: everything sent within a turn becomes one write, or one for each packet where the stream wants that.
  *
  * There are two places for bytes. Frames that are sent on exactly as they came in are not copied: consecutive ones
  * stand side by side in the publisher's chunk and are one *run*, and a run that is all there is to send is written from
@@ -34,6 +35,8 @@ export class Outbox {
   readonly #owner: OutboxOwner
   /** A plain socket has sent everything once `writableLength` is 0, so its buffer can be used again. This is not known of other streams. */
   readonly #reusable: boolean
+  /** Undefined: the stream gets several packets in one write. */
+  readonly #packets: PacketWrites | undefined
 
   #own: Buffer | undefined
   #ownLength = 0
@@ -56,17 +59,25 @@ export class Outbox {
     this.#context = context
     this.#owner = owner
     this.#reusable = stream instanceof Socket && !('encrypted' in stream)
+    this.#packets = wantsEachPacket(stream)
+      ? new PacketWrites(stream, context.counters, packets => this.#packetWritten(packets))
+      : undefined
   }
 
   /** Bytes that were not yet handed to the operating system. */
   get pending(): number {
-    return this.#waitingBytes + this.#ownLength + this.#runEnd - this.#runStart + this.#stream.writableLength
+    const written = this.#packets?.pending ?? this.#waitingBytes + this.#stream.writableLength
+    return written + this.#ownLength + this.#runEnd - this.#runStart
   }
 
   /** More bytes are pending than the high-water mark, or than the stream's own mark if that is higher: below it the stream emits no
    * 'drain'. */
   get isOverfull(): boolean {
-    return this.pending > Math.max(this.#context.highWaterMark, this.#stream.writableHighWaterMark)
+    return this.pending > Math.max(this.#context.highWaterMark, this.#streamMark)
+  }
+
+  get #streamMark(): number {
+    return this.#packets === undefined ? this.#stream.writableHighWaterMark : 0
   }
 
   /** Sends `source[start, end)`, whole packets, without copying them now. The bytes must not change any more. */
@@ -113,13 +124,14 @@ export class Outbox {
     }
   }
 
-  /** Writes everything with one call, unless the stream waits for its 'drain'. */
+  /** Writes everything with one call, unless the stream waits for its 'drain' or gets each packet by itself. */
   flush(): void {
     this.#dirty = Urgency.none
     if (this.#closed) return
     const own = this.#own
     if (this.#ownLength > 0 && this.#runSource !== undefined) this.#settleRun()
     const bytes = this.#takeBytes()
+    if (this.#packets !== undefined) return this.#flushPackets(this.#packets, bytes)
     if (bytes === undefined) return
     if (this.#blocked) {
       this.#wait(bytes)
@@ -155,8 +167,11 @@ export class Outbox {
 
   /** Writes what is pending and accepts nothing further. False: the stream was busy, so bytes are lost. */
   close(): boolean {
-    const blocked = this.#blocked
-    if (!blocked) this.flush()
+    const blocked = this.#packets?.isBlocked ?? this.#blocked
+    if (!blocked) {
+      this.flush()
+      this.#packets?.finish()
+    }
     this.#closed = true
     this.#own = undefined
     this.#ownLength = 0
@@ -164,6 +179,31 @@ export class Outbox {
     this.#waitingBytes = 0
     this.#dropRun()
     return !blocked
+  }
+
+  #flushPackets(packets: PacketWrites, bytes: Buffer | undefined): void {
+    packets.beginTurn()
+    if (bytes !== undefined) packets.add(bytes)
+    packets.goOn()
+    if (bytes !== undefined) packets.settle()
+    this.#watchPackets(packets)
+  }
+
+  #packetWritten(packets: PacketWrites): void {
+    if (this.#closed) return
+    try {
+      packets.goOn()
+    } catch (error) {
+      this.#owner.outboxFailed(error)
+      return
+    }
+    this.#watchPackets(packets)
+  }
+
+  #watchPackets(packets: PacketWrites): void {
+    if (packets.awaitsTurn && this.#dirty === Urgency.none) this.#markDirty()
+    if (this.full) this.#watchRelief()
+    else this.#watchLevel()
   }
 
   #markDirty(): void {
@@ -185,11 +225,10 @@ export class Outbox {
     return bytes
   }
 
-  /** Keeps bytes until the stream has drained. Bytes that fill most of their memory, as a run usually does in its publisher's chunk, are
-   * not copied, so all receivers share them; others are copied. */
+  /** Keeps bytes until the stream has drained. */
   #wait(bytes: Buffer): void {
     this.#waiting ??= []
-    this.#waiting.push(bytes.length * 2 >= bytes.buffer.byteLength ? bytes : Buffer.from(bytes))
+    this.#waiting.push(compact(bytes))
     this.#waitingBytes += bytes.length
     this.#watchLevel()
   }
@@ -206,7 +245,7 @@ export class Outbox {
   }
 
   #watchRelief(): void {
-    if (this.pending > Math.max(this.#context.highWaterMark / 4, this.#stream.writableHighWaterMark)) return
+    if (this.pending > Math.max(this.#context.highWaterMark / 4, this.#streamMark)) return
     this.full = false
     this.#owner.outboxDrained()
   }
