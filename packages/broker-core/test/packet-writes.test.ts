@@ -97,8 +97,8 @@ for (const version of [3, 4, 5] as const) {
   )
 }
 
-test('600 000 answers are not written in one turn, and all come in the end', async () => {
-  const count = 600_000
+test('100 000 answers are not written in one turn, and all come in the end', async () => {
+  const count = 100_000
   const server = await startBroker()
   const { writes } = handed(
     server,
