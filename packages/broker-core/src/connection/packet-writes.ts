@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Counters } from '@x/contract'
 
@@ -8,10 +9,10 @@ const packetsPerTurn = 128
  * and clients on Paho's C library wait for ever when a frame holds several packets. Those streams (of `ws` and of `websocket-stream`)
  * have a function of their own for writing; sockets, and the streams of transport-ws, have that of their class. */
 export function wantsEachPacket(stream: Duplex): boolean {
-  return Object.hasOwn(stream, '_write')
+  return !(stream instanceof Socket) && Object.hasOwn(stream, '_write')
 }
 
-/** Bytes that are pending when the connection ends and are lost with it, unless they have been written: the peer takes too little. */
+/** A connection that ends with so many bytes pending does not wait until its peer takes them. */
 const tooMuchToEnd = 16_384
 
 /** Writes the packets of one connection one by one, each when the one before has been written: some streams of WebSockets join all
@@ -53,9 +54,9 @@ export class PacketWrites {
     return this.#credit === 0 && this.#waitingBytes > 0
   }
 
-  /** What is pending would be too much for an end. */
+  /** The stream does not take what is pending. */
   get isBlocked(): boolean {
-    return this.#writes > 0 && this.pending >= tooMuchToEnd
+    return this.#stream.destroyed || (this.#writes > 0 && this.pending >= tooMuchToEnd)
   }
 
   /** Takes whole packets. They must not change any more. */
@@ -70,7 +71,8 @@ export class PacketWrites {
 
   /** Writes the next packet, unless the one before is still being written. */
   goOn(): void {
-    if (this.#writes === 0 && this.#credit > 0 && this.#waitingBytes > 0) this.#writeNext()
+    if (this.#writes > 0 || this.#credit === 0 || this.#waitingBytes === 0 || this.#stream.destroyed) return
+    this.#writeNext()
   }
 
   /** What was added last stays for a while. */
