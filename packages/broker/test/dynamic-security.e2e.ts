@@ -40,7 +40,7 @@ async function ctrl({ port }: Pick<Running, 'port'>, line: string, { username, p
 
 /** With a file of `mosquitto_ctrl dynsec init`, and a configuration of Mosquitto's. */
 async function started(program: 'mosquitto' | 'x-broker', more = ''): Promise<Running> {
-  const directory = temporaryFolder()
+  const directory = temporaryFolder(0o755)
   const [file, conf, port] = [join(directory, 'dynsec.json'), join(directory, 'm.conf'), await freePort()]
   await ended('mosquitto_ctrl', ['dynsec', 'init', file, admin.username, admin.password])
   const user = process.getuid?.() === 0 ? 'user root\n' : ''

@@ -89,7 +89,7 @@ async function exchange(port: number, protocolVersion: 4 | 5): Promise<Findings[
 
 for (const protocolVersion of [4, 5] as const) {
   test(`MQTT ${protocolVersion}: Mosquitto and x-broker admit, refuse and deliver the same by the same files`, async () => {
-    const directory = temporaryFolder()
+    const directory = temporaryFolder(0o755)
     const users = join(directory, 'users')
     execFileSync('mosquitto_passwd', ['-c', '-b', users, 'ann', 'a'])
     execFileSync('mosquitto_passwd', ['-b', users, 'bob', 'b'])
