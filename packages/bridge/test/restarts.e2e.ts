@@ -58,7 +58,6 @@ test.for(
   Object.entries(remotes).flatMap(([name, start]) => ([4, 5] as const).map(version => ({ name, start, version }))),
 )(
   'what was acknowledged outlives restarts of either broker, and of both, with $name as the other one and MQTT $version',
-  { timeout: 60_000 },
   async ({ start, version }) => {
     const folder = temporaryFolder()
     let remote = await start(folder, await freePort())
@@ -104,7 +103,7 @@ test.for(
         // QoS 1 may come again after a restart.
         const came = (): string[] =>
           seen.filter((line, index) => line.endsWith(` ${qos}`) && (qos === 2 || seen.indexOf(line) === index))
-        await expect.poll(came, { timeout: 15_000 }).toEqual(expected)
+        await expect.poll(came).toEqual(expected)
       }
     }
   },

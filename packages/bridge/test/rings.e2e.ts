@@ -55,7 +55,7 @@ async function comesToRest(bridges: readonly Bridge[], watchers: readonly Watche
     }
     return count() === before
   }
-  await expect.poll(rests, { timeout: 15_000 }).toBe(true)
+  await expect.poll(rests).toBe(true)
   expect(await rests()).toBe(true)
 }
 

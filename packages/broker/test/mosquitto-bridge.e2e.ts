@@ -111,7 +111,6 @@ describe.skipIf(missing !== undefined)('a bridge of Mosquitto', () => {
 
   test.for(['mqttv311', 'mqttv50'])(
     'of %s loses nothing of QoS 1 and 2 when this broker is killed and started again',
-    { timeout: 60_000 },
     async version => {
       const port = await freePort()
       const data = join(temporaryFolder(), 'data')
@@ -179,7 +178,7 @@ describe.skipIf(missing !== undefined)('a bridge of Mosquitto', () => {
             seen.filter(
               (line, index) => line.startsWith(`${side}/${qos} `) && (qos === 2 || seen.indexOf(line) === index),
             )
-          await expect.poll(came, { timeout: 15_000 }).toEqual(expected)
+          await expect.poll(came).toEqual(expected)
         }
       }
     },

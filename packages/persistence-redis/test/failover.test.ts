@@ -112,7 +112,11 @@ describe.skipIf(!hasRedisServer())('when a primary dies (apt-get install redis-s
 
   test('waits for the replica of its slot in a Redis Cluster at durability replicated', async () => {
     const cluster = await ending(spawnCluster(3, 1))
-    const [store, handle, taken] = await connected({ redis: cluster.url, durability: 'replicated', commandTimeout: 4000 })
+    const [store, handle, taken] = await connected({
+      redis: cluster.url,
+      durability: 'replicated',
+      commandTimeout: 4000,
+    })
     expect(await store.publish(messageOf('one'))).toBe(1)
     await expect.poll(() => taken).toEqual(['one'])
     await store.acknowledge(handle, 1)
