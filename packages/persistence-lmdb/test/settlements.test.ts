@@ -180,7 +180,7 @@ test('what an owner has taken counts as taken before it is released, also when a
   // The last news of the other broker for now.
   await other.publish(messageOf('news'))
   await expect.poll(() => owner.taken).toHaveLength(1)
-  await store.acknowledge(handle, 1)
+  store.acknowledge(handle, 1)
   let releasing: Promise<void> | undefined
   const called = new Promise<void>(resolve => {
     owner.onDelivery = ({ sequence }) => {
