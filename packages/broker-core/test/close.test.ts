@@ -1,7 +1,6 @@
-import { Duplex } from 'node:stream'
 import { connect as openSocket } from 'node:net'
 import { PassThrough } from 'node:stream'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { Broker, BrokerError } from '../src/index.ts'
 import { MemoryPersistence } from './support/memory-persistence.ts'
 import { startBroker, startBrokerWithClock } from './support/start-broker.ts'
@@ -109,31 +108,4 @@ test('what fails while the broker closes is told before it says that it is close
   await broker.ready
   await broker.close()
   expect(told).toEqual(['PLUGIN_FAILED', 'STORE_FAILED', 'closed'])
-})
-
-/** One end of a pair whose other end takes everything and never ends its side. */
-function halfOpen(): Duplex {
-  const stream = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() })
-  onTestFinished(() => void stream.destroy())
-  return stream
-}
-
-test('a stream in the process is closed as soon as it has taken everything, without waiting for its other end', async () => {
-  const { broker } = await startBroker({ closeTimeout: 3_600_000 })
-  const streams = [halfOpen(), halfOpen(), halfOpen()]
-  for (const [index, stream] of streams.entries()) {
-    broker.handle(stream)
-    stream.push(connect({ version: index === 0 ? 4 : 5, clientId: `c${index}` }))
-  }
-  await expect.poll(() => broker.connectedClients).toBe(3)
-  for (const id of ['c0', 'c1']) {
-    await new Promise<void>(resolve => {
-      broker.client(id)?.close(resolve)
-    })
-  }
-  expect(streams.map(({ destroyed }) => destroyed)).toEqual([true, true, false])
-  await new Promise<void>(resolve => {
-    broker.close(() => resolve())
-  })
-  expect(streams.map(({ destroyed }) => destroyed)).toEqual([true, true, true])
 })

@@ -14,7 +14,7 @@ import type { OutboxOwner } from './outbox.ts'
 import { PacketReading } from './packet-reading.ts'
 import { PublisherPauses } from './publisher-pauses.ts'
 import { ReadHold } from './read-hold.ts'
-import { StreamEnd, endStream } from './stream-end.ts'
+import { StreamEnd } from './stream-end.ts'
 import type { Yielding } from './turn.ts'
 import { noMaximumPacketSize } from '../ground/no-maximum.ts'
 
@@ -220,7 +220,7 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost> i
   #endStream(flushed: boolean, sent?: () => void): void {
     if (!flushed || this.stream.destroyed) this.stream.destroy()
     else {
-      endStream(this.stream)
+      this.stream.end()
       this.#reading.discard()
     }
     sent?.()

@@ -1,5 +1,3 @@
-import { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import type { Phase } from './connection-host.ts'
 import { ReadHold } from './read-hold.ts'
 
@@ -47,15 +45,4 @@ export class StreamEnd {
     this.isPutOff = false
     return !reading.isHeldFor(ReadHold.turn)
   }
-}
-
-/** Ends our side of a stream. A socket stays until its peer has ended the other one, or it might lose what is on its way; any other
- * stream is done when everything was taken. */
-export function endStream(stream: Duplex): void {
-  if (!(stream instanceof Socket)) stream.once('finish', destroyThis)
-  stream.end()
-}
-
-function destroyThis(this: Duplex): void {
-  this.destroy()
 }
