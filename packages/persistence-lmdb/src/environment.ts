@@ -67,15 +67,16 @@ export class Environment {
   }
 
   constructor({ directory, sync }: EnvironmentOptions) {
-    // lmdb's types lack `safeRestore`.
     const options = {
       path: directory,
       encoding: 'binary',
       keyEncoding: 'binary',
       noSubdir: false,
       noSync: !sync,
-      // By itself lmdb trusts what was not flushed unless the system has been started since, which says nothing about a copied disk.
-      safeRestore: sync,
+      // Otherwise the next transaction begins before the last one is on the disk, and when all processes have been killed, or the power has
+      // failed, lmdb goes back to what was. A process that has joined meanwhile takes the last one for written, and uses pages again
+      // that are a part of what lmdb goes back to.
+      overlappingSync: false,
       // Otherwise lmdb makes a promise of its own for each turn, whose rejection can't be handled.
       eventTurnBatching: false,
     } as const

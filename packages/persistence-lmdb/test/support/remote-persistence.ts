@@ -49,10 +49,11 @@ export class RemotePersistence implements Persistence {
   #host: PersistenceHost | undefined
   #calls = 0
 
-  constructor(directory: string, durability = '') {
+  constructor(directory: string, durability = '', environment: Readonly<Record<string, string>> = {}) {
     this.#process = fork(fileURLToPath(new URL('store-process.ts', import.meta.url)), [directory, durability], {
       execArgv: ['--import', 'tsx', '--conditions=@x/source'],
       serialization: 'advanced',
+      env: { ...process.env, ...environment },
     })
     this.#process.on('message', (reply: Reply) => this.#take(reply))
     this.#process.once('exit', () => {
@@ -118,7 +119,9 @@ export class RemotePersistence implements Persistence {
     const call: Call = { id, method, values, now: this.#host?.clock.now() ?? Date.now() }
     return new Promise<T>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject })
-      this.#process.send(call)
+      this.#process.send(call, error => {
+        if (error !== null) reject(error)
+      })
     })
   }
 
