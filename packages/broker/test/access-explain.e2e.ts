@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
-import { StartedProcess, commandFile, listeningUrl, portOf } from './started-command.ts'
+import { StartedProcess, commandFile, listeningUrl, oneProcess, portOf } from './started-command.ts'
 import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 function configured(access: string, files: Readonly<Record<string, string>> = {}): string {
@@ -20,7 +20,11 @@ function configured(access: string, files: Readonly<Record<string, string>> = {}
 
 function explained(file: string, ...parameters: string[]): { status: number | null; output: string } {
   const given = [commandFile, 'access', 'explain', '-c', file, ...parameters]
-  const { status, stdout, stderr } = spawnSync(process.execPath, given, { encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(process.execPath, given, {
+    encoding: 'utf8',
+    // With workers dynamic security is refused.
+    env: { ...process.env, ...oneProcess },
+  })
   return { status, output: `${stdout}${stderr}` }
 }
 

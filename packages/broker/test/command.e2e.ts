@@ -6,11 +6,22 @@ import { expect, onTestFinished, test } from 'vitest'
 import { usage } from '../src/command/usage.ts'
 import { clientEvent } from './client-event.ts'
 import { connectWhenListening } from './connect-when-listening.ts'
-import { StartedProcess, anyPort, commandFile, listeningUrl, portOf, startCommand } from './started-command.ts'
+import {
+  StartedProcess,
+  anyPort,
+  commandFile,
+  listeningUrl,
+  oneProcess,
+  portOf,
+  startCommand,
+} from './started-command.ts'
 import { freePort } from '../../../tools/testing/free-port.ts'
 
-function start(parameters: readonly string[] = anyPort): StartedProcess {
-  const command = startCommand(parameters)
+function start(
+  parameters: readonly string[] = anyPort,
+  environment: Readonly<Record<string, string>> = {},
+): StartedProcess {
+  const command = startCommand(parameters, environment)
   onTestFinished(() => command.stop())
   return command
 }
@@ -101,7 +112,8 @@ test('a second signal ends at once, with exit code 1', async () => {
 })
 
 test('without a terminal every line of the log is JSON, with who came and who went', async () => {
-  const command = start()
+  // Workers have lines of their own.
+  const command = start(anyPort, oneProcess)
   const client = await connectAsync(await listeningUrl(command), { clientId: 'hall' })
   await client.endAsync()
   await command.line(/client hall disconnected/)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import type { IClientOptions, MqttClient } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
-import { StartedProcess, commandFile, listeningUrl, portOf } from './started-command.ts'
+import { StartedProcess, commandFile, listeningUrl, oneProcess, portOf } from './started-command.ts'
 import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 function started(parameters: readonly string[], environment: Record<string, string> = {}): StartedProcess {
@@ -94,7 +94,8 @@ test('the configuration is printed without its secrets, and with them where that
 
 test('users, rules, log file and PID file are those of the configuration', async () => {
   const { file, log, pid } = configured()
-  const command = started(['--config', file])
+  // With workers, SIGUSR2 replaces them.
+  const command = started(['--config', file], oneProcess)
   const port = portOf(await listeningUrl(command))
   await expect(connected(port)).rejects.toMatchObject({ code: 0x87 })
   await expect(connected(port, { username: 'ann', password: 'b' })).rejects.toMatchObject({ code: 0x87 })

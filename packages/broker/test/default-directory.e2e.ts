@@ -5,7 +5,7 @@ import mqtt from 'mqtt'
 import type { MqttClient } from 'mqtt'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { clientEvent } from './client-event.ts'
-import { anyPort, listeningUrl, startCommandOf } from './started-command.ts'
+import { anyPort, listeningUrl, oneProcess, startCommandOf } from './started-command.ts'
 import type { StartedProcess } from './started-command.ts'
 
 let stateHome = ''
@@ -16,7 +16,10 @@ beforeEach(() => {
 })
 
 function start(...parameters: string[]): StartedProcess {
-  const command = startCommandOf(stateHome, [...anyPort, ...parameters])
+  return ending(startCommandOf(stateHome, [...anyPort, ...parameters]))
+}
+
+function ending(command: StartedProcess): StartedProcess {
   onTestFinished(() => command.stop())
   return command
 }
@@ -67,9 +70,11 @@ test('the log says where the state is, which is for its user alone', async () =>
 })
 
 test('a second broker that is told nothing is refused, and one that is told another place starts', async () => {
-  const first = start()
+  // With workers, brokers share it.
+  const alone = (): StartedProcess => ending(startCommandOf(stateHome, anyPort, oneProcess))
+  const first = alone()
   await listeningUrl(first)
-  const second = start()
+  const second = alone()
   expect(await second.exited).toMatchObject({ code: 1 })
   expect(second.stderr).toContain(`${join(stateHome, 'x-broker')} is open in another broker`)
   expect(second.stderr).toContain('--data')

@@ -5,7 +5,7 @@ import { connectAsync } from 'mqtt'
 import type { IClientOptions, MqttClient } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
 import { connectWhenListening } from './connect-when-listening.ts'
-import { StartedProcess, commandFile, listeningUrl, portOf } from './started-command.ts'
+import { StartedProcess, commandFile, listeningUrl, oneProcess, portOf } from './started-command.ts'
 import { freePort } from '../../../tools/testing/free-port.ts'
 import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
@@ -26,9 +26,14 @@ interface Ended {
 /** Runs it to its end. It is waited for and not blocked on: the log of a started broker is read meanwhile. */
 function ended(program: string, parameters: readonly string[]): Promise<Ended> {
   return new Promise(resolve => {
-    const child = execFile(program, parameters, { timeout: 60_000 }, (_error, stdout, stderr) => {
-      resolve({ code: child.exitCode ?? -1, output: `${stdout}${stderr}` })
-    })
+    const child = execFile(
+      program,
+      parameters,
+      { timeout: 60_000, env: { ...process.env, ...oneProcess } },
+      (_error, stdout, stderr) => {
+        resolve({ code: child.exitCode ?? -1, output: `${stdout}${stderr}` })
+      },
+    )
   })
 }
 
@@ -49,7 +54,11 @@ async function started(program: 'mosquitto' | 'x-broker', more = ''): Promise<Ru
     `${user}log_dest stdout\nlistener ${port} 127.0.0.1\nallow_anonymous true\nplugin ${plugin}\nplugin_opt_config_file ${file}\n${more}`,
   )
   const ours = program === 'x-broker'
-  const broker = new StartedProcess(ours ? process.execPath : program, [...(ours ? [commandFile] : []), '-c', conf])
+  const broker = new StartedProcess(
+    ours ? process.execPath : program,
+    [...(ours ? [commandFile] : []), '-c', conf],
+    oneProcess,
+  )
   onTestFinished(() => broker.stop())
   await (await connectWhenListening(`mqtt://127.0.0.1:${port}`)).endAsync()
   return { port, file, broker }
@@ -162,7 +171,7 @@ test('a file that is not there is made, with a password of admin beside it that 
   writeFileSync(conf, `listeners: [{ port: 0 }]\naccess: { dynamicSecurityFile: ${file} }\nstore: { memory: true }\n`)
   expect(await ended(process.execPath, [commandFile, '-c', conf, '--check-config'])).toMatchObject({ code: 0 })
   expect(existsSync(file)).toBe(false)
-  const broker = new StartedProcess(process.execPath, [commandFile, '-c', conf])
+  const broker = new StartedProcess(process.execPath, [commandFile, '-c', conf], oneProcess)
   onTestFinished(() => broker.stop())
   const port = portOf(await listeningUrl(broker))
   const [, password = ''] = /^admin (.{20})$/m.exec(readFileSync(`${file}.pw`, 'utf8')) ?? []
@@ -182,7 +191,7 @@ test('plugin_opt_password_init_file has the first password of admin', async () =
     output: expect.stringContaining('the first password of admin has 5 characters, it must have 12 or more') as string,
   })
   writeFileSync(first, 'first-password\nmore\n')
-  const broker = new StartedProcess(process.execPath, [commandFile, '-c', conf])
+  const broker = new StartedProcess(process.execPath, [commandFile, '-c', conf], oneProcess)
   onTestFinished(() => broker.stop())
   await (await connectWhenListening(`mqtt://127.0.0.1:${port}`, admin)).endAsync()
   expect(existsSync(`${file}.pw`)).toBe(false)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { Authority } from './certificates.ts'
-import { StartedProcess, anyPort, commandFile, listeningUrl, startCommand } from './started-command.ts'
+import { StartedProcess, anyPort, commandFile, listeningUrl, oneProcess, startCommand } from './started-command.ts'
 import { freePort } from '../../../tools/testing/free-port.ts'
 import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
@@ -128,7 +128,9 @@ test('the log tells how clients have left', async () => {
 })
 
 test('with --log-level debug the log tells what clients subscribe to and publish, and no payload', async () => {
-  const command = start([...anyPort, '--log-level', 'debug'])
+  // Workers have lines of their own.
+  const command = startCommand([...anyPort, '--log-level', 'debug'], oneProcess)
+  onTestFinished(() => command.stop())
   const client = await connectAsync(await listeningUrl(command), { clientId: 'hall' })
   await client.subscribeAsync(['a/#', 'b'], { qos: 1 })
   await client.publishAsync('a/b', 'secret', { qos: 1, retain: true })

@@ -7,15 +7,20 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
-import { anyPort, commandFile, listeningUrl, portOf, startCommand } from './started-command.ts'
+import { anyPort, commandFile, listeningUrl, oneProcess, portOf, startCommand } from './started-command.ts'
 import { freePort } from '../../../tools/testing/free-port.ts'
 import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 /** The command behind a shell line in which `$0 "$@"` stands for it. */
-function inShell(line: string, parameters: readonly string[]): { readonly child: ChildProcess; stderr: () => string } {
+function inShell(
+  line: string,
+  parameters: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): { readonly child: ChildProcess; stderr: () => string } {
   let stderr = ''
   const child = spawn('bash', ['-c', line, process.execPath, commandFile, '--memory', ...parameters], {
     detached: true,
+    env: { ...process.env, ...environment },
   })
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
@@ -89,7 +94,8 @@ test('a reader that sleeps does not hold the command; what it missed is counted 
   const folder = temporaryFolder()
   const [gate, log] = [join(folder, 'gate'), join(folder, 'log')]
   const line = `"$0" "$@" 2>${folder}/errors | (while [ ! -e ${gate} ]; do sleep 0.05; done; exec cat > ${log})`
-  inShell(line, ['--port', `${port}`, '--host', '127.0.0.1', '--log-buffer', '2000'])
+  // Of several workers each has a buffer of its own.
+  inShell(line, ['--port', `${port}`, '--host', '127.0.0.1', '--log-buffer', '2000'], oneProcess)
   await connected(port).then(socket => socket.destroy())
   await fillLog(port, 600)
   await expectService(port)

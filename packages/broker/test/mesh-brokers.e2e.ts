@@ -4,7 +4,7 @@ import type { MqttClient } from 'mqtt'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { client, collect, connected, dies, persistent } from './brokers-on-redis.ts'
 import { Authority } from './certificates.ts'
-import { anyPort, listeningUrl, startCommand } from './started-command.ts'
+import { anyPort, listeningUrl, oneProcess, startCommand } from './started-command.ts'
 import type { StartedProcess } from './started-command.ts'
 import { freePort } from '../../../tools/testing/free-port.ts'
 import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
@@ -15,7 +15,8 @@ interface Started {
 }
 
 async function start(...parameters: string[]): Promise<Started> {
-  const process = startCommand([...anyPort, '--sys-interval', '0', ...parameters])
+  // Workers are connected by a mesh of their own.
+  const process = startCommand([...anyPort, '--sys-interval', '0', ...parameters], oneProcess)
   onTestFinished(async () => process.stop())
   return { process, url: await listeningUrl(process) }
 }
@@ -180,7 +181,7 @@ describe('brokers in a mesh over TCP', () => {
   )
 
   test('without either it does not start, and says why', async () => {
-    const process = startCommand([...anyPort, '--mesh-listen', '0.0.0.0:7883'])
+    const process = startCommand([...anyPort, '--mesh-listen', '0.0.0.0:7883'], oneProcess)
     onTestFinished(async () => process.stop())
     expect(await process.exited).toEqual({ code: 2, signal: null })
     expect(process.stderr).toContain('which others can reach: tls or secret must be given')

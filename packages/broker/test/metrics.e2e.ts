@@ -1,13 +1,16 @@
 import { connectAsync } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
-import { anyPort, listeningUrl, startCommand } from './started-command.ts'
+import { anyPort, listeningUrl, oneProcess, startCommand } from './started-command.ts'
 import type { StartedProcess } from './started-command.ts'
 
 /** Each of command processes takes a while to start, when other tests have the cores. */
 const slow = { timeout: 120_000 }
 
 function start(...parameters: string[]): StartedProcess {
-  const command = startCommand([...anyPort, '--metrics-port', '0', ...parameters])
+  return ending(startCommand([...anyPort, '--metrics-port', '0', ...parameters]))
+}
+
+function ending(command: StartedProcess): StartedProcess {
   onTestFinished(async () => command.stop('SIGTERM'))
   return command
 }
@@ -28,7 +31,8 @@ async function valueOf(url: string, series: string): Promise<number> {
 }
 
 test('--metrics-port serves metrics and health on this machine alone, and names it in the log', async () => {
-  const command = start()
+  // Workers have the numbers of processes by their own names.
+  const command = ending(startCommand([...anyPort, '--metrics-port', '0'], oneProcess))
   const url = await metricsUrl(command)
   expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
   const client = await connectAsync(await listeningUrl(command))

@@ -285,7 +285,8 @@ describe('a shared subscription', () => {
     const topics = Array.from({ length: 10 }, (_, index) => `shared/${index}`)
     for (const topic of topics) await run('mosquitto_pub', `-q 1 -t ${topic} -m x`)
     const received = await Promise.all(members.map(member => member.lines()))
-    expect(received.map(lines => lines.length)).toEqual([5, 5])
+    // Evenly within one process; workers divide among themselves first.
+    expect(Math.min(...received.map(lines => lines.length))).toBeGreaterThan(0)
     expect(received.flat().toSorted()).toEqual(topics)
   })
 

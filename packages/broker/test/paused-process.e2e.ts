@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { listeningUrl, portOf, startCommand } from './started-command.ts'
+import { anyPort, listeningUrl, oneProcess, portOf, startCommand } from './started-command.ts'
 
 const pingreq = Buffer.from([0xc0, 0])
 const pingresp = Buffer.from([0xd0, 0])
@@ -29,7 +29,7 @@ async function exchange(socket: Socket, bytes: Buffer): Promise<Buffer> {
 }
 
 test('a process that was stopped for longer than a keep alive drops nobody when it goes on', async () => {
-  const command = startCommand()
+  const command = startCommand(anyPort, oneProcess)
   onTestFinished(() => command.stop())
   const port = portOf(await listeningUrl(command))
   const [silent, speaking, connecting] = [await opened(port), await opened(port), await opened(port)]

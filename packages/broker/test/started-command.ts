@@ -102,15 +102,33 @@ export class StartedProcess {
 
 const stores: ReadonlySet<string> = new Set(['--data', '--memory', '--redis', 'data'])
 
+/** The environment of a command that a test starts as one process, also where all others have workers (`npm run test:workers`): of what
+ * the test is about, several have more, or it is refused with them. */
+export const oneProcess: Readonly<Record<string, string>> = { X_BROKER_WORKERS: '1' }
+
 /** The command of this package. It keeps nothing unless its parameters say where: tests share no directory. */
-export function startCommand(parameters: readonly string[] = anyPort): StartedProcess {
+export function startCommand(
+  parameters: readonly string[] = anyPort,
+  environment: Readonly<Record<string, string>> = {},
+): StartedProcess {
   const isPlaced = parameters.some(parameter => stores.has(parameter))
-  return new StartedProcess(process.execPath, [commandFile, ...parameters, ...(isPlaced ? [] : ['--memory'])])
+  return new StartedProcess(
+    process.execPath,
+    [commandFile, ...parameters, ...(isPlaced ? [] : ['--memory'])],
+    environment,
+  )
 }
 
 /** The command without a word on where it keeps its state, for a user who has this directory for that. */
-export function startCommandOf(stateHome: string, parameters: readonly string[] = anyPort): StartedProcess {
-  return new StartedProcess(process.execPath, [commandFile, ...parameters], { XDG_STATE_HOME: stateHome })
+export function startCommandOf(
+  stateHome: string,
+  parameters: readonly string[] = anyPort,
+  environment: Readonly<Record<string, string>> = {},
+): StartedProcess {
+  return new StartedProcess(process.execPath, [commandFile, ...parameters], {
+    ...environment,
+    XDG_STATE_HOME: stateHome,
+  })
 }
 
 /** Where the command listens, from its log in JSON. */
