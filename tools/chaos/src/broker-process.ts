@@ -124,6 +124,8 @@ export class BrokerProcess {
   }
 
   stop(): void {
+    // Another worker would take the place of the first one, which nobody would continue.
+    if (this.#stopped) return
     this.#stoppedPid = this.#anyWorker() ?? this.#child?.pid
     this.#stopped = this.#stoppedPid !== undefined && tryToKill(this.#stoppedPid, 'SIGSTOP')
   }
