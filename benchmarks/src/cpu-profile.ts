@@ -14,7 +14,16 @@ interface ProfileNode {
 }
 
 /** Where the time of a broker goes. The kernel's share holds the event loop's own part too: V8 does not tell them apart. */
-export const places = ['kernel', 'Node.js', 'codec', 'routing', 'engine', 'store', 'garbage collection'] as const
+export const places = [
+  'kernel',
+  'Node.js',
+  'codec',
+  'routing',
+  'engine',
+  'links',
+  'store',
+  'garbage collection',
+] as const
 export type Place = (typeof places)[number]
 
 /** Parts of a file's address, and where its time belongs; the first one found counts. */
@@ -25,25 +34,27 @@ const placesByAddress: readonly (readonly [string, Place])[] = [
   ['packages/topic-trie/', 'routing'],
   ['node_modules/qlobber/', 'routing'],
   ['broker-core/dist/router.js', 'routing'],
+  ['packages/emitter-', 'links'],
   ['packages/persistence-', 'store'],
   ['packages/', 'engine'],
   ['node_modules/', 'engine'],
   ['node:', 'Node.js'],
 ]
 
-/** The share of each place in the time that the process was busy with connections: idling and start-up are left out. */
-export function sharesOf({ nodes, samples, timeDeltas }: CpuProfile): Map<Place, number> {
-  const placeOfNode = placesOfNodes(nodes)
+/** The share of each place in the time that the processes were busy with connections: idling and start-up are left out. */
+export function sharesOf(profiles: readonly CpuProfile[]): Map<Place, number> {
   const times = new Map<Place, number>(places.map(place => [place, 0]))
-  let total = 0
+  for (const profile of profiles) addTimes(profile, times)
+  const total = [...times.values()].reduce((sum, time) => sum + time, 0)
+  return new Map([...times].map(([place, time]) => [place, total === 0 ? 0 : time / total]))
+}
+
+function addTimes({ nodes, samples, timeDeltas }: CpuProfile, times: Map<Place, number>): void {
+  const placeOfNode = placesOfNodes(nodes)
   for (const [index, id] of samples.entries()) {
     const place = placeOfNode.get(id)
-    const time = timeDeltas[index] ?? 0
-    if (place === undefined) continue
-    times.set(place, (times.get(place) ?? 0) + time)
-    total += time
+    if (place !== undefined) times.set(place, (times.get(place) ?? 0) + (timeDeltas[index] ?? 0))
   }
-  return new Map([...times].map(([place, time]) => [place, total === 0 ? 0 : time / total]))
 }
 
 function placesOfNodes(nodes: readonly ProfileNode[]): Map<number, Place> {

@@ -11,6 +11,8 @@ function result(rate: number, changes: Partial<LoadResult> = {}): LoadResult {
     capped: false,
     loadCpu: 0.5,
     brokerCpu: 1,
+    brokerKernelCpu: 0.5,
+    brokerFirstCpu: 1,
     brokerRssBytes: 1,
     notes: [],
     ...changes,
