@@ -4,7 +4,7 @@ import type { Client } from '../src/index.ts'
 import type { RawClient } from './support/raw-client.ts'
 import { startBroker, startBrokerWithClock } from './support/start-broker.ts'
 import type { TestBroker } from './support/start-broker.ts'
-import { disconnect, publish, subscribe, unsubscribe } from './support/wire.ts'
+import { connect, disconnect, publish, subscribe, unsubscribe } from './support/wire.ts'
 
 const will = { topic: 'will', payload: 'gone' }
 
@@ -42,6 +42,13 @@ async function leaves({ broker }: TestBroker, client: RawClient, leave: (client:
   leave(client)
   await expect.poll(() => conn.readableEnded || conn.destroyed).toBe(true)
   for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate)
+}
+
+/** Sends bytes that the broker, whose reading rests, leaves in the stream. */
+async function sendsUnread({ conn }: Client, client: RawClient, bytes: Buffer): Promise<void> {
+  await expect.poll(() => conn.isPaused()).toBe(true)
+  client.send(bytes)
+  await expect.poll(() => conn.readableLength).toBeGreaterThan(0)
 }
 
 const ways: readonly [string, (client: RawClient) => unknown][] = [
@@ -116,6 +123,36 @@ for (const version of [4, 5] as const) {
       await server.pass(1500)
       expect(watched.reasons).toEqual(['cut'])
       await expect.poll(() => watched.topics).toEqual(['will'])
+    })
+
+    for (const keepAlive of [0, 60]) {
+      test(`MQTT ${version}: so it does when packets have come meanwhile that are not read, Keep Alive is ${keepAlive} s, and the client ${how}`, async () => {
+        const server = await startBrokerWithClock({ authorizeSubscribe: () => new Promise(() => undefined) })
+        const watched = watch(server)
+        const client = await server.connect({ version, clientId: 'c', will, keepAlive })
+        client.send(subscribing)
+        await expect.poll(() => server.broker.counters.packetsReceived).toBe(2)
+        await sendsUnread(server.broker.clients['c'] as Client, client, publish({ version, topic: 'last' }))
+        leave(client)
+        await expect.poll(async () => server.pass(500).then(() => watched.reasons)).toEqual(['cut'])
+        await expect.poll(() => watched.topics).toEqual(['will'])
+        expect(server.broker.connectedClients).toBe(0)
+      })
+    }
+
+    test(`MQTT ${version}: an authenticate that never answers holds up a client that has sent more and ${how} for connectTimeout`, async () => {
+      let authenticating: Client | undefined
+      const authenticate = (client: Client): Promise<boolean> => {
+        authenticating = client
+        return new Promise(() => undefined)
+      }
+      const server = await startBrokerWithClock({ authenticate, hookTimeout: 0 })
+      const client = await server.open()
+      client.send(connect({ version, clientId: 'c' }))
+      await expect.poll(() => authenticating).toBeDefined()
+      await sendsUnread(authenticating as unknown as Client, client, subscribing)
+      leave(client)
+      await expect.poll(async () => server.pass(1000).then(() => authenticating?.conn.destroyed)).toBe(true)
     })
 
     test(`MQTT ${version}: another connection takes over at once from a client that ${how} while a hook holds it up`, async () => {

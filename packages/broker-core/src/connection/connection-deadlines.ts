@@ -5,6 +5,7 @@ import type { Deadlined } from '../ground/deadline-wheel.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import type { ConnectionHost, ConnectionProfile, Phase } from './connection-host.ts'
 import type { Ending } from './ending.ts'
+import { hasUnreadEnd } from './stream-end.ts'
 
 /** The connection that has the deadlines. */
 interface DeadlineConnection {
@@ -56,6 +57,19 @@ export class ConnectionDeadlines implements Deadlined {
     wheel.schedule(this, this.#deadline)
   }
 
+  /** Reading rests, so the end of the stream may stay behind bytes that are not read: looks for it every `closeTimeout`. */
+  watch(): void {
+    const { clock, options, wheel } = this.#connection.engine
+    wheel.schedule(this, clock.now() + options.closeTimeout)
+  }
+
+  /** Looks for the end once. A hook or the store may never let the bytes be read that are before it. Returns when to look again. */
+  checkEnd(now: number): number {
+    const { stream, engine } = this.#connection
+    if (this.#deadline === 0 && hasUnreadEnd(stream)) this.awaitClose()
+    return now + engine.options.closeTimeout
+  }
+
   cancel(): void {
     this.#connection.engine.wheel.cancel(this)
   }
@@ -78,14 +92,15 @@ export class ConnectionDeadlines implements Deadlined {
     const connection = this.#connection
     if (now < this.#deadline) return this.#deadline
     // A stream that has ended while packets were held up may leave its connection connected.
-    if (connection.phase === 'closing' || connection.phase === 'connected') {
-      connection.stream.destroy()
+    const { phase, stream } = connection
+    if (phase === 'closing' || phase === 'connected' || (phase === 'connecting' && hasUnreadEnd(stream))) {
+      stream.destroy()
       // A stream that has no 'close' event reports nothing further.
       connection.close()
       return 0
     }
     const connectTimeout = this.#connectTimeout
-    if (connection.phase === 'connecting') {
+    if (phase === 'connecting') {
       // CONNECT has come; a hook or the store keeps it waiting, not the client.
       this.#deadline = now + connectTimeout
       return this.#deadline

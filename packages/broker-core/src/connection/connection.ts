@@ -184,10 +184,10 @@ export abstract class Connection<Host extends ConnectionHost = ConnectionHost> i
     return this.#pressure
   }
 
-  /** Checks the limits on rates and on what piles up. Returns when to check again, in ms of the engine's clock, or 0. */
+  /** Checks what the reading waits for, and what piles up. Returns when to check again, in ms of the engine's clock, or 0. */
   checkFlow(now: number): number {
-    const rate = this.#reading.checkRate(now)
-    return this.#pressure !== undefined && this.isOpen ? sooner(rate, this.#pressure.check(now)) : rate
+    const reading = this.#reading.check(now)
+    return this.#pressure !== undefined && this.isOpen ? sooner(reading, this.#pressure.check(now)) : reading
   }
 
   /** Ends the connection because of an error: the peer's, a hook's or a part's. */

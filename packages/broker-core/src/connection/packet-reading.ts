@@ -3,22 +3,19 @@ import type { MaybePromise } from '@x/contract'
 import { FrameReader } from '@x/packet'
 import type { ProtocolVersion } from '@x/packet'
 import { BrokerError } from '../ground/broker-error.ts'
-import type { Deadlined } from '../ground/deadline-wheel.ts'
+import type { ConnectionDeadlines } from './connection-deadlines.ts'
 import { isPromise } from '../ground/maybe-promise.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import type { ConnectionHost, Phase } from './connection-host.ts'
 import { foreignProtocol } from './foreign-protocol.ts'
 import { RateLimit } from './rate-limit.ts'
-import { ReadHold } from './read-hold.ts'
+import { arePassing, ReadHold } from './read-hold.ts'
 import type { Yielding } from './turn.ts'
 import { noBytes } from '../ground/no-bytes.ts'
 
-/** Holds that end without the client and soon, so that a stream that has ended waits for the packets behind them. */
-const passing = ReadHold.step | ReadHold.pending | ReadHold.backPressure
-
 /** The connection whose packets are read. */
 interface ReadConnection extends Yielding {
-  readonly deadlines: Deadlined
+  readonly deadlines: ConnectionDeadlines
   readonly engine: ConnectionHost
   readonly stream: Duplex
   readonly outbox: { readonly full: boolean }
@@ -73,7 +70,7 @@ export class PacketReading {
 
   /** Whether whole packets are held up that will soon take effect. */
   get holdsPackets(): boolean {
-    return this.#holds !== 0 && (this.#holds & ~passing) === 0 && this.#reader.countFrames(1) > 0
+    return arePassing(this.#holds) && this.#reader.countFrames(1) > 0
   }
 
   /** A CONNECT was accepted: from now on larger packets may come, and the limits on rates hold. */
@@ -119,6 +116,7 @@ export class PacketReading {
   hold(reason: number): void {
     if (this.#holds === 0) this.#connection.stream.pause()
     this.#holds |= reason
+    if (arePassing(reason)) this.#connection.deadlines.watch()
   }
 
   /** Removes a reason to rest; when it was the last one, reading goes on. */
@@ -147,8 +145,9 @@ export class PacketReading {
     this.#reader.source = noBytes
   }
 
-  /** Returns when a client that has reached a limit on its rate is read again (ms of the engine's clock), or 0. */
-  checkRate(now: number): number {
+  /** Whether a stream that rests has ended, or its client may be read again. Returns when to look again (engine's ms), or 0. */
+  check(now: number): number {
+    if (arePassing(this.#holds)) return this.#connection.deadlines.checkEnd(now)
     const restsUntil = this.#rate?.restsUntil ?? 0
     if (restsUntil > now) return restsUntil
     // In a turn of its own: what is left of the packets may reach the limit again.
@@ -159,7 +158,9 @@ export class PacketReading {
   /** Pauses the stream, unless reading goes on by now. */
   pauseIfHeld(): void {
     this.#isPausing = false
-    if (this.#holds !== 0) this.#connection.stream.pause()
+    if (this.#holds === 0) return
+    this.#connection.stream.pause()
+    this.#connection.deadlines.watch()
   }
 
   /** Refuses bytes of another protocol, which could be taken for the beginning of a packet that never ends. */

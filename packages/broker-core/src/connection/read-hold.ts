@@ -19,3 +19,11 @@ export const ReadHold = {
   /** A publish was not stored, which ends the connection once all before it are acknowledged: what follows would overtake it. */
   failed: 256,
 } as const
+
+/** Holds that end without the client and soon. */
+const passing = ReadHold.step | ReadHold.pending | ReadHold.backPressure
+
+/** Whether there are holds, and all of them end without the client and soon. A stream that has ended waits for the packets behind these. */
+export function arePassing(holds: number): boolean {
+  return holds !== 0 && (holds & ~passing) === 0
+}

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { Phase } from './connection-host.ts'
 import { ReadHold } from './read-hold.ts'
 
@@ -45,4 +46,10 @@ export class StreamEnd {
     this.isPutOff = false
     return !reading.isHeldFor(ReadHold.turn)
   }
+}
+
+/** Whether the peer has ended its side. While bytes before that are unread, no event says so, and Node.js has no other property. */
+export function hasUnreadEnd(stream: Duplex): boolean {
+  const { _readableState: state } = stream as Duplex & { readonly _readableState?: { readonly ended: boolean } }
+  return state?.ended === true
 }
