@@ -17,4 +17,9 @@ test('two seconds of soaking: the broker counts what its clients count, and a ju
     expect.stringContaining('handles are open at the end'),
     'a client failed: away',
   ])
+
+  const { toldOfTakeOver } = last
+  expect(judge({ ...result, last: { ...last, toldOfTakeOver: [...toldOfTakeOver, 'nobody'] } })).toContain(
+    'nobody was taken over, and had not been cut',
+  )
 })

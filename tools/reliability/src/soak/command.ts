@@ -31,6 +31,7 @@ function figures({ lives, tally, first, between, last }: SoakResult): readonly (
     ['PUBLISH packets to the broker, from it', `${tally.sent.publishes}, ${tally.received.publishes}`],
     ['packets to the broker, from it', `${tally.sent.packets}, ${tally.received.packets}`],
     ['bytes to the broker, from it', `${tally.sent.bytes}, ${tally.received.bytes}`],
+    ['taken over after their client had gone', `${last.toldOfTakeOver.length}`],
     ['heap at first, early, late, at last', memory('heapUsed')],
     ['resident at first, early, late, at last', memory('rss')],
     ['handles at first, at last', `${first.handles}, ${last.handles}`],

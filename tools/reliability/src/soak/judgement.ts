@@ -10,13 +10,33 @@ export function judge(result: SoakResult): readonly string[] {
   return [
     ...unequal(result),
     ...growth(result),
+    ...unheard(result),
     ...tally.failures.slice(0, 10).map(reason => `a client failed: ${reason}`),
     ...last.failures.slice(0, 10).map(reason => `the broker told of a failure: ${reason}`),
   ]
 }
 
+/** Bytes of DISCONNECT with Reason Code 0x8E. */
+const takeOverBytes = 3
+
+/** When a client has destroyed its connection, and its next one reaches the broker before the end of the first does, the broker tells
+ * the first that it was taken over. Nobody is there to count that. */
+function unheard({ tally, last }: SoakResult): readonly string[] {
+  const left = new Map(tally.cuts)
+  return last.toldOfTakeOver.flatMap(clientId => {
+    const cuts = left.get(clientId) ?? 0
+    left.set(clientId, cuts - 1)
+    return cuts > 0 ? [] : [`${clientId} was taken over, and had not been cut`]
+  })
+}
+
 function unequal({ tally, last, statistics }: SoakResult): readonly string[] {
   const { counters, counts } = last
+  const { packets, bytes } = tally.received
+  const received = {
+    packets: packets + last.toldOfTakeOver.length,
+    bytes: bytes + last.toldOfTakeOver.length * takeOverBytes,
+  }
   const statistic = (name: string): number => Number.parseInt(statistics.get(name) ?? 'NaN', 10)
   const pairs: readonly (readonly [string, number, number])[] = [
     ['connections opened', counters.connectionsOpened, tally.connections],
@@ -24,9 +44,9 @@ function unequal({ tally, last, statistics }: SoakResult): readonly string[] {
     ['PUBLISH packets received', counters.publishesReceived, tally.sent.publishes],
     ['PUBLISH packets sent', counters.publishesSent, tally.received.publishes],
     ['packets received', counters.packetsReceived, tally.sent.packets],
-    ['packets sent', counters.publishesSent + counters.controlPacketsSent, tally.received.packets],
+    ['packets sent', counters.publishesSent + counters.controlPacketsSent, received.packets],
     ['bytes received', counters.bytesReceived, tally.sent.bytes],
-    ['bytes sent', counters.bytesSent, tally.received.bytes],
+    ['bytes sent', counters.bytesSent, received.bytes],
     ['messages at the one who receives all', tally.arrived, tally.sunk],
     ['clients connected', counters.clientsConnected, 0],
     ['sessions', counts.sessions, 0],
@@ -36,9 +56,9 @@ function unequal({ tally, last, statistics }: SoakResult): readonly string[] {
     ['$SYS publish/messages/received', statistic('publish/messages/received'), tally.sent.publishes],
     ['$SYS publish/messages/sent', statistic('publish/messages/sent'), tally.received.publishes],
     ['$SYS messages/received', statistic('messages/received'), tally.sent.packets],
-    ['$SYS messages/sent', statistic('messages/sent'), tally.received.packets],
+    ['$SYS messages/sent', statistic('messages/sent'), received.packets],
     ['$SYS bytes/received', statistic('bytes/received'), tally.sent.bytes],
-    ['$SYS bytes/sent', statistic('bytes/sent'), tally.received.bytes],
+    ['$SYS bytes/sent', statistic('bytes/sent'), received.bytes],
     ['$SYS clients/connected', statistic('clients/connected'), 0],
     ['$SYS clients/total', statistic('clients/total'), 0],
     ['$SYS subscriptions/count', statistic('subscriptions/count'), 0],

@@ -63,6 +63,7 @@ export class MqttjsVisitor implements Visitor {
     const closed = this.#stream.closed ? undefined : once(this.#stream, 'close')
     if (how === 'disconnect') await this.#client.endAsync()
     else {
+      this.#visit.tally.addCut(this.#visit)
       this.#stream.destroy()
       await this.#client.endAsync(true)
     }

@@ -67,7 +67,10 @@ export class RawVisitor implements Visitor {
     if (how === 'disconnect') {
       this.#send(disconnect)
       this.#stream.end()
-    } else this.#stream.destroy()
+    } else {
+      this.#visit.tally.addCut(this.#visit)
+      this.#stream.destroy()
+    }
     if (!this.#stream.closed) await once(this.#stream, 'close')
     this.#visit.tally.add(this.#stream)
   }

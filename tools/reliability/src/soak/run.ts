@@ -23,6 +23,8 @@ export interface Look {
   readonly counters: Counters
   readonly counts: BrokerCounts
   readonly failures: readonly string[]
+  /** Identifiers of the connections that a DISCONNECT was sent to since their client had another one. */
+  readonly toldOfTakeOver: readonly string[]
 }
 
 export interface SoakResult {

@@ -15,6 +15,11 @@ for (const event of ['error', 'clientError', 'connectionError', 'connectionRefus
     failures.push(`${event}: ${error?.message}`)
   })
 }
+/** Clients of MQTT 5.0 that were told, by a DISCONNECT of three bytes, that another connection has their identifier. */
+const toldOfTakeOver: string[] = []
+broker.on('clientDisconnect', (client, reason) => {
+  if (reason === 'takeOver' && client.version === 5) toldOfTakeOver.push(client.id)
+})
 await broker.ready
 const [tcp, secure, ws, wss] = await Promise.all([
   broker.listen({ port: 0, host }),
@@ -33,7 +38,8 @@ async function look(): Promise<void> {
   const { heapUsed, rss } = process.memoryUsage()
   const handles = process.getActiveResourcesInfo().length
   const counts = await broker.counts()
-  process.send?.({ kind: 'look', heapUsed, rss, handles, counters: broker.counters, counts, failures })
+  const { counters } = broker
+  process.send?.({ kind: 'look', heapUsed, rss, handles, counters, counts, failures, toldOfTakeOver })
 }
 
 async function close(): Promise<void> {

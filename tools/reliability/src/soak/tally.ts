@@ -9,8 +9,14 @@ export class Tally {
   /** Messages that were sent to the one who receives all of them, and those that came to it. */
   sunk = 0
   arrived = 0
+  /** By client identifier: how many connections of MQTT 5.0 their client has destroyed without a word. */
+  readonly cuts: Map<string, number> = new Map()
   /** Lives of clients that went wrong, with the reason. */
   readonly failures: string[] = []
+
+  addCut({ version, clientId }: { readonly version: number; readonly clientId: string }): void {
+    if (version === 5) this.cuts.set(clientId, (this.cuts.get(clientId) ?? 0) + 1)
+  }
 
   /** What a connection that has ended has carried. */
   add(stream: MqttStream): void {
