@@ -1,5 +1,8 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { shownOption } from '@x/contract'
+import { BrokerError } from '../ground/broker-error.ts'
+import { ReasonCode } from '../ground/reason-code.ts'
 import type { Client } from '../hooks/client.ts'
 import type { ClientConnection } from './client-connection.ts'
 
@@ -36,19 +39,45 @@ export function listenTo(stream: Duplex, { profile }: ClientConnection): void {
   stream.on('close', onClose)
 }
 
+/** @throws BrokerError `STREAM_INVALID` for what can't be read and written, whatever a program without types hands over */
+export function assertStream(stream: unknown): void {
+  const methods = typeof stream === 'object' && stream !== null ? (stream as Readonly<Record<string, unknown>>) : {}
+  const missing = ['on', 'pause', 'resume', 'write', 'end', 'destroy'].filter(
+    name => typeof methods[name] !== 'function',
+  )
+  if (missing.length > 0) throw streamInvalid(`handle() got ${shownOption(stream)}, without ${missing.join('(), ')}()`)
+}
+
+function streamInvalid(fault: string): BrokerError {
+  const message = `${fault}: it must be a Duplex that brings bytes`
+  return new BrokerError('STREAM_INVALID', { message, reasonCode: ReasonCode.implementationSpecificError })
+}
+
+/** Returns the chunk as bytes. Undefined when the program's stream brings something else, after `setEncoding` perhaps: that ends the
+ * connection. */
+function bytesOf(stream: HandledStream, chunk: unknown): Buffer | undefined {
+  if (Buffer.isBuffer(chunk)) return chunk
+  if (chunk instanceof Uint8Array) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+  connectionOf(stream)?.fail(streamInvalid(`the stream has brought ${shownOption(chunk)}`))
+  return undefined
+}
+
 function onData(this: Duplex, chunk: Buffer): void {
-  connectionOf(this)?.chunkReceived(chunk)
+  const bytes = bytesOf(this, chunk)
+  if (bytes !== undefined) connectionOf(this)?.chunkReceived(bytes)
 }
 
 /** A stream made by the program may deliver bytes within the call that writes them at its other end. They take effect after that call,
  * since its caller may add listeners in the next line. */
 function onDataOfProgram(this: Duplex, chunk: Buffer): void {
   const stream = this as HandledStream
+  const bytes = bytesOf(stream, chunk)
+  if (bytes === undefined) return
   if (stream[writtenKey] !== undefined) {
-    stream[writtenKey].push(chunk)
+    stream[writtenKey].push(bytes)
     return
   }
-  stream[writtenKey] = [chunk]
+  stream[writtenKey] = [bytes]
   process.nextTick(receiveWritten, stream)
 }
 

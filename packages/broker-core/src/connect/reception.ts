@@ -4,7 +4,7 @@ import type { Client } from '../hooks/client.ts'
 import type { ListenerProfile } from '../hooks/listener-profile.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { Host } from './client-connection.ts'
-import { attachConnection, listenTo } from './handled-stream.ts'
+import { assertStream, attachConnection, listenTo } from './handled-stream.ts'
 
 /** The engine, with its open connections. */
 interface ReceptionHost extends Host {
@@ -20,8 +20,10 @@ export class Reception {
     this.#engine = engine
   }
 
-  /** Serves MQTT on a stream. */
+  /** Serves MQTT on a stream.
+   * @throws BrokerError `STREAM_INVALID` for what can't be read and written */
   serve(stream: Duplex, request: unknown, profile: ListenerProfile | undefined): Client {
+    assertStream(stream)
     const connection = new ClientConnection(this.#engine, stream, request, profile)
     attachConnection(stream, connection)
     // A destroyed stream emits no further 'close'.

@@ -57,6 +57,7 @@ export type BrokerErrorCode =
   | 'STORE_RESULT_INVALID'
   // What the caller did
   | 'OPTION_INVALID'
+  | 'STREAM_INVALID'
   | 'BROKER_CLOSED'
   | 'NOT_OPEN'
   | 'PACKET_INVALID'
