@@ -1,23 +1,17 @@
 import { Peer } from './peer.ts'
-import type { Transport } from './peer.ts'
+import type { Ports, Transport } from './peer.ts'
 import type { ConnectFields } from '../wire/bytes.ts'
-
-/** Where the broker under attack listens. */
-export interface Target {
-  readonly port: number
-  readonly websocketPort: number
-}
 
 /** What an attack has in its hands. */
 export class Attacker {
-  readonly #target: Target
+  readonly #ports: Ports
   readonly #peers: Peer[] = []
   #deadline: number
   #reported: number | undefined
 
   /** @param milliseconds after which the attack is over */
-  constructor(target: Target, milliseconds: number) {
-    this.#target = target
+  constructor(ports: Ports, milliseconds: number) {
+    this.#ports = ports
     this.#deadline = performance.now() + milliseconds
   }
 
@@ -41,8 +35,7 @@ export class Attacker {
 
   /** A connection that has not said anything. It stays open until the row ends. */
   async open(transport: Transport = 'tcp'): Promise<Peer> {
-    const { port, websocketPort } = this.#target
-    const peer = await Peer.open(transport === 'tcp' ? port : websocketPort, transport)
+    const peer = await Peer.open(this.#ports[transport], transport)
     this.#peers.push(peer)
     return peer
   }

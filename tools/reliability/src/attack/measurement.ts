@@ -20,7 +20,7 @@ export interface Measurement {
   /** What a garbage collection leaves while the attacker holds its connections. */
   readonly heldMemory: number
   readonly memoryBound: number
-  /** What allows more than usual. */
+  /** What allows more than usual, and why. */
   readonly memoryOption: string | undefined
   readonly probe99: number
   readonly also: (Also & { readonly value: number }) | undefined
@@ -34,10 +34,9 @@ export async function measure(row: Row): Promise<Measurement> {
   let attacker: ChildProcess | undefined
   let probe: Probe | undefined
   try {
-    await warmUp(victim.target)
-    probe = await Probe.start(victim.target.port, victim.pid)
-    const { port, websocketPort } = victim.target
-    attacker = fork(attackMain, [row.name, String(port), String(websocketPort)])
+    await warmUp(victim.ports)
+    probe = await Probe.start(victim.ports.tcp, victim.pid)
+    attacker = fork(attackMain, [row.name, JSON.stringify(victim.ports)])
     await told(attacker, 'gathered')
     await victim.begin()
     probe.reset()
@@ -104,9 +103,15 @@ function judge(row: Row, { lost, ...costs }: Costs): Measurement {
     input: row.input,
     ...costs,
     memoryBound: allowed,
-    memoryOption: row.memory?.option,
+    memoryOption: optionOf(row),
     exceeded: [...lost, ...exceeded],
   }
+}
+
+function optionOf({ memory }: Row): string | undefined {
+  if (memory === undefined) return undefined
+  const option = `\`${memory.option}\``
+  return memory.reason === undefined ? option : `${option}, ${memory.reason}`
 }
 
 function failed(row: Row, error: unknown): Measurement {
@@ -120,7 +125,7 @@ function failed(row: Row, error: unknown): Measurement {
     peakMemory: unknown,
     heldMemory: unknown,
     memoryBound: memoryBound(row),
-    memoryOption: row.memory?.option,
+    memoryOption: optionOf(row),
     probe99: unknown,
     also: undefined,
     exceeded: [reason],

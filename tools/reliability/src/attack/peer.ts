@@ -1,13 +1,17 @@
 import { once } from 'node:events'
 import { connect as connectSocket } from 'node:net'
 import type { Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { connect, pingreq } from '../wire/bytes.ts'
 import type { ConnectFields } from '../wire/bytes.ts'
 import { FrameCutter, packetType } from '../wire/frames.ts'
 import type { Frame } from '../wire/frames.ts'
 import { clientFrame, handshake, ServerFrames } from '../wire/websocket.ts'
 
-export type Transport = 'tcp' | 'websocket'
+export type Transport = 'tcp' | 'tls' | 'websocket'
+
+/** The port of each transport. */
+export type Ports = Readonly<Record<Transport, number>>
 
 /** A raw connection of an attacker. */
 export class Peer {
@@ -32,9 +36,11 @@ export class Peer {
   }
 
   static async open(port: number, transport: Transport = 'tcp'): Promise<Peer> {
-    const socket = connectSocket({ port, host: '127.0.0.1', noDelay: true })
+    const where = { port, host: '127.0.0.1', noDelay: true }
+    // Whose certificate it is does not matter to an attacker.
+    const socket = transport === 'tls' ? connectTls({ ...where, rejectUnauthorized: false }) : connectSocket(where)
     const peer = new Peer(socket, transport)
-    await Promise.race([once(socket, 'connect'), once(socket, 'close')])
+    await Promise.race([once(socket, transport === 'tls' ? 'secureConnect' : 'connect'), once(socket, 'close')])
     if (transport === 'websocket') {
       socket.write(handshake)
       await once(socket, 'readable')
@@ -67,7 +73,7 @@ export class Peer {
   /** Resolves when the socket takes more. */
   async write(chunk: Buffer): Promise<void> {
     if (this.closed) return
-    const sent = this.#transport === 'tcp' ? chunk : clientFrame(chunk)
+    const sent = this.#transport === 'websocket' ? clientFrame(chunk) : chunk
     if (!this.#socket.write(sent)) await this.#drained()
   }
 
@@ -121,8 +127,8 @@ export class Peer {
   }
 
   #receive(chunk: Buffer): void {
-    if (this.#transport === 'tcp') this.#receiveMqtt(chunk)
-    else this.#websocket.push(chunk, payload => this.#receiveMqtt(payload))
+    if (this.#transport === 'websocket') this.#websocket.push(chunk, payload => this.#receiveMqtt(payload))
+    else this.#receiveMqtt(chunk)
   }
 
   #receiveMqtt(chunk: Buffer): void {

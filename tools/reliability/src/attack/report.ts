@@ -36,7 +36,7 @@ export function writeTable(file: string, table: string): void {
 
 function boundOf(row: Measurement): string {
   const words: string[] = []
-  if (row.memoryOption !== undefined) words.push(`${row.memoryBound / megabyte} MB: \`${row.memoryOption}\``)
+  if (row.memoryOption !== undefined) words.push(`${Math.round(row.memoryBound / megabyte)} MB: ${row.memoryOption}`)
   if (row.also !== undefined) {
     const { name, unit, value, most } = row.also
     words.push(marked(`${name}: ${Math.round(value)} ${unit} of ${most}`, value > most))

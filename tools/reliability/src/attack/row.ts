@@ -19,8 +19,9 @@ export interface Row {
   gather?(attacker: Attacker): Promise<readonly Peer[]>
   /** Runs in a process of its own, and returns when the broker has dealt with everything or the time is over. */
   attack(attacker: Attacker, crowd: readonly Peer[]): Promise<void>
-  /** Bytes that an option of the broker lets clients hold; a quarter of them is allowed on top, for the allocator and for garbage. */
-  readonly memory?: { readonly option: string; readonly bytes: number }
+  /** Bytes that an option of the broker lets clients hold; a quarter of them is allowed on top, for the allocator and for garbage. `reason`:
+   * why they are not what the option says. */
+  readonly memory?: { readonly option: string; readonly bytes: number; readonly reason?: string }
   /** Something else that has a bound. */
   readonly also?: Also
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { residentMemory, resetPeak } from '../measure/memory.ts'
 import type { TurnReading } from '../measure/turn-meter.ts'
-import type { Target } from './attacker.ts'
+import type { Ports } from './peer.ts'
 import type { Row } from './row.ts'
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url))
@@ -15,7 +15,7 @@ const execArgv = ['--expose-gc', '--import', preload]
 
 /** The broker under attack, in a process of its own. */
 export class Victim {
-  readonly target: Target
+  readonly ports: Ports
   readonly #child: ChildProcess
   /** Bytes that it has written to its log. */
   logBytes = 0
@@ -23,9 +23,9 @@ export class Victim {
   #restBytes = 0
   #restHeld = 0
 
-  private constructor(child: ChildProcess, target: Target) {
+  private constructor(child: ChildProcess, ports: Ports) {
     this.#child = child
-    this.target = target
+    this.ports = ports
     child.stdout?.on('data', (chunk: Buffer) => {
       this.logBytes += chunk.length
     })
@@ -40,9 +40,9 @@ export class Victim {
     const stderr: string[] = []
     child.stderr?.setEncoding('utf8').on('data', (chunk: string) => stderr.push(chunk))
     const heard = await Promise.race([once(child, 'message'), once(child, 'exit')])
-    const [message] = heard as [{ port: number; websocketPort: number } | number | null]
+    const [message] = heard as [{ ports: Ports } | number | null]
     if (typeof message !== 'object' || message === null) throw new Error(`the broker did not start: ${stderr.join('')}`)
-    return new Victim(child, message)
+    return new Victim(child, message.ports)
   }
 
   static async #startCommand(): Promise<Victim> {
@@ -68,8 +68,9 @@ export class Victim {
         resolve()
       })
     })
-    const [port = 0, websocketPort = 0] = ports
-    return new Victim(child, { port, websocketPort })
+    const [tcp = 0, websocket = 0] = ports
+    // No row attacks the command by TLS.
+    return new Victim(child, { tcp, websocket, tls: 0 })
   }
 
   get pid(): number {

@@ -1,11 +1,11 @@
 import { publish, subscribe } from '../wire/bytes.ts'
 import { packetType } from '../wire/frames.ts'
-import type { Target } from './attacker.ts'
 import { Peer } from './peer.ts'
+import type { Ports } from './peer.ts'
 
 /** As many messages as a small program sees in a minute, so that the broker's code is compiled and its heap has the size it works with. */
-export async function warmUp({ port }: Target): Promise<void> {
-  const peer = await Peer.open(port)
+export async function warmUp({ tcp }: Ports): Promise<void> {
+  const peer = await Peer.open(tcp)
   await peer.connect({ version: 4, clientId: 'warm-up' })
   await peer.write(subscribe({ version: 4, id: 1, filters: ['warm/+'] }))
   const burst = Buffer.concat(

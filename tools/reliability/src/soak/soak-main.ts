@@ -1,6 +1,6 @@
 /** The process of the broker: all ways in, statistics, and its own figures when its parent asks. */
 import { createBroker, sysTopics } from '@x/broker'
-import { makeCertificate } from './certificate.ts'
+import { makeCertificate } from '../wire/certificate.ts'
 
 /** ms between two looks at the statistics. */
 const interval = 500

@@ -10,7 +10,7 @@ export interface Certificate {
 
 /** A key and a certificate for 127.0.0.1 that signs itself, by openssl. */
 export function makeCertificate(): Certificate {
-  const directory = mkdtempSync(join(tmpdir(), 'soak-'))
+  const directory = mkdtempSync(join(tmpdir(), 'certificate-'))
   const [keyFile, certFile] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
   const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
   const names = [

@@ -1,6 +1,7 @@
 import { acknowledgement, bytes, pingreq, publish, text } from '../../wire/bytes.ts'
 import type { Version } from '../../wire/bytes.ts'
 import { clientFrame, opcode } from '../../wire/websocket.ts'
+import type { Transport } from '../peer.ts'
 import { megabyte } from '../row.ts'
 import type { Row } from '../row.ts'
 
@@ -15,7 +16,7 @@ interface Flood {
   readonly packet: Buffer
   readonly megabytes: number
   readonly version?: Version
-  readonly transport?: 'tcp' | 'websocket'
+  readonly transport?: Transport
 }
 
 function floodRow({ name, input, packet, megabytes, version = 4, transport = 'tcp' }: Flood): Row {
@@ -42,6 +43,21 @@ export const floodRows: readonly Row[] = [
     packet: short,
     megabytes: 32,
     transport: 'websocket',
+  }),
+  floodRow({
+    name: 'publish-tls',
+    input: 'PUBLISH of 5 bytes over TLS',
+    packet: short,
+    megabytes: 32,
+    transport: 'tls',
+  }),
+  floodRow({
+    name: 'long-topics',
+    input: 'PUBLISH to 5000 topics of 1000 characters of two bytes in memory, by turns',
+    packet: Buffer.concat(
+      Array.from({ length: 5000 }, (_, index) => publish({ version: 4, topic: `${index}${'\u0436'.repeat(995)}` })),
+    ),
+    megabytes: 64,
   }),
   floodRow({
     name: 'retained',

@@ -6,6 +6,32 @@ import { megabyte } from '../row.ts'
 import type { Row } from '../row.ts'
 import { userPropertyRows } from './user-properties.ts'
 
+/** PUBLISHes that begin and never end. */
+function unfinishedPublishRow(name: string, transport: 'tcp' | 'tls'): Row {
+  return {
+    name,
+    input: `30 unfinished PUBLISHes of 15 MB, Keep Alive 0${transport === 'tls' ? ', over TLS' : ''}`,
+    async attack(attacker) {
+      const peers = await Promise.all(
+        Array.from({ length: 30 }, async (_, index) =>
+          attacker.client({ version: 4, clientId: `unfinished${index}` }, transport),
+        ),
+      )
+      const head = bytes(0x30, variableInteger(15 * megabyte + 3), text('t'))
+      await Promise.all(
+        peers.map(async peer => {
+          await peer.write(head)
+          for (let sent = 0; sent < 15 && !peer.closed; sent++) {
+            await Promise.race([peer.write(Buffer.alloc(megabyte - 1)), attacker.pause(3000)])
+          }
+        }),
+      )
+      await attacker.pause(2000)
+    },
+    memory: { option: 'maximumUnfinishedBytes', bytes: 64 * megabyte },
+  }
+}
+
 /** WebSocket messages that begin and never end. */
 function unfinishedWebSocketRow(
   name: string,
@@ -68,24 +94,8 @@ export const memoryRows: readonly Row[] = [
       await attacker.settled(publisher, ...peers)
     },
   },
-  {
-    name: 'unfinished-publishes',
-    input: '30 unfinished PUBLISHes of 15 MB, Keep Alive 0',
-    async attack(attacker) {
-      const peers = await attacker.clients(30, index => ({ version: 4, clientId: `unfinished${index}` }))
-      const head = bytes(0x30, variableInteger(15 * megabyte + 3), text('t'))
-      await Promise.all(
-        peers.map(async peer => {
-          await peer.write(head)
-          for (let sent = 0; sent < 15 && !peer.closed; sent++) {
-            await Promise.race([peer.write(Buffer.alloc(megabyte - 1)), attacker.pause(3000)])
-          }
-        }),
-      )
-      await attacker.pause(2000)
-    },
-    memory: { option: 'maximumUnfinishedBytes', bytes: 64 * megabyte },
-  },
+  unfinishedPublishRow('unfinished-publishes', 'tcp'),
+  unfinishedPublishRow('unfinished-publishes-tls', 'tls'),
   unfinishedWebSocketRow('unfinished-websocket', 'before CONNECT', async attacker => attacker.open('websocket')),
   unfinishedWebSocketRow('unfinished-websocket-connected', 'of connected clients', async (attacker, index) =>
     attacker.client({ version: 4, clientId: `unfinished${index}` }, 'websocket'),

@@ -114,6 +114,11 @@ export const sessionRows: readonly Row[] = [
       const fields = (index: number): ConnectFields => ({ version: 5, clientId: `storm${index}`, properties })
       await visit(attacker, { count: 5000, fields, polite: true })
     },
+    memory: {
+      option: 'maximumConnectPacketSize',
+      bytes: 100 * 4 * 131_072,
+      reason: 'of each of 100 at a time, counted four times: as it came, twice that when it is decoded, and as garbage',
+    },
   },
   {
     name: 'connect-storm-refused',

@@ -76,8 +76,20 @@ function* numbered(count: number, name: (index: number) => string): Generator<st
   for (let index = 0; index < count; index++) yield name(index)
 }
 
+const subscriptionMemory = { option: 'maximumSubscriptionBytesPerClient', bytes: 32 * megabyte } as const
+
+const resumedMemory = {
+  option: subscriptionMemory.option,
+  bytes: 4 * subscriptionMemory.bytes,
+  reason:
+    'counted four times: in the store, in the broker for the connection that ends and for the one that comes, and as garbage of those before',
+} as const
+
 /** A session with as many subscriptions as the broker lets one client have, 500 000 at most; then what happens with it. */
-function bigSessionRow(what: string, input: string, then: (attacker: Attacker) => Promise<void>): Row {
+function bigSessionRow(
+  { what, input, memory }: { what: string; input: string; memory: NonNullable<Row['memory']> },
+  then: (attacker: Attacker) => Promise<void>,
+): Row {
   return {
     name: `big-session-${what}`,
     input: `session with all the subscriptions it may have (up to 500 000): ${input}`,
@@ -90,7 +102,7 @@ function bigSessionRow(what: string, input: string, then: (attacker: Attacker) =
       )
       await then(attacker)
     },
-    memory: { option: 'maximumSubscriptionBytesPerClient', bytes: 32 * megabyte },
+    memory,
   }
 }
 
@@ -122,6 +134,15 @@ export const subscriptionRows: readonly Row[] = [
     async attack(attacker) {
       const peer = await attacker.client({ version: 4, clientId: 'giant' })
       await peer.write(distinct('UNSUBSCRIBE'))
+      await attacker.settled(peer)
+    },
+  },
+  {
+    name: 'subscribe-tls',
+    input: 'SUBSCRIBE of 16 MB over TLS, repeated filter',
+    async attack(attacker) {
+      const peer = await attacker.client({ version: 4, clientId: 'giant' }, 'tls')
+      await peer.write(giant('SUBSCRIBE', 4, 'a'))
       await attacker.settled(peer)
     },
   },
@@ -201,12 +222,12 @@ export const subscriptionRows: readonly Row[] = [
       await attacker.settled(publisher, ...peers)
     },
   },
-  bigSessionRow('resumed', 'resumed 10 times', async attacker => {
+  bigSessionRow({ what: 'resumed', input: 'resumed 10 times', memory: resumedMemory }, async attacker => {
     for (let round = 0; round < 10 && !attacker.isOver; round++) {
       await attacker.settled(await attacker.client({ version: 4, clientId: 'big', cleanStart: false }))
     }
   }),
-  bigSessionRow('cleaned', 'clean start', async attacker => {
+  bigSessionRow({ what: 'cleaned', input: 'clean start', memory: subscriptionMemory }, async attacker => {
     await attacker.settled(await attacker.client({ version: 4, clientId: 'big' }))
   }),
   {
