@@ -1,11 +1,12 @@
+import { ConfigProblem } from '../config/config-problem.ts'
 import type { TlsConfig } from '../config/tls-schema.ts'
 import type { TlsOptions } from '../listener/tls-layer.ts'
-import { readCertificates, readNamedFile, readPair, wrong } from './pem-files.ts'
+import { readCertificates, readNamedFile, readPair } from './pem-files.ts'
 import type { NamedFile, PemPair } from './pem-files.ts'
 
 /** Reads the files again each time.
  * @param prefix of the options' names, for errors: `--tls-` or `listeners[0].tls.`
- * @throws TlsFileError */
+ * @throws TlsFileError; ConfigProblem for a line of pre-shared keys */
 export function readTlsFiles(files: TlsConfig, prefix: string): TlsOptions {
   const { cert, key, ca, crl, identityAsUsername, psk, pskHint, ciphers, minVersion, servers = [] } = files
   const { clientCertificates = ca === undefined ? 'none' : 'required' } = files
@@ -44,7 +45,7 @@ function pskCallback(source: NamedFile): NonNullable<TlsOptions['pskCallback']> 
     const digits = line.slice(colon + 1).trim()
     if (colon < 1 || digits === '' || digits.length % 2 !== 0 || !/^[\da-f]+$/i.test(digits)) {
       const rule = 'it must be an identity, a colon, and a key in hexadecimal digits'
-      throw wrong({ option: source.option, file: `${source.file}, line ${index + 1}` }, rule)
+      throw new ConfigProblem([`${source.option} ${source.file}:${index + 1}: ${rule}`])
     }
     keys.set(line.slice(0, colon), Buffer.from(digits, 'hex'))
   }
