@@ -1,45 +1,31 @@
 import type { MaybePromise } from '@x/contract'
 import { parseTopicFilter, parseTopicName } from '@x/topic-trie'
-import type { AccessAction, AccessRules, Decision as AccessDecision } from './access-rules.ts'
+import type { AccessAction, AccessRules, Decision as AccessDecision, SubjectDetails } from './access-rules.ts'
+import type { AccessClient, AuthorityHooks, PublisherName } from './access-client.ts'
 import { Identity } from './identity.ts'
 import type { Subject } from './identity.ts'
-import type { LoginCheck } from './login-check.ts'
+import type { Acceptance } from './login-check.ts'
 import { Policies, checked, isUndecided, stillIn } from './policies.ts'
 import type { AccessOptions, Decision } from './policies.ts'
+import { AuthError } from './auth-error.ts'
+import { ExpiringClients } from './expiring-clients.ts'
+import { nothingAtAll, responseAlone } from './no-rights.ts'
+import { recheckWhenConnected } from './topic-authority.ts'
+import type { AuthorityAction } from './topic-authority.ts'
 import { DynamicSecurity } from './dynamic-security/dynamic-security.ts'
 import type { Commander } from './dynamic-security/dynamic-security.ts'
 import type { Affected } from './dynamic-security/commands.ts'
 
-/** What is needed of a client; the broker's fits. */
-export interface AccessClient {
-  readonly id: string
-  readonly listener?: string | undefined
-  /** Whom the transport has proved it to be, by a certificate for instance: no password is asked for then. */
-  readonly identity?: string | undefined
-  /** Its broker, of which the clients are looked at after each change. */
-  readonly broker?: { readonly clients: Readonly<Record<string, AccessClient>>; readonly closed: boolean }
-  readonly connDetails?: { readonly ipAddress?: string } | undefined
-  readonly conn?: object
-  /** The one that the listener has verified. */
-  readonly certificate?: { readonly subject?: { readonly CN?: unknown } } | undefined
-  close?(): void
-}
-
-/** The publisher of a message that was kept. */
-export interface PublisherName {
-  readonly clientId: string
-  readonly username: string | undefined
-  /** The one it came by. */
-  readonly listener: string | undefined
-}
+/** MQTT 5.0 §3.14.2.1 */
+const notAuthorized = 0x87
+const administrativeAction = 0x98
 
 /** A client that came in. */
 interface Admitted {
   readonly username: string | undefined
-  /** What the check knew that has accepted it. */
+  /** What its login stands on. */
   readonly evidence: unknown
-  /** The check that has accepted it; undefined: none has. */
-  readonly by: LoginCheck | undefined
+  readonly details: SubjectDetails
   /** Policies that the rest was made for. */
   readonly policies: Policies
   readonly rules: readonly AccessRules[]
@@ -65,6 +51,7 @@ export class AccessControl {
   readonly #admitted = new WeakMap<object, Admitted>()
   /** Have sent commands whose response is not there yet, with how many. */
   readonly #commanding = new Map<AccessClient, number>()
+  readonly #expiring = new ExpiringClients<AccessClient>(client => this.#expire(client))
 
   constructor(options: AccessOptions) {
     this.#policies = new Policies(options)
@@ -80,35 +67,63 @@ export class AccessControl {
       'mayPublish' | 'mayReceive' | 'mayStillPublish' | 'maySubscribe' | 'mayUnsubscribe'
     >
     readonly controlEndpoints?: AccessControl['controlEndpoints']
-  } {
+  } & Partial<AuthorityHooks> {
     const { authenticate, controlEndpoints } = this
-    return { authenticate, topicAccess: this, ...(controlEndpoints.size > 0 && { controlEndpoints }) }
+    return {
+      authenticate,
+      topicAccess: this,
+      ...this.authorityHooks,
+      ...(controlEndpoints.size > 0 && { controlEndpoints }),
+    }
+  }
+
+  /** Those of the hooks that ask an authority; none where there is none, since a hook that is set costs time. */
+  get authorityHooks(): Partial<AuthorityHooks> {
+    if (!this.#policies.hasAuthority) return {}
+    return {
+      authorizePublish: (client, { topic }) => {
+        const isGranted = client === null || this.#isGranted(client, 'publish', topic)
+        return isGranted instanceof Promise
+          ? isGranted.then(isSo => assertGranted(isSo, topic))
+          : assertGranted(isGranted, topic)
+      },
+      authorizeSubscribe: (client, subscription) => {
+        const isGranted = this.#isGranted(client, 'subscribe', subscription.topic)
+        if (isGranted instanceof Promise) return isGranted.then(isSo => (isSo ? subscription : null))
+        return isGranted ? subscription : null
+      },
+    }
   }
 
   /** The hook `authenticate`. A client that the transport has identified is whom it has proved to be, whatever its CONNECT says. */
   readonly authenticate = (
     client: AccessClient,
-    username: string | undefined,
+    givenName: string | undefined,
     password: Buffer | undefined,
   ): MaybePromise<boolean> => {
+    // An empty one is none, as with Mosquitto.
+    const username = givenName === '' ? undefined : givenName
     const policies = this.#policies
     const policy = policies.for(client)
     if (client.broker !== undefined) this.#brokers.add(client.broker)
-    const admit = (by?: LoginCheck): boolean => {
-      const evidence: unknown = by?.evidence(username)
-      this.#admitted.set(client, { username, evidence, by, policies, rules: policy.rules, identity: undefined })
+    const admit = ({ username: name = username, evidence, details = {}, expiresAt }: Acceptance): boolean => {
+      const { rules } = policy
+      this.#admitted.set(client, { username: name, evidence, details, policies, rules, identity: undefined })
+      if (expiresAt !== undefined) this.#expiring.add(client, expiresAt)
+      if (policy.authority !== undefined) {
+        recheckWhenConnected(client, filter => this.#isGranted(client, 'subscribe', filter))
+      }
       // While a check was waited for, users may have changed.
       return policies === this.#policies || this.#renew(client, this.#policies)
     }
-    if (!client.id.startsWith(policy.clientIdPrefix)) return false
-    if (client.identity !== undefined) return admit()
+    if (client.identity !== undefined) return admit({})
     const verdict = checked(policy.logins, { clientId: client.id, username, password })
-    const decide = ({ verdict: found, by }: Decision): boolean => {
+    const decide = ({ verdict: found, acceptance }: Decision): boolean => {
       const isIn =
         found === 'accept' ||
         (isUndecided(found) && policy.allowAnonymous && !(found === 'defer' && username !== undefined))
       if (!isIn) return false
-      return admit(by)
+      return admit(acceptance)
     }
     return verdict instanceof Promise ? verdict.then(decide) : decide(verdict)
   }
@@ -207,11 +222,11 @@ export class AccessControl {
     for (const client of this.#connected()) {
       const admitted = this.#admitted.get(client)
       if (admitted === undefined || client.close === undefined) continue
-      const { username, evidence, by } = admitted
+      const { username } = admitted
       if (username === undefined ? !anonymous : !usernames.has(username)) continue
       const rules = [this.#commanding.has(client) ? responseAlone : nothingAtAll]
-      this.#admitted.set(client, { username, evidence, by, policies, rules, identity: undefined })
-      setImmediate(() => client.close?.())
+      this.#admitted.set(client, { ...admitted, policies, rules, identity: undefined })
+      setImmediate(() => client.close?.({ reasonCode: administrativeAction }))
     }
   }
 
@@ -220,18 +235,32 @@ export class AccessControl {
     const admitted = this.#admitted.get(client)
     // Not connected yet, or by other means: not this one's to end.
     if (admitted === undefined) return true
-    const { username, evidence, by } = admitted
     const policy = policies.for(client)
-    const isIn =
-      client.id.startsWith(policy.clientIdPrefix) && (client.identity !== undefined || stillIn(policy, admitted))
+    const isIn = client.identity !== undefined || stillIn(policy, admitted)
     const rules = isIn ? policy.rules : [nothingAtAll]
-    this.#admitted.set(client, { username, evidence, by, policies, rules, identity: undefined })
+    this.#admitted.set(client, { ...admitted, policies, rules, identity: undefined })
     return isIn
   }
 
+  /** Its right to be connected has ended; until it is gone it may do nothing. */
+  #expire(client: AccessClient): void {
+    const admitted = this.#admitted.get(client)
+    if (admitted !== undefined) this.#admitted.set(client, { ...admitted, rules: [nothingAtAll], identity: undefined })
+    client.close?.({ reasonCode: notAuthorized })
+  }
+
+  #isGranted(client: AccessClient, action: AuthorityAction, topic: string): MaybePromise<boolean> {
+    const { authority } = this.#policies.for(client)
+    return authority?.may(action, topic, subjectOf(client, this.#admittedNow(client))) ?? true
+  }
+
+  #admittedNow(client: AccessClient): Admitted {
+    const admitted = this.#admitted.get(client)
+    return admitted === undefined || admitted.policies !== this.#policies ? this.#admitAgain(client) : admitted
+  }
+
   #identityOf(client: AccessClient): Identity {
-    let admitted = this.#admitted.get(client)
-    if (admitted === undefined || admitted.policies !== this.#policies) admitted = this.#admitAgain(client)
+    const admitted = this.#admittedNow(client)
     admitted.identity ??= new Identity(subjectOf(client, admitted), admitted.rules)
     return admitted.identity
   }
@@ -244,7 +273,7 @@ export class AccessControl {
     const unknown = {
       username: client.identity,
       evidence: undefined,
-      by: undefined,
+      details: {},
       policies,
       rules,
       identity: undefined,
@@ -255,24 +284,15 @@ export class AccessControl {
   }
 }
 
-const nothingAtAll: AccessRules = {
-  rightsOf: () => ({ may: () => false, maySubscribe: () => false }),
+function assertGranted(isGranted: boolean, topic: string): void {
+  if (!isGranted) throw new AuthError('NOT_AUTHORIZED', `the authority does not allow it to publish on '${topic}'`)
 }
 
-const responses = `${DynamicSecurity.topic}/response`
-const responseAlone: AccessRules = {
-  rightsOf: () => ({
-    may: (access, topic) => access === 'receive' && topic === responses,
-    maySubscribe: () => false,
-    mayUnsubscribe: () => false,
-  }),
-}
-
-function subjectOf(client: AccessClient, { username, evidence, by }: Admitted): Subject {
+function subjectOf(client: AccessClient, { username, details }: Admitted): Subject {
   const given = client.certificate?.subject?.CN
   const name: unknown = Array.isArray(given) ? given[0] : given
   const certificateName = typeof name === 'string' ? name : undefined
-  return { ...by?.detailsOf?.(evidence), username, clientId: client.id, certificateName }
+  return { ...details, username, clientId: client.id, certificateName }
 }
 
 function addressOf({ connDetails, conn }: AccessClient): string | undefined {

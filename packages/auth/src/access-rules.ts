@@ -19,6 +19,8 @@ export interface SubjectDetails {
   readonly claims?: ReadonlyMap<string, unknown> | undefined
   readonly groups?: readonly string[] | undefined
   readonly roles?: readonly string[] | undefined
+  /** Rules in words that hold for it alone, beside those of `OwnRules`. */
+  readonly rules?: readonly string[] | undefined
 }
 
 /** What one client may do; made once for each client, so what depends on its names is worked out beforehand. */

@@ -1,23 +1,11 @@
 import type { Access, AccessAction, AccessRules, Decision, Rights, SubjectDetails } from './access-rules.ts'
+import { isReserved } from './reserved-topics.ts'
 
 /** Topics of one client whose decisions are remembered; when there are more, all of them are forgotten. */
 const mostTopics = 256
 
 /** Characters of the longest topic that a decision is kept for: 256 of 64 KB would be 16 MB of one client. */
 const longestTopic = 256
-
-/** A bridge's own topic is `$SYS/broker/connection/NAME/state`. */
-const [bridgePrefix, bridgeSuffix] = ['$SYS/broker/connection/', '/state']
-
-/** Only the broker publishes below `$SYS`, except for the state that a bridge publishes of itself; `$share` is no topic. No rule changes
- * that. */
-function isReserved(topic: string): boolean {
-  if (topic.charCodeAt(0) !== 0x24) return false
-  if (topic.startsWith('$share')) return true
-  if (!topic.startsWith('$SYS')) return false
-  const name = topic.slice(bridgePrefix.length, -bridgeSuffix.length)
-  return !(topic.startsWith(bridgePrefix) && topic.endsWith(bridgeSuffix) && name !== '' && !name.includes('/'))
-}
 
 /** Whose rights are asked for. */
 export interface Subject extends SubjectDetails {

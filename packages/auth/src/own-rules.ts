@@ -48,7 +48,8 @@ export class OwnRules implements AccessRules {
   }
 
   rightsOf(username: string | undefined, clientId: string, details: SubjectDetails = {}): Rights {
-    return new OwnRights(this.#rulesFor(this.#subject(username, clientId, details)))
+    const own = (details.rules ?? []).map(text => parseRule(text))
+    return new OwnRights(rulesFor([...this.#rules, ...own], this.#subject(username, clientId, details)))
   }
 
   #subject(username: string | undefined, clientId: string, details: SubjectDetails): Subject {
@@ -60,13 +61,13 @@ export class OwnRules implements AccessRules {
     for (const [name, members] of this.#roles) if (members.some(member => own.includes(member))) roles.add(name)
     return { ...details, username, clientId, groups, roles }
   }
+}
 
-  #rulesFor(subject: Subject): HeldRule[] {
-    return this.#rules.flatMap(rule => {
-      const filter = isFor(rule, subject) ? filterFor(rule, name => valueOf(name, subject)) : undefined
-      return filter === undefined ? [] : [{ rule, filter }]
-    })
-  }
+function rulesFor(rules: readonly Rule[], subject: Subject): HeldRule[] {
+  return rules.flatMap(rule => {
+    const filter = isFor(rule, subject) ? filterFor(rule, name => valueOf(name, subject)) : undefined
+    return filter === undefined ? [] : [{ rule, filter }]
+  })
 }
 
 /** A rule that holds for one client. */

@@ -1,7 +1,7 @@
 import type { MaybePromise } from '@x/contract'
 import { AuthError } from './auth-error.ts'
 import { HashQueue } from './hash-queue.ts'
-import type { Login, LoginCheck, LoginVerdict, Proof } from './login-check.ts'
+import type { Acceptance, Login, LoginCheck, LoginVerdict, Proof } from './login-check.ts'
 import { parsePasswordHash } from './password-hash.ts'
 import type { PasswordHash } from './password-hash.ts'
 import { linesOf, readTextFile } from './text-file.ts'
@@ -18,6 +18,8 @@ interface User {
 export interface PasswordOptions {
   /** Passwords compared at a time; more wait. 1 to 64, by default 2 of the four threads that Node has for such work. */
   readonly maximumConcurrentHashes?: number
+  /** What becomes of a name that is not in the file: `refuse` by default; `defer`: other checks are asked about it. */
+  readonly unknownUsers?: 'refuse' | 'defer'
 }
 
 /** Users and their passwords, as Mosquitto keeps them in a file. A client without user name is nobody's business here; an unknown name,
@@ -25,15 +27,17 @@ export interface PasswordOptions {
 export class PasswordUsers implements LoginCheck {
   readonly #users: ReadonlyMap<string, User>
   readonly #queue: HashQueue
+  readonly #unknownUsers: 'refuse' | 'defer'
   /** Computed for a name that does not exist. Undefined: there are no names to hide. */
   readonly #decoy: PasswordHash | undefined
 
   constructor(users: ReadonlyMap<string, User>, options: PasswordOptions = {}) {
-    const { maximumConcurrentHashes: limit = 2 } = options
+    const { maximumConcurrentHashes: limit = 2, unknownUsers = 'refuse' } = options
     if (!Number.isInteger(limit) || limit < 1 || limit > 64) {
       throw new RangeError(`option maximumConcurrentHashes is ${String(limit)}, it must be a whole number from 1 to 64`)
     }
     this.#users = users
+    this.#unknownUsers = unknownUsers
     this.#queue = new HashQueue(limit)
     const [first] = users.values()
     this.#decoy = first?.hash
@@ -43,23 +47,23 @@ export class PasswordUsers implements LoginCheck {
     return this.#users.size
   }
 
-  check({ username, password }: Login): MaybePromise<LoginVerdict> {
+  check({ username, password }: Login): MaybePromise<LoginVerdict | Acceptance> {
     if (username === undefined) return 'unknown'
     const user = this.#users.get(username)
+    if (user === undefined && this.#unknownUsers === 'defer') return 'defer'
     const hash = user?.hash ?? this.#decoy
     if (hash === undefined || password === undefined || password.length === 0) return 'refuse'
-    return this.#queue.verify(hash, password).then(isRight => (isRight && user !== undefined ? 'accept' : 'refuse'))
-  }
-
-  evidence(username: string | undefined): string | undefined {
-    return username === undefined ? undefined : this.#users.get(username)?.text
+    return this.#queue
+      .verify(hash, password)
+      .then(isRight => (isRight && user !== undefined ? { evidence: user.text } : 'refuse'))
   }
 
   /** A password that was set again since, be it the same one, has to be given again. */
   recheck({ username, evidence }: Proof): LoginVerdict {
     if (username === undefined) return 'unknown'
     const text = this.#users.get(username)?.text
-    return text !== undefined && text === evidence ? 'accept' : 'refuse'
+    if (text === undefined) return this.#unknownUsers
+    return text === evidence ? 'accept' : 'refuse'
   }
 }
 

@@ -1,7 +1,8 @@
 import type { MaybePromise } from '@x/contract'
 import type { AccessRules } from './access-rules.ts'
 import type { DynamicSecurity } from './dynamic-security/dynamic-security.ts'
-import type { Login, LoginCheck, LoginVerdict, Proof } from './login-check.ts'
+import type { Acceptance, Login, LoginCheck, LoginVerdict, Proof } from './login-check.ts'
+import type { TopicAuthority } from './topic-authority.ts'
 
 /** Who may come in, and what they may do then. */
 export interface AccessPolicy {
@@ -11,11 +12,11 @@ export interface AccessPolicy {
   readonly rules?: readonly AccessRules[]
   /** Users and rules that are changed by commands while the broker runs: asked before `logins`, and beside `rules`. */
   readonly dynamicSecurity?: DynamicSecurity
+  /** Asked, after `rules`, about each PUBLISH, will and SUBSCRIBE that they permit. */
+  readonly authority?: TopicAuthority
   /** Whether clients come in about whom no check has decided: those without user name, and all of them where there is no check.
    * False by default. */
   readonly allowAnonymous?: boolean
-  /** What every client identifier must begin with; empty by default. */
-  readonly clientIdPrefix?: string
 }
 
 /** Options of `accessControl`. */
@@ -47,25 +48,36 @@ export class Policies {
     return [...new Set([general, ...Object.values(listeners)].flatMap(policy => policy.dynamicSecurity ?? []))]
   }
 
+  get hasAuthority(): boolean {
+    const { listeners = {}, ...general } = this.#options
+    return [general, ...Object.values(listeners)].some(({ authority }) => authority !== undefined)
+  }
+
   for({ listener }: { readonly listener?: string | undefined }): CompletePolicy {
     return (listener === undefined ? undefined : this.#listeners.get(listener)) ?? this.#general
   }
 }
 
 /** With dynamic security among the others. */
-export type CompletePolicy = Required<Omit<AccessPolicy, 'dynamicSecurity'>>
+export type CompletePolicy = Required<Omit<AccessPolicy, 'dynamicSecurity' | 'authority'>> &
+  Pick<AccessPolicy, 'authority'>
 
 function complete(policy: AccessPolicy): CompletePolicy {
-  const { logins = [], rules = [], dynamicSecurity, allowAnonymous = false, clientIdPrefix = '' } = policy
+  const { logins = [], rules = [], dynamicSecurity, authority, allowAnonymous = false } = policy
   const dynamic = dynamicSecurity === undefined ? [] : [dynamicSecurity]
-  return { logins: [...dynamic, ...logins], rules: [...dynamic, ...rules], allowAnonymous, clientIdPrefix }
+  return {
+    logins: [...dynamic, ...logins],
+    rules: [...dynamic, ...rules],
+    allowAnonymous,
+    ...(authority !== undefined && { authority }),
+  }
 }
 
 /** What a policy says; undefined: nothing. */
 export interface Decision {
   readonly verdict: LoginVerdict
-  /** Who has decided; undefined: nobody. */
-  readonly by: LoginCheck | undefined
+  /** What is known of a client that is accepted. */
+  readonly acceptance: Acceptance
 }
 
 /** What the first of the checks says that has an opinion; synchronous as long as they are. */
@@ -75,11 +87,14 @@ export function checked(
   undecided: 'unknown' | 'defer' = 'unknown',
 ): MaybePromise<Decision> {
   const [by, ...others] = logins
-  if (by === undefined) return { verdict: undecided, by }
-  const next = (verdict: LoginVerdict): MaybePromise<Decision> =>
-    isUndecided(verdict) ? checked(others, login, verdict === 'defer' ? verdict : undecided) : { verdict, by }
-  const verdict = by.check(login)
-  return typeof verdict === 'string' ? next(verdict) : verdict.then(next)
+  if (by === undefined) return { verdict: undecided, acceptance: {} }
+  const next = (found: LoginVerdict | Acceptance): MaybePromise<Decision> => {
+    if (typeof found !== 'string') return { verdict: 'accept', acceptance: found }
+    if (!isUndecided(found)) return { verdict: found, acceptance: {} }
+    return checked(others, login, found === 'defer' ? found : undecided)
+  }
+  const found = by.check(login)
+  return found instanceof Promise ? found.then(next) : next(found)
 }
 
 /** Whether a client that came in would do so now. */

@@ -100,7 +100,6 @@ test('allowAnonymous lets in clients without name, and with one where no check k
 test('the first check that has an opinion decides, and one that fails lets nobody in', async () => {
   const saying = (verdict: 'accept' | 'refuse' | 'unknown'): LoginCheck => ({
     check: async () => verdict,
-    evidence: () => undefined,
     recheck: () => verdict,
   })
   const failing = { ...saying('accept'), check: () => Promise.reject(new Error('no data base')) }

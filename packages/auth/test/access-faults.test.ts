@@ -1,36 +1,35 @@
-import { createBroker } from '@x/broker'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Broker } from '@x/broker'
-import mqtt from 'mqtt'
-import type { IClientOptions, MqttClient } from 'mqtt'
+import type { MqttClient } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
-import { AccessControl, OwnRules, hashPassword, parseAclFile, parsePasswordFile } from '../src/index.ts'
+import {
+  OwnRules,
+  hashPassword,
+  parseAclFile,
+  parsePasswordFile,
+  readAclFile,
+  readDynamicSecurity,
+} from '../src/index.ts'
 import type { AccessOptions } from '../src/index.ts'
+import { start as startRunning } from './support/running.ts'
+import type { Running } from './support/running.ts'
 
-interface Running {
-  readonly broker: Broker
-  readonly access: AccessControl
-  connect(options?: IClientOptions): Promise<MqttClient>
-}
+// One test for each class of faults that other brokers had with access.
 
 /** Topics that have come to each client, from its first packet on. */
 const inboxes = new WeakMap<MqttClient, string[]>()
 
 async function start(options: AccessOptions): Promise<Running> {
-  const access = new AccessControl(options)
-  const broker = createBroker({ ...access.hooks })
-  onTestFinished(() => broker.close())
-  const { port } = await broker.listen({ port: 0, host: '127.0.0.1' })
+  const server = await startRunning(options)
   return {
-    broker,
-    access,
+    ...server,
     connect: given => {
-      const client = mqtt.connect(`mqtt://127.0.0.1:${port}`, { reconnectPeriod: 0, protocolVersion: 5, ...given })
-      onTestFinished(() => void client.end(true))
       const inbox: string[] = []
-      inboxes.set(client, inbox)
-      client.on('message', topic => inbox.push(topic))
-      return new Promise((resolve, reject) => {
-        client.once('connect', () => resolve(client)).once('error', reject)
+      return server.connect(given, client => {
+        inboxes.set(client, inbox)
+        client.on('message', topic => inbox.push(topic))
       })
     },
   }
@@ -49,7 +48,7 @@ async function received(client: MqttClient, broker: Broker): Promise<string[]> {
   return (inboxes.get(client) ?? []).filter(topic => topic !== 'end')
 }
 
-test('a client identifier or user name with wildcards widens no rule, whatever kind of rules there are', async () => {
+test('access rights bypassed: a client identifier or user name with wildcards widens no rule, whatever kind of rules there are', async () => {
   const own = ['allow subscribe|receive own/${clientid}/#', 'allow subscribe|receive end']
   const acl = parseAclFile('pattern read own/%c/#\ntopic read end\n', 'acl')
   for (const options of [rulesOf(...own), { allowAnonymous: true, rules: [acl] }]) {
@@ -64,7 +63,7 @@ test('a client identifier or user name with wildcards widens no rule, whatever k
   }
 })
 
-test('no rule at all allows nothing, and a rule for others neither', async () => {
+test('access rights bypassed: no rule at all allows nothing, and a rule for others neither', async () => {
   for (const options of [
     rulesOf(),
     rulesOf('allow publish|subscribe|receive # for user other'),
@@ -77,7 +76,7 @@ test('no rule at all allows nothing, and a rule for others neither', async () =>
   }
 })
 
-test('a denied filter beside an allowed one is not stored: nothing of it waits for the session', async () => {
+test('denied subscription stored anyway: a denied filter beside an allowed one is not stored: nothing of it waits for the session', async () => {
   const server = await start(rulesOf('allow subscribe a/#', 'allow subscribe end', 'allow receive #'))
   const session = { clientId: 'c', clean: false, properties: { sessionExpiryInterval: 60 } }
   const client = await server.connect(session)
@@ -90,7 +89,7 @@ test('a denied filter beside an allowed one is not stored: nothing of it waits f
   expect(inboxes.get(back)).toEqual(['a/x'])
 })
 
-test('what was allowed and is not any more: retained messages, live ones, queued ones and resumed subscriptions', async () => {
+test('access rights bypassed: what was allowed and is not any more: retained messages, live ones, queued ones and resumed subscriptions', async () => {
   const before = rulesOf('allow publish|subscribe|receive #')
   const after = rulesOf('allow publish|receive|subscribe a/#', 'allow subscribe|receive end')
   const server = await start(before)
@@ -114,7 +113,7 @@ test('what was allowed and is not any more: retained messages, live ones, queued
   expect(inboxes.get(back)?.filter(topic => topic.startsWith('b/'))).toEqual([])
 })
 
-test('a refused login leaves the client of that identifier connected', async () => {
+test('refused login evicts the live client: a refused login leaves the client of that identifier connected', async () => {
   const users = parsePasswordFile(`ann:${await hashPassword('right', { algorithm: 'sha512' })}\n`, 'users')
   const server = await start({ logins: [users] })
   const login = { clientId: 'ann', username: 'ann' }
@@ -124,7 +123,7 @@ test('a refused login leaves the client of that identifier connected', async () 
   expect(client.connected).toBe(true)
 })
 
-test('names of object members are names', async () => {
+test('object keyed by wire strings: names of object members are names', async () => {
   const names = ['__proto__', 'constructor', 'hasOwnProperty']
   const server = await start({
     allowAnonymous: true,
@@ -143,3 +142,52 @@ test('names of object members are names', async () => {
   await ann.publishAsync('constructor', '', { qos: 1 })
   await expect(ann.publishAsync('__proto__', '', { qos: 1 })).rejects.toThrow()
 })
+
+test('access rights bypassed: a will to a control topic is refused, and one that no rule allows is not sent', async () => {
+  const dynamicSecurity = readDynamicSecurity(join(folder(), 'd.json'), { initialPassword: 'first-password' })
+  await dynamicSecurity.begin()
+  const admin = { username: 'admin', password: 'first-password' }
+  const command = '$CONTROL/dynamic-security/v1'
+  const payload = Buffer.from('{"commands":[{"command":"createClient","username":"thief","password":"x"}]}')
+  const server = await start({ dynamicSecurity })
+  const options = { ...admin, will: { topic: command, payload, qos: 0 as const, retain: false } }
+  await expect(server.connect(options)).rejects.toMatchObject({ code: 0x90 })
+  await expect(server.connect({ username: 'thief', password: 'x' })).rejects.toMatchObject({ code: 0x87 })
+  const free = await start(rulesOf('allow publish|subscribe|receive free'))
+  const watcher = await free.connect()
+  await watcher.subscribeAsync('free')
+  for (const topic of ['secret', 'free']) {
+    const client = await free.connect({ will: { topic, payload, qos: 0, retain: true } })
+    client.stream.destroy()
+  }
+  await expect.poll(() => inboxes.get(watcher)).toEqual(['free'])
+})
+
+test('reload fails open: a file that is wrong, or that can not be read, leaves the rules as they were', async () => {
+  const file = join(folder(), 'acl')
+  writeFileSync(file, 'topic a/#\n')
+  const server = await start({ allowAnonymous: true, rules: [readAclFile(file)] })
+  const reload = (): unknown => server.access.replace({ allowAnonymous: true, rules: [readAclFile(file)] }, [])
+  const client = await server.connect()
+  writeFileSync(file, 'topic #\ntopik\n')
+  expect(reload).toThrow(`${file}:2: `)
+  rmSync(file)
+  expect(reload).toThrow('there is no such file')
+  await client.publishAsync('a/x', '', { qos: 1 })
+  await expect(client.publishAsync('b', '', { qos: 1 })).rejects.toMatchObject({ code: 0x87 })
+})
+
+test('world-readable files: what is written has mode 0600, whatever the mask and the mode before', async () => {
+  const file = join(folder(), 'd.json')
+  const mask = process.umask(0)
+  onTestFinished(() => void process.umask(mask))
+  const dynamicSecurity = readDynamicSecurity(file)
+  await dynamicSecurity.begin()
+  for (const one of [file, `${file}.pw`]) expect(statSync(one).mode & 0o777).toBe(0o600)
+})
+
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), 'faults-'))
+  onTestFinished(() => rmSync(made, { recursive: true }))
+  return made
+}

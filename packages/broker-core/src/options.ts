@@ -33,7 +33,7 @@ export interface BrokerOptions extends HookOptions, Partial<BrokerLimits> {
 
 const { any, flag, functionOrNull, text, texts } = optionRules
 
-const topicAccess = optionRules.has('a TopicAccess', 'mayPublish', 'mayReceive')
+const topicAccess = optionRules.has('a TopicAccess', 'mayPublish')
 
 /** The options and the values that each may have. */
 export const brokerOptionTable: OptionTable<keyof BrokerOptions> = {

@@ -71,6 +71,23 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     expect(publishers).toEqual(['ada'])
   })
 
+  versionTest(
+    'identifiers that begin otherwise are refused, generated ones too, before a user name takes their place',
+    async () => {
+      const server = await startBroker()
+      const listener = await server.listen({ clientIdPrefix: 'a-', usernameAsClientId: true })
+      const username = 'zoe'
+      const refused = version === 5 ? 0x87 : 5
+      for (const clientId of ['b', 'a', 'A-1', '']) {
+        expect(await refusalOf(listener, { version, clientId, username })).toBe(refused)
+      }
+      await (await listener.connect({ version, clientId: 'a-1', username })).ping()
+      expect(Object.keys(server.broker.clients)).toEqual([username])
+      const named = await server.listen({ clientIdPrefix: 'a-', generatedClientIdPrefix: 'a-g' })
+      await (await named.connect({ version, clientId: '' })).ping()
+    },
+  )
+
   versionTest('an empty client identifier is refused where a listener does not allow it', async () => {
     const server = await startBroker()
     const listener = await server.listen({ allowEmptyClientId: false })

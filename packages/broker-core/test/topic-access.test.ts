@@ -55,6 +55,15 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     await back.expectNothing()
   })
 
+  versionTest('without mayReceive everything is delivered', async () => {
+    const server = await startBroker({ topicAccess: { mayPublish: (_client, topic) => topic !== 'no' } })
+    const client = await server.connect({ version, clientId: 'c' })
+    await client.subscribe(['#', 1])
+    client.publish({ topic: 'no' })
+    client.publish({ topic: 'yes' })
+    expect(await client.nextPublish()).toMatchObject({ topic: 'yes' })
+  })
+
   versionTest('rows of messages reach those alone that may have their topic', async () => {
     const server = await startBroker({
       topicAccess: { ...access(), mayPublish: (_client, topic) => topic !== 'out/no' },
@@ -147,8 +156,8 @@ test('topicAccess decides about $SYS/ in place of the engine', async () => {
 })
 
 test('what is no TopicAccess is refused as an option and as a property', async () => {
-  const wrong = { mayPublish: () => true } as unknown as TopicAccess
-  const rule = 'it must be a TopicAccess, with the methods mayPublish, mayReceive, or null'
+  const wrong = { mayReceive: () => true } as unknown as TopicAccess
+  const rule = 'it must be a TopicAccess, with the method mayPublish, or null'
   await expect(startBroker({ topicAccess: wrong })).rejects.toThrow(rule)
   const { broker } = await startBroker()
   expect(() => Object.assign(broker, { topicAccess: 5 })).toThrow(rule)

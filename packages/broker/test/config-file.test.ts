@@ -119,7 +119,6 @@ test.for<[config: Config, anonymous: boolean | undefined]>([
   [{ listeners: [{ host: '*', access: { allowAnonymous: true } }] }, undefined],
   [{ listeners: [{ host: '*' }], access: { allowAnonymous: true } }, undefined],
   [{ access: { allowAnonymous: false } }, false],
-  [{ access: { clientIdPrefix: 'a' } }, true],
 ])('%j lets in anonymous clients: %s', ([config, anonymous]) => {
   const { access } = prepare(config)
   expect(Object.values(access?.listeners ?? {})[0]?.allowAnonymous).toBe(anonymous)

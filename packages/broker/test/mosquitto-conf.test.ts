@@ -120,6 +120,15 @@ test.for<[text: string, config: Config]>([
     },
   ],
   [
+    'listener 1\nclientid_prefixes b-\nclientid_prefixes dev-\nlistener 2',
+    {
+      listeners: [
+        { ...here, port: 1, clientIdPrefix: 'dev-' },
+        { ...here, port: 2, clientIdPrefix: 'dev-' },
+      ],
+    },
+  ],
+  [
     'allow_zero_length_clientid false\nauto_id_prefix a-\nlistener 1\nlistener 2\nlistener_auto_id_prefix b-',
     {
       listeners: [
@@ -159,8 +168,8 @@ test.for<[text: string, config: Config]>([
   ['log_dest stdout\nlog_type all', { log: { destination: 'stdout', level: 'debug' } }],
   ['log_dest none\nlog_type all\nlog_type none', { log: { destination: 'none', level: 'silent' } }],
   [
-    'sys_interval 0\npid_file DIR/pid\nuser nobody\nclientid_prefixes dev-',
-    { statistics: { interval: 0 }, pidFile: 'DIR/pid', user: 'nobody', access: { clientIdPrefix: 'dev-' } },
+    'sys_interval 0\npid_file DIR/pid\nuser nobody',
+    { statistics: { interval: 0 }, pidFile: 'DIR/pid', user: 'nobody' },
   ],
   ['allow_anonymous true # words behind a word count for nothing', { access: { allowAnonymous: true } }],
 ])('%j becomes %j', ([text, config]) => {

@@ -3,7 +3,7 @@ import type { AccessRules, Rights } from '../access-rules.ts'
 import { runCommands } from '../command-request.ts'
 import type { CommandFunction } from '../command-request.ts'
 import { HashQueue } from '../hash-queue.ts'
-import type { Login, LoginCheck, LoginVerdict, Proof } from '../login-check.ts'
+import type { Acceptance, Login, LoginCheck, LoginVerdict, Proof } from '../login-check.ts'
 import { hashPassword, parsePasswordHash } from '../password-hash.ts'
 import { clientCommands } from './client-commands.ts'
 import type { Affected, CommandHost, DynamicCommand } from './commands.ts'
@@ -106,7 +106,7 @@ export class DynamicSecurity implements LoginCheck, AccessRules {
     return () => this.#observers.delete(observer)
   }
 
-  check({ clientId, username, password }: Login): MaybePromise<LoginVerdict> {
+  check({ clientId, username, password }: Login): MaybePromise<LoginVerdict | Acceptance> {
     if (username === undefined || password === undefined) return 'defer'
     const { clients } = this.#database
     const client = clients.get(username)
@@ -118,12 +118,8 @@ export class DynamicSecurity implements LoginCheck, AccessRules {
       const now = this.#database.clients.get(username)
       if (now === undefined) return 'defer'
       const mayBe = !now.disabled && (now.clientid === undefined || now.clientid === clientId)
-      return isRight && mayBe && now.encodedPassword === hash ? 'accept' : 'refuse'
+      return isRight && mayBe && now.encodedPassword === hash ? { evidence: hash } : 'refuse'
     })
-  }
-
-  evidence(username: string | undefined): string | undefined {
-    return username === undefined ? undefined : this.#database.clients.get(username)?.encodedPassword
   }
 
   recheck({ username, evidence }: Proof): LoginVerdict {

@@ -96,6 +96,7 @@ function identify(
 ): MaybePromise<void> {
   if (connection.phase !== 'connecting') return undefined
   const own = negotiate(connection, packet)
+  assertPrefix(connection, own.clientId)
   connection.client.accept(packet, own.clientId)
   connection.maximumPacketSize = own.maximumPacketSize
   const problem = takeIdentity(connection, packet)
@@ -114,6 +115,17 @@ function takeIdentity({ client, profile }: ClientConnection, packet: ConnectPack
   client.identity = username
   packet.username = username
   return undefined
+}
+
+/** @throws BrokerError `CLIENT_ID_INVALID` */
+function assertPrefix({ profile }: ClientConnection, clientId: string): void {
+  const prefix = profile?.clientIdPrefix
+  if (prefix === undefined || clientId.startsWith(prefix)) return
+  throw new BrokerError('CLIENT_ID_INVALID', {
+    message: 'not authorized',
+    detail: `client identifiers of listener ${profile?.name} begin with '${prefix}', '${clientId}' does not`,
+    reasonCode: ReasonCode.notAuthorized,
+  })
 }
 
 /** The client under its user name in place of its identifier.

@@ -20,6 +20,9 @@ export interface ListenerRules {
   readonly acceptedVersions: readonly ProtocolVersion[]
   /** The user name takes the place of the client identifier; a client without one is refused (0x87). */
   readonly usernameAsClientId: boolean
+  /** What every client identifier begins with, also one that is generated; any other is refused (0x87; MQTT 3: 5), before the user name
+   * takes its place. No rule by default. */
+  readonly clientIdPrefix: string
   /** False: an empty client identifier is refused (0x80; MQTT 3.1.1: 2). True by default: the broker generates one. */
   readonly allowEmptyClientId: boolean
   /** Beginning of client identifiers that the broker generates, up to 50 bytes; `aedes_` by default. */
@@ -71,6 +74,7 @@ export const listenerRuleTable: OptionTable<keyof ListenerRules> = {
     allows: value => Array.isArray(value) && value.length > 0 && value.every(one => versions.has(one)),
   },
   usernameAsClientId: optionRules.flag,
+  clientIdPrefix: optionRules.text,
   allowEmptyClientId: optionRules.flag,
   generatedClientIdPrefix: {
     text: `a text of at most ${longestPrefix} bytes without NUL`,

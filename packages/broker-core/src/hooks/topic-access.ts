@@ -8,14 +8,14 @@ import { isReserved, topicReserved } from '../message/reserved-topic.ts'
 /** What clients may publish and receive, as far as the topic alone decides it. Asked once for messages of one client that arrive
  * together on one topic, so it costs a fraction of `authorizePublish` and `authorizeForward`, and it is asked before them.
  *
- * Both methods are synchronous and return `true` for a permission; anything else refuses, as does a throw. A refused message is
+ * The methods are synchronous and return `true` for a permission; anything else refuses, as does a throw. A refused message is
  * dropped and its publisher stays connected: MQTT 5 clients are told with 0x87, MQTT 3 clients get the plain acknowledgement. */
 export interface TopicAccess {
   /** Asked for every PUBLISH, and for a will when its client connects and when it is sent. It takes the place of the engine's own rule
    * about `$SYS/`. */
   mayPublish(client: Client, topic: string): boolean
-  /** Asked for every delivery: live, retained, and from the queue of a session. */
-  mayReceive(client: Client, topic: string): boolean
+  /** Asked for every delivery: live, retained, and from the queue of a session. Without it every delivery is permitted, at no cost. */
+  mayReceive?(client: Client, topic: string): boolean
   /** Asked with `checkRetainSource` for each retained message that a new subscription is to get: whether the client that has published
    * it, and may have left, may publish on its topic now. */
   mayStillPublish?(source: PublisherIdentity, topic: string): boolean
@@ -50,7 +50,7 @@ export function topicRefusal(engine: TopicAccessHost, client: Client, topic: str
 
 /** Whether a client may have messages of this topic. */
 export function mayReceive(engine: TopicAccessHost, client: Client, topic: string): boolean {
-  return engine.topicAccess === undefined || isPermitted(engine, 'mayReceive', client, topic)
+  return engine.topicAccess?.mayReceive === undefined || isPermitted(engine, 'mayReceive', client, topic)
 }
 
 /** Whether a client may subscribe to this filter. */

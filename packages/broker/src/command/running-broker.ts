@@ -1,5 +1,5 @@
-import type { Client } from '@x/broker-core'
-import { AccessControl } from '@x/auth'
+import type { Client, ControlEndpoint } from '@x/broker-core'
+import { AccessControl, reservedTopics } from '@x/auth'
 import type { DynamicSecurity } from '@x/auth'
 import type { Logger } from '@x/contract'
 import type { Prepared, PreparedListener } from '../config/prepare.ts'
@@ -98,11 +98,13 @@ export class RunningBroker {
     client.unsubscribe(forbidden).catch((error: unknown) => this.#failed(`client ${shownIdentifier(client.id)}`, error))
   }
 
-  /** Without rules messages pass without a question. Topics below `$CONTROL/` are for commands, be there any or none. */
+  /** Without rules nobody asks about deliveries. Topics below `$CONTROL/` are for commands, be there any or none. */
   #limitTopics({ access, dynamicSecurity, controlApi }: Prepared): void {
-    this.broker.topicAccess = access === undefined ? null : this.#access
+    const { authorizePublish = null, authorizeSubscribe = null } = this.#access.authorityHooks
+    Object.assign(this.broker, { authorizePublish, authorizeSubscribe })
+    this.broker.topicAccess = access === undefined ? reservedTopics : this.#access
     const own = controlApi ? brokerCommands(this.#shown(), error => this.#failed('command', error)) : []
-    this.broker.controlEndpoints = new Map([...this.#access.controlEndpoints, ...own])
+    this.broker.controlEndpoints = new Map<string, ControlEndpoint>([...this.#access.controlEndpoints, ...own])
     if (dynamicSecurity === this.#dynamicSecurity) return
     this.#endReports()
     this.#dynamicSecurity = dynamicSecurity

@@ -1,5 +1,7 @@
 import { parseRule } from '@x/auth'
 import { z } from 'zod'
+import { httpSchema, tokensSchema } from './login-schema.ts'
+import type { HttpConfig, TokensConfig } from './login-schema.ts'
 
 const text = z.string().min(1)
 
@@ -16,6 +18,8 @@ const rule: z.ZodType<string> = text.superRefine((value, context) => {
 /** What every listener may have of its own: who comes in there, and what they may do. */
 export const accessShape: { readonly [Key in keyof Required<AccessConfig>]: z.ZodType<AccessConfig[Key]> } = {
   passwordFile: text.optional().describe('file: users and hashes of their passwords, as `x-broker passwd` writes it'),
+  tokens: tokensSchema.optional(),
+  http: httpSchema.optional(),
   aclFile: text.optional().describe("file: who may publish and receive what, in Mosquitto's format"),
   dynamicSecurityFile: text
     .optional()
@@ -49,6 +53,8 @@ export const accessShape: { readonly [Key in keyof Required<AccessConfig>]: z.Zo
 /** Who may log in and do what, as a configuration has it. */
 export interface AccessConfig {
   passwordFile?: string | undefined
+  tokens?: TokensConfig | undefined
+  http?: HttpConfig | undefined
   aclFile?: string | undefined
   dynamicSecurityFile?: string | undefined
   dynamicSecurityPasswordFile?: string | undefined

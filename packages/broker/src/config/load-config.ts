@@ -74,6 +74,7 @@ function checkTogether(config: Config): void {
     problems.push('mesh needs either directory or listen')
   }
   problems.push(...problemsOfBridges(bridges), ...problemsOfWorkers(config), ...problemsOfDynamicSecurity(config))
+  problems.push(...problemsOfTokens(config))
   for (const [index, { tls, protocols: spoken = [], socketPath, port, host }] of listeners.entries()) {
     const name = `listeners[${index}]`
     const isSecure = spoken.some(one => one === 'mqtts' || one === 'wss')
@@ -97,6 +98,22 @@ function problemsOfDynamicSecurity({ access, listeners = [] }: Config): string[]
   return other === undefined
     ? []
     : [`dynamicSecurityFile is '${other}', it must be '${first}' as elsewhere: there is one`]
+}
+
+const keySources = ['secretFile', 'publicKeyFile', 'keysFile', 'keysUrl'] as const
+
+function problemsOfTokens({ access, listeners = [] }: Config): string[] {
+  const places: readonly (readonly [string, Config['access']])[] = [
+    ['access', access],
+    ...listeners.map((listener, index) => [`listeners[${index}].access`, listener.access] as const),
+  ]
+  return places.flatMap(([place, one]) => {
+    if (one?.tokens === undefined) return []
+    const given = keySources.filter(name => one.tokens?.[name] !== undefined)
+    return given.length === 1
+      ? []
+      : [`${place}.tokens needs one of ${keySources.join(', ')}, it has ${given.join(' and ') || 'none'}`]
+  })
 }
 
 /** What one process alone can have. */

@@ -1,6 +1,5 @@
 import { homedir } from 'node:os'
-import { OwnRules, readAclFile, readDynamicSecurity, readPasswordFile } from '@x/auth'
-import type { AccessOptions, AccessPolicy, AccessRules, DynamicSecurity } from '@x/auth'
+import type { AccessOptions, AccessPolicy, DynamicSecurity } from '@x/auth'
 import type { BridgeOptions } from '@x/bridge'
 import { metrics } from '@x/metrics'
 import type { Metrics } from '@x/metrics'
@@ -12,8 +11,8 @@ import type { BrokerOptions } from '../create-broker.ts'
 import type { ListenOptions } from '../listener/listen-options.ts'
 import { speaksTls } from '../listener/protocols.ts'
 import { preparedBridges } from './bridges.ts'
-import { readText } from './config-file.ts'
 import type { AccessConfig } from './access-schema.ts'
+import { PolicyFiles, hasLogins } from './policy-files.ts'
 import type { Config, ListenerConfig, MetricsConfig, StoreConfig } from './schema.ts'
 
 /** A configuration with all its files read: what a broker is made of. */
@@ -149,11 +148,6 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
 }
 
-/** Whether somebody can come in by a name. */
-function hasLogins({ passwordFile, dynamicSecurityFile }: AccessConfig): boolean {
-  return passwordFile !== undefined || dynamicSecurityFile !== undefined
-}
-
 function preparedAccess(
   config: Config,
   listeners: readonly PreparedListener[],
@@ -171,77 +165,15 @@ function preparedAccess(
     policies[options.name] = {
       ...files.policyOf(own),
       allowAnonymous,
-      ...(general.clientIdPrefix !== undefined && { clientIdPrefix: general.clientIdPrefix }),
     }
   }
   const isFree = Object.values(policies).every(
-    ({ logins = [], rules = [], dynamicSecurity, allowAnonymous, clientIdPrefix }) =>
+    ({ logins = [], rules = [], dynamicSecurity, authority, allowAnonymous }) =>
       logins.length + rules.length === 0 &&
       dynamicSecurity === undefined &&
-      allowAnonymous === true &&
-      clientIdPrefix === undefined,
+      authority === undefined &&
+      allowAnonymous === true,
   )
   const access = isFree ? undefined : { listeners: policies }
   return { access, closed, dynamicSecurity: files.dynamicSecurity }
-}
-
-/** A file that several listeners name is read once. */
-class PolicyFiles {
-  readonly #passwords = new Map<string, ReturnType<typeof readPasswordFile>>()
-  readonly #rules = new Map<string, ReturnType<typeof readAclFile>>()
-  readonly #hashes: number | undefined
-  readonly #running: DynamicSecurity | undefined
-  #dynamicSecurity: DynamicSecurity | undefined
-
-  constructor(hashes: number | undefined, running: DynamicSecurity | undefined) {
-    this.#hashes = hashes
-    this.#running = running
-  }
-
-  get dynamicSecurity(): DynamicSecurity | undefined {
-    return this.#dynamicSecurity
-  }
-
-  policyOf(config: AccessConfig): AccessPolicy {
-    const { passwordFile, aclFile, dynamicSecurityFile, dynamicSecurityPasswordFile, rules, groups, roles } = config
-    const options = this.#hashes === undefined ? {} : { maximumConcurrentHashes: this.#hashes }
-    const allRules: AccessRules[] = [
-      ...(aclFile === undefined ? [] : [once(this.#rules, aclFile, file => readAclFile(file))]),
-      ...(rules === undefined ? [] : [new OwnRules({ rules, groups: groups ?? {}, roles: roles ?? {} })]),
-    ]
-    return {
-      ...(passwordFile !== undefined && {
-        logins: [once(this.#passwords, passwordFile, file => readPasswordFile(file, options))],
-      }),
-      ...(allRules.length > 0 && { rules: allRules }),
-      ...(dynamicSecurityFile !== undefined && {
-        dynamicSecurity: this.#readDynamicSecurity(dynamicSecurityFile, {
-          ...options,
-          passwordFile: dynamicSecurityPasswordFile,
-        }),
-      }),
-    }
-  }
-
-  #readDynamicSecurity(
-    file: string,
-    options: { readonly maximumConcurrentHashes?: number; readonly passwordFile: string | undefined },
-  ): DynamicSecurity {
-    const { passwordFile, ...others } = options
-    const known = this.#running?.file === file ? this.#running : this.#dynamicSecurity
-    this.#dynamicSecurity = known ?? readDynamicSecurity(file, { ...others, ...firstPassword(passwordFile) })
-    return this.#dynamicSecurity
-  }
-}
-
-function firstPassword(file: string | undefined): { initialPassword?: string } {
-  const { MOSQUITTO_DYNSEC_PASSWORD: given } = process.env
-  const [initialPassword] = file === undefined ? [given] : readText(file).split(/\r?\n/)
-  return initialPassword === undefined ? {} : { initialPassword }
-}
-
-function once<Value>(known: Map<string, Value>, file: string, read: (file: string) => Value): Value {
-  const found = known.get(file) ?? read(file)
-  known.set(file, found)
-  return found
 }

@@ -63,6 +63,9 @@ const listener = z.strictObject({
     .boolean()
     .optional()
     .describe('the user name takes the place of the client identifier; clients without one are refused (false)'),
+  clientIdPrefix: text
+    .optional()
+    .describe('what client identifiers must begin with, also those that are generated; others are refused (0x87)'),
   allowEmptyClientId: z.boolean().optional().describe('generates an identifier for clients that have none (true)'),
   generatedClientIdPrefix: z
     .string()
@@ -125,7 +128,6 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
   access: z
     .strictObject({
       ...accessShape,
-      clientIdPrefix: text.optional().describe('client identifiers must begin with it (0x87)'),
       maximumConcurrentHashes: whole(1, 64).optional().describe('passwords compared at a time (2)'),
     })
     .optional()
@@ -222,9 +224,7 @@ export interface MetricsConfig {
 /** A whole configuration, checked. */
 export interface Config {
   listeners?: ListenerConfig[] | undefined
-  access?:
-    | (AccessConfig & { clientIdPrefix?: Text | undefined; maximumConcurrentHashes?: number | undefined })
-    | undefined
+  access?: (AccessConfig & { maximumConcurrentHashes?: number | undefined }) | undefined
   store?: StoreConfig | undefined
   mesh?:
     | {

@@ -24,7 +24,10 @@ const defaults = {
   maximumQueuedMessages: 1000,
   maximumPacketSize: 2_000_000,
   topicAliases: 10,
+  /** Of a CONNECT, and of SUBSCRIBE, UNSUBSCRIBE and AUTH with MQTT 5. */
+  connectPacketSize: 100_000,
 } as const
+const leastConnectPacketSize = 128
 const unlimited = Number.MAX_SAFE_INTEGER
 const mostInflight = 65_535
 const never = 0xffffffff
@@ -34,7 +37,7 @@ export function readMosquittoFile(file: string): Converted {
   const read = new MosquittoReader().read(file)
   const { notices, problems } = read
   const config = attempt(problems, () => configOf(read))
-  const rules = attempt(problems, () => rulesOf(new Settings(), read.global))
+  const rules = attempt(problems, () => rulesOf(new Settings(), read.global, read.global))
   if (problems.length > 0 || config === undefined || rules === undefined) throw new ConfigProblem(problems)
   return { config, notices, rules }
 }
@@ -70,7 +73,6 @@ function configOf(file: MosquittoFile): Config {
     access: {
       ...(perListener ? {} : access),
       allowAnonymous: isLocal || (!perListener && access.allowAnonymous === true),
-      clientIdPrefix: global.text('clientid_prefixes'),
     },
     store:
       global.flag('persistence') === true
@@ -148,6 +150,7 @@ function limitsOf(file: MosquittoFile): Config['limits'] {
     maximumQueuedMessages: queued,
     queueOverflow: 'dropNewest',
     maximumPacketSize: Math.min(packetSize, 268_435_460),
+    maximumConnectPacketSize: Math.max(Math.min(packetSize, defaults.connectPacketSize), leastConnectPacketSize),
     ...(bytes > 0 && { maximumQueuedBytes: bytes }),
     ...(keepalive !== undefined && { keepaliveLimit: keepalive }),
     ...(global.flag('retain_available') === false && { retainAvailable: false }),

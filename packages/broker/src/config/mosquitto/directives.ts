@@ -163,7 +163,10 @@ export const directives: Readonly<Record<string, Directive>> = {
   max_keepalive: global(whole(0, 65_535)),
   max_packet_size: global(whole(20, 2_147_483_647)),
   max_qos: own(whole(0, 2)),
-  max_queued_bytes: global(int),
+  max_queued_bytes: global(int, {
+    notice: value =>
+      value === 0 ? undefined : 'topics and properties count as well as payloads, and what would exceed it is dropped',
+  }),
   max_queued_messages: global(int),
   max_topic_alias: own(whole(0, 65_535), { needsListener: true }),
   max_topic_alias_broker: own(whole(0, 65_535), { needsListener: true }),

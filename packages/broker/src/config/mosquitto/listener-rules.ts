@@ -7,6 +7,7 @@ type Rules = Pick<
   | 'mountPoint'
   | 'acceptedVersions'
   | 'usernameAsClientId'
+  | 'clientIdPrefix'
   | 'allowEmptyClientId'
   | 'generatedClientIdPrefix'
   | 'maximumQoS'
@@ -16,20 +17,23 @@ type Rules = Pick<
 
 const longestPrefix = 50
 
-/** What holds for the clients of a listener. `shared` has what belongs to it with `per_listener_settings`, and to all without.
+/** What holds for the clients of a listener. `shared` has what belongs to it with `per_listener_settings`, and to all without; `global`
+ * what belongs to all in any case.
  * @throws ConfigProblem */
-export function rulesOf(settings: Settings, shared: Settings): Rules {
+export function rulesOf(settings: Settings, shared: Settings, global: Settings): Rules {
   const maximumQoS = settings.whole('max_qos') as Rules['maximumQoS']
   const aliases = settings.whole('max_topic_alias')
   const outgoing = settings.whole('max_topic_alias_broker')
   const allowEmptyClientId = shared.flag('allow_zero_length_clientid')
   const mountPoint = settings.get('mount_point')
   const versions = settings.get('accept_protocol_versions')
+  const clientIdPrefix = global.text('clientid_prefixes')
   return {
     generatedClientIdPrefix: prefixOf(settings.get('listener_auto_id_prefix') ?? shared.get('auto_id_prefix')),
     ...(mountPoint !== undefined && { mountPoint: mountPointOf(mountPoint) }),
     ...(versions !== undefined && { acceptedVersions: versionsOf(versions) }),
     ...(settings.flag('use_username_as_clientid') === true && { usernameAsClientId: true }),
+    ...(clientIdPrefix !== undefined && { clientIdPrefix }),
     ...(allowEmptyClientId !== undefined && { allowEmptyClientId }),
     ...(maximumQoS !== undefined && { maximumQoS }),
     ...(aliases !== undefined && { topicAliasMaximum: aliases }),

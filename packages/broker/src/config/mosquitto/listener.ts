@@ -26,7 +26,7 @@ export function listenerOf(
     protocols: [isWeb ? (`ws${secure}` as const) : (`mqtt${secure}` as const)],
     ...(origins.length > 0 && { origins }),
     ...(connections > 0 && { maximumConnections: connections }),
-    ...rulesOf(settings, perListener ? settings : global),
+    ...rulesOf(settings, perListener ? settings : global, global),
     ...proxyOf(settings),
     ...(tls !== undefined && { tls }),
   }

@@ -1,0 +1,78 @@
+import { errors } from 'jose'
+import type { JWTVerifyGetKey } from 'jose'
+import { boundedFetch, unavailable, withoutUserInfo } from '../http/bounded-fetch.ts'
+import { keySetOf } from './token-keys.ts'
+
+/** ms. */
+const timeout = 5000
+const longestAge = 600_000
+const shortestPause = 30_000
+
+/** A JSON Web Key Set at a URL. Logins that need it at the same time wait for one request. */
+export class RemoteKeys {
+  readonly #url: string
+  #keys: JWTVerifyGetKey | undefined
+  /** ms since 1970, of the last request, be it answered or not. */
+  #askedAt = 0
+  #pending: Promise<JWTVerifyGetKey> | undefined
+
+  constructor(url: string) {
+    if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+      throw new RangeError(`option keysUrl is '${url}', it must be a URL with http or https`)
+    this.#url = url
+  }
+
+  /** The key of a token.
+   * @throws AuthError `HTTP_UNAVAILABLE`, or an error of jose */
+  async find(...[header, token]: Parameters<JWTVerifyGetKey>): Promise<Awaited<ReturnType<JWTVerifyGetKey>>> {
+    const keys = this.#isOld(longestAge) ? await this.#refreshed() : (this.#keys ?? (await this.#refreshed()))
+    try {
+      return await keys(header, token)
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey) || !this.#isOld(shortestPause)) throw error
+      const refreshed = await this.#refreshed()
+      return refreshed(header, token)
+    }
+  }
+
+  #isOld(age: number): boolean {
+    return Date.now() - this.#askedAt >= age
+  }
+
+  /** Those from before where there are some and no others can be had. */
+  async #refreshed(): Promise<JWTVerifyGetKey> {
+    const before = this.#keys
+    if (before === undefined && this.#pending === undefined && this.#failedRecently()) {
+      throw unavailable(withoutUserInfo(this.#url), 'its keys could not be read a moment ago')
+    }
+    this.#pending ??= this.#read().finally(() => {
+      this.#pending = undefined
+    })
+    try {
+      return await this.#pending
+    } catch (error) {
+      if (before === undefined) throw error
+      return before
+    }
+  }
+
+  /** A second after a failure without any keys it may be asked again. */
+  #failedRecently(): boolean {
+    return this.#askedAt > 0 && !this.#isOld(1000)
+  }
+
+  async #read(): Promise<JWTVerifyGetKey> {
+    this.#askedAt = Date.now()
+    const { status, text } = await boundedFetch(this.#url, {}, timeout)
+    const shown = withoutUserInfo(this.#url)
+    if (status !== 200) throw unavailable(shown, `it has responded with status ${status}`)
+    let value: unknown
+    try {
+      value = JSON.parse(text)
+    } catch (cause) {
+      throw unavailable(shown, 'its response is no JSON', cause)
+    }
+    this.#keys = keySetOf(value)
+    return this.#keys
+  }
+}
