@@ -99,9 +99,9 @@ test('claims are the user name, groups, rules, and values in rules', async () =>
   const wide = await connect({ username: 'x', password: await token({ ...claims, house: '+', rules: [] }) })
   await expect(wide.publishAsync('house/8/lamp', '', { qos: 1 })).rejects.toMatchObject(notAuthorized)
   for (const wrong of [{ rules: ['allow all'] }, { rules: 'allow publish #' }, { groups: [1] }, { name: undefined }]) {
-    await expect(connect({ username: 'x', password: await token({ ...claims, ...wrong } as JWTPayload) })).rejects.toMatchObject(
-      notAuthorized,
-    )
+    await expect(
+      connect({ username: 'x', password: await token({ ...claims, ...wrong } as JWTPayload) }),
+    ).rejects.toMatchObject(notAuthorized)
   }
 })
 
@@ -183,6 +183,18 @@ test('while the server of keys hangs, others come in; without keys nobody does',
   await connect({ username: 'ann', password: 'right' })
   await server.close()
   await refused
+})
+
+test('64 logins wait for keys, and more are refused at once', async () => {
+  const server = await serve(() => undefined)
+  const login = new TokenLogin({ keysUrl: server.url })
+  const password = Buffer.from(await token({ sub: 'ann' }, rsa.privateKey, { alg: 'RS256', kid: '1' }))
+  const check = async (): Promise<unknown> => login.check({ clientId: 'c', username: 'ann', password })
+  const waiting = Promise.allSettled(Array.from({ length: 64 }, check))
+  await expect(check()).rejects.toThrow('64 logins wait for its keys')
+  await expect.poll(() => server.questions.length).toBe(1)
+  await server.close()
+  expect((await waiting).map(({ status }) => status)).toEqual(Array.from({ length: 64 }, () => 'rejected'))
 })
 
 test.for<[what: string, body: string, status: number]>([

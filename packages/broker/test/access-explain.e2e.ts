@@ -32,6 +32,7 @@ const rules = `rules:
   - allow publish|subscribe|receive house/\${username}/# for group family
   - deny publish house/+/lock
   - allow subscribe|receive public/# for anonymous
+  - allow publish rooms/\${claim.room} for role guest
 groups: { family: [ann, bob] }
 allowAnonymous: true`
 
@@ -44,6 +45,10 @@ test.for<[parameters: string, status: number, why: string]>([
   ['--user ann --client c publish house/ann/lock', 1, "refused\n  rule 'deny publish house/+/lock'"],
   ['--user cid --client c publish house/cid/x', 1, 'refused\n  no rule allows it'],
   ['subscribe public/+', 0, 'allowed'],
+  ['--claim room=7 --role guest publish rooms/7', 0, '(here: rooms/7)'],
+  ['--claim room=+ --role guest publish rooms/7', 1, 'no rule allows it'],
+  ['--user zoe --group family publish house/zoe/x', 0, '(here: house/zoe/#)'],
+  ['--claim room publish rooms/7', 2, "--claim is 'room', it must be NAME=VALUE"],
   ['publish $SYS/x', 1, "the topic is the broker's own"],
   ['publish a/#', 2, 'x-broker access: '],
   ['write a', 2, 'it takes publish, receive or subscribe'],

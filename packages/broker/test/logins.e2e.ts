@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -87,9 +88,33 @@ test('tokens and a server decide who comes in, and who may do what, as the confi
   ] as const) {
     await expect(client.publishAsync(topic, '', { qos: 1 })).rejects.toMatchObject({ code: 0x87 })
   }
-  for (const options of [{ username: 'bad', password: 'x' }, { username: 'x', password: `${token({ name: 'ann' })}x` }, {}]) {
+  for (const options of [
+    { username: 'bad', password: 'x' },
+    { username: 'x', password: `${token({ name: 'ann' })}x` },
+    {},
+  ]) {
     await expect(connect(options)).rejects.toMatchObject({ code: 0x87 })
   }
+})
+
+test('while a server hangs, those who stand in the password file come in', async () => {
+  const held: ServerResponse[] = []
+  const server = createServer((_request, response) => void held.push(response)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const users = join(folder(), 'users')
+  spawnSync(process.execPath, [commandFile, 'passwd', '-c', '-b', '-H', 'sha512', users, 'ann', 'right'])
+  const login = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const connect = await started(configured({ passwordFile: users, http: { login, timeout: 60_000 } }))
+  for (let count = 0; count < 20; count += 1) {
+    connect({ username: `user ${count}`, password: 'x', connectTimeout: 60_000 }).catch(() => undefined)
+  }
+  await expect.poll(() => held.length).toBe(20)
+  await connect({ username: 'ann', password: 'right' })
+  await expect(connect({ username: 'ann', password: 'wrong' })).rejects.toMatchObject({ code: 0x87 })
 })
 
 test('words that are sent to a server are not printed', () => {

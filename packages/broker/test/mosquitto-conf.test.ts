@@ -265,7 +265,7 @@ test.for<[text: string, ...problems: string[]]>([
   ['plugin_opt_a x', 'm.conf:1: plugin_opt_a is no directive of Mosquitto'],
   [
     'plugin x.so',
-    'm.conf:1: plugin x.so: plugins of Mosquitto are machine code for Mosquitto alone; known are mosquitto_password_file, mosquitto_acl_file and mosquitto_dynamic_security',
+    'm.conf:1: plugin x.so: plugins of Mosquitto are machine code for Mosquitto alone; known are mosquitto_password_file, mosquitto_acl_file and mosquitto_dynamic_security; tokens and questions by HTTP are access.tokens and access.http of a configuration in YAML',
   ],
   [
     'plugin mosquitto_acl_file.so\nplugin_opt_file x',

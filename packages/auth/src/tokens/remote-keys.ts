@@ -7,6 +7,8 @@ import { keySetOf } from './token-keys.ts'
 const timeout = 5000
 const longestAge = 600_000
 const shortestPause = 30_000
+/** Logins; more are refused at once, so that a server that hangs is not what all others wait for. */
+const mostWaiting = 64
 
 /** A JSON Web Key Set at a URL. Logins that need it at the same time wait for one request. */
 export class RemoteKeys {
@@ -15,6 +17,8 @@ export class RemoteKeys {
   /** ms since 1970, of the last request, be it answered or not. */
   #askedAt = 0
   #pending: Promise<JWTVerifyGetKey> | undefined
+  /** Logins that wait for it. */
+  #waiting = 0
 
   constructor(url: string) {
     if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
@@ -42,18 +46,26 @@ export class RemoteKeys {
   /** Those from before where there are some and no others can be had. */
   async #refreshed(): Promise<JWTVerifyGetKey> {
     const before = this.#keys
-    if (before === undefined && this.#pending === undefined && this.#failedRecently()) {
-      throw unavailable(withoutUserInfo(this.#url), 'its keys could not be read a moment ago')
-    }
+    this.#assertFree()
     this.#pending ??= this.#read().finally(() => {
       this.#pending = undefined
     })
+    this.#waiting += 1
     try {
       return await this.#pending
     } catch (error) {
       if (before === undefined) throw error
       return before
+    } finally {
+      this.#waiting -= 1
     }
+  }
+
+  #assertFree(): void {
+    const shown = withoutUserInfo(this.#url)
+    if (this.#waiting >= mostWaiting) throw unavailable(shown, `${mostWaiting} logins wait for its keys`)
+    const hasNone = this.#keys === undefined && this.#pending === undefined
+    if (hasNone && this.#failedRecently()) throw unavailable(shown, 'its keys could not be read a moment ago')
   }
 
   /** A second after a failure without any keys it may be asked again. */

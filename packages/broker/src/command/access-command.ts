@@ -10,10 +10,10 @@ import { Refusal } from './refusal.ts'
 const usage = `x-broker access explain: which rule decides what somebody may do, and why
 
   x-broker access explain --config FILE [--user NAME] [--client ID] [--listener NAME] [--certificate NAME]
-                          publish|receive|subscribe TOPIC
+                          [--claim NAME=VALUE]… [--group NAME]… [--role NAME]… publish|receive|subscribe TOPIC
 
 It reads the configuration as x-broker itself does: ACL files, rules and the file of dynamic security. Without --user it is about clients
-without user name. --certificate is the Common Name that \${cert.cn} stands for; --listener is one with access of its own.
+without user name. --certificate is the Common Name that \${cert.cn} stands for; --listener is one with access of its own. Claims, groups and roles are those of a token, or of a server's answer.
 Exit codes: 0 allowed, 1 refused, 2 wrong command line, 3 wrong configuration.
 `
 
@@ -23,6 +23,9 @@ const options = {
   client: { type: 'string' },
   listener: { type: 'string' },
   certificate: { type: 'string' },
+  claim: { type: 'string', multiple: true },
+  group: { type: 'string', multiple: true },
+  role: { type: 'string', multiple: true },
   help: { type: 'boolean', short: 'h' },
 } as const
 
@@ -70,6 +73,7 @@ function explain(parameters: readonly string[]): number {
 
 function decisionOf(values: Values, action: AccessAction, topic: string): ReturnType<AccessControl['explain']> {
   const { config: file, user: username, client: clientId = '', certificate: certificateName } = values
+  const { claim = [], group: groups = [], role: roles = [] } = values
   if (file === undefined) throw new Refusal('--config FILE is missing')
   const { config } = loadConfig({ file, flags: {}, environment: process.env })
   const prepared = prepare({ ...config, store: { memory: true } })
@@ -79,5 +83,12 @@ function decisionOf(values: Values, action: AccessAction, topic: string): Return
     throw new Refusal(`--listener is '${listener}', it must be one of ${names.join(', ')}`)
   }
   const control = new AccessControl(prepared.access ?? { allowAnonymous: true })
-  return control.explain({ username, clientId, certificateName, listener }, action, topic)
+  const details = { certificateName, claims: new Map(claim.map(claimOf)), groups, roles }
+  return control.explain({ username, clientId, ...details, listener }, action, topic)
+}
+
+function claimOf(text: string): [name: string, value: string] {
+  const sign = text.indexOf('=')
+  if (sign > 0) return [text.slice(0, sign), text.slice(sign + 1)]
+  throw new Refusal(`--claim is '${text}', it must be NAME=VALUE`)
 }

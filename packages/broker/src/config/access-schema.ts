@@ -46,7 +46,7 @@ export const accessShape: { readonly [Key in keyof Required<AccessConfig>]: z.Zo
     .boolean()
     .optional()
     .describe(
-      'lets in clients without user name, and with `passwordFile` missing all others too. Unless given: without `passwordFile`, on listeners that this machine alone can reach or that ask for a certificate',
+      'lets in clients without user name, and where nothing says who has one (`passwordFile`, `tokens`, `http`, `dynamicSecurityFile`) all others too. Unless given: in that case, on listeners that this machine alone can reach or that ask for a certificate',
     ),
 }
 

@@ -15,6 +15,21 @@ import type { AccessConfig } from './access-schema.ts'
 import { readText } from './config-file.ts'
 import type { TokensConfig } from './login-schema.ts'
 
+/** Hashes are slow, and logins of one address may not fill their queue. */
+const hashesAtATime = 8
+/** Those that wait for a server hold up no others. */
+const questionsAtATime = 64
+
+/** Logins that may be decided about at a time, where these decide; 0: nothing is said of that. */
+export function loginsOf(accesses: readonly (AccessConfig | undefined)[]): number {
+  const given = accesses.filter(one => one !== undefined).filter(one => hasLogins(one))
+  const waiting = given.map(({ http, tokens }) => {
+    const questions = http?.login === undefined ? 0 : (http.maximumRequests ?? questionsAtATime)
+    return questions + (tokens?.keysUrl === undefined ? 0 : questionsAtATime)
+  })
+  return given.length === 0 ? 0 : waiting.reduce((sum, one) => sum + one, hashesAtATime)
+}
+
 /** Whether somebody can come in by a name. */
 export function hasLogins({ passwordFile, dynamicSecurityFile, tokens, http }: AccessConfig): boolean {
   return [passwordFile, dynamicSecurityFile, tokens, http?.login].some(one => one !== undefined)

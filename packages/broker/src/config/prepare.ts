@@ -12,7 +12,7 @@ import type { ListenOptions } from '../listener/listen-options.ts'
 import { speaksTls } from '../listener/protocols.ts'
 import { preparedBridges } from './bridges.ts'
 import type { AccessConfig } from './access-schema.ts'
-import { PolicyFiles, hasLogins } from './policy-files.ts'
+import { PolicyFiles, hasLogins, loginsOf } from './policy-files.ts'
 import type { Config, ListenerConfig, MetricsConfig, StoreConfig } from './schema.ts'
 
 /** A configuration with all its files read: what a broker is made of. */
@@ -41,8 +41,6 @@ export interface PreparedListener {
 
 const defaultPort = 1883
 const loopback: readonly string[] = ['127.0.0.1', '::1']
-/** Hashes are slow, and logins of one address may not fill their queue. */
-const loginsAtATime = 8
 
 /** How a configuration is prepared. */
 export interface PrepareOptions {
@@ -57,14 +55,12 @@ export function prepare(config: Config, { tlsPrefix, dynamicSecurity }: PrepareO
   const { id, responseInformation, limits = {}, mesh, statistics = {}, store = {}, workers = 1 } = config
   const { interval = 10 } = statistics
   const listeners = preparedListeners(config.listeners ?? [{ protocols: ['mqtt'], port: defaultPort }], tlsPrefix)
-  const hasPasswords = [config.access, ...listeners.map(one => one.config.access)].some(
-    one => one !== undefined && hasLogins(one),
-  )
+  const loginsAtATime = loginsOf([config.access, ...listeners.map(one => one.config.access)])
   const metricsPlugin = config.metrics === undefined ? undefined : metricsOf(config.metrics, workers !== 1)
   return {
     metrics: metricsPlugin,
     options: {
-      ...(hasPasswords && { maximumConcurrentAuthentications: loginsAtATime }),
+      ...(loginsAtATime > 0 && { maximumConcurrentAuthentications: loginsAtATime }),
       ...limits,
       ...(id !== undefined && { id }),
       ...(responseInformation !== undefined && { responseInformation }),

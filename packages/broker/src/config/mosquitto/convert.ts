@@ -108,7 +108,7 @@ function overriding(access: AccessConfig, settings: Settings): AccessConfig | un
 }
 
 const instead =
-  'plugins of Mosquitto are machine code for Mosquitto alone; known are mosquitto_password_file, mosquitto_acl_file and mosquitto_dynamic_security'
+  'plugins of Mosquitto are machine code for Mosquitto alone; known are mosquitto_password_file, mosquitto_acl_file and mosquitto_dynamic_security; tokens and questions by HTTP are access.tokens and access.http of a configuration in YAML'
 
 /** Plugins of Mosquitto that are built in here, with the option that names their file, and others that they know. */
 const builtIn = {
