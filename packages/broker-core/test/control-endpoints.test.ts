@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { ControlEndpoint } from '../src/index.ts'
 import { eachVersion } from './support/each-version.ts'
 import { startBroker } from './support/start-broker.ts'
+import { connect } from './support/wire.ts'
 
 /** Returns what it was given, in capitals; later than at once when it begins with `late`. */
 const shout: ControlEndpoint = {
@@ -68,9 +69,12 @@ eachVersion(({ version, test: versionTest }) => {
     expect((await watcher.nextPublish()).payload).toBe('X')
   })
 
-  versionTest('a will that is a command refuses its client', async () => {
+  versionTest('a will that is a command ends its connection without a word', async () => {
     const server = await startBroker({ controlEndpoints })
-    await expect(server.connect({ version, clientId: 'c', will: { topic, qos: 0 } })).rejects.toThrow()
+    const client = await server.open()
+    client.version = version
+    client.send(connect({ version, clientId: 'c', will: { topic, qos: 0 } }))
+    expect(await client.closed()).toEqual([])
     expect(Object.keys(server.broker.clients)).toEqual([])
   })
 })

@@ -1,24 +1,18 @@
 import { spawnSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import type { IClientOptions, MqttClient } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 import { StartedProcess, commandFile, listeningUrl, portOf } from './started-command.ts'
 
 const secret = 'a secret of more than thirty-two bytes'
-
-function folder(): string {
-  const made = mkdtempSync(join(tmpdir(), 'logins-'))
-  onTestFinished(() => rmSync(made, { recursive: true }))
-  return made
-}
 
 function token(claims: object): string {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -47,7 +41,7 @@ async function serve(): Promise<string> {
 }
 
 function configured(access: object): string {
-  const file = join(folder(), 'x.json')
+  const file = join(temporaryFolder(), 'x.json')
   writeFileSync(file, JSON.stringify({ listeners: [{ port: 0 }], access, log: { destination: 'stdout' } }))
   return file
 }
@@ -65,7 +59,7 @@ async function started(file: string): Promise<(options: IClientOptions) => Promi
 
 test('tokens and a server decide who comes in, and who may do what, as the configuration says', async () => {
   const url = await serve()
-  const secretFile = join(folder(), 'secret')
+  const secretFile = join(temporaryFolder(), 'secret')
   writeFileSync(secretFile, secret)
   const connect = await started(
     configured({
@@ -105,7 +99,7 @@ test('while a server hangs, those who stand in the password file come in', async
     server.closeAllConnections()
     server.close()
   })
-  const users = join(folder(), 'users')
+  const users = join(temporaryFolder(), 'users')
   spawnSync(process.execPath, [commandFile, 'passwd', '-c', '-b', '-H', 'sha512', users, 'ann', 'right'])
   const login = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const connect = await started(configured({ passwordFile: users, http: { login, timeout: 60_000 } }))

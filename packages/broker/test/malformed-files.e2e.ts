@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 import { StartedProcess, commandFile, listeningUrl, portOf } from './started-command.ts'
 
 // Each kind of file that a configuration names, with each kind of line that is wrong in it.
@@ -66,9 +66,7 @@ interface Files {
 
 /** Good files, the faulty line in the second place. */
 function files(): Files {
-  const directory = mkdtempSync(join(tmpdir(), 'malformed-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
-  chmodSync(directory, 0o700)
+  const directory = temporaryFolder()
   const at = (name: string): string => join(directory, name)
   const good: Readonly<Record<keyof typeof faults, string>> = {
     users: `ann:${hash}`,

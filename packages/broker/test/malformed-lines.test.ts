@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { onTestFinished, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 import { ConfigProblem } from '../src/config/config-problem.ts'
 import { readMosquittoFile } from '../src/config/mosquitto/convert.ts'
 import { directives } from '../src/config/mosquitto/directives.ts'
@@ -9,8 +9,7 @@ import type { Directive } from '../src/config/mosquitto/directives.ts'
 
 /** All that is wrong with a file of Mosquitto's, without its folder. */
 function problemsOf(text: string | Buffer): readonly string[] {
-  const directory = mkdtempSync(join(tmpdir(), 'malformed-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = temporaryFolder()
   const file = join(directory, 'm.conf')
   writeFileSync(file, text)
   try {

@@ -94,8 +94,10 @@ test.for<[text: string, config: Config]>([
   ],
   [
     'max_keepalive 60\nretain_available false\nmax_packet_size 1000',
-    { limits: { keepaliveLimit: 60, retainAvailable: false, maximumPacketSize: 1000 } },
+    { limits: { keepaliveLimit: 60, retainAvailable: false, maximumPacketSize: 1000, maximumConnectPacketSize: 1000 } },
   ],
+  ['max_packet_size 20', { limits: { maximumPacketSize: 20, maximumConnectPacketSize: 128, maxTopicLevels: 201 } }],
+  ['', { limits: { maximumPacketSize: 2_000_000, maximumConnectPacketSize: 100_000 } }],
   ['queue_qos0_messages true', { limits: { queueQoS0Messages: true } }],
   ['persistent_client_expiration 2h', { limits: { maximumSessionExpiryInterval: 7200 } }],
   ['persistent_client_expiration 3m', { limits: { maximumSessionExpiryInterval: 7_776_000 } }],

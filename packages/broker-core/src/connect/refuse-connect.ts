@@ -2,7 +2,7 @@ import { PersistenceError } from '@x/contract'
 import { PacketError } from '@x/packet'
 import type { ConnackPacket } from '@x/packet'
 import { TopicError } from '@x/topic-trie'
-import { reasonCodeFrom, reasonStringOf, serverReferenceOf } from '../ground/broker-error.ts'
+import { BrokerError, reasonCodeFrom, reasonStringOf, serverReferenceOf } from '../ground/broker-error.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { ReasonCode, codeFor, reasonCodeOf, returnCodeOf, returnCodeTexts } from '../ground/reason-code.ts'
 
@@ -33,9 +33,11 @@ export function refuseConnect(
   connection.end({ reason: 'refusal', sent })
 }
 
-/** The CONNACK in the client's own version; undefined for peers that do not speak MQTT. */
+/** The CONNACK in the client's own version; undefined for peers that do not speak MQTT, and for those whose will is a command: they learn
+ * nothing, as with Mosquitto. */
 function connackFor(connection: ClientConnection, error: Error, fallback: number): ConnackPacket | undefined {
   if (connection.phase !== 'connecting' && connection.phase !== 'authenticating') return undefined
+  if (error instanceof BrokerError && error.code === 'CONTROL_WILL') return undefined
   const reasonCode = connackCode(error, fallback)
   if (connection.version === 5) {
     const words = connection.engine.options.reasonStrings ? { reasonString: reasonStringOf(error) } : {}

@@ -14,7 +14,7 @@ import { topicRefusal } from '../hooks/topic-access.ts'
 
 /** The will of a CONNECT. `wire`: its properties as `willProperties` cuts them out, which keeps the order of user properties
  * ([MQTT5-3.1.3-10]).
- * @throws BrokerError `QOS_NOT_SUPPORTED`, `RETAIN_NOT_SUPPORTED`, `PAYLOAD_TOO_LARGE`; TopicError */
+ * @throws BrokerError `QOS_NOT_SUPPORTED`, `RETAIN_NOT_SUPPORTED`, `PAYLOAD_TOO_LARGE`, `CONTROL_WILL`; TopicError */
 export function makeWill(connection: ClientConnection, will: PacketWill, wire: Uint8Array | undefined): Will {
   const { engine } = connection
   const clientId = connection.client.id
@@ -38,7 +38,7 @@ export function makeWill(connection: ClientConnection, will: PacketWill, wire: U
   if (tooLarge !== undefined) throw tooLarge
   parseTopicName(will.topic, { maximumLevels: engine.options.maxTopicLevels })
   if (engine.controlEndpoints !== undefined && isControlTopic(will.topic)) {
-    throw new BrokerError('PACKET_INVALID', {
+    throw new BrokerError('CONTROL_WILL', {
       message: `the will's topic '${will.topic}' is that of a command`,
       reasonCode: ReasonCode.topicNameInvalid,
     })

@@ -1,8 +1,8 @@
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
+import { temporaryFolder } from '../../../../tools/testing/temporary-folder.ts'
 import { RunningBroker } from '../../src/command/running-broker.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import { prepare } from '../../src/config/prepare.ts'
@@ -24,12 +24,9 @@ export type Files = Readonly<Record<string, string>>
 export type Program = 'mosquitto' | 'x-broker'
 
 class Directory {
-  readonly path = mkdtempSync(join(tmpdir(), 'beside-'))
+  readonly path = temporaryFolder(0o755)
 
   constructor(program: Program) {
-    chmodSync(this.path, 0o755)
-    // One that is killed may write once more.
-    onTestFinished(() => rmSync(this.path, { recursive: true, force: true }))
     this.#head = program === 'mosquitto' && process.getuid?.() === 0 ? 'user root\n' : ''
   }
 

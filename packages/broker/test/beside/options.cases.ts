@@ -57,6 +57,12 @@ export const scenarios: readonly Scenario[] = [
     publish('p', 't/b', { payload: 'x'.repeat(160) }),
     enter('long', { clientId: 'x'.repeat(160) }),
   ]),
+  scenario('topics of 200 slashes', '', [
+    enter('s'),
+    subscribe('s', '/'.repeat(200)),
+    enter('p'),
+    publish('p', '/'.repeat(200)),
+  ]),
   scenario('clientid_prefixes', `clientid_prefixes a-\n${users}`, [
     enter('a-1', as('ann')),
     enter('b-1', as('ann')),

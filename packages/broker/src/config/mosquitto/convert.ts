@@ -26,6 +26,8 @@ const defaults = {
   topicAliases: 10,
   /** Of a CONNECT, and of SUBSCRIBE, UNSUBSCRIBE and AUTH with MQTT 5. */
   connectPacketSize: 100_000,
+  /** 200 slashes. */
+  topicLevels: 201,
 } as const
 const leastConnectPacketSize = 128
 const unlimited = Number.MAX_SAFE_INTEGER
@@ -150,6 +152,7 @@ function limitsOf(file: MosquittoFile): Config['limits'] {
     maximumQueuedMessages: queued,
     queueOverflow: 'dropNewest',
     maximumPacketSize: Math.min(packetSize, 268_435_460),
+    maxTopicLevels: defaults.topicLevels,
     maximumConnectPacketSize: Math.max(Math.min(packetSize, defaults.connectPacketSize), leastConnectPacketSize),
     ...(bytes > 0 && { maximumQueuedBytes: bytes }),
     ...(keepalive !== undefined && { keepaliveLimit: keepalive }),
