@@ -33,3 +33,10 @@ export interface PublisherName {
   /** The one it came by. */
   readonly listener: string | undefined
 }
+
+/** Where it comes from, as far as that is known. */
+export function addressOf({ connDetails, conn }: AccessClient): string | undefined {
+  const address =
+    connDetails?.ipAddress ?? (conn !== undefined && 'remoteAddress' in conn ? conn.remoteAddress : undefined)
+  return typeof address === 'string' ? address : undefined
+}

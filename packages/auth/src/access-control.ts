@@ -1,6 +1,7 @@
 import type { MaybePromise } from '@x/contract'
 import { parseTopicFilter, parseTopicName } from '@x/topic-trie'
 import type { AccessAction, AccessRules, Decision as AccessDecision, SubjectDetails } from './access-rules.ts'
+import { addressOf } from './access-client.ts'
 import type { AccessClient, AuthorityHooks, PublisherName } from './access-client.ts'
 import { Identity } from './identity.ts'
 import type { Subject } from './identity.ts'
@@ -293,10 +294,4 @@ function subjectOf(client: AccessClient, { username, details }: Admitted): Subje
   const name: unknown = Array.isArray(given) ? given[0] : given
   const certificateName = typeof name === 'string' ? name : undefined
   return { ...details, username, clientId: client.id, certificateName }
-}
-
-function addressOf({ connDetails, conn }: AccessClient): string | undefined {
-  const address =
-    connDetails?.ipAddress ?? (conn !== undefined && 'remoteAddress' in conn ? conn.remoteAddress : undefined)
-  return typeof address === 'string' ? address : undefined
 }

@@ -1,7 +1,7 @@
 const interval = 1000
 
 /** What is needed of a client. */
-export interface ExpiringClient {
+interface ExpiringClient {
   readonly closed?: boolean
 }
 

@@ -24,7 +24,10 @@ export class HttpAuthority implements TopicAuthority {
 
   may(action: AuthorityAction, topic: string, { username = '', clientId }: Subject): MaybePromise<boolean> {
     const answer = this.#service.ask({ clientid: clientId, username, topic, action, acc: numbers[action] })
-    const isAllowed = ({ result }: HttpAnswer): boolean => result === 'allow'
     return answer instanceof Promise ? answer.then(isAllowed) : isAllowed(answer)
   }
+}
+
+function isAllowed({ result }: HttpAnswer): boolean {
+  return result === 'allow'
 }

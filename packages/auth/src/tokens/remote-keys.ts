@@ -1,7 +1,7 @@
 import { errors } from 'jose'
 import type { JWTVerifyGetKey } from 'jose'
 import { boundedFetch, unavailable, withoutUserInfo } from '../http/bounded-fetch.ts'
-import { keySetOf } from './token-keys.ts'
+import { keySetOf } from './key-set.ts'
 
 /** ms. */
 const timeout = 5000

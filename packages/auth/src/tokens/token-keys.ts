@@ -1,8 +1,7 @@
 import { createPublicKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { createLocalJWKSet } from 'jose'
 import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
-import { AuthError } from '../auth-error.ts'
+import { invalid, keySetOf } from './key-set.ts'
 import { RemoteKeys } from './remote-keys.ts'
 
 /** Where the keys are that tokens are checked with: one of these. */
@@ -48,15 +47,6 @@ export function tokenKeysOf({ secret, publicKey, keys, keysUrl }: TokenKeyOption
   return { key: keySetOf(keys), algorithms: asymmetric }
 }
 
-/** @throws AuthError `TOKEN_KEYS_INVALID` */
-export function keySetOf(value: unknown): JWTVerifyGetKey {
-  try {
-    return createLocalJWKSet(value as JSONWebKeySet)
-  } catch (cause) {
-    throw invalid('the keys of tokens are no JSON Web Key Set: {"keys": [{"kty": …}]}', cause)
-  }
-}
-
 function checkedSecret(secret: Uint8Array): Uint8Array {
   if (secret.length >= leastSecret) return secret
   throw invalid(`the secret of tokens has ${secret.length} bytes, it must have ${leastSecret} or more`)
@@ -78,9 +68,4 @@ function publicKeyOf(pem: string): TokenKeys {
   throw invalid(
     `the public key of tokens is of kind ${kind} ${namedCurve}, it must be RSA, P-256, P-384, P-521 or Ed25519`,
   )
-}
-
-/** The error of keys that are none. */
-export function invalid(what: string, cause?: unknown): AuthError {
-  return new AuthError('TOKEN_KEYS_INVALID', what, undefined, cause)
 }

@@ -6,7 +6,8 @@ import { AuthError } from '../auth-error.ts'
 import { isTexts } from '../http/http-answer.ts'
 import type { Acceptance, Login, LoginCheck, LoginVerdict, Proof } from '../login-check.ts'
 import { parseRule } from '../rule-text.ts'
-import { invalid, tokenKeysOf } from './token-keys.ts'
+import { invalid } from './key-set.ts'
+import { tokenKeysOf } from './token-keys.ts'
 import type { TokenKeyOptions, TokenKeys } from './token-keys.ts'
 
 /** What tokens must be, and what their claims mean. */

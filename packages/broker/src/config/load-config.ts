@@ -103,11 +103,11 @@ function problemsOfDynamicSecurity({ access, listeners = [] }: Config): string[]
 const keySources = ['secretFile', 'publicKeyFile', 'keysFile', 'keysUrl'] as const
 
 function problemsOfTokens({ access, listeners = [] }: Config): string[] {
-  const places: readonly (readonly [string, Config['access']])[] = [
+  const accesses: readonly (readonly [string, Config['access']])[] = [
     ['access', access],
     ...listeners.map((listener, index) => [`listeners[${index}].access`, listener.access] as const),
   ]
-  return places.flatMap(([place, one]) => {
+  return accesses.flatMap(([place, one]) => {
     if (one?.tokens === undefined) return []
     const given = keySources.filter(name => one.tokens?.[name] !== undefined)
     return given.length === 1

@@ -22,12 +22,12 @@ const questionsAtATime = 64
 
 /** Logins that may be decided about at a time, where these decide; 0: nothing is said of that. */
 export function loginsOf(accesses: readonly (AccessConfig | undefined)[]): number {
-  const given = accesses.filter(one => one !== undefined).filter(one => hasLogins(one))
-  const waiting = given.map(({ http, tokens }) => {
+  const deciding = accesses.filter(one => one !== undefined).filter(one => hasLogins(one))
+  const waiting = deciding.map(({ http, tokens }) => {
     const questions = http?.login === undefined ? 0 : (http.maximumRequests ?? questionsAtATime)
     return questions + (tokens?.keysUrl === undefined ? 0 : questionsAtATime)
   })
-  return given.length === 0 ? 0 : waiting.reduce((sum, one) => sum + one, hashesAtATime)
+  return deciding.length === 0 ? 0 : waiting.reduce((sum, one) => sum + one, hashesAtATime)
 }
 
 /** Whether somebody can come in by a name. */
@@ -63,7 +63,7 @@ export class PolicyFiles {
     return {
       ...(logins.length > 0 && { logins }),
       ...(rules.length > 0 && { rules }),
-      ...(authorize !== undefined && { authority: new HttpAuthority({ url: authorize, ...given(http) }) }),
+      ...(authorize !== undefined && { authority: new HttpAuthority({ url: authorize, ...present(http) }) }),
       ...(dynamicSecurityFile !== undefined && {
         dynamicSecurity: this.#readDynamicSecurity(dynamicSecurityFile, {
           ...options,
@@ -82,7 +82,7 @@ export class PolicyFiles {
       ...(passwordFile === undefined
         ? []
         : [once(this.#passwords, passwordFile, file => readPasswordFile(file, passwords))]),
-      ...(login === undefined ? [] : [new HttpLogin({ url: login, ...given(http) })]),
+      ...(login === undefined ? [] : [new HttpLogin({ url: login, ...present(http) })]),
     ]
   }
 
@@ -120,7 +120,7 @@ function once<Value>(known: Map<string, Value>, file: string, read: (file: strin
 
 function tokenOptions({ secretFile, publicKeyFile, keysFile, ...others }: TokensConfig): TokenOptions {
   return {
-    ...given(others),
+    ...present(others),
     ...(secretFile !== undefined && { secret: readBytes(secretFile) }),
     ...(publicKeyFile !== undefined && { publicKey: readBytes(publicKeyFile).toString('utf8') }),
     ...(keysFile !== undefined && { keys: parseKeySet(readBytes(keysFile).toString('utf8'), keysFile) }),
@@ -128,7 +128,7 @@ function tokenOptions({ secretFile, publicKeyFile, keysFile, ...others }: Tokens
 }
 
 /** Those that have a value. */
-function given<Values extends object>(values: Values): { [Name in keyof Values]?: Exclude<Values[Name], undefined> } {
+function present<Values extends object>(values: Values): { [Name in keyof Values]?: Exclude<Values[Name], undefined> } {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
     [Name in keyof Values]?: Exclude<Values[Name], undefined>
   }

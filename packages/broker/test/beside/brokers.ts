@@ -21,7 +21,7 @@ export interface Beside {
 /** Files of a test, by name; `DIR/name` in one of them is the path of another one. */
 export type Files = Readonly<Record<string, string>>
 
-export type Program = 'mosquitto' | 'x-broker'
+type Program = 'mosquitto' | 'x-broker'
 
 class Directory {
   readonly path = temporaryFolder(0o755)

@@ -3,7 +3,7 @@ import { as, enter, hold, leave, publish, release, reload, subscribe, unsubscrib
 import type { Step } from './scenario.ts'
 
 /** A configuration, and what clients do with it. */
-export interface Scenario {
+interface Scenario {
   readonly title: string
   readonly files: Files
   readonly versions?: readonly (3 | 4 | 5)[]
