@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Packet } from 'mqtt-packet'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { startBeside } from './beside/brokers.ts'
 import type { Beside } from './beside/brokers.ts'
@@ -44,8 +43,7 @@ async function byRules(broker: Beside, acls: readonly GeneratedAcl[]): Promise<s
     const client = new WireClient(broker.socketOf('main'), 5)
     clients.set(`${name}`, client)
     await client.connect({ clientId: `${name}`, ...(username !== undefined && as(username, 'x')) })
-    for (const topic of ['#', '$x/#'])
-      await client.send({ cmd: 'subscribe', subscriptions: [{ topic, qos: 0 }] } as Packet)
+    for (const topic of ['#', '$x/#']) await client.send({ cmd: 'subscribe', subscriptions: [{ topic, qos: 0 }] })
   }
   const all = [...clients.values()]
   const findings: string[] = []

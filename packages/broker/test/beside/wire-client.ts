@@ -80,7 +80,7 @@ export class WireClient {
 
   /** DISCONNECT; done when the broker has closed. */
   async leave(reasonCode: number): Promise<void> {
-    this.#write({ cmd: 'disconnect', ...(this.#version === 5 && { reasonCode }) } as Packet)
+    this.#write({ cmd: 'disconnect', ...(this.#version === 5 && { reasonCode }) })
     await this.closed()
   }
 
@@ -209,7 +209,7 @@ function shown(packet: Packet): string {
       return packet.reasonCode === sessionTakenOver ? '' : `disconnect ${packet.reasonCode ?? 0}`
     case 'suback':
     case 'unsuback':
-      return `${packet.cmd} ${[(packet as { granted?: unknown }).granted ?? 'all'].flat().join(' ')}`
+      return `${packet.cmd} ${'granted' in packet ? JSON.stringify(packet.granted) : 'all'}`
     default:
       return `${packet.cmd} ${'reasonCode' in packet ? (packet.reasonCode ?? 0) : 0}`
   }
