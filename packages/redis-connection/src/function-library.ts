@@ -7,6 +7,8 @@ import { RedisError } from './redis-error.ts'
  * two releases can use one Redis side by side. Where Redis has no functions (before 7.0) the same source is a script. */
 export class FunctionLibrary {
   readonly name: string
+  /** What the names of all its releases begin with. */
+  readonly family: string
   /** SHA-1 of {@link script}. */
   readonly sha: string
   readonly #source: string
@@ -23,7 +25,8 @@ export class FunctionLibrary {
     refusals: readonly string[] = [],
   ) {
     const digest = createHash('sha1').update(source).update(JSON.stringify(functions)).digest('hex').slice(0, 10)
-    this.name = `${prefix}_${digest}`
+    this.family = `${prefix}_`
+    this.name = `${this.family}${digest}`
     this.#source = `local F = {}\n${source}`
     this.#functions = functions
     this.#refusals = refusals

@@ -15,11 +15,12 @@ export class LoadedLibraries {
     this.#masters = masters
   }
 
-  /** Loads a library, which is loaded again with all others from now on.
+  /** Loads a library, which is loaded again with all others from now on, and deletes its other releases that nobody uses any more.
    * @throws RedisError */
   async add(library: FunctionLibrary): Promise<void> {
     this.#libraries.push(library)
     await this.load()
+    if (this.form === 'functions') await Promise.all(this.#masters().map(async node => deleteUnused(node, library)))
   }
 
   /** Loads all libraries on all primaries.
@@ -49,6 +50,10 @@ export class LoadedLibraries {
   }
 
   async #loadOn(node: Redis, library: FunctionLibrary): Promise<void> {
+    // By this others know that it is used. Where it is not said, because it is not permitted or a program has chosen the name, another
+    // release may delete it, and it is loaded again. Nobody waits for it: the library has to be there before the first call.
+    if (this.form === 'functions' && !node.options.connectionName)
+      node.call('CLIENT', 'SETNAME', library.name).catch(() => undefined)
     if (this.form === 'scripts') {
       await node.call('SCRIPT', 'LOAD', library.script)
       return
@@ -59,5 +64,19 @@ export class LoadedLibraries {
       // The name has a digest of the source: what is there already is the same.
       if (!(error instanceof Error) || !error.message.includes('already exists')) throw error
     }
+  }
+}
+
+/** What is kept of releases that are gone costs Redis memory for ever. Who still needs one loads it again: nothing depends on this. */
+async function deleteUnused(node: Redis, { family, name }: FunctionLibrary): Promise<void> {
+  try {
+    const found = (await node.call('FUNCTION', 'LIST', 'LIBRARYNAME', `${family}*`)) as readonly (readonly unknown[])[]
+    const others = found.map(([, one]) => String(one)).filter(one => one !== name)
+    if (others.length === 0) return
+    const clients = String(await node.call('CLIENT', 'LIST'))
+    const used = new Set(Array.from(clients.matchAll(/ name=(\S+)/g), ([, one]) => one))
+    for (const other of others) if (!used.has(other)) await node.call('FUNCTION', 'DELETE', other)
+  } catch {
+    // Not permitted, or deleted by another broker meanwhile.
   }
 }

@@ -73,6 +73,39 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     })
   }
 
+  test('deletes releases of a library that no connection uses any more, and no others', async () => {
+    const release = (text: string): FunctionLibrary =>
+      new FunctionLibrary('released', `F.release = function() return '${text}' end`, { release: [] })
+    const other = new Redis(server.url)
+    const names = async (): Promise<string[]> => {
+      const found = (await other.call('FUNCTION', 'LIST', 'LIBRARYNAME', 'released_*')) as string[][]
+      return found.map(([, name]) => String(name)).toSorted()
+    }
+    const opened = async (used: FunctionLibrary): Promise<RedisConnection> => {
+      const connection = new RedisConnection({ redis: server.url })
+      await connection.open()
+      await connection.load(used)
+      return connection
+    }
+    const [one, two, three] = [release('one'), release('two'), release('three')]
+    const first = await opened(one)
+    const second = await opened(two)
+    expect(await names()).toEqual([one.name, two.name].toSorted())
+    expect([await first.call(one, 'release', '{a}'), await second.call(two, 'release', '{a}')].map(String)).toEqual([
+      'one',
+      'two',
+    ])
+    first.close()
+    await expect.poll(async () => other.client('LIST')).not.toContain(one.name)
+    const third = await opened(three)
+    expect(await names()).toEqual([two.name, three.name].toSorted())
+    // One whose release was deleted by mistake loads it again.
+    await other.call('FUNCTION', 'DELETE', two.name)
+    expect(String(await second.call(two, 'release', '{a}'))).toBe('two')
+    for (const connection of [second, third]) connection.close()
+    other.disconnect()
+  })
+
   test('sends the calls of one turn in one write', async () => {
     const connection = new RedisConnection({ redis: server.url })
     await connection.open()
