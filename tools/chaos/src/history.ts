@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
+import type { StoreName } from './store-service.ts'
 
 export type QoS = 0 | 1 | 2
 
@@ -47,6 +48,8 @@ export type Happening =
       readonly reasonCode: number
     }
   | ReceivedEvent
+  /** The first of a run. */
+  | { readonly kind: 'begun'; readonly store: StoreName }
   | { readonly kind: 'fault'; readonly fault: string; readonly target: string; readonly detail?: string }
   /** Redis has forgotten what came since that place, or everything. */
   | { readonly kind: 'loss'; readonly since: number; readonly everything: boolean }

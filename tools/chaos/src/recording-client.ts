@@ -164,8 +164,8 @@ export class RecordingClient {
       }),
     })
     this.#connected = false
-    // The broker's end is waited for, so that it is known to have read this.
-    setTimeout(() => this.crash(), 1500).unref()
+    // The broker's end is waited for, so that it is known to have read this: at the end of the run however long it takes.
+    setTimeout(() => this.crash(), endsSession ? 15_000 : 1500).unref()
   }
 
   /** Ends the connection without a word. */

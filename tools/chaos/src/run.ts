@@ -52,6 +52,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const workload = new Workload({ cluster, history, random: random.fork() })
   const sampling = setInterval(() => sampleMemory(cluster, history), 1000)
   try {
+    history.record({ kind: 'begun', store: options.store })
     await cluster.heal()
     workload.start()
     await strikeAll(plan, { cluster, workload, options })

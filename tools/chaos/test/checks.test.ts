@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { violationsOf } from '../src/checks/all.ts'
 import { matches } from '../src/checks/session-view.ts'
+import type { StoreName } from '../src/store-service.ts'
 import { HistoryBuilder } from './history-builder.ts'
 
 /** Which checks find something. */
@@ -175,10 +176,12 @@ describe('wills', () => {
     const history = watched().disconnecting('dying').add({ kind: 'fault', fault: 'kill', target: 'broker-0' })
     expect(found(history.closed('dying').received('watcher', 'w', got).quiet())).toEqual([])
   })
-  test('a second one 30 s later may come only if a fault kept the broker from confirming the first', () => {
+  test('a second one 30 s later may come only in a directory, if a fault kept the broker from confirming the first', () => {
     const twice = (history: HistoryBuilder, seconds: number): HistoryBuilder =>
       history.closed('dying').received('watcher', 'w', got).wait(seconds).received('watcher', 'w', got)
-    const struck = (): HistoryBuilder => watched().add({ kind: 'fault', fault: 'killed', target: 'broker-1' })
+    const struck = (store: StoreName = 'lmdb'): HistoryBuilder =>
+      watched().add({ kind: 'begun', store }).add({ kind: 'fault', fault: 'killed', target: 'broker-1' })
+    expect(found(twice(struck('redis'), 30).quiet())).toEqual(['duplicates'])
     expect(found(twice(struck(), 30).quiet())).toEqual([])
     expect(found(twice(struck(), 30).received('watcher', 'w', got).quiet())).toEqual(['duplicates'])
     expect(found(twice(struck(), 20).quiet())).toEqual(['duplicates'])
@@ -325,6 +328,13 @@ describe('what Redis has lost', () => {
     expect(found(before.add({ kind: 'loss', since, everything: false }).wait(100).quiet())).toEqual(['delivered'])
     expect(found(lost().wait(100).publish('pub', 'n').acknowledged('pub', 'n').quiet())).toEqual(['delivered'])
   })
+  test('what has come before may come again if its client had not released it by then', () => {
+    const history = pair().publish('pub', 'm', qos2).received('sub', 'm', qos2).wait(100)
+    const since = history.events.length
+    history.received('sub', 'm', { qos: 2, dup: true, again: true }).add({ kind: 'loss', since, everything: false })
+    history.wait(10).closed('sub').connect('sub', { present: true })
+    expect(found(history.received('sub', 'm', { qos: 2, dup: true }).quiet())).toEqual([])
+  })
   test('what has come long before must not come again', () => {
     const first = pair()
       .publish('pub', 'm', qos2)
@@ -334,6 +344,25 @@ describe('what Redis has lost', () => {
     const since = first.events.length
     const again = first.add({ kind: 'loss', since, everything: false }).received('sub', 'm', qos2)
     expect(found(again.quiet())).toEqual(['duplicates'])
+  })
+  test('a client that was not told of its new session is told that the old one is there, and misses what it is subscribed to', () => {
+    const wiped = (answered: boolean): HistoryBuilder => {
+      const history = pair().wait(100)
+      history.add({ kind: 'loss', since: history.events.length, everything: true }).closed('sub')
+      const attempt = { client: 'sub', connection: 77 }
+      history.add({ kind: 'connect', ...attempt, broker: 'broker-0', cleanStart: false, persistent: true })
+      if (answered) history.add({ kind: 'refused', ...attempt, reasonCode: 0x88 })
+      history
+        .add({ kind: 'closed', ...attempt, byPeer: true })
+        .connect('sub', { present: true })
+        .wait(100)
+      return history.publish('pub', 'm').acknowledged('pub', 'm')
+    }
+    expect(found(wiped(false).quiet())).toEqual([])
+    expect(found(wiped(true).quiet())).toEqual(['delivered'])
+    expect(found(wiped(false).subscribed('sub', '#').publish('pub', 'n').acknowledged('pub', 'n').quiet())).toEqual([
+      'delivered',
+    ])
   })
   test('an empty Redis has no session and no retained message any more; one that goes back has those of before', () => {
     for (const everything of [true, false]) {

@@ -16,7 +16,11 @@ export function duplicates(history: readonly HistoryEvent[]): Violation[] {
   for (const session of sessions) {
     const firsts = new Map<string, Placed<'received'>>()
     const repeatedWills = new Set<string>()
+    /** Places at which a message was received last: its end was not stored before. */
+    const lasts = new Map<string, number>()
     for (const event of session.received) {
+      const last = lasts.get(event.message) ?? event.place
+      lasts.set(event.message, event.place)
       // Retained messages come with each subscribing; one without payload has no name.
       if (event.again || event.retain || event.message === '') continue
       const first = firsts.get(event.message)
@@ -28,7 +32,7 @@ export function duplicates(history: readonly HistoryEvent[]): Violation[] {
       const wasSentAgain = published !== undefined && published.qos === 1 && published.times > 1
       if (wasSentAgain || mayRepeat(session, first, event, connections)) continue
       // Redis has forgotten that it was acknowledged.
-      if (isTouched(losses, first.place, first.place)) continue
+      if (isTouched(losses, first.place, first.place) || isTouched(losses, last, last)) continue
       if (!repeatedWills.has(event.message) && mayPublishWillAgain(history, first, event, connections)) {
         repeatedWills.add(event.message)
         continue
@@ -77,8 +81,8 @@ const leastReturn = 25_000
  * until the routes of the others are known again. */
 const confirming = 10_000
 
-/** Once more, from another broker, when the one that published it was struck before it could say so (READMEs of persistence-redis,
- * "Not promised", and of persistence-lmdb). A repetition with DUP, and what waited until its receiver came back, was published some time
+/** In a directory. Once more, from another broker, when the one that published it was struck before it could say so (README of persistence-lmdb). In
+ * Redis sessions that are stored have it once, as all that watch wills here are. A repetition with DUP, and what waited until its receiver came back, was published some time
  * before, at the earliest when the connection ended. */
 function mayPublishWillAgain(
   history: readonly HistoryEvent[],
@@ -86,6 +90,7 @@ function mayPublishWillAgain(
   event: Placed<'received'>,
   { closed, accepted, wills }: Connections,
 ): boolean {
+  if (!history.some(one => one.kind === 'begun' && one.store === 'lmdb')) return false
   const ended = history[closed.get(wills.get(event.message) ?? -1) ?? -1]
   if (ended === undefined) return false
   const waited = first.dup || (accepted.get(first.connection) ?? 0) > ended.at

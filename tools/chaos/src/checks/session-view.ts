@@ -1,5 +1,6 @@
 import type { HistoryEvent, QoS } from '../history.ts'
 import { isTouched, lossesOf } from './losses.ts'
+import { unheardSessions } from './unheard-sessions.ts'
 
 type Event<Kind> = Extract<HistoryEvent, { kind: Kind }>
 /** An event with its place in the history. */
@@ -46,6 +47,7 @@ export function sessionsOf(history: readonly HistoryEvent[]): SessionView[] {
     current.delete(client)
   }
   const until = quietPlace(history)
+  const unheard = unheardSessions(history)
   history.slice(0, until).forEach((event, place) => {
     switch (event.kind) {
       case 'connect':
@@ -53,7 +55,7 @@ export function sessionsOf(history: readonly HistoryEvent[]): SessionView[] {
         if (event.cleanStart) end(event.client, place)
         break
       case 'connected': {
-        if (!event.sessionPresent) end(event.client, place)
+        if (!event.sessionPresent || unheard.has(place)) end(event.client, place)
         let session = current.get(event.client)
         if (session === undefined) {
           session = {
