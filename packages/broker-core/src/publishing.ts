@@ -1,5 +1,5 @@
 import { LatencyHistogram, isExpired, keepMessage } from '@x/contract'
-import type { Emitter, MaybePromise, Message, Persistence, SessionHandle, SteadyClock } from '@x/contract'
+import type { Emitter, MaybePromise, Message, Persistence, SessionHandle, SteadyClock, Will } from '@x/contract'
 import type { Begun, ClientConnection, Publishing } from './connect/client-connection.ts'
 import type { Turn } from './connection/turn.ts'
 import { toError } from './ground/broker-error.ts'
@@ -66,16 +66,36 @@ export class MessagePublishing implements Publishing {
     return after(this.store(publication), stored => this.#finish(publication, from, { stored, failed }))
   }
 
+  /** The same for a will, which a store that several brokers share stores once, though it may come back and be published again. */
+  publishWill(will: Will, publication: Publication, from: ClientConnection | undefined): MaybePromise<void> {
+    return after(this.#storeWill(will, publication), stored =>
+      this.#finish(publication, from, { stored, failed: this.#reportFault }),
+    )
+  }
+
+  #storeWill(will: Will, published: Publication): MaybePromise<number> {
+    const { persistence } = this.#engine
+    if (persistence.publishWill === undefined) return this.store(published)
+    const publication = this.#toBeDelivered(published)
+    return this.#isForNoStore(publication) ? 0 : this.#stored(persistence.publishWill(will, publication))
+  }
+
   /** The first step: stores the message, which must be durable before anybody sees it. Returns the number of sessions and groups it was
    * stored for. */
   store(published: Publication, receipt?: { session: SessionHandle; packetId: number }): MaybePromise<number> {
     const publication = this.#toBeDelivered(published)
-    if (publication.qos === 0 && !publication.retain && !this.#engine.options.queueQoS0Messages) return 0
-    const { persistence, statistics, turn } = this.#engine
-    if (persistence.supports.shared && publication.retain && statistics.retain(publication)) return 0
-    const stored = persistence.publish(publication, receipt)
+    return this.#isForNoStore(publication) ? 0 : this.#stored(this.#engine.persistence.publish(publication, receipt))
+  }
+
+  #isForNoStore(publication: Publication): boolean {
+    const { persistence, statistics, options } = this.#engine
+    if (publication.qos === 0 && !publication.retain && !options.queueQoS0Messages) return true
+    return persistence.supports.shared && publication.retain && statistics.retain(publication)
+  }
+
+  #stored(stored: MaybePromise<number>): MaybePromise<number> {
     // It has offered the message to as many sessions meanwhile.
-    if (typeof stored === 'number') turn.credit -= stored
+    if (typeof stored === 'number') this.#engine.turn.credit -= stored
     else this.storeLatency.sample(stored)
     return stored
   }

@@ -61,6 +61,25 @@ test('a will is confirmed to the store once it is published', async () => {
   expect(store.confirmed).toEqual(['client 0', 'client 1'])
 })
 
+test('a store that knows its wills is told which one a message is', async () => {
+  const published: [will: string, topic: string][] = []
+  const store = Object.assign(new SharedPersistence(), {
+    publishWill: (from: Will, message: Message): number => {
+      published.push([from.clientId, message.topic])
+      return store.publish(message)
+    },
+  })
+  const server = await startBroker({ persistence: store })
+  const watcher = await server.connect({ clientId: 'watcher' })
+  await watcher.subscribe(['w', 1])
+  await server.drop(await server.connect({ clientId: 'mortal', will }))
+  await watcher.nextPublish()
+  // One that no store has to keep.
+  await server.drop(await server.connect({ clientId: 'other', will: { ...will, qos: 0 } }))
+  await watcher.nextPublish()
+  expect(published).toEqual([['mortal', 'w']])
+})
+
 test('a will that a hook refuses is confirmed, one that could not be stored is not', async () => {
   const store = new SharedPersistence()
   const authorizePublish = async (): Promise<void> => {

@@ -108,17 +108,15 @@ export interface Persistence extends TaskStore {
 
   /** The retained messages whose topics match, expired ones left out, each topic once. A plain filter, not a shared one. */
   retained(filter: string): MaybePromise<RetainedPage>
-
-  /** Deadlines that have passed, at most `limit`, each returned to exactly one caller of all brokers: wills whose delay
-   * is over, sessions that have expired. What it returns is already carried out in the store. Expired messages are freed on the way, with
-   * work in proportion to `limit`. */
+  /** Deadlines that have passed, at most `limit`, each returned to exactly one caller of all brokers: wills whose delay is over, sessions
+   * that have expired. What it returns is carried out in the store. Expired messages are freed on the way, in proportion to `limit`. */
   claimDue(limit: number): MaybePromise<DueBatch>
 
-  /** A will that `openSession`, `closeSession` or `claimDue` has returned was published, or a hook has refused it. May be
-   * repeated. A store that several brokers share has this method, and keeps the will until then: since its broker may
-   * have died, `claimDue` returns it again 30 s after each time it was returned. */
+  /** A will that `openSession`, `closeSession` or `claimDue` has returned was published, or a hook has refused it. May be repeated. A store
+   * that several brokers share has this method, and keeps the will until then: `claimDue` returns it 30 s after each time it was returned. */
   confirmWill?(will: Will): MaybePromise<void>
-
+  /** Like `publish`, for the message of a will that the store has returned: stored once, however often the will comes back. 0 if it was. */
+  publishWill?(will: Will, message: Message): MaybePromise<number>
   /** What is stored now; may be a moment old. */
   counts(): MaybePromise<PersistenceCounts>
 }

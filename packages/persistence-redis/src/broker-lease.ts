@@ -5,12 +5,13 @@ export const leaseDuration = 10_000
 
 /** What the lease needs, and whom it tells. */
 export interface LeaseHost {
-  /** Renews; returns whether the lease had been lost, and how often this broker was told something. */
-  renew(hadLease: boolean): Promise<{ readonly lost: boolean; readonly told: number }>
+  /** Renews; returns how often this broker was told something, and, if the lease had been lost, the number of the last opening that was
+   * asked for before: those behind it have the new one. */
+  renew(hadLease: boolean): Promise<{ readonly lostThrough: number | undefined; readonly told: number }>
   /** What this broker has heard so far. */
   readonly heard: number
-  /** Other brokers may own the sessions of this one. */
-  lost(): void
+  /** Other brokers may own the sessions of this one, up to that number. */
+  lost(through: number): void
   /** News were lost on the way, up to this number. */
   missed(told: number): void
 }
@@ -51,24 +52,24 @@ export class BrokerLease {
       await this.#renew()
     } catch {
       // The connection has reported it.
-      if (this.#held && performance.now() - this.#renewedAt >= leaseDuration) this.#lose()
+      if (this.#held && performance.now() - this.#renewedAt >= leaseDuration) this.#lose(Infinity)
     }
     this.#schedule()
   }
 
   async #renew(): Promise<void> {
     const sentAt = performance.now()
-    const { lost, told } = await this.#host.renew(this.#held)
+    const { lostThrough, told } = await this.#host.renew(this.#held)
     if (this.#ended) return
-    if (lost && this.#held) this.#lose()
+    if (lostThrough !== undefined && this.#held) this.#lose(lostThrough)
     if (this.#told > this.#host.heard) this.#host.missed(this.#told)
     this.#told = told
     this.#held = true
     this.#renewedAt = sentAt
   }
 
-  #lose(): void {
+  #lose(through: number): void {
     this.#held = false
-    this.#host.lost()
+    this.#host.lost(through)
   }
 }

@@ -22,8 +22,13 @@ export class ClaimedWills {
     return will
   }
 
+  /** The name of a will that Redis has given out. */
+  nameOf(will: Will): string | undefined {
+    return this.#epochs.get(will)
+  }
+
   async confirm(will: Will): Promise<void> {
-    const epoch = this.#epochs.get(will)
+    const epoch = this.nameOf(will)
     if (epoch === undefined) return
     this.#unsaid.add(epoch)
     await this.#say([epoch])

@@ -1,3 +1,5 @@
+export { importAedes } from './aedes/aedes-import.ts'
+export type { AedesImport, AedesImportOptions } from './aedes/aedes-import.ts'
 export type { RedisPersistenceOptions } from './redis-persistence.ts'
 export { RedisPersistence, redisPersistenceOptions } from './redis-persistence.ts'
 export type { QueuedSummary, SessionSummary, StoreSummary } from './store-inspection.ts'

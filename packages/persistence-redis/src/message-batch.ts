@@ -2,6 +2,14 @@ import type { Message, SessionHandle } from '@x/contract'
 import { messageBytes } from '@x/contract'
 import { namesOf, recordSize, writeRecord } from './message-record.ts'
 
+/** Who publishes a message, as Redis is told of it. */
+interface Origin {
+  /** That publishes, if it is open here. */
+  readonly session: SessionHandle | undefined
+  /** The name of the will that the message is. */
+  readonly will: string | undefined
+}
+
 /** Before each message: packet id (0: none), and the lengths of its head and its record. */
 const prefixSize = 10
 const smallestBuffer = 4096
@@ -9,8 +17,8 @@ const nobody: SessionHandle = { clientId: '', epoch: '' }
 
 /** Messages one after the other, as `F.publish` takes them: in one argument, since each further one costs a microsecond on both sides.
  *
- * A head says what Redis has to know of a message: `QOS,RETAIN,BYTES,EXPIRY,LENGTH,LENGTH,LENGTH,` with RETAIN empty, `s` (set) or
- * `d` (delete); then topic, publisher and epoch, whose lengths these are, and the client, of the session that publishes. Messages of
+ * A head says what Redis has to know of a message: `QOS,RETAIN,BYTES,EXPIRY,LENGTH,LENGTH,LENGTH,LENGTH,` with RETAIN empty, `s` (set)
+ * or `d` (delete); then topic, publisher, epoch and will, whose lengths these are, and the client, of the session that publishes. Messages of
  * a row often have the same one, which is encoded, and parsed, once. */
 export class MessageBatch {
   #buffer: Buffer = Buffer.alloc(0)
@@ -18,18 +26,17 @@ export class MessageBatch {
   #names: Buffer | undefined
   #head: Buffer | undefined
   #last: Message | undefined
-  #lastSession: SessionHandle | undefined
+  #lastOrigin: Origin = { session: undefined, will: undefined }
 
   get size(): number {
     return this.#size
   }
 
-  /** @param session that publishes, if it is open here */
-  add(message: Message, packetId: number, session: SessionHandle | undefined): void {
+  add(message: Message, packetId: number, origin: Origin): void {
     const names = this.#namesOf(message)
-    const head = this.#headOf(message, session)
+    const head = this.#headOf(message, origin)
     this.#last = message
-    this.#lastSession = session
+    this.#lastOrigin = origin
     const length = recordSize(message, names)
     this.#reserve(prefixSize + head.length + length)
     const buffer = this.#buffer
@@ -62,7 +69,7 @@ export class MessageBatch {
     return this.#names
   }
 
-  #headOf(message: Message, session: SessionHandle | undefined): Buffer {
+  #headOf(message: Message, origin: Origin): Buffer {
     const last = this.#last
     if (
       last === undefined ||
@@ -74,9 +81,10 @@ export class MessageBatch {
       last.expiresAt !== message.expiresAt ||
       last.payload.length !== message.payload.length ||
       last.properties?.length !== message.properties?.length ||
-      this.#lastSession?.epoch !== session?.epoch
+      this.#lastOrigin.session?.epoch !== origin.session?.epoch ||
+      this.#lastOrigin.will !== origin.will
     )
-      this.#head = headOf(message, session)
+      this.#head = headOf(message, origin)
     return this.#head
   }
 
@@ -100,12 +108,13 @@ export function piecesOf(batch: Buffer): Buffer[] {
   return pieces
 }
 
-function headOf(message: Message, { epoch, clientId }: SessionHandle = nobody): Buffer {
+function headOf(message: Message, { session = nobody, will = '' }: Origin): Buffer {
+  const { epoch, clientId } = session
   const { topic, qos, retain, payload, expiresAt = '', publisher } = message
   const retained = retain ? (payload.length === 0 ? 'd' : 's') : ''
   const from = publisher === undefined ? '0' : `1${publisher}`
-  const lengths = `${Buffer.byteLength(topic)},${Buffer.byteLength(from)},${Buffer.byteLength(epoch)}`
+  const lengths = `${Buffer.byteLength(topic)},${Buffer.byteLength(from)},${Buffer.byteLength(epoch)},${Buffer.byteLength(will)}`
   return Buffer.from(
-    `${qos},${retained},${messageBytes(message)},${expiresAt},${lengths},${topic}${from}${epoch}${clientId}`,
+    `${qos},${retained},${messageBytes(message)},${expiresAt},${lengths},${topic}${from}${epoch}${will}${clientId}`,
   )
 }

@@ -16,7 +16,7 @@ import type {
   Will,
 } from '@x/contract'
 import type { RedisConnection } from '@x/redis-connection'
-import { RedisError } from '@x/redis-connection'
+import { Adoption } from './adoption.ts'
 import { BrokerLease, leaseDuration } from './broker-lease.ts'
 import { ClaimedWills } from './claimed-wills.ts'
 import { FanOuts } from './fan-outs.ts'
@@ -31,7 +31,7 @@ import { SessionClosings } from './session-closings.ts'
 import { SessionQueues } from './session-queues.ts'
 import { StoreCalls } from './store-calls.ts'
 import { isUnavailable } from './store-error.ts'
-import { baseOf, schema } from './store-keys.ts'
+import { baseOf, checkSchema, schema } from './store-keys.ts'
 import { StoredRoutes } from './stored-routes.ts'
 import { SessionSubscriptions } from './session-subscriptions.ts'
 
@@ -47,6 +47,7 @@ export interface OpenStoreParts {
 
 /** What exists between `open` and `close`: the sessions this broker owns, and its talk with Redis. */
 export class OpenStore {
+  readonly adoption: Adoption
   readonly #parts: OpenStoreParts
   readonly #calls: StoreCalls
   readonly #sessions: OwnedSessions
@@ -74,18 +75,17 @@ export class OpenStore {
     this.#routes = new StoredRoutes(this.#calls, { connection, base, instance })
     this.#subscriptions = new SessionSubscriptions(this.#calls, sessions, this.#routes)
     this.#queues = new SessionQueues(this.#calls, sessions)
-    this.#publishes = new PublishBatch(this.#calls, sessions, {
-      unrouted: this.#routes.unrouted,
-      fanOuts: this.#fanOuts,
-    })
+    const { unrouted } = this.#routes
+    this.#publishes = new PublishBatch(this.#calls, sessions, { unrouted, fanOuts: this.#fanOuts })
     this.#sessions = sessions
     this.#wills = new ClaimedWills(this.#calls)
+    this.adoption = new Adoption(this.#calls)
     this.#lease = new BrokerLease({
       renew: async hadLease => this.#renew(hadLease),
       get heard() {
         return sessions.heard
       },
-      lost: () => sessions.fenceAll(),
+      lost: through => sessions.fenceAll(through),
       missed: told => sessions.missed(told),
     })
   }
@@ -101,12 +101,7 @@ export class OpenStore {
     try {
       await connection.open()
       await connection.load(library)
-      const found = String(await store.#calls.call('schema', schema))
-      if (found !== schema) {
-        throw new RedisError('REDIS_SCHEMA_MISMATCH', {
-          message: `the keys under ${base} are of schema ${found}, this release writes schema ${schema}`,
-        })
-      }
+      checkSchema(base, String(await store.#calls.call('schema', schema)))
       const news = `${base}c:${instance}`
       await connection.subscribe([news, ...store.#routes.channels], {
         message: (channel, payload) => {
@@ -220,6 +215,11 @@ export class OpenStore {
     return this.#publishes.add(message, receipt)
   }
 
+  /** However often Redis gives it out. */
+  publishWill(will: Will, message: Message): Promise<number> {
+    return this.#publishes.add(message, undefined, this.#wills.nameOf(will))
+  }
+
   enqueue(session: SessionHandle, deliveries: readonly Delivery[]): Promise<void> {
     return this.#queues.enqueue(session, deliveries)
   }
@@ -279,18 +279,20 @@ export class OpenStore {
   }
 
   /** What is left to sweep by then is swept in further calls, the first of which may say that the lease was lost. */
-  async #renew(hadLease: boolean): Promise<{ lost: boolean; told: number }> {
-    let [wasLost, told, left] = [false, 0, 0]
+  async #renew(hadLease: boolean): Promise<{ lostThrough: number | undefined; told: number }> {
+    let lostThrough: number | undefined
+    let [told, left] = [0, 0]
     do {
-      const answer = await this.#calls.call('lease', leaseDuration, hadLease && !wasLost ? 1 : 0)
+      const openings = this.#openings
+      const answer = await this.#calls.call('lease', leaseDuration, hadLease && lostThrough === undefined ? 1 : 0)
       const [lost, swept, number, groups, hasStopped] = answer as [number, number, number, Buffer[], number]
       this.#sessions.announce(groups, undefined)
-      if (lost === 1) wasLost = true
+      if (lost === 1) lostThrough = openings
       if (hasStopped === 1 || this.#fanOuts.isWaiting) this.#fanOuts.goOn()
       ;[told, left] = [number, swept]
     } while (left > 0 && !this.#closed)
     await this.#wills.sayAgain()
     if (this.#calls.takeUncertain()) this.#sessions.lookAgain()
-    return { lost: wasLost, told }
+    return { lostThrough, told }
   }
 }

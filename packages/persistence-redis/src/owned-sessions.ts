@@ -89,10 +89,11 @@ export class OwnedSessions {
     session.owner.fenced()
   }
 
-  fenceAll(): void {
+  /** @param through the number of the last one that is concerned: epochs begin with the numbers of their openings */
+  fenceAll(through: number): void {
     // Redis begins to count anew for a broker that was swept.
     this.#heard = 0
-    for (const epoch of this.#byEpoch.keys()) this.fence(epoch)
+    for (const epoch of this.#byEpoch.keys()) if (Number.parseInt(epoch, 10) <= through) this.fence(epoch)
   }
 
   /** Takes what another broker's call has told this one. */

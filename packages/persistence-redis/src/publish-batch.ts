@@ -1,12 +1,13 @@
 import type { Message, Receipt, SessionHandle } from '@x/contract'
 import { PersistenceError, keepMessage } from '@x/contract'
+import { CallChain } from './call-chain.ts'
 import { decodeOutcomes } from './batch-answer.ts'
 import type { Outcome, PublishAnswer } from './batch-answer.ts'
 import { MessageBatch, piecesOf } from './message-batch.ts'
 import { entryOf } from './message-record.ts'
 import { RepeatedPublishes } from './repeated-publishes.ts'
 import type { Unanswered } from './repeated-publishes.ts'
-import { isUnavailable } from './store-error.ts'
+import { isUnavailable, storeErrorOf } from './store-error.ts'
 import type { FanOuts } from './fan-outs.ts'
 import type { OwnedSessions } from './owned-sessions.ts'
 import type { StoreCalls } from './store-calls.ts'
@@ -44,6 +45,7 @@ export class PublishBatch {
     publish: async messages => this.#store(Buffer.concat(messages.map(({ bytes }) => bytes)), messages),
     isOvertaking: number => Math.min(...this.#underWay) < number,
   })
+  readonly #chain = new CallChain()
   #waiting: Waiting[] = []
   #number = 0
   /** The first number of each call without an answer. */
@@ -63,10 +65,13 @@ export class PublishBatch {
     this.#fanOuts = fanOuts
   }
 
-  add(message: Message, receipt: Receipt | undefined): Promise<number> {
+  /** @param will the name of the will that the message is */
+  add(message: Message, receipt: Receipt | undefined, will?: string): Promise<number> {
     const { topic, qos, publisher } = message
     const session = receipt?.session ?? (publisher === undefined ? undefined : this.#sessions.openOf(publisher))
-    this.#messages.add(this.#calls.time.stored(message), receipt?.packetId ?? 0, session)
+    const refusal = session && this.#chain.refusalOf(session.epoch)
+    if (refusal !== undefined) return Promise.reject(refusal)
+    this.#messages.add(this.#calls.time.stored(message), receipt?.packetId ?? 0, { session, will })
     // What the answer brings is for sessions that are open here; the publisher's bytes are its own again once this returns.
     const kept = qos > 0 && this.#sessions.size > 0 ? keepMessage(message) : undefined
     const number = (this.#number += 1)
@@ -129,7 +134,7 @@ export class PublishBatch {
 
   async #store(messages: Buffer, waiting: readonly Waiting[]): Promise<void> {
     const { generation } = this.#unrouted
-    const answer = (await this.#calls.publish(messages)) as PublishAnswer
+    const answer = await this.#call(messages, waiting)
     const [, , , , drops, lastFilter] = answer
     const outcomes = decodeOutcomes(answer)
     waiting.forEach((one, index) => {
@@ -139,6 +144,19 @@ export class PublishBatch {
     })
     if (outcomes.every(({ failure }) => failure === undefined)) this.#calls.recovered()
     this.#sessions.reportDrops(drops)
+  }
+
+  async #call(messages: Buffer, waiting: readonly Waiting[]): Promise<PublishAnswer> {
+    const publishers = new Set<string>()
+    for (const { session } of waiting) if (session !== undefined) publishers.add(session.epoch)
+    const call = this.#chain.begin(publishers)
+    try {
+      const answer = await this.#calls.publish(call, messages)
+      this.#chain.succeeded(call)
+      return answer as PublishAnswer
+    } catch (error) {
+      throw this.#chain.failed(call, storeErrorOf(error))
+    }
   }
 
   /** Those with receipts are said again, in their order. Returns the others, and those for which there is no room. */

@@ -124,6 +124,10 @@ export class RedisPersistence implements Persistence {
     return this.#opened().publish(message, receipt)
   }
 
+  publishWill(will: Will, message: Message): Promise<number> {
+    return this.#opened().publishWill(will, message)
+  }
+
   enqueue(session: SessionHandle, deliveries: readonly Delivery[]): Promise<void> {
     return this.#opened().enqueue(session, deliveries)
   }

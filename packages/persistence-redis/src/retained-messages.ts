@@ -2,19 +2,26 @@ import type { Message, RetainedPage } from '@x/contract'
 import { decodeMessage } from './message-record.ts'
 import type { StoreCalls } from './store-calls.ts'
 
+/** Pages without a message after which the look-up rests before each further one, and for how many milliseconds: one client looks up one
+ * filter at a time, and so may not keep Redis busy with what finds nothing. */
+const [emptyPages, rest] = [8, 2]
+
 /** The retained messages whose topics match, in pages of a few hundred topics or kilobytes. */
 export async function findRetained(calls: StoreCalls, filter: string): Promise<RetainedPage> {
   const range = rangeOf(filter)
   const through = range?.through ?? ''
-  return pageFrom(range?.from ?? '')
+  return pageFrom(range?.from ?? '', 0)
 
-  async function pageFrom(from: string): Promise<RetainedPage> {
+  async function pageFrom(from: string, empty: number): Promise<RetainedPage> {
+    if (empty >= emptyPages) await new Promise<void>(resolve => void setTimeout(resolve, rest))
     const answer = await calls.call('retained', filter, from, through)
     const [values, next] = answer as [Buffer[], Buffer]
     // Behind its expiry, which Redis has looked at.
     const messages: Message[] = values.map(value => decodeMessage(value.subarray(8), calls.time))
     const following = next.toString()
-    return following === '' ? messages : Object.assign(messages, { more: async () => pageFrom(following) })
+    return following === ''
+      ? messages
+      : Object.assign(messages, { more: async () => pageFrom(following, messages.length > 0 ? 0 : empty + 1) })
   }
 }
 

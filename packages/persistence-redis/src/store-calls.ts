@@ -1,6 +1,7 @@
 import type { PersistenceCounts, PersistenceHost, SessionHandle } from '@x/contract'
 import { PersistenceError, SteadyClock, systemClock } from '@x/contract'
 import type { RedisArgument, RedisConnection } from '@x/redis-connection'
+import type { ChainedCall } from './call-chain.ts'
 import { ExpiryTime } from './expiry-time.ts'
 import { library } from './functions/library.ts'
 import { Settlements } from './settlements.ts'
@@ -103,8 +104,8 @@ export class StoreCalls {
   }
 
   /** @throws PersistenceError when none of the messages was stored, as far as is known */
-  publish(messages: Buffer): Promise<unknown> {
-    return this.#send('publish', [this.limits(), messages])
+  publish({ number, behind }: ChainedCall, messages: Buffer): Promise<unknown> {
+    return this.#send('publish', [this.limits(), `${number},${behind}`, messages])
   }
 
   /** What one message of several has failed with. */

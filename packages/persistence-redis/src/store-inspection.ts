@@ -114,7 +114,8 @@ export class StoreInspection {
       subscriptions: Number(subscriptions),
       queuedMessages: Number(queued),
       retainedMessages: Number(await this.#ask('ZCARD', 'rx')),
-      wills: Number(await this.#ask('HLEN', 'w')),
+      // Those that are stored have a second field.
+      wills: (await this.#list('HKEYS', 'w')).filter(name => !name.startsWith('s')).length,
       fanOuts: there.fanOuts.size,
       unexplained: [
         ...keys.filter(key => !isExplained(key, there)).map(key => `nothing explains the key ${this.#base}${key}`),

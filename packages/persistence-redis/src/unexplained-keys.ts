@@ -11,7 +11,7 @@ export interface Explanations {
 
 /** Keys that are there once. */
 const single = new Set(
-  'n nv rv rx re rl fan fan-of fan-not ended ended-of worker t w leases fo generation births counts told tasks schema'.split(
+  'n nv rv rx re rl fan fan-of fan-not ended ended-of worker t w leases fo generation births counts told calls tasks adopted schema'.split(
     ' ',
   ),
 )

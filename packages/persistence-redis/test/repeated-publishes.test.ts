@@ -69,7 +69,7 @@ describe.skipIf(!hasRedisServer())('QoS 2 that Redis does not answer (apt-get in
     for (const close of closing.splice(0).toReversed()) await close()
   })
 
-  async function opened(url: string): Promise<RedisPersistence> {
+  async function opened(url: string | Redis): Promise<RedisPersistence> {
     const made = new RedisPersistence({ redis: url, commandTimeout })
     await made.open(host())
     closing.push(async () => made.close())
@@ -128,6 +128,23 @@ describe.skipIf(!hasRedisServer())('QoS 2 that Redis does not answer (apt-get in
   test('QoS 1 fails, since its publisher sends it again', async () => {
     link.cut()
     await expect(store.publish({ ...messageOf('1'), qos: 1 })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  })
+
+  test('is not stored behind one that found no memory, though there is some by then', async () => {
+    const client = new Redis(redis.url)
+    closing.push(() => client.disconnect())
+    const sameConnection = await opened(client)
+    await client.config('SET', 'maxmemory', 1)
+    const one = (text: string): Promise<number> => Promise.resolve(sameConnection.publish(messageOf(text)))
+    // So many that they go out at once, as one call.
+    const refused = Array.from({ length: 32 }, (_, index) => one(`refused ${index}`))
+    const freed = client.config('SET', 'maxmemory', 0)
+    const outcomes = Promise.allSettled([...refused, one('behind')])
+    await freed
+    for (const outcome of await outcomes)
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'QUOTA_EXCEEDED' } })
+    await one('sent again')
+    await expect.poll(() => owner.texts).toEqual(['sent again'])
   })
 
   test('without memory: refused as long as Redis takes nothing', async () => {

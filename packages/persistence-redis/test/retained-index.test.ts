@@ -1,3 +1,4 @@
+import type { RetainedPage } from '@x/contract'
 import { RedisConnection } from '@x/redis-connection'
 import { hasRedisServer, spawnRedis } from '@x/redis-connection/testing'
 import { filterMatches } from '@x/topic-trie'
@@ -69,3 +70,22 @@ test.skipIf(!hasRedisServer())('filters look at no topics that can’t match', a
   expect(await callsOf(async () => expect(await allRetained(store, 'house/+/sensor7')).toHaveLength(1))).toBeLessThan(6)
   expect(await allRetained(store, '+/+/nothing')).toHaveLength(1)
 })
+
+test.skipIf(!hasRedisServer())(
+  'a look-up that finds nothing rests between its calls, so that Redis is there for others',
+  async () => {
+    const { store } = await opened()
+    // Each level is there somewhere.
+    await retain(store, [...Array.from({ length: 10_000 }, (_, index) => `${index}/a`), 'x/y/b', 'x/a/c'])
+    const pages: number[] = []
+    let page: RetainedPage | undefined = await store.retained('+/a/b')
+    const started = performance.now()
+    while (page?.more !== undefined) {
+      page = await page.more()
+      pages.push([...page].length)
+    }
+    expect(pages.every(length => length === 0)).toBe(true)
+    expect(pages.length).toBeGreaterThan(30)
+    expect(performance.now() - started).toBeGreaterThanOrEqual(pages.length - 8)
+  },
+)

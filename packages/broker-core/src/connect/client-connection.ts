@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { Emitter, MaybePromise, MessageSource, SessionHandle, Subscription } from '@x/contract'
+import type { Emitter, MaybePromise, MessageSource, SessionHandle, Subscription, Will } from '@x/contract'
 import type { AckFrame, FilterListSettings, FrameReader, PublishFrame, TopicInterner } from '@x/packet'
 import type { EnhancedAuthentication } from './attempt.ts'
 import type { AuthenticationQueue } from './authentication-queue.ts'
@@ -61,6 +61,8 @@ export interface Begun {
 export interface Publishing {
   /** Stores, routes and reports a message. */
   publish(publication: Publication, from: ClientConnection | undefined): MaybePromise<void>
+  /** The same for the message of a will that the store has answered. */
+  publishWill(will: Will, publication: Publication, from: ClientConnection | undefined): MaybePromise<void>
   /** The first step. Returns the number of sessions and groups that the message was stored for. */
   store(publication: Publication, receipt?: { session: SessionHandle; packetId: number }): MaybePromise<number>
   /** Begins the deliveries of a stored message. Returns whether anybody subscribes to its topic, and what has to be waited for. */

@@ -111,7 +111,7 @@ export function publishWill(
   return after(allowed, wanted => {
     if (wanted === undefined) return undefined
     return recover(
-      () => after(engine.publishing.publish(wanted, connection), () => confirm(engine, will)),
+      () => after(engine.publishing.publishWill(will, wanted, connection), () => confirm(engine, will)),
       error => engine.fail(error, 'WILL_NOT_PUBLISHED', client),
     )
   })

@@ -31,6 +31,7 @@ export class CheckedStore implements Persistence {
   readonly confirmWill?: NonNullable<Persistence['confirmWill']>
   readonly holdTask?: NonNullable<Persistence['holdTask']>
   readonly giveUpTask?: NonNullable<Persistence['giveUpTask']>
+  readonly publishWill?: NonNullable<Persistence['publishWill']>
 
   constructor(given: Persistence) {
     this.given = given
@@ -40,6 +41,8 @@ export class CheckedStore implements Persistence {
     if (given.confirmWill !== undefined) this.confirmWill = will => ownPromise(given.confirmWill?.(will))
     if (given.holdTask !== undefined) this.holdTask = name => ownPromise(given.holdTask?.(name) ?? true)
     if (given.giveUpTask !== undefined) this.giveUpTask = name => ownPromise(given.giveUpTask?.(name))
+    if (given.publishWill !== undefined)
+      this.publishWill = (will, message) => ownPromise(given.publishWill?.(will, message) ?? 0)
   }
 
   get supports(): PersistenceSupports {

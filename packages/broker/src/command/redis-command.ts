@@ -1,16 +1,21 @@
 import { parseArgs } from 'node:util'
 import { SESSION_NEVER_EXPIRES } from '@x/contract'
-import { StoreInspection } from '@x/persistence-redis'
-import type { SessionSummary, StoreSummary } from '@x/persistence-redis'
+import { importAedes, StoreInspection } from '@x/persistence-redis'
+import type { AedesImportOptions, SessionSummary, StoreSummary } from '@x/persistence-redis'
 import { print } from './print.ts'
 
-const usage = `x-broker redis: looks at what brokers keep in Redis (x-broker --redis URL)
+const usage = `x-broker redis: looks at what brokers keep in Redis (x-broker --redis URL), and brings there what Aedes has stored
 
   x-broker redis inspect URL [CLIENT]    brokers, sessions, queues, retained messages, and what nothing explains; or one session
+  x-broker redis import-aedes URL        takes over what aedes-persistence-redis (11, 12) keeps there: sessions, queues, retained messages, wills
 
   --prefix NAME                          first part of every key (default x)
+  --to URL                               the Redis that brokers use, if it is another one
+  --aedes-prefix NAME                    keyPrefix of Aedes's store, if it has one
+  --dry-run                              counts what would be taken over
 
-It changes nothing, and may run while brokers do; what changes meanwhile may be told as not explained.
+inspect changes nothing, and may run while brokers do; what changes meanwhile may be told as not explained.
+import-aedes changes nothing of Aedes's, which has to be stopped. It may be repeated: what is there already stays as it is.
 Exit codes: 0 done, 1 failed, or inspect has found what nothing explains, 2 wrong command line.
 `
 
@@ -28,10 +33,19 @@ export async function runRedisCommand(words: readonly string[]): Promise<number>
     print(process.stdout, usage)
     return 0
   }
-  if (task !== 'inspect') return refuse(`redis '${task}' is unknown, it must be inspect`)
-  if (url === undefined || rest.length > 0) return refuse('redis inspect takes URL [CLIENT]')
+  if (task !== 'inspect' && task !== 'import-aedes')
+    return refuse(`redis '${task}' is unknown, it must be inspect or import-aedes`)
+  if (url === undefined || rest.length > 0 || (task === 'import-aedes' && clientId !== undefined))
+    return refuse(`redis ${task} takes URL${task === 'inspect' ? ' [CLIENT]' : ''}`)
   try {
-    return await inspect(url, clientId, values.prefix)
+    if (task === 'inspect') return await inspect(url, clientId, values.prefix)
+    return await takeOver({
+      from: url,
+      prefix: values.prefix,
+      aedesPrefix: values['aedes-prefix'],
+      dryRun: values['dry-run'],
+      ...(values.to !== undefined && { to: values.to }),
+    })
   } catch (error) {
     print(process.stderr, `x-broker: ${sentenceOf(error)}\n`)
     return 1
@@ -39,7 +53,13 @@ export async function runRedisCommand(words: readonly string[]): Promise<number>
 }
 
 function parse(words: readonly string[]) {
-  const options = { prefix: { type: 'string', default: 'x' }, help: { type: 'boolean', short: 'h' } } as const
+  const options = {
+    prefix: { type: 'string', default: 'x' },
+    to: { type: 'string' },
+    'aedes-prefix': { type: 'string', default: '' },
+    'dry-run': { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h' },
+  } as const
   return parseArgs({ args: [...words], strict: true, allowPositionals: true, options })
 }
 
@@ -67,6 +87,22 @@ async function inspect(url: string, clientId: string | undefined, prefix: string
   } finally {
     inspection.close()
   }
+}
+
+async function takeOver(options: AedesImportOptions): Promise<number> {
+  const taken = await importAedes(options)
+  const lines = [
+    options.dryRun === true ? 'would take over' : 'has taken over',
+    `sessions      ${taken.sessions}`,
+    `subscriptions ${taken.subscriptions}`,
+    `queued        ${taken.queuedMessages} messages, ${taken.released} of them received by its client`,
+    `received      ${taken.received} QoS 2 messages whose PUBREL is still to come`,
+    `retained      ${taken.retainedMessages} messages`,
+    `wills         ${taken.wills}, which a broker publishes within 30 s`,
+    `skipped       ${taken.skipped} that are there already`,
+  ]
+  print(process.stdout, `${lines.join('\n')}\n`)
+  return 0
 }
 
 function linesOf(summary: StoreSummary): string[] {

@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { PersistenceError, SESSION_NEVER_EXPIRES } from '@x/contract'
+import { decodeMessagePack, PersistenceError, SESSION_NEVER_EXPIRES } from '@x/contract'
 import type { Subscription } from '@x/contract'
 import type { DumpedEntry, DumpedMessage, DumpRecord } from './dump.ts'
-import { decodeMessagePack } from './message-pack.ts'
 
 /** What is read of `classic-level`, which is installed beside Aedes's store. */
 interface Level {

@@ -1,4 +1,5 @@
 import { FunctionLibrary, serverGeneration } from '@x/redis-connection'
+import { adoption } from './adoption.ts'
 import { context } from './context.ts'
 import { fanOuts, fanOutsUnderWay } from './fan-outs.ts'
 import { generation } from './generation.ts'
@@ -38,6 +39,7 @@ export const library: FunctionLibrary = new FunctionLibrary(
     sessions,
     tasks,
     publish,
+    adoption,
   ].join('\n'),
   {
     open: [],
@@ -67,6 +69,10 @@ export const library: FunctionLibrary = new FunctionLibrary(
     hold: freeing,
     giveUp: freeing,
     retained: reading,
+    adopted: reading,
+    adopt: [],
+    adoptRetained: [],
+    adoptWill: [],
   },
-  ['FENCED', 'QUOTA', 'LEASE'],
+  ['FENCED', 'QUOTA', 'LEASE', 'BEHIND'],
 )

@@ -8,20 +8,23 @@ local function remark(c, index, kind, text)
   c.remarks[size + 1], c.remarks[size + 2], c.remarks[size + 3] = index, kind, text
 end
 
--- 'QOS,RETAIN,BYTES,EXPIRY,LENGTH,LENGTH,LENGTH,TOPIC PUBLISHER EPOCH CLIENT' (without the spaces), parsed once for each call. RETAIN: ''
--- (no), 's' (set) or 'd' (delete); PUBLISHER: '0' (none), or '1' and the client. EPOCH: of the session that publishes; '' (none).
+-- 'QOS,RETAIN,BYTES,EXPIRY,LENGTH,LENGTH,LENGTH,LENGTH,TOPIC PUBLISHER EPOCH WILL CLIENT' (without the spaces), parsed once for each call.
+-- RETAIN: '' (no), 's' (set) or 'd' (delete); PUBLISHER: '0' (none), or '1' and the client. EPOCH: of the session that publishes; WILL:
+-- the epoch that names the will which this is; each '' (none).
 local function headOf(c, text)
   local head = c.heads[text]
   if head then return head end
-  local qos, retained, bytes, expires, topicLength, publisherLength, epochLength, names =
-    string.match(text, '^(%d),(%a?),(%d+),(%d*),(%d+),(%d+),(%d+),(.*)$')
+  local qos, retained, bytes, expires, topicLength, publisherLength, epochLength, willLength, names =
+    string.match(text, '^(%d),(%a?),(%d+),(%d*),(%d+),(%d+),(%d+),(%d+),(.*)$')
   local topicEnd = tonumber(topicLength)
   local publisherEnd = topicEnd + publisherLength
   local epochEnd = publisherEnd + epochLength
-  local epoch, client = string.sub(names, publisherEnd + 1, epochEnd), string.sub(names, epochEnd + 1)
+  local willEnd = epochEnd + willLength
+  local epoch, client = string.sub(names, publisherEnd + 1, epochEnd), string.sub(names, willEnd + 1)
   head = {
     qos = qos, retained = retained, bytes = tonumber(bytes), expires = expires, topic = string.sub(names, 1, topicEnd),
-    publisher = string.sub(names, topicEnd + 1, publisherEnd), client = client, epoch = epoch, mayPublish = epoch == '' or owns(c, client, epoch),
+    publisher = string.sub(names, topicEnd + 1, publisherEnd), client = client, epoch = epoch,
+    will = string.sub(names, epochEnd + 1, willEnd), mayPublish = epoch == '' or owns(c, client, epoch),
   }
   c.heads[text] = head
   return head
@@ -52,6 +55,11 @@ local function giveToAll(c, head, record, index, found)
   return reached
 end
 
+-- Whether a will is still to be stored, which it is by this. Confirmed, it has been.
+local function isFirst(c, will)
+  return call('HEXISTS', c.base .. 'w', will) == 1 and call('HSETNX', c.base .. 'w', storedWill(will), 1) == 1
+end
+
 -- Stores one message. Returns how many it is for (undefined: no filter matches), or that it failed, and with what.
 local function publishOne(c, head, packetId, record, index)
   local receipts = c.base .. 'i:' .. head.client
@@ -62,6 +70,7 @@ local function publishOne(c, head, packetId, record, index)
   end
   -- Stored with its id before: this is the repetition of a call whose answer got lost.
   if packetId > 0 and call('HSETNX', receipts, packetId, head.epoch) == 0 then return 0 end
+  if head.will ~= '' and not isFirst(c, head.will) then return 0 end
   if head.retained == 's' then
     retain(c, head.topic, record, head.expires)
   elseif head.retained == 'd' then
@@ -89,7 +98,17 @@ local function placeIn(list, text)
   return place
 end
 
--- now, instance, limits, and the messages: for each its packet id (0: none), the lengths of its head and its record, and these two.
+-- Whether the call was carried out that its broker has made before: Redis may have refused that one, and a publisher that sends both
+-- messages again would have them in another order. 'NUMBER,NUMBER': of this call, and of the one before (0: it need not have been).
+local function isInOrder(c, chained)
+  local number, behind = string.match(chained, '^(%d+),(%d+)$')
+  local key = c.base .. 'calls'
+  if behind ~= '0' and call('HGET', key, c.instance) ~= behind then return false end
+  call('HSET', key, c.instance, number)
+  return true
+end
+
+-- now, instance, limits, the place of the call among those of its broker, and the messages: for each its packet id (0: none), the lengths of its head and its record, and these two.
 -- What one of them fails with does not concern the others.
 --
 -- Answers: for each message how many it was for, how many sessions of this broker are offered it, and of each where epoch and delivery
@@ -97,8 +116,9 @@ end
 -- it waits in, or 'f' and the number of its fan-out); what was dropped; the number of the last new filter.
 F.publish = function(keys, args)
   local c = begin(keys, args[1], args[2], args[3])
+  if not isInOrder(c, args[4]) then return redis.error_reply('BEHIND messages before these have not been stored') end
   c.heads, c.remarks = {}, {}
-  local messages, at, index = args[4], 1, 0
+  local messages, at, index = args[5], 1, 0
   local results, epochs, deliveries = {}, { places = {} }, { places = {} }
   while at <= #messages do
     local packetId, headLength, recordLength, headAt = struct.unpack('>I2I4I4', messages, at)
@@ -113,6 +133,7 @@ F.publish = function(keys, args)
       reached, reason = failed, type(reached) == 'table' and reached.err or tostring(reached)
       -- The client will send it again.
       if packetId > 0 and type(head) == 'table' then redis.pcall('HDEL', c.base .. 'i:' .. head.client, packetId) end
+      if type(head) == 'table' and head.will ~= '' then redis.pcall('HDEL', c.base .. 'w', storedWill(head.will)) end
     end
     if reason then remark(c, index, 'e', reason) end
     results[#results + 1] = struct.pack('>I4I4', reached or noFilter, #c.own / 3)

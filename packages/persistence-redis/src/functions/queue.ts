@@ -18,6 +18,17 @@ local function add(c, client, sequence, entry)
   c.queued = c.queued + 1
 end
 
+-- A stream begins with a block of 4 KB. Read anew from what is written of it, it takes what it holds, and grows from there. Who may not
+-- call these commands goes without.
+local function compact(c, client)
+  local key = c.base .. 'q:' .. client
+  local dump = redis.pcall('DUMP', key)
+  if type(dump) == 'string' then redis.pcall('RESTORE', key, 0, dump, 'REPLACE') end
+end
+
+-- Entries of a queue that is made compact when its session is closed.
+local mostCompacted = 32
+
 local function remove(c, client, sequence)
   local removed = call('XDEL', c.base .. 'q:' .. client, idOf(sequence))
   c.queued = c.queued - removed
@@ -122,6 +133,7 @@ local function append(c, client, entry)
   end
   if not makeRoom(c, client, state, entry.bytes, c.limitsText, 1) then return end
   add(c, client, state.last + 1, entry)
+  if state.waiting == 0 and call('XLEN', c.base .. 'q:' .. client) == 1 then compact(c, client) end
   state.last = state.last + 1
   state.waiting = state.waiting + 1
   state.waitingBytes = state.waitingBytes + entry.bytes

@@ -9,6 +9,9 @@ local function claimMember(epoch) return '3' .. epoch end
 -- named by the epoch it was set with.
 local willClaimDuration = 30000
 
+-- In 'w', that a will was stored, though nobody has confirmed it yet: however often it comes back, it is not stored again.
+local function storedWill(epoch) return 's' .. epoch end
+
 local function handOut(c, epoch, will)
   if not will or will == '' then return '' end
   call('HSET', c.base .. 'w', epoch, will)
@@ -57,6 +60,8 @@ local function detach(c, client, sent)
   state.behind = false
   saveState(c, client, state)
   disown(c, client)
+  local length = call('XLEN', c.base .. 'q:' .. client)
+  if length > 0 and length <= mostCompacted then compact(c, client) end
 end
 
 local function setDeadlines(c, client, interval, willDelay)
@@ -192,7 +197,7 @@ end
 F.confirm = function(keys, args)
   local base = keys[1]
   for index = 3, #args do
-    call('HDEL', base .. 'w', args[index])
+    call('HDEL', base .. 'w', args[index], storedWill(args[index]))
     call('ZREM', base .. 't', claimMember(args[index]))
   end
 end
@@ -221,6 +226,10 @@ local function sweep(c, broker, limit)
     call('HDEL', c.base .. 'told', broker)
     call('ZREM', c.base .. 'fo', broker)
     forgetTasks(c, broker)
+    -- One that was taken for dead may have called since, and died then.
+    for _, other in ipairs(call('HKEYS', c.base .. 'calls')) do
+      if not isThere(c, other) then call('HDEL', c.base .. 'calls', other) end
+    end
   end
   return left
 end

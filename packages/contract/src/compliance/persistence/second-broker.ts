@@ -79,6 +79,39 @@ export function secondBrokerTests(define: DefineStoreTest, supports: Persistence
     )
   })
 
+  define('stores a will once, though it comes back and is published again, if the store can', async bench => {
+    const other = await bench.second()
+    if (other.publishWill === undefined || bench.store.publishWill === undefined) return
+    const client = await bench.connect('client')
+    await client.subscribe({ filter: 'will' })
+    const ended = await bench.connect('ended', { will: bench.will({ clientId: 'ended' }) })
+    const first = await ended.closeUnconfirmed()
+    assert.ok(first !== undefined)
+    assert.equal(await bench.store.publishWill(first, first.message), 1)
+    bench.clock.advance(30_000)
+    const [second] = await other.claimDue(10)
+    assert.ok(second?.kind === 'will')
+    assert.equal(await other.publishWill(second.will, second.will.message), 0)
+    await other.confirmWill?.(second.will)
+    assert.equal(await bench.store.publishWill(first, first.message), 0)
+    await bench.soon(() => assert.deepEqual(texts(client.owner.taken), ['gone']))
+  })
+
+  define('stores a will that could not be stored at first', async bench => {
+    const other = await bench.second()
+    if (other.publishWill === undefined) return
+    const client = await bench.connect('client')
+    await client.subscribe({ filter: 'will' })
+    await (await bench.connect('ended', { will: bench.will({ clientId: 'ended' }) })).closeUnconfirmed()
+    for (const stored of [1, 0]) {
+      bench.clock.advance(30_000)
+      const [due] = await other.claimDue(10)
+      assert.ok(due?.kind === 'will')
+      assert.equal(await other.publishWill(due.will, due.will.message), stored)
+    }
+    await bench.soon(() => assert.deepEqual(texts(client.owner.taken), ['gone']))
+  })
+
   taskTests(define, supports)
   if (!supports.sharedSubscriptions) return
 
