@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { BrokerCounts, Counters, Latency, MaybePromise, Persistence, PluggableBroker } from '@x/contract'
+import type { BrokerCounts, BrokerInspection, Counters, MaybePromise, Persistence, PluggableBroker } from '@x/contract'
 import { PacketError } from '@x/packet'
 import { partsOf } from './broker-parts.ts'
 import { BrokerSettings } from './broker-settings.ts'
@@ -11,6 +11,9 @@ import { Reception } from './connect/reception.ts'
 import { within } from './ground/within.ts'
 import { AttachedPlugins } from './program/attached-plugins.ts'
 import { countsOf } from './program/broker-counts.ts'
+import { EngineInspection } from './program/engine-inspection.ts'
+import { latenciesOf } from './program/latencies.ts'
+import type { Latencies } from './program/latencies.ts'
 import { ProgramSubscriptions } from './program/program-subscriptions.ts'
 import { SharedTasks } from './program/shared-tasks.ts'
 import { withAedesMethods } from './program/aedes-store.ts'
@@ -49,6 +52,8 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
   readonly clients: Readonly<Record<string, Client>>
   /** For plugins: work that one of several brokers on the same store does. */
   readonly tasks: SharedTasks
+  /** What there is, one by one, for people. */
+  readonly inspection: BrokerInspection
   readonly #mq: MessageQueue
   readonly #engine: Engine
   readonly #plugins: AttachedPlugins
@@ -71,6 +76,7 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
     this.#publishes = new ProgramPublishes(this.#engine)
     this.#subscriptions = new ProgramSubscriptions(this.#engine)
     this.clients = clientsView(this.#engine.clients)
+    this.inspection = new EngineInspection(this.#engine)
     this.#mq = new MessageQueue(this, this.#engine.programSubscribers, this.programFaults)
     this.setHooks(options)
     this.topicAccess = options.topicAccess
@@ -165,10 +171,8 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
   }
 
   /** How long asynchronous hooks (`hook NAME`), the `store` and the `emitter` took. */
-  get latencies(): Readonly<Record<string, Latency>> {
-    const { hookCalls, publishing } = this.#engine
-    const hooks = [...hookCalls.latencies].map(([name, latency]) => [`hook ${name}`, latency] as const)
-    return { store: publishing.storeLatency, emitter: publishing.emitterLatency, ...Object.fromEntries(hooks) }
+  get latencies(): Latencies {
+    return latenciesOf(this.#engine)
   }
 
   counts(): Promise<BrokerCounts> {
@@ -263,12 +267,11 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
   }
 
   async #open(): Promise<void> {
-    const engine = this.#engine
     try {
-      await engine.open()
+      await this.#engine.open()
       await this.#plugins.attach(this)
     } catch (error) {
-      engine.openFailure = error as Error
+      this.#engine.openFailure = error as Error
       this.programFaults.report(error as Error)
       throw (error as Error).cause
     } finally {

@@ -3,6 +3,8 @@ export { systemClock } from './clock.ts'
 export type { Emitter, EmitterHost } from './emitter.ts'
 export type { PersistenceErrorCode } from './errors.ts'
 export { PersistenceError } from './errors.ts'
+export type { BrokerInspection, InspectedClient, InspectedGroup } from './inspection.ts'
+export type { LazyPage } from './lazy-page.ts'
 export type { ListenerAddress } from './listener.ts'
 export type { Latency } from './latency.ts'
 export { LatencyHistogram, latencyBounds } from './latency.ts'
@@ -12,7 +14,6 @@ export { isExpired, isSameMessage, keepMessage, messageBytes, messageOverhead } 
 export { decodeMessagePack } from './message-pack.ts'
 export type { MaybePromise } from './maybe-promise.ts'
 export type {
-  Delivery,
   Drop,
   Due,
   DueBatch,
@@ -21,7 +22,6 @@ export type {
   Persistence,
   PersistenceHost,
   PersistenceSupports,
-  QueueEntry,
   QueueLimits,
   Receipt,
   RetainedPage,
@@ -31,6 +31,7 @@ export type {
   StoreLimits,
   Will,
 } from './persistence.ts'
+export type { Delivery, QueueEntry } from './queue-entry.ts'
 export type { PersistenceCounts } from './persistence-counts.ts'
 export { SESSION_NEVER_EXPIRES } from './persistence.ts'
 export type { OptionRule, OptionTable } from './option-table.ts'
@@ -41,6 +42,7 @@ export type {
   SharedTasks,
   BrokerCounts,
   Counters,
+  ListenerStatus,
   LocalStream,
   PluggableBroker,
   Plugin,
@@ -48,6 +50,7 @@ export type {
 } from './plugin.ts'
 export type { SlicesOptions, Step } from './slices.ts'
 export { Slices } from './slices.ts'
+export type { StoredSession, StoredSessions } from './stored-sessions.ts'
 export { SteadyClock } from './steady-clock.ts'
 export type { Reception, Subscription } from './subscription.ts'
 export type { TaskStore } from './task-store.ts'

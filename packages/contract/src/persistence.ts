@@ -1,9 +1,11 @@
-import type { QoS } from '@x/packet'
 import type { Clock } from './clock.ts'
+import type { LazyPage } from './lazy-page.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 import type { Message } from './message.ts'
 import type { PersistenceCounts } from './persistence-counts.ts'
+import type { Delivery, QueueEntry } from './queue-entry.ts'
 import type { Slices } from './slices.ts'
+import type { StoredSessions } from './stored-sessions.ts'
 import type { Subscription } from './subscription.ts'
 import type { TaskStore } from './task-store.ts'
 
@@ -119,15 +121,13 @@ export interface Persistence extends TaskStore {
   publishWill?(will: Will, message: Message): MaybePromise<number>
   /** What is stored now; may be a moment old. */
   counts(): MaybePromise<PersistenceCounts>
+
+  /** Shows the sessions to people. Undefined: this store can't be looked into. */
+  readonly storedSessions?: StoredSessions | undefined
 }
 
-/** Retained messages as far as they were found at small cost. Either an array, made of what was there at one moment; or something lazy
- * that gives each message as it is when it is asked for, and undefined after a small step that has found none (a tenth of a
- * millisecond), so that others can be served in between. */
-export interface RetainedPage extends Iterable<Message | undefined> {
-  /** What follows behind this page; undefined: nothing. */
-  readonly more?: (() => MaybePromise<RetainedPage>) | undefined
-}
+/** Retained messages as far as they were found at small cost. */
+export type RetainedPage = LazyPage<Message>
 
 /** What a store does and does not support. The compliance suite tests the declared absence as well. */
 export interface PersistenceSupports {
@@ -260,24 +260,6 @@ export interface Will {
   readonly messageExpiryInterval: number | undefined
   /** Seconds. MQTT 5.0 §3.1.3.2.2 */
   readonly delayInterval: number
-}
-
-/** A message on its way to one session. */
-export interface Delivery {
-  readonly message: Message
-  /** The QoS it is delivered with. */
-  readonly qos: QoS
-  /** The RETAIN flag it is delivered with. */
-  readonly retain: boolean
-  readonly subscriptionIdentifiers: readonly number[] | undefined
-}
-
-/** A message in the queue of a session. */
-export interface QueueEntry extends Delivery {
-  /** Place in the session's queue: ascending by one in the order of queueing; the packet id is derived from it. */
-  readonly sequence: number
-  /** PUBREC has arrived: what is left to do is PUBREL. */
-  readonly released: boolean
 }
 
 /** The packet identifier of a QoS 2 message from a client, which the store remembers until `complete`. MQTT 5.0 §4.3.3 */

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
+import type { BrokerInspection } from './inspection.ts'
 import type { Latency } from './latency.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 import type { PersistenceCounts } from './persistence-counts.ts'
@@ -27,6 +28,8 @@ export interface PluggableBroker extends Pick<EventEmitter, 'on' | 'off' | 'once
   readonly counters: Readonly<Counters>
   /** Listeners by their names, and their open connections; undefined: the program hands streams over by itself. */
   readonly listenerConnections?: readonly { readonly name: string; readonly connections: number }[]
+  /** Ways in that are open, as people see them; undefined: the program hands streams over by itself. */
+  readonly listenerStatus?: readonly ListenerStatus[]
   /** Of asynchronous calls: `hook NAME` of each, `store` and `emitter` of one message at a time, which is a sample. What is synchronous
    * is not measured. Undefined: the broker measures none. */
   readonly latencies?: Readonly<Record<string, Latency>>
@@ -36,6 +39,8 @@ export interface PluggableBroker extends Pick<EventEmitter, 'on' | 'off' | 'once
   readonly tasks?: SharedTasks
   /** The processes that are this broker together, with this one among them; undefined: it is the only one. */
   readonly workers?: readonly WorkerUsage[]
+  /** What there is, one by one. Undefined: this broker can't be looked into. */
+  readonly inspection?: BrokerInspection
   /** What there is now; asks the store, so it is not for hot paths. */
   counts(): Promise<BrokerCounts>
   /** For what the plugin meets while nobody waits for it: becomes the event `error`. */
@@ -54,6 +59,17 @@ export interface SharedTasks {
    * @throws PersistenceError when the store can't be asked */
   hold(name: string): Promise<boolean>
   giveUp(name: string): Promise<void>
+}
+
+/** A way in that is open. */
+export interface ListenerStatus {
+  readonly name: string
+  /** As clients would write them: `mqtt://127.0.0.1:1883`. */
+  readonly urls: readonly string[]
+  readonly connections: number
+  readonly tls: boolean
+  /** Clients must show a certificate. */
+  readonly mutualTls: boolean
 }
 
 /** A connection to another broker, and what has gone over it. */

@@ -15,6 +15,7 @@ import type {
   RetainedPage,
   SessionClosing,
   SessionHandle,
+  StoredSessions,
   Subscription,
   Will,
 } from '@x/contract'
@@ -32,6 +33,13 @@ export class LmdbPersistence implements Persistence {
     sharedSubscriptions: true,
     queuesAtMostOnce: true,
     storeLimits: true,
+  }
+  readonly storedSessions: StoredSessions = {
+    list: () => this.#opened().shown.list(),
+    find: clientId => this.#opened().shown.find(clientId),
+    subscriptions: clientId => this.#opened().shown.subscriptions(clientId),
+    queue: (clientId, after, limit) => this.#opened().shown.queue(clientId, after, limit),
+    clearQueue: clientId => this.#opened().shown.clearQueue(clientId),
   }
 
   readonly #options: CheckedOptions

@@ -28,6 +28,7 @@ import type { CheckedOptions } from './options.ts'
 import type { OwnedSessions } from './owned-sessions.ts'
 import type { RetainedStore } from './retained-store.ts'
 import { checkSchema } from './schema.ts'
+import { ShownSessions } from './shown-sessions.ts'
 import type { SessionQueues } from './session-queue.ts'
 import type { SessionStore } from './session-store.ts'
 import type { Settlements } from './settlements.ts'
@@ -43,6 +44,7 @@ export { OtherDurability } from './lookout.ts'
 
 /** What exists between `open` and `close`: the directory, and the parts that read and write it. */
 export class OpenStore {
+  readonly shown: ShownSessions
   readonly #environment: Environment
   readonly #set: WorkingSet
   readonly #commits: Commits
@@ -65,6 +67,7 @@ export class OpenStore {
 
   constructor(options: CheckedOptions, host: PersistenceHost) {
     const parts = storeParts(options, host)
+    this.shown = new ShownSessions(parts)
     this.#environment = parts.environment
     this.#set = parts.set
     this.#commits = parts.commits
@@ -274,7 +277,7 @@ export class OpenStore {
       // Stored with its packet identifier before: the same call is repeated because its outcome got lost.
       if (this.#environment.has(key)) return 0
       if (message.retain) this.#retained.checkRoom(message)
-      this.#environment.put(key, nothing)
+      this.#environment.put(key, Buffer.of())
     }
     if (message.retain) this.#retained.set(message)
     return message.qos > 0 || this.#queuesAtMostOnce ? this.#distribution.distribute(message) : 0
@@ -296,5 +299,3 @@ export class OpenStore {
       : Object.assign(page, { more: () => this.#commits.see(() => this.#retainedPage(filter, next)) })
   }
 }
-
-const nothing: Buffer = Buffer.alloc(0)

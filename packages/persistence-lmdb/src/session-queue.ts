@@ -7,6 +7,7 @@ import type { FoundEntry, StoredDelivery } from './queue-entry.ts'
 import { QueueOverflow } from './queue-overflow.ts'
 import { QueueRows } from './queue-rows.ts'
 import type { QueueParts } from './queue-rows.ts'
+import { takenThrough } from './session-record.ts'
 import type { SessionRecord } from './session-record.ts'
 
 /** The queues of all sessions: entries from being queued to being acknowledged, in sequence order. */
@@ -116,6 +117,30 @@ export class SessionQueues {
     this.#parts.set.count('queuedMessages', 1)
     if (sequence > session.readThrough && !entry.released) this.#rows.count(session, entry.message)
     this.#parts.set.changed(session)
+  }
+
+  /** The entries above a sequence, at most `limit`; nothing is taken by that. */
+  look(session: SessionRecord, after: number, limit: number): readonly QueueEntry[] {
+    const entries: QueueEntry[] = []
+    for (const entry of this.#rows.from(session, after + 1)) {
+      if (entries.length >= limit) break
+      entries.push(asQueueEntry(entry))
+    }
+    return entries
+  }
+
+  /** Drops all that waits and was not offered; returns how many. */
+  *dropWaiting(session: SessionRecord): Steps<number> {
+    let dropped = 0
+    for (const part of this.#rows.parts(session, takenThrough(session) + 1)) {
+      for (const entry of part) {
+        if (!isWaiting(session, entry.sequence, entry.record)) continue
+        this.#rows.remove(session, entry)
+        dropped += 1
+      }
+      yield
+    }
+    return dropped
   }
 
   find(session: SessionRecord, sequence: number): FoundEntry | undefined {

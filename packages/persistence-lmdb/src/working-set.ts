@@ -58,7 +58,7 @@ export class WorkingSet {
 
   /** Writes what was changed. Returns whom to tell when that is durable. */
   *end(): Steps<readonly (() => void)[]> {
-    yield* this.#write()
+    yield* this.write()
     return this.takeTold()
   }
 
@@ -74,7 +74,8 @@ export class WorkingSet {
     this.#silent = true
   }
 
-  *#write(): Steps<void> {
+  /** Writes what was changed so far: rows that are read within the transaction show it. */
+  *write(): Steps<void> {
     if (!this.#totalsChanged && this.#changedSessions.size === 0 && this.#changedGroups.size === 0) return
     let written = 0
     for (const clientId of this.#changedSessions) {

@@ -15,6 +15,7 @@ import type {
   RetainedPage,
   SessionClosing,
   SessionHandle,
+  StoredSessions,
   Subscription,
   Will,
 } from '@x/contract'
@@ -27,6 +28,7 @@ import { distribute, sharedDelivery } from './distribution.ts'
 import type { QueueContext } from './queue-context.ts'
 import type { RestoredSession } from './session-store.ts'
 import { SessionStore } from './session-store.ts'
+import { ShownSessions } from './shown-sessions.ts'
 import type { SubscriptionLimits } from './subscription-index.ts'
 import { SubscriptionIndex } from './subscription-index.ts'
 
@@ -77,6 +79,7 @@ export class MemoryPersistence implements Persistence {
     queuesAtMostOnce: true,
     storeLimits: true,
   }
+  readonly storedSessions: StoredSessions = new ShownSessions(() => this.#opened().sessions)
 
   readonly #options: Required<MemoryPersistenceOptions>
   #store: OpenStore | undefined

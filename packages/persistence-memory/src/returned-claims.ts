@@ -13,7 +13,7 @@ export function returnClaims(
   if (claims === undefined || queue === undefined) return []
   const byGroup = new Map<SharedGroup, WaitingMessage[]>()
   for (const [sequence, { group, waiting }] of claims) {
-    const entry = queue.get(sequence)
+    const entry = queue.entry(sequence)
     if (entry === undefined || (entry.qos === 2 && (sequence <= sentThrough || entry.released))) continue
     claims.delete(sequence)
     if (subscriptions.group(group.name) !== group) continue

@@ -1,30 +1,11 @@
-import type { Delivery, Drop, Message, QueueEntry, SessionOwner } from '@x/contract'
+import type { Delivery, Drop, QueueEntry, SessionOwner } from '@x/contract'
 import { isExpired, messageBytes } from '@x/contract'
 import { QueueExpiry } from './queue-expiry.ts'
 import type { ExpiringQueue } from './queue-expiry.ts'
 import { countWaiting, makeRoomInStore } from './queue-context.ts'
 import type { QueueContext, RoomyQueue } from './queue-context.ts'
+import { QueueItem } from './queue-item.ts'
 import { SequenceRing } from './sequence-ring.ts'
-
-/** An entry of a session's queue. The owner holds the same object; only `released` changes under its eyes. */
-export class QueueItem implements QueueEntry {
-  readonly sequence: number
-  readonly message: Message
-  readonly qos: Delivery['qos']
-  readonly retain: boolean
-  readonly subscriptionIdentifiers: readonly number[] | undefined
-  released = false
-  /** Not taken by the owner and not sent before: counts towards the limits and may be dropped. */
-  waiting = false
-
-  constructor(sequence: number, delivery: Delivery) {
-    this.sequence = sequence
-    this.message = delivery.message
-    this.qos = delivery.qos
-    this.retain = delivery.retain
-    this.subscriptionIdentifiers = delivery.subscriptionIdentifiers
-  }
-}
 
 /** The queue of one session: entries from being queued to being acknowledged, in sequence order. */
 export class SessionQueue implements RoomyQueue, ExpiringQueue {
@@ -144,10 +125,6 @@ export class SessionQueue implements RoomyQueue, ExpiringQueue {
     return this.#takenThrough
   }
 
-  get(sequence: number): QueueItem | undefined {
-    return this.#ring.get(sequence)
-  }
-
   acknowledge(sequence: number): void {
     this.#remove(sequence)
   }
@@ -173,6 +150,26 @@ export class SessionQueue implements RoomyQueue, ExpiringQueue {
 
   get waitingBytes(): number {
     return this.#waitingBytes
+  }
+
+  /** Entries that are there. */
+  get size(): number {
+    return this.#ring.size
+  }
+
+  /** The entries above a sequence, at most `limit`; nothing is taken by that. */
+  look(after: number, limit: number): readonly QueueItem[] {
+    return this.#between(after + 1, Infinity, limit)
+  }
+
+  /** Drops all that waits; returns how many. */
+  dropWaiting(): number {
+    let dropped = 0
+    for (let item = this.#oldestWaiting(); item !== undefined; item = this.#oldestWaiting()) {
+      this.#remove(item.sequence)
+      dropped += 1
+    }
+    return dropped
   }
 
   dropExpired(): number {
@@ -270,13 +267,13 @@ export class SessionQueue implements RoomyQueue, ExpiringQueue {
     return undefined
   }
 
-  #between(from: number, through: number): QueueItem[] {
+  #between(from: number, through: number, limit = Infinity): QueueItem[] {
     const ring = this.#ring
     const items: QueueItem[] = []
     for (let place = ring.placeOf(from); place < ring.length; place += 1) {
       const item = ring.itemAt(place)
       if (item === undefined) continue
-      if (item.sequence > through) break
+      if (item.sequence > through || items.length >= limit) break
       items.push(item)
     }
     return items

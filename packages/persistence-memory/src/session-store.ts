@@ -63,6 +63,17 @@ export class SessionStore {
     return this.#stored
   }
 
+  /** All of them, open or not, stored or not. */
+  all(): Iterable<Session> {
+    return this.#sessions.values()
+  }
+
+  /** The session of a client if it outlives its connection. */
+  stored(clientId: string): Session | undefined {
+    const session = this.#sessions.get(clientId)
+    return session?.isStored === true ? session : undefined
+  }
+
   /** The open session that the handle names.
    * @throws PersistenceError `FENCED` when the handle is of an earlier opening or the session is closed. */
   resolve(handle: SessionHandle): Session {

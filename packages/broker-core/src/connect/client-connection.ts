@@ -136,6 +136,8 @@ export class ClientConnection extends Connection<Host> implements ClientLink {
   sessionExpiryInterval = 0
   /** There was no session of this client before. */
   hasBegunSession = false
+  /** As its CONNECT, or the transport, says; for those who look at the broker. */
+  username: string | undefined
   /** Kept with the retained messages of the client; undefined without `checkRetainSource`. */
   source: MessageSource | undefined
   /** MQTT 5: whether reason strings and user properties may be sent on every packet. MQTT 5.0 §3.1.2.11.7 */

@@ -101,6 +101,7 @@ function identify(
   connection.maximumPacketSize = own.maximumPacketSize
   const problem = takeIdentity(connection, packet)
   if (problem !== undefined) return refuseConnect(connection, problem)
+  connection.username = packet.username
   if (connection.engine.options.checkRetainSource && !connection.client.trusted)
     connection.source = { username: packet.username, listener: connection.profile?.name }
   const negotiated = connection.profile?.usernameAsClientId === true ? named(connection, packet, own) : own

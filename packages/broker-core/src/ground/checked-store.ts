@@ -14,6 +14,7 @@ import type {
   RetainedPage,
   SessionClosing,
   SessionHandle,
+  StoredSessions,
   Subscription,
   Will,
 } from '@x/contract'
@@ -47,6 +48,11 @@ export class CheckedStore implements Persistence {
 
   get supports(): PersistenceSupports {
     return this.given.supports
+  }
+
+  /** For people: nothing of the engine is built on what it says. */
+  get storedSessions(): StoredSessions | undefined {
+    return this.given.storedSessions
   }
 
   open(host: PersistenceHost): MaybePromise<void> {

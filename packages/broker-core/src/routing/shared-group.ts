@@ -66,6 +66,10 @@ export class SharedGroup implements Group {
     return this.#members.size
   }
 
+  *clientIds(): IterableIterator<string> {
+    for (const { clientId } of this.#order) yield clientId
+  }
+
   add(session: GroupMember, subscription: Subscription): void {
     const member = this.#members.get(session)
     if (member === undefined) {

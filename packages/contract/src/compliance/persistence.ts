@@ -13,6 +13,7 @@ import { secondBrokerTests } from './persistence/second-broker.ts'
 import { sessionTests } from './persistence/sessions.ts'
 import { sharedGroupTests } from './persistence/shared-groups.ts'
 import { subscriptionTests } from './persistence/subscriptions.ts'
+import { shownSessionTests } from './persistence/shown-sessions.ts'
 import { unsharedTests } from './persistence/unshared.ts'
 import { willTests } from './persistence/wills.ts'
 import type { DefineTest } from './runner.ts'
@@ -29,7 +30,7 @@ export interface PersistenceCompliance extends PersistenceUnderTest {
  *
  * Makes one store outside of a test, never opened, to see what it `supports`. Every test closes what it opened. */
 export async function persistenceCompliance(options: PersistenceCompliance): Promise<void> {
-  const { supports } = await options.factory()
+  const { supports, storedSessions } = await options.factory()
   const defineUnopened = (title: string, run: (bench: Bench) => Promise<void>): void => {
     options.test(title, async () => {
       const bench = new Bench(options, await options.factory())
@@ -63,5 +64,6 @@ export async function persistenceCompliance(options: PersistenceCompliance): Pro
   ]) {
     tests(define)
   }
+  if (storedSessions !== undefined) shownSessionTests(define)
   if (options.reopen !== undefined) secondBrokerTests(define, supports)
 }

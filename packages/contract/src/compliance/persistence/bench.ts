@@ -9,7 +9,6 @@ import type {
   OpenedSession,
   Persistence,
   PersistenceHost,
-  QueueEntry,
   QueueLimits,
   RetainedPage,
   SessionClosing,
@@ -17,6 +16,7 @@ import type {
   SessionOwner,
   Will,
 } from '../../persistence.ts'
+import type { QueueEntry } from '../../queue-entry.ts'
 import { Slices } from '../../slices.ts'
 import type { Subscription } from '../../subscription.ts'
 import { ManualClock } from '../../testing/manual-clock.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { QueueEntry } from '../../persistence.ts'
+import type { QueueEntry } from '../../queue-entry.ts'
 import type { Bench, Connection, DefineStoreTest } from './bench.ts'
 import { sequences, texts } from './bench.ts'
 
