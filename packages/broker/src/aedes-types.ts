@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { BrokerPacket, Client } from '@x/broker-core'
 import type { ConnectPacket, PublishPacket, Subscription as PacketSubscription } from '@x/packet'
-import type { BrokerOptions } from './create-broker.ts'
+import type { BrokerOptions } from './broker-options.ts'
 
 // Names under which programs written for Aedes import its types.
 

@@ -3,7 +3,7 @@ import { metrics } from '@x/metrics'
 import { sysTopics } from '@x/sys-topics'
 import { AuthErrorCode } from './aedes-types.ts'
 import { Broker, createBroker } from './create-broker.ts'
-import type { BrokerOptions } from './create-broker.ts'
+import type { BrokerOptions } from './broker-options.ts'
 import { ListenError } from './listener/listen-error.ts'
 import { ConnectionRefused } from './listener/refused.ts'
 

@@ -1,11 +1,14 @@
-import { BrokerError, Broker as CoreBroker, ReasonCode, assertOptions, brokerOptionTable } from '@x/broker-core'
-import type { AedesStoreMethods, BrokerOptions as CoreOptions, MessageQueue } from '@x/broker-core'
+import { BrokerError, Broker as CoreBroker, ReasonCode, assertOptions } from '@x/broker-core'
+import type { AedesStoreMethods, MessageQueue } from '@x/broker-core'
+import { admin as adminPlugin, adminOptions } from '@x/admin'
+import type { Admin, AdminOptions } from '@x/admin'
 import { bridge } from '@x/bridge'
-import type { BridgeOptions } from '@x/bridge'
 import { metrics as metricsPlugin, metricsOptions } from '@x/metrics'
 import type { Metrics, MetricsOptions } from '@x/metrics'
-import { optionRules, shownOption } from '@x/contract'
-import type { BridgeStatus, ListenerAddress, Logger, OptionRule, OptionTable, Persistence } from '@x/contract'
+import { shownOption } from '@x/contract'
+import type { BridgeStatus, ListenerAddress, ListenerStatus, Logger, Persistence, Plugin } from '@x/contract'
+import { optionTable } from './broker-options.ts'
+import type { BrokerOptions } from './broker-options.ts'
 import { checkListenOptions } from './listener/listen-options.ts'
 import type { ListenOptions } from './listener/listen-options.ts'
 import { Listener } from './listener/listener.ts'
@@ -14,73 +17,10 @@ import { ConnectionRefused } from './listener/refused.ts'
 import type { TlsOptions } from './listener/tls-layer.ts'
 import { GuardedLogger } from './log/guarded-logger.ts'
 import { logEvents } from './log/log-events.ts'
+import { levelControl } from './log/log-level.ts'
+import { PacketLog } from './log/packet-log.ts'
 import { isAedesPersistence, isMqemitter, partsOf } from './parts.ts'
-import type { DataOption, EmitterOption, MeshOption, PersistenceOption, RedisOption } from './parts.ts'
-
-/** Everything the engine takes, with a store in memory unless another is given. */
-export interface BrokerOptions extends Omit<CoreOptions, 'persistence' | 'emitter' | 'mq'> {
-  persistence?: PersistenceOption | null
-  /** The directory that keeps sessions, retained messages and wills over restarts, in place of `persistence`: a path, or the options of
-   * `@x/persistence-lmdb`. */
-  data?: DataOption
-  /** Joins all brokers that name the same Redis: one set of sessions, retained messages and wills, and messages from each to
-   * each. What is given as `persistence` or `emitter` is used instead of that half.
-   * A URL (`redis://`, `redis-sentinel://`, `redis-cluster://`, `rediss…://`), or the options of `@x/persistence-redis` and
-   * `@x/emitter-redis`. */
-  redis?: RedisOption
-  /** Connects brokers directly, each to each, in place of `emitter`: the path of a directory, which all brokers of this machine name that
-   * belong together, or the options of `@x/emitter-mesh`. */
-  mesh?: MeshOption
-  emitter?: EmitterOption | null
-  /** Other brokers that messages are carried to and from, as `@x/bridge` takes them. */
-  bridges?: readonly BridgeOptions[]
-  /** Serves numbers for Prometheus, and health checks: the port on this machine alone, or the options of `@x/metrics`. */
-  metrics?: number | MetricsOptions
-  /** What Aedes calls `emitter`. */
-  mq?: EmitterOption | null
-  /** Gets connections, disconnections and errors; pino's loggers fit. Without one nothing is logged. */
-  logger?: Logger | null
-}
-
-const optionTable: OptionTable<keyof BrokerOptions> = {
-  ...brokerOptionTable,
-  persistence: partRule('a Persistence of @x/contract, or a store of Aedes'),
-  emitter: partRule('an Emitter of @x/contract, or an mqemitter'),
-  mq: partRule('an Emitter of @x/contract, or an mqemitter'),
-  data: {
-    text: 'the path of a directory, or an object with the option directory',
-    allows: (value: unknown) =>
-      (typeof value === 'string' && value !== '') ||
-      (typeof value === 'object' && value !== null && 'directory' in value),
-  },
-  redis: {
-    text: 'a URL like redis://host:6379, or an object with the option redis',
-    allows: (value: unknown) =>
-      (typeof value === 'string' && value !== '') || (typeof value === 'object' && value !== null && 'redis' in value),
-  },
-  mesh: {
-    text: 'the path of a directory, or an object with the option directory or listen',
-    allows: (value: unknown) =>
-      (typeof value === 'string' && value !== '') ||
-      (typeof value === 'object' && value !== null && ('directory' in value || 'listen' in value)),
-  },
-  bridges: { text: 'a list of objects with the options of @x/bridge', allows: value => Array.isArray(value) },
-  metrics: {
-    text: 'a port (0 to 65535), or an object with the options of @x/metrics',
-    allows: value => (typeof value === 'object' ? value !== null : optionRules.whole(0, 65_535).allows(value)),
-  },
-  logger: nullOr(optionRules.has("a logger like pino's", 'debug', 'info', 'warn', 'error')),
-}
-
-/** What it lacks to be one is said by whoever makes a part of it. */
-function partRule(text: string): OptionRule {
-  return nullOr({ text, allows: value => typeof value === 'object' })
-}
-
-/** Aedes's programs say null for none. */
-function nullOr({ text, allows }: OptionRule): OptionRule {
-  return { text, allows: value => value === null || allows(value) }
-}
+import type { EmitterOption, PersistenceOption } from './parts.ts'
 
 /** A listener that accepts connections: where, and what can be done with it. */
 export interface Listening extends ListenerAddress {
@@ -106,17 +46,32 @@ interface Given {
 export class Broker extends CoreBroker {
   /** What the option `metrics` has made: where it is served, and the handler for a server of the program's own. */
   readonly metrics: Metrics | undefined
+  /** What the option `admin` has made: where it is served, and the key for this run if the options have none. */
+  readonly admin: Admin | undefined
   /** Bridges that are attached. */
   readonly bridges: Set<BridgeStatus> = new Set()
-  readonly #listeners = new Set<Listener>()
+  readonly #listeners = new Map<Listener, Omit<ListenerStatus, 'name' | 'connections'>>()
   readonly #logger: Logger | undefined
+  readonly #packetLog: PacketLog | undefined
   readonly #given: Given
 
   /** @throws BrokerError `OPTION_INVALID`, naming the option, its value and what it may be */
   constructor(options: BrokerOptions = {}) {
     assertOneProcess(options)
     assertOptions(options, optionTable, 'createBroker')
-    const { persistence: store, mq, emitter: ours, redis, data, mesh, logger, bridges, metrics, ...rest } = options
+    const {
+      persistence: store,
+      mq,
+      emitter: ours,
+      redis,
+      data,
+      mesh,
+      logger,
+      bridges,
+      metrics,
+      admin,
+      ...rest
+    } = options
     const given = { persistence: store ?? undefined, mq: ours ?? mq ?? undefined }
     // The store is made before the broker that can report what befalls it.
     const trouble: { report?: (error: Error) => void } = {}
@@ -130,13 +85,19 @@ export class Broker extends CoreBroker {
       partFailed,
     })
     const served = metrics === undefined ? undefined : metricsOf(metrics)
-    const plugins = [...(rest.plugins ?? []), ...(bridges ?? []).map(bridge), ...(served === undefined ? [] : [served])]
+    const control = levelControl(logger, () => this.logLevelChanged())
+    const shown = admin === undefined ? undefined : adminOf(admin, logger ?? undefined, control)
+    const plugins = [...(rest.plugins ?? []), ...(bridges ?? []).map(bridge), served, shown].filter(isPlugin)
     super({ ...rest, ...limitsOf(given, rest), plugins, persistence, ...(emitter !== undefined && { emitter }) })
     trouble.report = error => this.reportError(error)
     this.metrics = served
+    this.admin = shown
     this.#given = given
-    this.#logger = logger ? new GuardedLogger(logger) : undefined
-    if (this.#logger !== undefined) logEvents(this, this.#logger)
+    const guarded = logger ? new GuardedLogger(logger) : undefined
+    this.#logger = shown?.logger(guarded) ?? guarded
+    if (this.#logger === undefined) return
+    logEvents(this, this.#logger)
+    this.#packetLog = new PacketLog(this, this.#logger)
   }
 
   /** A broker whose store is open, or the error that it could not be opened. */
@@ -173,7 +134,17 @@ export class Broker extends CoreBroker {
 
   /** Ways in that are open, with their connections. */
   get listenerConnections(): readonly { readonly name: string; readonly connections: number }[] {
-    return [...this.#listeners].map(({ name, connections }) => ({ name, connections }))
+    return Array.from(this.#listeners.keys(), ({ name, connections }) => ({ name, connections }))
+  }
+
+  /** The same, as people see them. */
+  get listenerStatus(): readonly ListenerStatus[] {
+    return Array.from(this.#listeners, ([{ name, connections }, status]) => ({ name, connections, ...status }))
+  }
+
+  /** For programs whose logger has another level now: packets are logged while debug is enabled. */
+  logLevelChanged(): void {
+    this.#packetLog?.levelChanged()
   }
 
   async #listen(options: ListenOptions): Promise<Listening> {
@@ -185,7 +156,7 @@ export class Broker extends CoreBroker {
       const reasonCode = ReasonCode.serverShuttingDown
       throw new BrokerError('BROKER_CLOSED', { message: 'the broker is closed', reasonCode })
     }
-    this.#listeners.add(listener)
+    this.#listeners.set(listener, statusOf(options, addresses))
     const [address] = addresses as readonly [ListenerAddress]
     for (const { url } of addresses) this.#logger?.info({ url, listener: listener.name }, `listening on ${url}`)
     return {
@@ -221,7 +192,7 @@ export class Broker extends CoreBroker {
     const { maximumConnections } = this
     if (maximumConnections === 0) return undefined
     let open = 0
-    for (const { connections } of this.#listeners) open += connections
+    for (const { connections } of this.#listeners.keys()) open += connections
     if (open < maximumConnections) return undefined
     const message = `${open} connections are open, the limit maximumConnections is ${maximumConnections}`
     return new ConnectionRefused('TOO_MANY_CONNECTIONS', message)
@@ -231,7 +202,7 @@ export class Broker extends CoreBroker {
   override close(): Promise<void>
   override close(done: (error?: Error) => void): void
   override close(done?: (error?: Error) => void): Promise<void> | void {
-    for (const listener of this.#listeners) listener.close()
+    for (const listener of this.#listeners.keys()) listener.close()
     this.#listeners.clear()
     return done === undefined ? super.close() : super.close(done)
   }
@@ -241,6 +212,28 @@ function metricsOf(option: number | MetricsOptions): Metrics {
   const options = typeof option === 'number' ? { listen: { port: option } } : option
   assertOptions(options, metricsOptions, 'metrics')
   return metricsPlugin(options)
+}
+
+function adminOf(option: number | AdminOptions, logger: Logger | undefined, control: AdminOptions['control']): Admin {
+  const options = typeof option === 'number' ? { listen: { port: option } } : option
+  assertOptions(options, adminOptions, 'admin')
+  return adminPlugin({
+    ...(logger !== undefined && { logger }),
+    ...options,
+    control: { ...control, ...options.control },
+  })
+}
+
+function statusOf(
+  { tls }: ListenOptions,
+  addresses: readonly ListenerAddress[],
+): Omit<ListenerStatus, 'name' | 'connections'> {
+  const mutualTls = tls?.requestCert === true && tls.rejectUnauthorized !== false
+  return { urls: addresses.map(({ url }) => url), tls: tls !== undefined, mutualTls }
+}
+
+function isPlugin(plugin: Plugin | undefined): plugin is Plugin {
+  return plugin !== undefined
 }
 
 /** A broker in a program is one process, whatever a program hopes that an option does. */

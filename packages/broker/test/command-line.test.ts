@@ -53,6 +53,7 @@ test.for<[string[], object]>([
   [['-l', 'debug'], run({ log: { level: 'debug' } })],
   [['--metrics-port', '9464'], run({ metrics: { port: 9464, host: undefined } })],
   [['--metrics-host', '*', '--metrics-port', '0'], run({ metrics: { port: 0, host: '*' } })],
+  [['--admin-port', '0', '--admin-host', '::1'], run({ admin: { port: 0, host: '::1' } })],
   [['--sys-interval', '0'], run({ statistics: { interval: 0 } })],
   [['-s', '65535'], run({ statistics: { interval: 65_535 } })],
   [['--trust-proxy', 'all'], run({ listeners: [{ ...mqtt, trustProxy: true, trustedProxies: [] }] })],

@@ -55,6 +55,8 @@ test.each<[options: unknown, message: string]>([
   [{ mesh: { listen: '0.0.0.0:1' } }, 'option mesh is not usable: option listen is'],
   [{ mesh: '/m', emitter: {} }, 'option mesh has nothing to do: the emitter is given by emitter'],
   [{ metrics: 70_000 }, 'option metrics is 70000, it must be a port (0 to 65535), or an object'],
+  [{ admin: 70_000 }, 'option admin is 70000, it must be a port (0 to 65535), or an object'],
+  [{ admin: { port: 1 } }, 'option port of admin is unknown (it is 1)'],
   [{ metrics: null }, 'option metrics is null'],
   [{ metrics: { port: 1 } }, 'option port of metrics is unknown (it is 1)'],
   [{ workers: 4 }, 'option workers is 4, but a program forks its processes itself'],

@@ -34,6 +34,7 @@ import type { SessionStore } from './session-store.ts'
 import type { Settlements } from './settlements.ts'
 import type { SharedGroups } from './shared-groups.ts'
 import { storeParts } from './store-parts.ts'
+import { countsOf } from './totals.ts'
 import type { StoredWills } from './wills.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { UnwrittenRetained } from './unwritten-retained.ts'
@@ -237,11 +238,7 @@ export class OpenStore {
 
   async counts(): Promise<PersistenceCounts> {
     if (!this.#unwritten.isEmpty) await this.#writeRetained()
-    return this.#commits.run(() => {
-      const { sessions, subscriptions, queuedMessages, retainedMessages } = this.#set.totals
-      const { waitingBytes: queuedBytes, retainedBytes, willBytes } = this.#set.totals
-      return { sessions, subscriptions, queuedMessages, retainedMessages, queuedBytes, retainedBytes, willBytes }
-    })
+    return this.#commits.run(() => countsOf(this.#set.totals))
   }
 
   *#openSession(request: OpenSessionRequest): Steps<OpenedSession> {

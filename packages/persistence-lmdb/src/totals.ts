@@ -1,3 +1,4 @@
+import type { PersistenceCounts } from '@x/contract'
 import { RecordReader } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
 
@@ -35,6 +36,13 @@ export function newTotals(): Totals {
     waitingBytes: 0,
     willBytes: 0,
   }
+}
+
+/** Those that everybody may know. */
+export function countsOf(totals: Totals): PersistenceCounts {
+  const { sessions, subscriptions, queuedMessages, retainedMessages } = totals
+  const { waitingBytes: queuedBytes, retainedBytes, willBytes } = totals
+  return { sessions, subscriptions, queuedMessages, retainedMessages, queuedBytes, retainedBytes, willBytes }
 }
 
 /** The value of the row of totals. */

@@ -250,7 +250,7 @@ class Race {
     const { model, queue } = this
     const actual: QueueEntry[] = []
     for (let sequence = 1; sequence <= queue.lastSequence; sequence += 1) {
-      const entry = queue.get(sequence)
+      const entry = queue.entry(sequence)
       if (entry !== undefined) actual.push(entry)
     }
     expect(actual.map(entry => shape(entry))).toEqual(model.entries.map(entry => shape(entry)))

@@ -1,5 +1,6 @@
 import { adjustableLimits } from '@x/broker-core'
 import type { BrokerLimits } from '@x/broker-core'
+import type { AdminControl } from '@x/admin'
 import type { Prepared } from '../config/prepare.ts'
 import type { Config } from '../config/schema.ts'
 import type { OwnWorker } from '../workers/own-worker.ts'
@@ -43,7 +44,12 @@ export class BrokerProcess {
     this.#startingLogger = new StartingLogger(log.logger)
     this.#worker = worker
     const prepared = worker === undefined ? read.prepared : withAllNumbers(read.prepared, worker)
-    this.#running = new RunningBroker(prepared, this.#startingLogger)
+    this.#running = new RunningBroker(prepared, {
+      logger: this.#startingLogger,
+      control: this.#control(),
+      shown: plugin => worker?.statistics.summed(plugin) ?? plugin,
+      isAlone: worker === undefined,
+    })
   }
 
   async start(): Promise<void> {
@@ -76,7 +82,11 @@ export class BrokerProcess {
       this.#worker.begin({
         stop: () => void this.#stop('SIGTERM'),
         reload: () => this.#inTurn(() => this.#reload()),
-        bridge: () => this.#bridge(),
+        bridge: () => {
+          this.#bridge()
+          this.#inTurn(() => this.#running.serveAdmin())
+        },
+        logLevel: level => this.#setLogLevel(level),
       })
       return
     }
@@ -101,30 +111,67 @@ export class BrokerProcess {
   /** One change of what runs after the other. */
   #inTurn(change: () => Promise<void>): void {
     this.#changing = this.#changing.then(change).catch((error: unknown) => {
-      this.#log.logger.error({ err: error }, 'the bridges could not be connected')
+      const why = error instanceof Error ? error.message : String(error)
+      this.#log.logger.error({ err: error }, `what this process was told could not be done: ${why}`)
     })
   }
 
-  /** All of it or nothing: what can't be read, or opened, changes nothing. */
+  /** What the API may do with this process; with workers it is done by all of them. */
+  #control(): AdminControl {
+    const worker = this.#worker
+    return {
+      reload: async () => {
+        if (worker !== undefined) {
+          worker.ask({ kind: 'reload' })
+          return 'all workers read the configuration again; the log says what came of it'
+        }
+        let outcome: Promise<string> | undefined
+        this.#inTurn(async () => {
+          outcome = this.#reread()
+          await outcome.catch(() => undefined)
+        })
+        await this.#changing
+        return (await outcome) ?? ''
+      },
+      logLevel: () => this.#log.logger.level,
+      setLogLevel: level => {
+        if (worker === undefined) this.#setLogLevel(level)
+        else worker.ask({ kind: 'logLevel', level })
+      },
+    }
+  }
+
+  #setLogLevel(level: string): void {
+    this.#log.logger.level = level
+    this.#running.broker.logLevelChanged()
+  }
+
   async #reload(): Promise<void> {
+    await this.#reread().catch(() => undefined)
+  }
+
+  /** All of it or nothing: what can't be read, or opened, changes nothing. Returns what came of it.
+   * @throws what kept it, which is logged */
+  async #reread(): Promise<string> {
     const { logger } = this.#log
     try {
       const { dynamicSecurity } = this.#read.prepared
       const read = readAll(this.#command, { place: this.#worker?.place, dynamicSecurity })
       const closed = await this.#running.reload(read.prepared)
       this.#log.configure(read.config.log ?? {})
+      this.#running.broker.logLevelChanged()
       this.#running.broker.adjustLimits(adjustableOf(read.config))
       if (this.#worker === undefined) tellReload(logger, this.#read, read)
       this.#read = read
-      logger.info(
-        { closed },
-        `SIGHUP: configuration, users, rules and certificates are read again; ${closed} client(s) lost their place`,
-      )
+      const outcome = `configuration, users, rules and certificates are read again; ${closed} client(s) lost their place`
+      logger.info({ closed }, `SIGHUP: ${outcome}`)
+      return outcome
     } catch (error) {
       logger.error(
         { err: error },
         `SIGHUP: nothing has changed: ${error instanceof Error ? error.message : String(error)}`,
       )
+      throw error
     }
   }
 

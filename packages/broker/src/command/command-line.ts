@@ -101,7 +101,8 @@ function commandOf(values: Values): Command {
       listeners: listenersOf(values),
       mesh: meshOf(values),
       workers: workersOf(values.workers),
-      metrics: metricsOf(values),
+      metrics: portOf(values, 'metrics'),
+      admin: portOf(values, 'admin'),
       statistics:
         values['sys-interval'] === undefined
           ? undefined
@@ -140,10 +141,15 @@ function workersOf(text: string | undefined): Config['workers'] {
   throw new Refusal(`--workers is '${text}', it must be a whole number from 1 to ${greatestWorkers}, or auto`)
 }
 
-function metricsOf({ 'metrics-port': port, 'metrics-host': host }: Values): Config['metrics'] {
+/** Where something is served beside MQTT. */
+function portOf(
+  values: Values,
+  name: 'metrics' | 'admin',
+): { host: string | undefined; port: number | undefined } | undefined {
+  const { [`${name}-port` as const]: port, [`${name}-host` as const]: host } = values
   if (port === undefined && host === undefined) return undefined
-  if (host === '') throw new Refusal("--metrics-host is '', it must be an address or a host name")
-  return { host, port: port === undefined ? undefined : whole('metrics-port', port, greatestPort) }
+  if (host === '') throw new Refusal(`--${name}-host is '', it must be an address or a host name`)
+  return { host, port: port === undefined ? undefined : whole(`${name}-port`, port, greatestPort) }
 }
 
 function dataDurabilityOf(text: string): Durability {

@@ -32,6 +32,8 @@ export const lineOptions = {
   'sys-interval': { type: 'string', short: 's' },
   'metrics-port': { type: 'string' },
   'metrics-host': { type: 'string' },
+  'admin-port': { type: 'string' },
+  'admin-host': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
 } as const

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { Config, StoreConfig } from '../config/schema.ts'
 import { Primary } from '../workers/primary.ts'
+import type { CommonOrder } from '../workers/worker-messages.ts'
 import type { ProcessParts } from './broker-process.ts'
 import type { CommandLog } from './command-log.ts'
 import { drainTimeoutOf } from './drain-timeout.ts'
@@ -37,6 +38,7 @@ export class PrimaryProcess {
       workers: this.#workers,
       logger: log.logger,
       store: sharedStore(read),
+      asked: order => this.#asked(order),
       closeTimeout: drainTimeoutOf(read.config) * 1000 + closeMargin,
     })
   }
@@ -56,6 +58,16 @@ export class PrimaryProcess {
     tellSystemd('--ready', error => logger.warn({ err: error }, 'systemd could not be told that the broker is ready'))
   }
 
+  /** Its own log follows its workers'. */
+  #asked(order: CommonOrder): void {
+    if (order.kind === 'reload') {
+      this.#reload()
+      return
+    }
+    this.#log.logger.level = order.level
+    this.#primary.tellAll(order)
+  }
+
   /** By whom it is sent can't be told: by somebody who has changed a file, or by a terminal that is gone. */
   #hangUp(): void {
     if (isTerminalGone()) void this.#stop('SIGHUP')
@@ -70,7 +82,7 @@ export class PrimaryProcess {
       this.#log.configure(read.config.log ?? {})
       tellReload(logger, this.#read, read)
       this.#read = read
-      this.#primary.reload()
+      this.#primary.tellAll({ kind: 'reload' })
     } catch (error) {
       logger.error(
         { err: error },

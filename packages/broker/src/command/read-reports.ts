@@ -39,6 +39,7 @@ function needRestart(before: Config, after: Config): string[] {
     'workers',
     'statistics',
     'metrics',
+    'admin',
     'id',
     'responseInformation',
     'pidFile',

@@ -1,7 +1,9 @@
 import type { Client, ControlEndpoint } from '@x/broker-core'
 import { AccessControl, reservedTopics } from '@x/auth'
 import type { DynamicSecurity } from '@x/auth'
-import type { Logger } from '@x/contract'
+import { admin } from '@x/admin'
+import type { Admin, AdminAddress, AdminControl } from '@x/admin'
+import type { Logger, Plugin } from '@x/contract'
 import type { Prepared, PreparedListener } from '../config/prepare.ts'
 import { createBroker } from '../create-broker.ts'
 import type { Broker, Listening } from '../create-broker.ts'
@@ -10,6 +12,8 @@ import type { ListenOptions } from '../listener/listen-options.ts'
 import { shownIdentifier } from '../log/shown-name.ts'
 import { brokerCommands } from './broker-commands.ts'
 import type { BrokerCommandsHost, ShownListener } from './broker-commands.ts'
+import { passwordsOf } from './passwords.ts'
+import type { PasswordCheck } from './passwords.ts'
 import { RunningBridges } from './running-bridges.ts'
 
 /** Rights of everybody who gets in where nothing is said about access. */
@@ -20,25 +24,46 @@ interface OpenListener {
   readonly listening: Listening
 }
 
+/** What the process lends to its broker. */
+export interface RunningHost {
+  readonly logger: Logger
+  /** What the API may do with the process. */
+  readonly control: AdminControl
+  /** A plugin as this process attaches it: with the numbers of all workers, if it is one of them. */
+  shown(plugin: Plugin): Plugin
+  /** Of several workers one at a time serves the API: when it is told to. */
+  readonly isAlone: boolean
+}
+
 /** A broker made of a configuration, which can be given another one while it runs. */
 export class RunningBroker {
   readonly broker: Broker
+  /** Undefined: no API is served. */
+  readonly admin: Admin | undefined
+  readonly #adminAddress: AdminAddress
   readonly #access: AccessControl
   readonly #bridges: RunningBridges
   readonly #logger: Logger
   #dynamicSecurity: DynamicSecurity | undefined
+  /** Whether the password of a user is right. */
+  #passwords: PasswordCheck
   /** Ends the reports of commands. */
   #endReports: () => void = () => undefined
   /** By name. */
   #listeners = new Map<string, OpenListener>()
 
   /** @throws BrokerError `OPTION_INVALID` */
-  constructor(prepared: Prepared, logger: Logger) {
+  constructor(prepared: Prepared, host: RunningHost) {
     const { options, access, bridges } = prepared
-    this.#logger = logger
+    this.#logger = host.logger
     this.#access = new AccessControl(access ?? everybody)
+    this.#passwords = passwordsOf(prepared)
     this.#bridges = new RunningBridges(bridges)
-    const plugins = [...(options.plugins ?? []), this.#bridges]
+    const { listen = {} } = prepared.admin ?? {}
+    this.#adminAddress = listen === false ? {} : listen
+    this.admin = this.#makeAdmin(prepared, host)
+    const plugins = [...(options.plugins ?? []), this.#bridges, ...(this.admin ? [host.shown(this.admin)] : [])]
+    const logger = this.admin?.logger(host.logger) ?? host.logger
     this.broker = createBroker({ ...options, plugins, logger, authenticate: this.#access.authenticate })
     this.#limitTopics(prepared)
   }
@@ -47,6 +72,7 @@ export class RunningBroker {
    * @throws what the store, or the first listener that can't be opened, has thrown */
   async open(listeners: readonly PreparedListener[]): Promise<void> {
     await this.broker.ready
+    this.#tellAdmin()
     await this.#dynamicSecurity?.begin()
     for (const prepared of listeners) await this.#open(prepared)
   }
@@ -54,6 +80,34 @@ export class RunningBroker {
   /** Connects the bridges. */
   async bridge(): Promise<void> {
     await this.#bridges.begin()
+  }
+
+  /** Serves the API, if it is not served yet.
+   * @throws AdminError */
+  async serveAdmin(): Promise<void> {
+    if (this.admin === undefined || this.admin.url !== undefined) return
+    await this.broker.ready
+    await this.admin.listen(this.#adminAddress)
+    this.#tellAdmin()
+  }
+
+  #makeAdmin({ admin: options }: Prepared, { logger, control, isAlone }: RunningHost): Admin | undefined {
+    if (options === undefined) return undefined
+    return admin({
+      ...options,
+      ...(!isAlone && { listen: false }),
+      logger,
+      control,
+      verify: ({ username, password }) => this.#passwords(username, Buffer.from(password)),
+    })
+  }
+
+  /** The key stands behind the `#`, which a browser sends nowhere. */
+  #tellAdmin(): void {
+    const { url, key } = this.admin ?? {}
+    if (url === undefined) return
+    const page = key === undefined ? url : `${url}/#key=${key}`
+    this.#logger.info({ admin: url }, `dashboard and API on ${page}`)
   }
 
   /** Takes another configuration's users, rules, certificates, listeners and bridges. Whoever may not be connected any more is closed.
@@ -83,6 +137,7 @@ export class RunningBroker {
   }
 
   #changeAccess(next: Prepared): number {
+    this.#passwords = passwordsOf(next)
     const lost = this.#access.replace(next.access ?? everybody, Object.values(this.broker.clients))
     this.#limitTopics(next)
     for (const client of lost) client.close()

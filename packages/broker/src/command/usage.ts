@@ -58,6 +58,8 @@ export const usage: string = `x-broker: an MQTT broker (3.1, 3.1.1, 5.0)
   -s, --sys-interval S   seconds between two looks at the $SYS statistics; 0: none (default 10)
       --metrics-port N                     serves /metrics for Prometheus, /health/live and /health/ready on this port
       --metrics-host ADDRESS               at this address; '*': all (default 127.0.0.1)
+      --admin-port N                       serves an HTTP API and a dashboard on this port; the log has the address, with a key
+      --admin-host ADDRESS                 at this address; '*': all (default 127.0.0.1)
   -v, --verbose          log level debug
   -q, --quiet            no log
   -h, --help             this text

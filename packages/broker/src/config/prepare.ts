@@ -1,5 +1,6 @@
 import { homedir } from 'node:os'
 import type { AccessOptions, AccessPolicy, DynamicSecurity } from '@x/auth'
+import type { AdminOptions } from '@x/admin'
 import type { BridgeOptions } from '@x/bridge'
 import { metrics } from '@x/metrics'
 import type { Metrics } from '@x/metrics'
@@ -7,9 +8,10 @@ import { sysTopics } from '@x/sys-topics'
 import { readMesh } from '../command/mesh-line.ts'
 import { stateDirectory } from '../command/state-directory.ts'
 import { readTlsFiles } from '../command/tls-files.ts'
-import type { BrokerOptions } from '../create-broker.ts'
+import type { BrokerOptions } from '../broker-options.ts'
 import type { ListenOptions } from '../listener/listen-options.ts'
 import { speaksTls } from '../listener/protocols.ts'
+import { preparedAdmin } from './admin.ts'
 import { preparedBridges } from './bridges.ts'
 import type { AccessConfig } from './access-schema.ts'
 import { PolicyFiles, hasLogins, loginsOf } from './policy-files.ts'
@@ -18,6 +20,8 @@ import type { Config, ListenerConfig, MetricsConfig, StoreConfig } from './schem
 /** A configuration with all its files read: what a broker is made of. */
 export interface Prepared {
   readonly options: BrokerOptions
+  /** Of the API and the dashboard; undefined: there are none. */
+  readonly admin: AdminOptions | undefined
   /** The one of the plugins that serves metrics; undefined: none does. */
   readonly metrics: Metrics | undefined
   readonly listeners: readonly PreparedListener[]
@@ -58,6 +62,7 @@ export function prepare(config: Config, { tlsPrefix, dynamicSecurity }: PrepareO
   const loginsAtATime = loginsOf([config.access, ...listeners.map(one => one.config.access)])
   const metricsPlugin = config.metrics === undefined ? undefined : metricsOf(config.metrics, workers !== 1)
   return {
+    admin: preparedAdmin(config.admin),
     metrics: metricsPlugin,
     options: {
       ...(loginsAtATime > 0 && { maximumConcurrentAuthentications: loginsAtATime }),

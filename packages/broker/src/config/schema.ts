@@ -3,6 +3,8 @@ import type { Durability } from '@x/persistence-lmdb'
 import { z } from 'zod'
 import type { ProxyRequirement } from '../listener/proxy-requirement.ts'
 import { protocols } from '../listener/protocols.ts'
+import { adminSchema } from './admin-schema.ts'
+import type { AdminConfig } from './admin-schema.ts'
 import { accessShape } from './access-schema.ts'
 import type { AccessConfig } from './access-schema.ts'
 import { bridgeSchema } from './bridge-schema.ts'
@@ -157,6 +159,7 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
     })
     .optional()
     .describe('numbers for Prometheus, and health checks; none unless given'),
+  admin: adminSchema.optional(),
   id: z
     .string()
     .regex(/^[^+#/\0]+$/)
@@ -249,6 +252,7 @@ export interface Config {
     | undefined
   statistics?: { interval?: number | undefined } | undefined
   metrics?: MetricsConfig | undefined
+  admin?: AdminConfig | undefined
   id?: Text | undefined
   controlApi?: boolean | undefined
   responseInformation?: Text | undefined

@@ -3,7 +3,6 @@ import { printable, sentenceOf } from '@x/broker-core'
 import type { Broker, Client, ConnectionOrigin, DisconnectReason } from '@x/broker-core'
 import { systemClock } from '@x/contract'
 import type { Drop, Logger } from '@x/contract'
-import { logPackets } from './log-packets.ts'
 import { RepeatedLines } from './repeated-lines.ts'
 import { shownError } from './shown-error.ts'
 import { shownIdentifier } from './shown-name.ts'
@@ -24,7 +23,6 @@ export function logEvents(broker: Broker, logger: Logger): void {
   const lines = new RepeatedLines(logger, broker.opts.clock ?? systemClock)
   logClients(broker, logger)
   logTroubles(broker, lines)
-  if (logger.isLevelEnabled?.('debug') === true) logPackets(broker, logger)
   broker.on('closed', () => lines.flush())
 }
 

@@ -1,4 +1,4 @@
-import type { Broker } from '@x/broker-core'
+import type { Broker, BrokerEvents } from '@x/broker-core'
 import type { Logger } from '@x/contract'
 import { shownIdentifier, shownTopic } from './shown-name.ts'
 
@@ -9,29 +9,31 @@ const mostFilters = 10
 const denied = 128
 
 /** Logs what clients subscribe to and publish: topic, QoS and size, never the payload. Only where somebody wants to see it, since
- * whoever looks at single messages has them pass one by one. */
-export function logPackets(broker: Broker, logger: Logger): void {
-  broker.on('subscribe', (subscriptions, { id }) => {
+ * whoever looks at single messages has them pass one by one. Returns what ends it. */
+export function logPackets(broker: Broker, logger: Logger): () => void {
+  const subscribed = (...[subscriptions, { id }]: BrokerEvents['subscribe']): void => {
     const client = shownIdentifier(id)
     const filters = listed(subscriptions, ({ topic, qos }) =>
       (qos as number) === denied ? `${shownTopic(topic)} (denied)` : `${shownTopic(topic)} (QoS ${qos})`,
     )
     logger.debug({ client, filters: subscriptions.length }, `client ${client}: SUBSCRIBE ${filters}`)
-  })
-  broker.on('unsubscribe', (filters, { id, closed }) => {
+  }
+  const unsubscribed = (...[filters, { id, closed }]: BrokerEvents['unsubscribe']): void => {
     // A session that ends takes its subscriptions with it, without a packet.
     if (closed) return
     const client = shownIdentifier(id)
     logger.debug({ client, filters: filters.length }, `client ${client}: UNSUBSCRIBE ${listed(filters, shownTopic)}`)
-  })
-  broker.on('publish', ({ topic, qos, retain, payload }, client) => {
+  }
+  const published = (...[{ topic, qos, retain, payload }, client]: BrokerEvents['publish']): void => {
     // The broker's own: heartbeats, and statistics.
     if (client === null) return
     const id = shownIdentifier(client.id)
     const bytes = Buffer.byteLength(payload)
     const flags = `QoS ${qos}${retain ? ', retain' : ''}, ${bytes} bytes`
     logger.debug({ client: id, qos, retain, bytes }, `client ${id}: PUBLISH ${shownTopic(topic)} (${flags})`)
-  })
+  }
+  broker.on('subscribe', subscribed).on('unsubscribe', unsubscribed).on('publish', published)
+  return () => broker.off('subscribe', subscribed).off('unsubscribe', unsubscribed).off('publish', published)
 }
 
 function listed<Item>(items: readonly Item[], show: (item: Item) => string): string {

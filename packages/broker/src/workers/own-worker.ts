@@ -1,6 +1,6 @@
 import cluster from 'node:cluster'
 import { placeVariable, isOrder } from './worker-messages.ts'
-import type { WorkerPlace, WorkerReport } from './worker-messages.ts'
+import type { CommonOrder, WorkerPlace, WorkerReport } from './worker-messages.ts'
 import { WorkerStatistics } from './worker-statistics.ts'
 
 /** What a worker does when it is told to. */
@@ -9,8 +9,9 @@ export interface WorkerDuties {
   stop(): void
   /** Reads the configuration, and every file that it names, again. */
   reload(): void
-  /** Connects the bridges, which no other worker has meanwhile. */
+  /** Does what one worker at a time does: connects the bridges, and serves the API. */
   bridge(): void
+  logLevel(level: string): void
 }
 
 /** This process as one of several workers. */
@@ -38,6 +39,7 @@ export class OwnWorker {
     process.on('message', message => {
       if (!isOrder(message)) return
       if (message.kind === 'others') this.statistics.heard(message.numbers)
+      else if (message.kind === 'logLevel') duties.logLevel(message.level)
       else duties[message.kind]()
     })
   }
@@ -45,6 +47,11 @@ export class OwnWorker {
   /** All listeners accept connections. */
   ready(): void {
     this.#tell({ kind: 'ready' })
+  }
+
+  /** Has the primary tell it to all workers, this one included. */
+  ask(order: CommonOrder): void {
+    this.#tell({ kind: 'asks', order })
   }
 
   /** A primary that is gone hears nothing. */

@@ -4,7 +4,7 @@ import type { Logger } from '@x/contract'
 import type { StoreConfig } from '../config/schema.ts'
 import { SharedFiles } from './shared-files.ts'
 import { isReport, noNumbers, placeVariable, together } from './worker-messages.ts'
-import type { WorkerNumbers, WorkerOrder, WorkerPlace } from './worker-messages.ts'
+import type { CommonOrder, WorkerNumbers, WorkerOrder, WorkerPlace } from './worker-messages.ts'
 
 /** ms: a worker that lived for less is forked again later each time. */
 const shortLife = 10_000
@@ -17,6 +17,8 @@ export interface PrimaryOptions {
   readonly logger: Logger
   /** Of all workers; what is in memory for one is kept in files there for several. */
   readonly store: StoreConfig
+  /** A worker wants something of all of them. */
+  readonly asked: (order: CommonOrder) => void
   /** ms for a worker to close; then it is killed. */
   readonly closeTimeout: number
 }
@@ -67,9 +69,9 @@ export class Primary {
     return undefined
   }
 
-  /** All workers read their configuration again. */
-  reload(): void {
-    this.#tellAll({ kind: 'reload' })
+  /** All workers do the same. */
+  tellAll(order: CommonOrder): void {
+    for (const { worker } of this.#slots) tell(worker, order)
   }
 
   /** Replaces one worker after the other: each new one accepts connections before the old one closes. */
@@ -126,6 +128,7 @@ export class Primary {
     worker.on('message', message => {
       if (!isReport(message) || slot.worker !== worker) return
       if (message.kind === 'ready') this.#accepts(slot)
+      else if (message.kind === 'asks') this.#options.asked(message.order)
       else {
         slot.numbers = message.numbers
         this.#tellOthers()
@@ -187,10 +190,6 @@ export class Primary {
       await this.#close(old)
     }
     logger.info({ workers: this.#slots.length }, 'all workers were replaced')
-  }
-
-  #tellAll(order: WorkerOrder): void {
-    for (const { worker } of this.#slots) tell(worker, order)
   }
 
   #tellOthers(): void {

@@ -42,21 +42,28 @@ export const noNumbers: WorkerNumbers = {
 }
 
 /** From a worker to the primary. */
-export type WorkerReport = { readonly kind: 'ready' } | { readonly kind: 'numbers'; readonly numbers: WorkerNumbers }
+export type WorkerReport =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'numbers'; readonly numbers: WorkerNumbers }
+  | { readonly kind: 'asks'; readonly order: CommonOrder }
+
+/** What somebody wants of all workers: to read the configuration again, or to log from another level on. */
+export type CommonOrder = { readonly kind: 'reload' } | { readonly kind: 'logLevel'; readonly level: string }
 
 /** From the primary to a worker. `bridge`: it has the bridges until it ends; `others`: the numbers of all other workers together. */
 export type WorkerOrder =
-  | { readonly kind: 'stop' | 'reload' | 'bridge' }
+  | { readonly kind: 'stop' | 'bridge' }
+  | CommonOrder
   | { readonly kind: 'others'; readonly numbers: WorkerNumbers }
 
 /** Whether a message is one that workers send to the primary. */
 export function isReport(message: unknown): message is WorkerReport {
-  return hasKind(message, 'ready') || hasKind(message, 'numbers')
+  return ['ready', 'numbers', 'asks'].some(kind => hasKind(message, kind))
 }
 
 /** Whether a message is one that the primary sends to workers. */
 export function isOrder(message: unknown): message is WorkerOrder {
-  return ['stop', 'reload', 'bridge', 'others'].some(kind => hasKind(message, kind))
+  return ['stop', 'reload', 'bridge', 'logLevel', 'others'].some(kind => hasKind(message, kind))
 }
 
 function hasKind(message: unknown, kind: string): boolean {

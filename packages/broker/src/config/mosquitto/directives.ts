@@ -199,7 +199,10 @@ export const directives: Readonly<Record<string, Directive>> = {
   plugin_use: own(text, { needsListener: true, lastWins: true, refused: plugin }),
   port: global(port),
   protocol: own(word('mqtt', 'websockets', 'http_api'), {
-    refused: value => (value === 'http_api' ? 'x-broker has no HTTP interface' : undefined),
+    refused: value =>
+      value === 'http_api'
+        ? 'x-broker serves its HTTP API with --admin-port, or `admin` of its own configuration'
+        : undefined,
   }),
   proxy_protocol_v2_require_tls: own(flag, { needsListener: true }),
   psk_file: global(text, { perListener: true, lastWins: true }),
