@@ -1,4 +1,4 @@
-import type { ProtocolVersion, QoS } from './load/frames.ts'
+import type { ProtocolVersion, QoS, Transport } from '@x/load'
 
 interface Described {
   /** One line for the table's legend. */
@@ -18,8 +18,6 @@ interface Described {
   /** Our broker puts what goes out together into one WebSocket message, not each packet into one of its own. */
   readonly packetsPerFrame?: 'many'
 }
-
-export type Transport = 'tls' | 'ws'
 
 /** - `sync`: at once; by its return value where the broker knows that, otherwise by its callback
  * - `callback`: by its callback, at once

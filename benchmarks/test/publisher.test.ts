@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { FrameRing } from '../src/load/publisher.ts'
+import { FrameRing } from '@x/load'
 import { NewTopics, wildcardFilter } from '../src/load/wildcard.ts'
 
 test('supplies frames in turns, without a seam at the end of a round', () => {

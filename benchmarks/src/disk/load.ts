@@ -1,12 +1,19 @@
 // The load process of the benchmarks on disk: takes one job as JSON in its only argument, prints one LoadResult, and exits.
 import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
-import { Client, openClients } from '../load/client.ts'
-import { publishFrame, subscribeFrame } from '../load/frames.ts'
+import {
+  Client,
+  FloodPublisher,
+  FrameRing,
+  openClients,
+  publishFrame,
+  settle,
+  subscribeFrame,
+  Tally,
+  WindowPublisher,
+} from '@x/load'
 import { type LoadPlan, type Round, measureRate } from '../load/measure.ts'
-import { FloodPublisher, FrameRing, WindowPublisher } from '../load/publisher.ts'
 import type { LoadResult } from '../load/result.ts'
-import { Tally, settle } from '../load/tally.ts'
 import type { DiskScenario } from './scenarios.ts'
 
 /** What the bench hands to its load process. */

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { IdleScenario, StormScenario } from '../scenarios.ts'
-import { openClients } from './client.ts'
+import { openClients } from '@x/load'
 import type { LoadPlan } from './measure.ts'
 import { CpuMeter, residentBytes } from './process-usage.ts'
 import type { LoadResult } from './result.ts'

@@ -1,12 +1,10 @@
 import { performance } from 'node:perf_hooks'
 import { percentile } from '../statistics.ts'
 import type { LatencyScenario } from '../scenarios.ts'
-import { Client } from './client.ts'
-import { publishFrame, subscribeFrame } from './frames.ts'
+import { Client, publishFrame, subscribeFrame, Tally } from '@x/load'
 import type { LoadPlan } from './measure.ts'
 import { CpuMeter, residentBytes } from './process-usage.ts'
 import type { LoadResult, Metric } from './result.ts'
-import { Tally } from './tally.ts'
 
 /** Tells of arrivals inside the read callback: a promise would add a turn to each sample. */
 class OnDelivery extends Tally {

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { CpuMeter, residentBytes } from './process-usage.ts'
 import type { LoadResult, Metric } from './result.ts'
-import type { Outcome } from './tally.ts'
+import type { Outcome } from '@x/load'
 
 /** What the load process is asked to do, apart from the scenario. */
 export interface LoadPlan {

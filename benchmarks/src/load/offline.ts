@@ -1,12 +1,18 @@
 import { performance } from 'node:perf_hooks'
 import type { OfflineScenario } from '../scenarios.ts'
-import { Client, type ClientOptions, openClients } from './client.ts'
-import { publishFrame, subscribeFrame } from './frames.ts'
+import {
+  Client,
+  type ClientOptions,
+  openClients,
+  publishFrame,
+  settle,
+  subscribeFrame,
+  Tally,
+  WindowPublisher,
+} from '@x/load'
 import { type LoadPlan, quietPeriod } from './measure.ts'
 import { CpuMeter, residentBytes } from './process-usage.ts'
-import { WindowPublisher } from './publisher.ts'
 import type { LoadResult } from './result.ts'
-import { Tally, settle } from './tally.ts'
 
 const openConcurrency = 100
 const topic = 'bench/offline'

@@ -1,12 +1,10 @@
 import { performance } from 'node:perf_hooks'
 import type { PacedScenario } from '../scenarios.ts'
-import { type Client, type MessageReader, openClients } from './client.ts'
-import { publishFrame, subscribeFrame } from './frames.ts'
+import { type Client, type MessageReader, openClients, publishFrame, settle, subscribeFrame, Tally } from '@x/load'
 import { latencyMetrics } from './latency.ts'
 import { type LoadPlan, type Round, quietPeriod } from './measure.ts'
 import { CpuMeter, residentBytes } from './process-usage.ts'
 import type { LoadResult } from './result.ts'
-import { Tally, settle } from './tally.ts'
 
 /** Every tenth subscriber looks at its messages: at millions per second, reading all of them would be the limit. */
 const samplingSubscribers = 10

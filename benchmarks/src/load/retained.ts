@@ -1,12 +1,10 @@
 import { performance } from 'node:perf_hooks'
 import { median } from '../statistics.ts'
 import type { RetainedScenario } from '../scenarios.ts'
-import { type AcknowledgedSource, Client } from './client.ts'
-import { publishFrame, subscribeFrame, unsubscribeFrame } from './frames.ts'
+import { type AcknowledgedSource, Client, publishFrame, settle, subscribeFrame, Tally, unsubscribeFrame } from '@x/load'
 import type { LoadPlan } from './measure.ts'
 import { CpuMeter, residentBytes } from './process-usage.ts'
 import type { LoadResult } from './result.ts'
-import { Tally, settle } from './tally.ts'
 
 const payload = Buffer.alloc(64, 'x')
 /** QoS 1 here only tells when the broker has the messages. */

@@ -1,12 +1,20 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { ThroughputScenario } from '../scenarios.ts'
-import { Client, openClients } from './client.ts'
-import { publishFrame, subscribeFrame } from './frames.ts'
+import {
+  Client,
+  FloodPublisher,
+  FrameRing,
+  openClients,
+  type Publisher,
+  publishFrame,
+  settle,
+  subscribeFrame,
+  Tally,
+  WindowPublisher,
+} from '@x/load'
 import { type LoadPlan, type Round, measureRate, quietPeriod } from './measure.ts'
-import { FloodPublisher, FrameRing, type Publisher, WindowPublisher } from './publisher.ts'
 import type { LoadResult } from './result.ts'
-import { Tally, settle } from './tally.ts'
 
 const openConcurrency = 100
 /** ms. */

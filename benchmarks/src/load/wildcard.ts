@@ -1,11 +1,17 @@
 import { performance } from 'node:perf_hooks'
 import type { WildcardScenario } from '../scenarios.ts'
-import { Client, openClients } from './client.ts'
-import { publishFrame, subscribeFrame } from './frames.ts'
+import {
+  Client,
+  FloodPublisher,
+  type FrameSupply,
+  openClients,
+  publishFrame,
+  settle,
+  subscribeFrame,
+  Tally,
+} from '@x/load'
 import { type LoadPlan, type Round, measureRate } from './measure.ts'
-import { FloodPublisher, type FrameSupply } from './publisher.ts'
 import type { LoadResult } from './result.ts'
-import { Tally, settle } from './tally.ts'
 
 const subscriberCount = 10
 const filtersPerSubscribe = 500

@@ -11,7 +11,7 @@ import {
 } from '@x/packet'
 import { type IPublishPacket, generate, parser, writeToStream } from 'mqtt-packet'
 import { Writable } from 'node:stream'
-import { type ProtocolVersion, publishFrame, repeated } from '../load/frames.ts'
+import { type ProtocolVersion, publishFrame, repeated } from '@x/load'
 import type { Comparison, Sink } from './time.ts'
 
 const topic = 'bench/topic'

@@ -1,11 +1,19 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
-import { Client, openClients } from '../load/client.ts'
-import { publishFrame, subscribeFrame } from '../load/frames.ts'
+import {
+  Client,
+  FloodPublisher,
+  FrameRing,
+  openClients,
+  type Publisher,
+  publishFrame,
+  settle,
+  subscribeFrame,
+  Tally,
+  WindowPublisher,
+} from '@x/load'
 import { type LoadPlan, type Round, measureRate, quietPeriod } from '../load/measure.ts'
-import { FloodPublisher, FrameRing, type Publisher, WindowPublisher } from '../load/publisher.ts'
 import type { LoadResult } from '../load/result.ts'
-import { Tally, settle } from '../load/tally.ts'
 import { NewTopics, wildcardFilter } from '../load/wildcard.ts'
 
 /** Ports of the publisher's and the subscriber's broker. */

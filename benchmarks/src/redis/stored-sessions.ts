@@ -1,7 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
-import { Client } from '../load/client.ts'
-import { subscribeFrame } from '../load/frames.ts'
+import { Client, subscribeFrame } from '@x/load'
 import type { LoadPlan } from '../load/measure.ts'
 import { CpuMeter, residentBytes } from '../load/process-usage.ts'
 import type { LoadResult } from '../load/result.ts'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
-import { connectFrame, subscribeFrame } from '../load/frames.ts'
+import { connectFrame, subscribeFrame } from '@x/load'
 import { latencyMetrics } from '../load/latency.ts'
 import type { LoadPlan } from '../load/measure.ts'
 import { CpuMeter, residentBytes } from '../load/process-usage.ts'

@@ -58,6 +58,7 @@ function commandOf([word, ...words]: readonly string[]) {
     case 'sub':
     case 'rr':
     case 'top':
+    case 'bench':
       return { kind: 'tool', tool: word, words } as const
     case undefined:
       return parseCommandLine([])

@@ -51,7 +51,7 @@ afterAll(async () => {
   await broker.close()
 })
 
-type Tool = 'pub' | 'sub' | 'rr' | 'top'
+type Tool = 'pub' | 'sub' | 'rr' | 'top' | 'bench'
 
 async function run(file: string, words: readonly string[], input = ''): Promise<Outcome> {
   const child = spawn(file, words)
@@ -240,6 +240,28 @@ test('top shows the numbers of $SYS, and why there are none', slow, async () => 
   })
 })
 
+test.each([0, 1, 2])('bench shows what is sent and received, at QoS %i', slow, async qos => {
+  const load = '--publishers 2 --subscribers 2 --size 10 --seconds 1 --inflight 5'
+  const words = `-h 127.0.0.1 -p ${port} -q ${qos} ${load}`
+  const { code, out, error } = await ours('bench', words.split(' '))
+  expect({ code, error }).toEqual({ code: 0, error: '' })
+  const lines = out.trimEnd().split('\n')
+  expect(lines).toHaveLength(3)
+  expect(lines[0]).toMatch(/^ {3}1 s {2}sent +[\d ]+\/s {2}received +[\d ]+\/s$/)
+  const [, sent = '', received = ''] = /^sent ([\d ]+), received ([\d ]+)$/.exec(lines[2] ?? '') ?? []
+  const number = (shown: string): number => Number(shown.replaceAll(' ', ''))
+  expect(number(sent)).toBeGreaterThan(0)
+  expect(number(received)).toBe(number(sent) * 2)
+})
+
+test('bench ends with an error where it can not connect', slow, async () => {
+  const words = ['-h', '127.0.0.1', '-p', String(closedPort), '--seconds', '1']
+  const { code, error } = await ours('bench', words)
+  expect(code).toBe(1)
+  expect(error).toMatch(/^Error: bench-\d+-sub-0: CONNECT refused with code 5/)
+  expect((await ours('bench', ['--seconds', '0'])).code).toBe(1)
+})
+
 const authority = new Authority()
 afterAll(() => authority.remove())
 
@@ -264,7 +286,7 @@ describe.skipIf(!authority.works)('with openssl', () => {
 })
 
 test('help names every option that there is', async () => {
-  for (const tool of ['pub', 'sub', 'rr', 'top'] as const) {
+  for (const tool of ['pub', 'sub', 'rr', 'top', 'bench'] as const) {
     const { code, out } = await ours(tool, ['--help'])
     expect(code).toBe(0)
     for (const names of namesOf(tool))

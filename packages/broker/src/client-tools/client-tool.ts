@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { benchTool } from './bench-tool.ts'
 import { Flags } from './flags.ts'
 import type { Tool } from './flags.ts'
 import { publishTool } from './publish-tool.ts'
@@ -9,9 +10,9 @@ import { topTool } from './top-tool.ts'
 import { ToolError } from './tool-error.ts'
 import { toolUsage } from './tool-usage.ts'
 
-const tools = { pub: publishTool, sub: subscribeTool, rr: requestTool, top: topTool } as const
+const tools = { pub: publishTool, sub: subscribeTool, rr: requestTool, top: topTool, bench: benchTool } as const
 
-/** Runs `x-broker pub`, `sub`, `rr` or `top`. Returns the exit code, which is that of Mosquitto's tool where it has one. */
+/** Runs `x-broker pub`, `sub`, `rr`, `top` or `bench`. Returns the exit code, which is that of Mosquitto's tool where it has one. */
 export async function runClientTool(tool: Tool, words: readonly string[]): Promise<number> {
   // Whoever reads no further has read enough.
   process.stdout.on('error', () => process.exit(0))

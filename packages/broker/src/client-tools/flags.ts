@@ -1,7 +1,7 @@
 import { wrongUsage } from './tool-error.ts'
 
 /** The tools that speak MQTT as a client. */
-export type Tool = 'pub' | 'sub' | 'rr' | 'top'
+export type Tool = 'pub' | 'sub' | 'rr' | 'top' | 'bench'
 
 interface Flag {
   /** As Mosquitto's tools have them. */
@@ -72,8 +72,13 @@ export type FlagName =
   | 'removeRetained'
   | 'randomFilter'
   | 'responseTopic'
+  | 'publishers'
+  | 'subscribers'
+  | 'size'
+  | 'inFlight'
+  | 'seconds'
 
-const all: readonly Tool[] = ['pub', 'sub', 'rr', 'top']
+const all: readonly Tool[] = ['pub', 'sub', 'rr', 'top', 'bench']
 const messengers: readonly Tool[] = ['pub', 'sub', 'rr']
 const publishers: readonly Tool[] = ['pub', 'rr']
 const receivers: readonly Tool[] = ['sub', 'rr']
@@ -95,8 +100,8 @@ const table: Readonly<Record<FlagName, Flag>> = {
   protocol: { names: ['-V', '--protocol-version'], tools: all, takes: 'version' },
   keepSession: { names: ['-c', '--disable-clean-session'], tools: messengers },
   sessionExpiry: { names: ['-x'], tools: messengers, takes: 'session expiry interval' },
-  qos: { names: ['-q', '--qos'], tools: messengers, takes: 'QoS' },
-  topic: { names: ['-t', '--topic'], tools: messengers, takes: 'topic' },
+  qos: { names: ['-q', '--qos'], tools: [...messengers, 'bench'], takes: 'QoS' },
+  topic: { names: ['-t', '--topic'], tools: [...messengers, 'bench'], takes: 'topic' },
   debug: { names: ['-d', '--debug'], tools: all },
   quiet: { names: ['--quiet'], tools: all },
   property: { names: ['-D', '--property'], tools: messengers, takes: 'property' },
@@ -138,6 +143,11 @@ const table: Readonly<Record<FlagName, Flag>> = {
   removeRetained: { names: ['--remove-retained'], tools: ['sub'] },
   randomFilter: { names: ['--random-filter'], tools: ['sub'], takes: 'percentage' },
   responseTopic: { names: ['-e'], tools: ['rr'], takes: 'response topic' },
+  publishers: { names: ['--publishers'], tools: ['bench'], takes: 'number' },
+  subscribers: { names: ['--subscribers'], tools: ['bench'], takes: 'number' },
+  size: { names: ['--size'], tools: ['bench'], takes: 'bytes' },
+  inFlight: { names: ['--inflight'], tools: ['bench'], takes: 'number' },
+  seconds: { names: ['--seconds'], tools: ['bench'], takes: 'seconds' },
 }
 
 /** The names of each option of a tool. */

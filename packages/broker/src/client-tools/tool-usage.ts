@@ -1,6 +1,6 @@
 import type { Tool } from './flags.ts'
 
-const heads: Readonly<Record<Exclude<Tool, 'top'>, string>> = {
+const heads: Readonly<Record<Exclude<Tool, 'top' | 'bench'>, string>> = {
   pub: `x-broker pub: publishes a message, with the options of mosquitto_pub
 
   x-broker pub -t TOPIC {-m MESSAGE | -f FILE | -n | -s | -l} [options]
@@ -51,6 +51,25 @@ Exit codes: 0 ended by the user or by -C, 1 failed or wrong command line, the br
 7 the connection was lost, 27 no numbers came.
 `
 
+const benchUsage = `x-broker bench: publishes as fast as a broker takes it, and shows each second how much comes
+
+  x-broker bench [options]
+
+      --publishers N     (default 1); --subscribers N: each gets all messages (default 1; 0: none)
+  -q, --qos 0|1|2        (default 0); --inflight N: of QoS 1 and 2, on their way at a time for each publisher (default 100)
+      --size BYTES       of the payload (default 64)
+      --seconds N        (default 10)
+  -t, --topic TOPIC      (default bench/topic)
+  -h, --host HOST        (default localhost); -p, --port PORT (default 1883); plain TCP alone
+  -L, --url URL          all at once: mqtt://[USER[:PASSWORD]@]HOST[:PORT]/TOPIC
+  -u, --username NAME, -P, --pw PASSWORD; -i, --id ID: what client identifiers begin with
+  -V, --protocol-version mqttv311 or mqttv5
+      --help, --version
+
+At QoS 0 a message counts as sent when the connection has taken it, otherwise when it is acknowledged. The load takes a core of its own: on
+another machine, or with few cores, it is what is measured.
+`
+
 const output = `  -v, --verbose          prints topic and payload
   -N                     no end of line behind a payload
   -F FORMAT              %t topic, %p payload, %x %X in hexadecimal, %l its length, %q QoS, %r retained, %m packet identifier,
@@ -85,5 +104,6 @@ connection, 7 the connection was lost, 27 the time of -W was over. There is no -
 /** What `--help` of a tool prints. */
 export function toolUsage(tool: Tool): string {
   if (tool === 'top') return topUsage
+  if (tool === 'bench') return benchUsage
   return `${heads[tool]}${tool === 'pub' ? '' : output}${common}`
 }

@@ -8,6 +8,7 @@ export const usage: string = `x-broker: an MQTT broker (3.1, 3.1.1, 5.0)
   x-broker redis …       looks at what brokers keep in Redis: see x-broker redis --help
   x-broker pub|sub|rr …  publishes, subscribes, asks: with the options of Mosquitto's tools; see x-broker sub --help
   x-broker top …         shows what a broker does: see x-broker top --help
+  x-broker bench …       puts a broker under load: see x-broker bench --help
   x-broker passwd …      users of a password file: see x-broker passwd --help
   x-broker access …      which rule decides what somebody may do: see x-broker access --help
   x-broker init [FILE]   begins a configuration: x-broker.yaml with every key and what it means

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { connectFrame, publishFrame, subscribeFrame, variableByteInteger } from '../src/load/frames.ts'
+import { connectFrame, publishFrame, subscribeFrame, variableByteInteger } from '../src/frames.ts'
 
 test('encodes CONNECT of MQTT 5 with an empty property set', () => {
   expect([...connectFrame({ version: 5, clientId: 'c', clean: true })]).toEqual(

@@ -1,6 +1,6 @@
 import { array, assert, constantFrom, nat, property, tuple } from 'fast-check'
 import { expect, test } from 'vitest'
-import { type FrameSink, FrameWalker } from '../src/load/frame-walker.ts'
+import { type FrameSink, FrameWalker } from '../src/frame-walker.ts'
 
 /** Keeps what it is handed, as text. */
 class Frames implements FrameSink {

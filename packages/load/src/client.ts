@@ -1,9 +1,8 @@
-import type { Transport } from '../scenarios.ts'
 import { type ProtocolVersion, connectFrame, disconnectFrame, firstByte } from './frames.ts'
 import { type FrameSink, FrameWalker } from './frame-walker.ts'
 import { Replies } from './replies.ts'
 import type { Tally } from './tally.ts'
-import { type Wire, openWire } from './wire.ts'
+import { type Place, type Wire, openWire } from './wire.ts'
 
 /** Looks into messages; the buffer is valid during the call only. */
 export interface MessageReader {
@@ -17,15 +16,17 @@ export interface AcknowledgedSource {
 }
 
 /** How to connect; `reader` switches counting by stride off, because it needs to see every message. */
-export interface ClientOptions {
-  readonly port: number
+export interface ClientOptions extends Place {
   readonly clientId: string
+  readonly username?: string | undefined
+  readonly password?: string | undefined
   readonly version?: ProtocolVersion
   readonly clean?: boolean
+  /** Told of anything that is not expected; by default it is thrown. */
+  readonly failed?: (error: Error) => void
   /** Counts the PUBLISH frames that arrive. */
   readonly deliveries?: Tally
   readonly reader?: MessageReader
-  readonly transport?: Transport | undefined
 }
 
 const replies = new Replies()
@@ -43,31 +44,34 @@ export class Client implements FrameSink {
   readonly #deliveries: Tally | undefined
   readonly #reader: MessageReader | undefined
   readonly #name: string
+  readonly #failed: ((error: Error) => void) | undefined
   /** PUBLISH frames of QoS above 0, or seen by the reader, in the chunk at hand. */
   #seen = 0
   #closing = false
   /** Waits for CONNACK, SUBACK or UNSUBACK: one at a time. */
   #answered: (() => void) | undefined
 
-  constructor({ port, clientId, deliveries, reader, transport }: ClientOptions) {
+  constructor(options: ClientOptions) {
+    const { clientId, deliveries, reader } = options
     this.#name = clientId
+    this.#failed = options.failed
     this.#deliveries = deliveries
     this.#reader = reader
     this.#walker = new FrameWalker(this, reader === undefined)
-    this.#wire = openWire(transport, port, {
+    this.#wire = openWire(options, {
       read: (bytes, length) => this.#read(bytes, length),
       failed: error => this.#fail(error.message),
       closed: () => {
-        if (!this.#closing) this.#fail('connection closed by the broker')
+        if (!this.#closing) this.#fail('the broker has closed the connection')
       },
     })
   }
 
   /** Connects and waits for a CONNACK that accepts. */
   static async open(options: ClientOptions): Promise<Client> {
-    const { clientId, version = 4, clean = true } = options
+    const { clientId, version = 4, clean = true, username, password } = options
     const client = new Client(options)
-    await client.request(connectFrame({ version, clientId, clean }))
+    await client.request(connectFrame({ version, clientId, clean, username, password }))
     return client
   }
 
@@ -99,6 +103,12 @@ export class Client implements FrameSink {
     this.#wire.socket.end()
     this.#wire.socket.resume()
     await closed
+  }
+
+  /** Ends the connection without a word. */
+  drop(): void {
+    this.#closing = true
+    this.#wire.socket.destroy()
   }
 
   frame(buffer: Uint8Array, start: number, bodyStart: number, end: number): void {
@@ -148,14 +158,18 @@ export class Client implements FrameSink {
   }
 
   #answer(request: string, code: number): void {
-    if (code !== 0) this.#fail(`${request} refused with code ${code}`)
+    if (code !== 0) return this.#fail(`${request} refused with code ${code}`)
     const answered = this.#answered
     this.#answered = undefined
     answered?.()
   }
 
-  #fail(reason: string): never {
-    throw new Error(`${this.#name}: ${reason}`)
+  #fail(reason: string): void {
+    const error = new Error(`${this.#name}: ${reason}`)
+    if (this.#failed === undefined) throw error
+    this.#closing = true
+    this.#wire.socket.destroy()
+    this.#failed(error)
   }
 }
 

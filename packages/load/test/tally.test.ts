@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Tally, settle } from '../src/load/tally.ts'
+import { Tally, settle } from '../src/tally.ts'
 
 test('settles as complete once every tally has its total', async () => {
   const tally = new Tally()

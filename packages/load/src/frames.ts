@@ -21,6 +21,8 @@ export interface ConnectFrame {
   readonly version: ProtocolVersion
   readonly clientId: string
   readonly clean: boolean
+  readonly username?: string | undefined
+  readonly password?: string | undefined
 }
 
 /** What PUBLISH says; `packetId` is written for QoS 1 and 2 alone, `userProperties` for MQTT 5 alone. */
@@ -69,9 +71,9 @@ function properties(version: ProtocolVersion, encoded: Buffer = Buffer.alloc(0))
   return version === 5 ? Buffer.concat([variableByteInteger(encoded.length), encoded]) : Buffer.alloc(0)
 }
 
-/** Encodes CONNECT without will and credentials. @see MQTT 5.0 §3.1 */
-export function connectFrame({ version, clientId, clean }: ConnectFrame): Buffer {
-  const flags = clean ? 0x02 : 0x00
+/** Encodes CONNECT without will. @see MQTT 5.0 §3.1 */
+export function connectFrame({ version, clientId, clean, username, password }: ConnectFrame): Buffer {
+  const flags = (clean ? 0x02 : 0) | (username === undefined ? 0 : 0x80) | (password === undefined ? 0 : 0x40)
   return frame(
     firstByte.connect,
     utf8('MQTT'),
@@ -79,6 +81,7 @@ export function connectFrame({ version, clientId, clean }: ConnectFrame): Buffer
     u16(keepAliveSeconds),
     properties(version),
     utf8(clientId),
+    ...[username, password].flatMap(text => (text === undefined ? [] : [utf8(text)])),
   )
 }
 

@@ -1,7 +1,17 @@
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import type { Transport } from '../scenarios.ts'
 import { WebSocketFrames, maskedFrame, upgradeRequest } from './websocket-frames.ts'
+
+/** What carries MQTT's bytes; undefined: TCP alone. */
+export type Transport = 'tls' | 'ws'
+
+/** Where a connection goes. */
+export interface Place {
+  /** Default 127.0.0.1. */
+  readonly host?: string | undefined
+  readonly port: number
+  readonly transport?: Transport | undefined
+}
 
 /** A connection that carries MQTT's bytes. */
 export interface Wire {
@@ -10,6 +20,7 @@ export interface Wire {
   write(bytes: Buffer): boolean
 }
 
+/** Who reads and writes there. */
 export interface WireUser {
   /** Bytes of MQTT, `bytes[0, length)`, valid during the call only. */
   read(bytes: Uint8Array, length: number): void
@@ -19,11 +30,12 @@ export interface WireUser {
 
 /** Read by every plain socket in turn: its content is consumed within the read callback. */
 const readBuffer = Buffer.allocUnsafeSlow(262_144)
-const host = '127.0.0.1'
+const loopback = '127.0.0.1'
 
 /** Connects; what is written before it is connected waits. */
-export function openWire(transport: Transport | undefined, port: number, user: WireUser): Wire {
-  const socket = openSocket(transport, port, user)
+export function openWire(place: Place, user: WireUser): Wire {
+  const { transport, host = loopback } = place
+  const socket = openSocket(place, user)
   socket.setNoDelay(true)
   socket.on('error', error => user.failed(error))
   socket.on('close', () => user.closed())
@@ -37,7 +49,7 @@ export function openWire(transport: Transport | undefined, port: number, user: W
   return { socket, write: bytes => socket.write(maskedFrame(bytes)) }
 }
 
-function openSocket(transport: Transport | undefined, port: number, user: WireUser): Socket {
+function openSocket({ transport, host = loopback, port }: Place, user: WireUser): Socket {
   if (transport === 'tls') return connectTls({ port, host, rejectUnauthorized: false })
   if (transport === 'ws') return connect({ port, host })
   const callback = (length: number): boolean => {
