@@ -97,14 +97,12 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
     return this.#reception.serve(stream, request, profile)
   }
 
-  /** A connection of the program's own: what speaks MQTT on the returned stream is served without a socket, and no hook is asked
-   * about it, nor `topicAccess`.
+  /** A connection of the program's own: what speaks MQTT on the returned stream needs no socket; no hook nor `topicAccess` is asked.
    * @param name shown in logs, as `client.listener`
    * @throws BrokerError `OPTION_INVALID` */
   openLocalStream(name: string): Duplex & { readonly client: Client } {
-    const profile = this.listenerProfile({ name, authenticate: null })
     const [ours, theirs] = streamPair()
-    const client = this.#reception.serve(ours, undefined, profile)
+    const client = this.#reception.serve(ours, undefined, this.listenerProfile({ name, authenticate: null }))
     client.trusted = true
     return Object.assign(theirs, { client })
   }
@@ -130,8 +128,7 @@ export class Broker extends BrokerSettings implements PluggableBroker, ProgramBr
     }, done)
   }
 
-  /** Calls `deliver` for each message that matches the filter, `concurrency` at a time; publishers wait for it. The same function may be
-   * subscribed to several filters. */
+  /** Calls `deliver` for each message that matches, `concurrency` at a time; publishers wait. One function may have several filters. */
   subscribe(filter: string, deliver: DeliverFunction): Promise<void>
   subscribe(filter: string, deliver: DeliverFunction, done: DoneCallback): void
   subscribe(filter: string, deliver: DeliverFunction, done?: DoneCallback): Promise<void> | void {

@@ -68,7 +68,8 @@ export async function startBeside(program: Program, files: Files): Promise<Besid
   }
   const read = (): Prepared => prepare(loadConfig({ file: conf, flags: {}, environment: {} }).config)
   const prepared = read()
-  const running = new RunningBroker(prepared, new CollectingLogger())
+  const logger = new CollectingLogger()
+  const running = new RunningBroker(prepared, { logger, control: {}, shown: plugin => plugin, isAlone: true })
   onTestFinished(() => running.broker.close())
   await running.open(prepared.listeners)
   return {
