@@ -19,7 +19,7 @@ export function passwordsOf({ access }: Prepared): PasswordCheck {
   return async (username, password) => {
     for (const one of checks) {
       const verdict = await one.check({ clientId, username, password })
-      if (verdict === 'accept') return true
+      if (typeof verdict === 'object' || verdict === 'accept') return true
       if (verdict === 'refuse') return false
     }
     return false
