@@ -66,7 +66,13 @@ class RawClient {
 }
 
 async function aedes(port: number): Promise<number> {
-  const broker = await Aedes.createBroker({ persistence: persistence({ port, host: '127.0.0.1' }) })
+  const conn = new Redis({ port, host: '127.0.0.1' })
+  onTestFinished(async () => {
+    // Aedes deletes the will of a client after it has called back that it is closed.
+    await expect.poll(async () => conn.exists('will')).toBe(0)
+    conn.disconnect()
+  })
+  const broker = await Aedes.createBroker({ persistence: persistence({ conn }) })
   const server = createServer(socket => broker.handle(socket)).listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(async () => {

@@ -1,4 +1,5 @@
 import * as core from '@x/broker-core'
+import { admin } from '@x/admin'
 import { metrics } from '@x/metrics'
 import { sysTopics } from '@x/sys-topics'
 import { AuthErrorCode } from './aedes-types.ts'
@@ -35,6 +36,7 @@ export interface AedesFactory {
   readonly ReasonCode: typeof core.ReasonCode
   readonly printable: typeof core.printable
   readonly sentenceOf: typeof core.sentenceOf
+  readonly admin: typeof admin
   readonly metrics: typeof metrics
   readonly sysTopics: typeof sysTopics
   readonly default: AedesFactory
@@ -65,6 +67,7 @@ const properties: Record<string, unknown> = {
   AuthErrorCode,
   ConnectionRefused,
   ListenError,
+  admin,
   metrics,
   sysTopics,
 }

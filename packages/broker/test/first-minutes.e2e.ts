@@ -19,9 +19,9 @@ function start(parameters: readonly string[] = anyPort): StartedProcess {
 }
 
 /** What the command says before it ends with 1: all of it. */
-async function complaint(parameters: readonly string[]): Promise<string> {
+async function complaint(parameters: readonly string[], code = 1): Promise<string> {
   const command = start(parameters)
-  expect(await command.exited).toEqual({ code: 1, signal: null })
+  expect(await command.exited).toEqual({ code, signal: null })
   expect(command.lines).toEqual([])
   return command.stderr
 }
@@ -68,7 +68,8 @@ describe.skipIf(!authority.works)('of keys and certificates', () => {
       `x-broker: --tls-server a.org ${encrypted}: the key is encrypted`,
     )
     expect(await complaint([...files, '--tls-ca', text])).toBe(`x-broker: --tls-ca ${text}: it holds no certificate\n`)
-    expect(await complaint([...files, '--tls-psk', text])).toContain(`x-broker: --tls-psk ${text}, line 1: it must be`)
+    // As a line of a configuration.
+    expect(await complaint([...files, '--tls-psk', text], 3)).toContain(`x-broker: --tls-psk ${text}:1: it must be`)
   })
 
   test('a SIGHUP that brings a bad file names it, and the old one stays', async () => {

@@ -163,11 +163,13 @@ describe.skipIf(missing !== undefined)('a bridge of Mosquitto', () => {
         }
       }
       await publish(here, 'here', 0)
+      // With MQTT 5.0 Mosquitto asks for a session that ends with the connection: what is on its way then is lost.
+      const keepsSession = version !== 'mqttv50'
+      if (!keepsSession) await expect.poll(() => seen).toEqual(expect.arrayContaining(['here/1 19 1', 'here/2 19 2']))
       await first.stop()
       await publish(there, 'there', 0)
       await start()
-      // With MQTT 5.0 Mosquitto asks for a session that ends with the connection.
-      if (version === 'mqttv50') await stands('second')
+      if (!keepsSession) await stands('second')
       await publish(here, 'here', 20)
       await publish(there, 'there', 20)
       for (const side of ['here', 'there']) {

@@ -44,8 +44,11 @@ export interface TopicAccessHost {
 export function topicRefusal(engine: TopicAccessHost, client: Client, topic: string): BrokerError | undefined {
   if (client.trusted) return undefined
   const { topicAccess, hooks } = engine
-  if (topicAccess !== undefined) return isPermitted(engine, 'mayPublish', client, topic) ? undefined : denied(topic)
-  return hooks.authorizePublish === undefined && isReserved(topic, client) ? topicReserved(topic) : undefined
+  if (topicAccess === undefined) {
+    return hooks.authorizePublish === undefined && isReserved(topic, client) ? topicReserved(topic) : undefined
+  }
+  if (isPermitted(engine, 'mayPublish', client, topic)) return undefined
+  return isReserved(topic, client) ? topicReserved(topic) : denied(topic)
 }
 
 /** Whether a client may have messages of this topic. */
