@@ -72,7 +72,7 @@ async function aedes(port: number): Promise<number> {
     await expect.poll(async () => conn.exists('will')).toBe(0)
     conn.disconnect()
   })
-  const broker = await Aedes.createBroker({ persistence: persistence({ conn }) })
+  const broker = await Aedes.createBroker({ persistence: (persistence as (options: object) => object)({ conn }) })
   const server = createServer(socket => broker.handle(socket)).listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(async () => {
