@@ -25,6 +25,9 @@ const lastPageField = 144
 const transactionField = 152
 const metaLength = transactionField + 8
 
+/** ms that a fault in the file may last, and between two looks at it. */
+const [patience, lookInterval] = [1000, 20]
+
 /** Makes the directory, for this user alone, and looks whether what is there can be a store. Opening anything else would end the process.
  * @throws PersistenceError `UNAVAILABLE`, with the path, what was found, and what to do */
 export function prepareDirectory(directory: string): void {
@@ -55,28 +58,35 @@ function checkFile(path: string, name: string): void {
   }
 }
 
+/** Another broker may be making the file, or writing to it: a fault counts when it is still there after a second. */
 function checkData(path: string, file: number): void {
-  const { size } = fstatSync(file)
-  if (size === 0) return
+  const until = performance.now() + patience
+  let fault = faultOf(file)
+  while (fault !== undefined && performance.now() < until) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lookInterval)
+    fault = faultOf(file)
+  }
+  if (fault !== undefined) throw unusable(path, fault)
+}
+
+function faultOf(file: number): string | undefined {
+  if (fstatSync(file).size === 0) return undefined
   const first = metaAt(file, 0)
   const pageSize = first.readUInt32LE(magicField) === magic ? first.readUInt32LE(pageSizeField) : 0
   const isPageSize = pageSize >= 256 && pageSize <= 65_536 && Number.isInteger(Math.log2(pageSize))
-  const second = metaAt(file, isPageSize ? pageSize : size)
-  if (!isPageSize || second.readUInt32LE(magicField) !== magic) {
-    throw unusable(
-      path,
-      'is not a file of this store, or its beginning is damaged; move it away, or name another directory',
-    )
+  const second = isPageSize ? metaAt(file, pageSize) : undefined
+  if (second?.readUInt32LE(magicField) !== magic) {
+    return 'is not a file of this store, or its beginning is damaged; move it away, or name another directory'
   }
   const newest = transactionOf(second) > transactionOf(first) ? second : first
   const flushed = metaAt(file, pageSize / 2)
   // After a power failure the file may be shorter than what was written last and not flushed, which nobody was told of.
   const isRestored = (newest.readUInt16LE(flagsField) & unflushedFlag) !== 0 && transactionOf(flushed) > 0n
   const needed = (Number((isRestored ? flushed : newest).readBigUInt64LE(lastPageField)) + 1) * pageSize
-  if (size < needed) {
-    const found = `has ${size} bytes, but ${needed} belong to it: it was cut off`
-    throw unusable(path, `${found}; restore it from a backup, or name another directory`)
-  }
+  // Read last: a file that another broker writes to grows, and before its record of that.
+  const { size } = fstatSync(file)
+  if (size >= needed) return undefined
+  return `has ${size} bytes, but ${needed} belong to it: it was cut off; restore it from a backup, or name another directory`
 }
 
 function transactionOf(meta: Buffer): bigint {

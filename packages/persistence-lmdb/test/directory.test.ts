@@ -1,9 +1,11 @@
+import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { Slices, systemClock } from '@x/contract'
 import type { PersistenceHost } from '@x/contract'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { LmdbPersistence } from '../src/index.ts'
 
 let root = ''
@@ -68,6 +70,28 @@ test('a file that was cut off is refused with what it has and what it should hav
   expect(await refusal(root)).toMatch(
     /data\.mdb has 16384 bytes, but \d+ belong to it: it was cut off; restore it from a backup, or name another directory$/,
   )
+})
+
+test('a file that another broker is writing is taken for cut off no sooner than it stays so', async () => {
+  const file = await fill(root)
+  const content = readFileSync(file)
+  truncateSync(file, 16_384)
+  const signal = new Int32Array(new SharedArrayBuffer(4))
+  const writing = `
+    const { openSync, writeSync } = require('node:fs')
+    const { file, rest, signal } = require('node:worker_threads').workerData
+    Atomics.wait(signal, 0, 0)
+    writeSync(openSync(file, 'r+'), rest, 0, rest.length, 16384)
+  `
+  const other = new Worker(writing, { eval: true, workerData: { file, rest: content.subarray(16_384), signal } })
+  onTestFinished(async () => void (await other.terminate()))
+  await once(other, 'online')
+  Atomics.store(signal, 0, 1)
+  Atomics.notify(signal, 0)
+  const store = new LmdbPersistence({ directory: root })
+  await store.open(host)
+  expect(await store.counts()).toMatchObject({ retainedMessages: 100 })
+  await store.close()
 })
 
 test('a path that is no directory is refused', async () => {
