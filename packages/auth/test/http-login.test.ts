@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { HttpLogin, OwnRules, hashPassword, parsePasswordFile } from '../src/index.ts'
 import type { HttpOptions } from '../src/index.ts'
 import { serve, start } from './support/running.ts'
@@ -151,6 +151,22 @@ test('more questions than it may have are refused at once', async () => {
   await expect.poll(() => server.questions.length).toBe(1)
   await expect(connect({ username: 'good' })).rejects.toMatchObject(serverUnavailable)
   expect(login.statistics).toEqual({ requests: 1, failures: 0, cached: 0, refused: 1 })
+})
+
+test('a clock that is set back keeps neither what was said nor a pause for longer', async () => {
+  const { connect, server } = await started({ maximumFailures: 1, pause: 1, cacheTime: 1 })
+  await connect({ username: 'good' })
+  await expect(connect({ username: 'failing' })).rejects.toMatchObject(serverUnavailable)
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 86_400_000 })
+  onTestFinished(() => void vi.useRealTimers())
+  await expect
+    .poll(() =>
+      connect({ username: 'good' }).then(
+        () => server.questions.filter(({ username }) => username === 'good').length,
+        () => 0,
+      ),
+    )
+    .toBeGreaterThan(1)
 })
 
 test('after failures in a row it is left alone for a while; then one question finds out whether it is back', async () => {

@@ -47,7 +47,7 @@ const ranges = {
 
 interface Known {
   readonly answer: HttpAnswer
-  /** ms since 1970. */
+  /** Monotonic ms. */
   readonly until: number
 }
 
@@ -62,7 +62,7 @@ export class HttpService {
   /** Questions that wait for an answer, by question: the same one is asked once. */
   readonly #pending = new Map<string, Promise<HttpAnswer>>()
   #failuresInARow = 0
-  /** ms since 1970; until then the server is left alone. */
+  /** Monotonic ms; until then the server is left alone. */
   #pausedUntil = 0
 
   /** @throws RangeError for an option that is wrong */
@@ -92,7 +92,7 @@ export class HttpService {
     const body = JSON.stringify(question)
     const key = createHmac('sha256', this.#secret).update(body).digest('base64')
     const known = this.#known.get(key)
-    if (known !== undefined && known.until > Date.now()) {
+    if (known !== undefined && isValid(known)) {
       this.statistics.cached += 1
       return known.answer
     }
@@ -108,7 +108,7 @@ export class HttpService {
     const { maximumRequests, maximumFailures, pause } = this.#options
     const isDown = this.#failuresInARow >= maximumFailures
     const [why] = [
-      ...(isDown && Date.now() < this.#pausedUntil
+      ...(isDown && performance.now() < this.#pausedUntil
         ? [`it has failed ${this.#failuresInARow} times in a row, and is left alone for ${pause} ms`]
         : []),
       ...(isDown && this.#pending.size > 0 ? ['a question finds out whether it is back'] : []),
@@ -133,7 +133,7 @@ export class HttpService {
     } catch (error) {
       this.statistics.failures += 1
       this.#failuresInARow += 1
-      this.#pausedUntil = Date.now() + pause
+      this.#pausedUntil = performance.now() + pause
       throw error
     } finally {
       this.#pending.delete(key)
@@ -143,12 +143,15 @@ export class HttpService {
   #keep(key: string, answer: HttpAnswer): void {
     const { cacheTime } = this.#options
     if (cacheTime === 0) return
-    const until = Math.min(Date.now() + cacheTime, answer.expiresAt ?? Number.MAX_SAFE_INTEGER)
     this.#known.delete(key)
-    this.#known.set(key, { answer, until })
+    this.#known.set(key, { answer, until: performance.now() + cacheTime })
     const [oldest] = this.#known.keys()
     if (this.#known.size > mostAnswers && oldest !== undefined) this.#known.delete(oldest)
   }
+}
+
+function isValid({ answer: { expiresAt = Infinity }, until }: Known): boolean {
+  return performance.now() < until && Date.now() < expiresAt
 }
 
 function protocolOf(url: string): string {

@@ -7,6 +7,8 @@ import { keySetOf } from './key-set.ts'
 const timeout = 5000
 const longestAge = 600_000
 const shortestPause = 30_000
+/** After a failure without any keys. */
+const pauseWithoutKeys = 1000
 /** Logins; more are refused at once, so that a server that hangs is not what all others wait for. */
 const mostWaiting = 64
 
@@ -14,8 +16,8 @@ const mostWaiting = 64
 export class RemoteKeys {
   readonly #url: string
   #keys: JWTVerifyGetKey | undefined
-  /** ms since 1970, of the last request, be it answered or not. */
-  #askedAt = 0
+  /** Monotonic ms, of the last request, be it answered or not. */
+  #askedAt = -Infinity
   #pending: Promise<JWTVerifyGetKey> | undefined
   /** Logins that wait for it. */
   #waiting = 0
@@ -40,7 +42,7 @@ export class RemoteKeys {
   }
 
   #isOld(age: number): boolean {
-    return Date.now() - this.#askedAt >= age
+    return performance.now() - this.#askedAt >= age
   }
 
   /** Those from before where there are some and no others can be had. */
@@ -65,16 +67,11 @@ export class RemoteKeys {
     const shown = withoutUserInfo(this.#url)
     if (this.#waiting >= mostWaiting) throw unavailable(shown, `${mostWaiting} logins wait for its keys`)
     const hasNone = this.#keys === undefined && this.#pending === undefined
-    if (hasNone && this.#failedRecently()) throw unavailable(shown, 'its keys could not be read a moment ago')
-  }
-
-  /** A second after a failure without any keys it may be asked again. */
-  #failedRecently(): boolean {
-    return this.#askedAt > 0 && !this.#isOld(1000)
+    if (hasNone && !this.#isOld(pauseWithoutKeys)) throw unavailable(shown, 'its keys could not be read a moment ago')
   }
 
   async #read(): Promise<JWTVerifyGetKey> {
-    this.#askedAt = Date.now()
+    this.#askedAt = performance.now()
     const { status, text } = await boundedFetch(this.#url, {}, timeout)
     const shown = withoutUserInfo(this.#url)
     if (status !== 200) throw unavailable(shown, `it has responded with status ${status}`)
