@@ -1,5 +1,5 @@
 import type { RedisConnection } from '@x/redis-connection'
-import { leaseDuration } from './broker-lease.ts'
+import { leaseDuration } from './presence.ts'
 import { library } from './functions/library.ts'
 import { tendInterval } from './inbox.ts'
 import type { InboxHost, StreamEntry } from './inbox.ts'

@@ -3,9 +3,9 @@ import { keepMessage } from '@x/contract'
 import { OwnRoutes, routeName, RouteTable } from '@x/emitter-parts'
 import type { RedisArgument, RedisConnection } from '@x/redis-connection'
 import { followDuration } from '@x/redis-connection'
-import { BrokerLease, leaseDuration } from './broker-lease.ts'
-import type { InboxLook, Renewal } from './broker-lease.ts'
-import { BrokerNews } from './broker-news.ts'
+import { Presence, leaseDuration } from './presence.ts'
+import type { InboxLook, Renewal } from './presence.ts'
+import { Channels } from './channels.ts'
 import type { EmitterCounters } from './emitter-counters.ts'
 import { emitterErrorOf } from './emitter-error.ts'
 import type { EmitterError } from './emitter-error.ts'
@@ -45,8 +45,8 @@ export class OpenEmitter {
   readonly #log: RouteLog
   readonly #routes: RouteCalls
   readonly #own: OwnRoutes
-  readonly #news: BrokerNews
-  readonly #lease: BrokerLease
+  readonly #news: Channels
+  readonly #lease: Presence
   readonly #inbox: Inbox
   readonly #outgoing: OutgoingMessages
   readonly #held: HeldMessages
@@ -83,7 +83,7 @@ export class OpenEmitter {
       baseOf: other => inboxBase(prefix, other),
       isElsewhere: clientId => this.#news.connections.isElsewhere(clientId, instance),
     })
-    this.#lease = new BrokerLease({
+    this.#lease = new Presence({
       ...parts,
       brokerId: host.brokerId,
       join: async () => this.#join(),
@@ -119,7 +119,7 @@ export class OpenEmitter {
       tend: async (seen, done, bytes) => inbox.tend(seen, done, bytes),
       last: async () => inbox.last(),
     })
-    this.#news = new BrokerNews({
+    this.#news = new Channels({
       ...parts,
       time: this.#time,
       common: `${this.#routesBase}c`,

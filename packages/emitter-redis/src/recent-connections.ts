@@ -1,5 +1,5 @@
 import type { Announcements } from './announcements.ts'
-import { leaseDuration } from './broker-lease.ts'
+import { leaseDuration } from './presence.ts'
 
 /** ms by which brokers may differ over the time of Redis when the machine is busy. */
 const tolerance = 200

@@ -1,6 +1,6 @@
 import type { RouteName } from '@x/emitter-parts'
 import type { NumberedChange, RedisArgument, RedisConnection } from '@x/redis-connection'
-import { leaseDuration } from './broker-lease.ts'
+import { leaseDuration } from './presence.ts'
 import { library } from './functions/library.ts'
 import { logPage } from './route-log.ts'
 import type { BrokerRoutes, LogAnswer } from './route-log.ts'

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { hasRedisServer } from '@x/redis-connection/testing'
 import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { leaseDuration } from '../src/broker-lease.ts'
+import { leaseDuration } from '../src/presence.ts'
 import { opened, redisServer } from './brokers-on-redis.ts'
 
 const program = fileURLToPath(new URL('emitting-process.ts', import.meta.url))

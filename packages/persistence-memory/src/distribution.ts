@@ -2,8 +2,8 @@ import type { Delivery, Message, PersistenceHost, Subscription } from '@x/contra
 import { keepMessage } from '@x/contract'
 import type { QueueContext } from './queue-context.ts'
 import type { SessionStore } from './session-store.ts'
-import type { SharedGroup } from './shared-group.ts'
-import type { SubscriptionIndex } from './subscription-index.ts'
+import type { SharedGroup } from './shared-groups.ts'
+import type { SubscriptionIndex } from './subscriptions.ts'
 
 /** What a message is distributed with. */
 interface Distribution {

@@ -29,8 +29,8 @@ import type { QueueContext } from './queue-context.ts'
 import type { RestoredSession } from './session-store.ts'
 import { SessionStore } from './session-store.ts'
 import { ShownSessions } from './shown-sessions.ts'
-import type { SubscriptionLimits } from './subscription-index.ts'
-import { SubscriptionIndex } from './subscription-index.ts'
+import type { SubscriptionLimits } from './subscriptions.ts'
+import { SubscriptionIndex } from './subscriptions.ts'
 
 /** Bounds of one store; at each of them it refuses with `QUOTA_EXCEEDED` and changes nothing. */
 export interface MemoryPersistenceOptions extends Partial<RetainedLimits>, Partial<SubscriptionLimits> {

@@ -1,6 +1,6 @@
 import type { Session } from './session.ts'
-import type { SharedGroup, WaitingMessage } from './shared-group.ts'
-import type { SubscriptionIndex } from './subscription-index.ts'
+import type { SharedGroup, WaitingMessage } from './shared-groups.ts'
+import type { SubscriptionIndex } from './subscriptions.ts'
 
 /** Shared messages go back to their groups, except those of QoS 2 whose delivery has begun ([MQTT5-4.8.2-4]). One
  * whose group is gone is an ordinary entry of the session from now on. Returns the groups that got messages back. */

@@ -16,8 +16,8 @@ import { Session } from './session.ts'
 import type { QueueContext } from './queue-context.ts'
 import { SessionQueue } from './session-queue.ts'
 import { returnClaims } from './returned-claims.ts'
-import type { SharedGroup } from './shared-group.ts'
-import type { SubscriptionIndex } from './subscription-index.ts'
+import type { SharedGroup } from './shared-groups.ts'
+import type { SubscriptionIndex } from './subscriptions.ts'
 
 /** What sessions are kept with. */
 export interface SessionStoreParts {

@@ -1,7 +1,7 @@
 import type { SessionOwner, Subscription, Will } from '@x/contract'
 import type { Deadline } from './deadlines.ts'
 import type { SessionQueue } from './session-queue.ts'
-import type { SharedGroup, WaitingMessage } from './shared-group.ts'
+import type { SharedGroup, WaitingMessage } from './shared-groups.ts'
 
 /** A subscription of a session, as the routes hold it. */
 export interface SubscriptionRecord {

@@ -1,5 +1,5 @@
 import type { SessionHandle } from '@x/contract'
-import type { StoreCalls } from './store-calls.ts'
+import type { StoreCalls } from './calls/store-calls.ts'
 
 /** An entry of a queue, as it is taken over. */
 interface AdoptedEntry {

@@ -1,5 +1,5 @@
-import type { DeliveredNews } from './broker-news.ts'
-import type { StoreCalls } from './store-calls.ts'
+import type { DeliveredNews } from './news.ts'
+import type { StoreCalls } from './calls/store-calls.ts'
 
 /** Deliveries that calls of other brokers have brought. Where a message counts when replicas have it, so do they: what is gone with the
  * primary must not have been passed on, since its publisher sends it again. */

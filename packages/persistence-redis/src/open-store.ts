@@ -17,23 +17,23 @@ import type {
 } from '@x/contract'
 import type { RedisConnection } from '@x/redis-connection'
 import { Adoption } from './adoption.ts'
-import { BrokerLease, leaseDuration } from './broker-lease.ts'
-import { ClaimedWills } from './claimed-wills.ts'
-import { FanOuts } from './fan-outs.ts'
+import { StoreLease, leaseDuration } from './store-lease.ts'
+import { ClaimedWills } from './wills.ts'
+import { FanOuts } from './publishing/fan-outs.ts'
 import { library } from './functions/library.ts'
-import { encodeWill } from './message-record.ts'
-import type { OpenAnswer } from './open-answer.ts'
+import { encodeWill } from './records/message-record.ts'
+import type { OpenedRecord } from './records/opened-record.ts'
 import { OwnedSessions } from './owned-sessions.ts'
-import { PublishBatch } from './publish-batch.ts'
-import { findRetained } from './retained-messages.ts'
-import type { Settlements } from './settlements.ts'
+import { PublishBatch } from './publishing/publish-batch.ts'
+import { findRetained } from './retained-store.ts'
+import type { Settlements } from './calls/settlements.ts'
 import { SessionClosings } from './session-closings.ts'
-import { SessionQueues } from './session-queues.ts'
-import { StoreCalls } from './store-calls.ts'
-import { isUnavailable } from './store-error.ts'
-import { baseOf, checkSchema, schema } from './store-keys.ts'
+import { SessionQueues } from './session-queue.ts'
+import { StoreCalls } from './calls/store-calls.ts'
+import { isUnavailable } from './calls/store-error.ts'
+import { baseOf, checkSchema, schema } from './keys.ts'
 import { StoredRoutes } from './stored-routes.ts'
-import { SessionSubscriptions } from './session-subscriptions.ts'
+import { SessionSubscriptions } from './subscriptions.ts'
 
 /** What an open store is made of. */
 export interface OpenStoreParts {
@@ -56,7 +56,7 @@ export class OpenStore {
   readonly #routes: StoredRoutes
   readonly #subscriptions: SessionSubscriptions
   readonly #queues: SessionQueues
-  readonly #lease: BrokerLease
+  readonly #lease: StoreLease
   readonly #wills: ClaimedWills
   readonly #closings = new SessionClosings(error => !this.#closed && isUnavailable(error))
   #openings = 0
@@ -80,7 +80,7 @@ export class OpenStore {
     this.#sessions = sessions
     this.#wills = new ClaimedWills(this.#calls)
     this.adoption = new Adoption(this.#calls)
-    this.#lease = new BrokerLease({
+    this.#lease = new StoreLease({
       renew: async hadLease => this.#renew(hadLease),
       get heard() {
         return sessions.heard
@@ -146,7 +146,7 @@ export class OpenStore {
     const epoch = `${(this.#openings += 1)}-${this.#parts.instance}`
     // Before the answer: news of its entries may come earlier.
     const session = this.#sessions.add(clientId, epoch, owner)
-    let answer: OpenAnswer
+    let answer: OpenedRecord
     let restored: readonly Subscription[]
     try {
       answer = (await this.#calls.call(
@@ -158,7 +158,7 @@ export class OpenStore {
         will === undefined ? '' : encodeWill(will),
         will?.delayInterval ?? 0,
         this.#parts.maximumSessions,
-      )) as OpenAnswer
+      )) as OpenedRecord
       restored = await this.#subscriptions.restored({ clientId, epoch }, answer[1])
     } catch (error) {
       this.#sessions.remove(epoch)

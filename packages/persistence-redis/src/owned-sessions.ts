@@ -1,11 +1,11 @@
 import type { Message, PersistenceHost, SessionOwner } from '@x/contract'
-import { decodeNews, offerSize } from './broker-news.ts'
-import type { DeliveredMessage, SpreadNews } from './broker-news.ts'
+import { decodeNews, offerSize } from './news.ts'
+import type { DeliveredMessage, SpreadNews } from './news.ts'
 import { ConfirmedDeliveries } from './confirmed-deliveries.ts'
-import { decodeDelivery, decodeEntries, decodeMessage, entryOf } from './message-record.ts'
+import { decodeDelivery, decodeEntries, decodeMessage, entryOf } from './records/message-record.ts'
 import { OwnedSession } from './owned-session.ts'
-import type { StoreCalls } from './store-calls.ts'
-import { isUnavailable } from './store-error.ts'
+import type { StoreCalls } from './calls/store-calls.ts'
+import { isUnavailable } from './calls/store-error.ts'
 
 /** What functions return, one after the other. */
 export type Fields = readonly (Buffer | number)[]

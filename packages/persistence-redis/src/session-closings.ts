@@ -1,4 +1,4 @@
-import { PersistentCall, Repetitions } from './persistent-call.ts'
+import { PersistentCall, Repetitions } from './calls/persistent-call.ts'
 
 /** Closings of sessions that Redis has not answered yet: nobody else says them again, and what Redis does not hear of would stay open
  * as long as this broker lives. */

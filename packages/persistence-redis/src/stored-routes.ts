@@ -1,8 +1,8 @@
 import { Confirmations, followDuration } from '@x/redis-connection'
 import type { NumberedChange, RedisConnection } from '@x/redis-connection'
-import { fieldsOf } from './broker-news.ts'
-import type { StoreCalls } from './store-calls.ts'
-import { UnroutedTopics } from './unrouted-topics.ts'
+import { fieldsOf } from './news.ts'
+import type { StoreCalls } from './calls/store-calls.ts'
+import { UnroutedTopics } from './publishing/unrouted-topics.ts'
 
 /** What brokers tell each other about the filters of stored sessions and shared groups: that there are new ones, and that this is
  * known. */

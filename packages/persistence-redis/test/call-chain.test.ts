@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { CallChain } from '../src/call-chain.ts'
+import { CallChain } from '../src/calls/call-chain.ts'
 
 const publishers = (...epochs: string[]): ReadonlySet<string> => new Set(epochs)
 

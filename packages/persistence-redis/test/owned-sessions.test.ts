@@ -2,7 +2,7 @@ import type { PersistenceHost } from '@x/contract'
 import { Slices, systemClock } from '@x/contract'
 import { expect, test } from 'vitest'
 import { OwnedSessions } from '../src/owned-sessions.ts'
-import type { StoreCalls } from '../src/store-calls.ts'
+import type { StoreCalls } from '../src/calls/store-calls.ts'
 
 const host: PersistenceHost = {
   brokerId: 'broker',

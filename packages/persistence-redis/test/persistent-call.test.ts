@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { PersistentCall, Repetitions } from '../src/persistent-call.ts'
+import { PersistentCall, Repetitions } from '../src/calls/persistent-call.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())

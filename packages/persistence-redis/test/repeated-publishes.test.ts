@@ -4,7 +4,7 @@ import type { SpawnedRedis } from '@x/redis-connection/testing'
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { RedisPersistence } from '../src/index.ts'
-import { RepeatedPublishes } from '../src/repeated-publishes.ts'
+import { RepeatedPublishes } from '../src/publishing/repeated-publishes.ts'
 import { Link } from './support/link.ts'
 import { Owner, host, messageOf, session } from './support/owner.ts'
 

@@ -2,8 +2,8 @@ import type { PersistenceCounts, PersistenceHost, SessionHandle } from '@x/contr
 import { PersistenceError, SteadyClock, systemClock } from '@x/contract'
 import type { RedisArgument, RedisConnection } from '@x/redis-connection'
 import type { ChainedCall } from './call-chain.ts'
-import { ExpiryTime } from './expiry-time.ts'
-import { library } from './functions/library.ts'
+import { ExpiryTime } from '../records/expiry-time.ts'
+import { library } from '../functions/library.ts'
 import { Settlements } from './settlements.ts'
 import { fencedError, isUnavailable, storeErrorOf } from './store-error.ts'
 

@@ -1,5 +1,5 @@
 /** What `F.open` returns of a session. */
-export type OpenAnswer = readonly [
+export type OpenedRecord = readonly [
   present: number,
   subscriptions: Buffer[] | 0,
   received: Buffer[],

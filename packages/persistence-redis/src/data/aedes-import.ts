@@ -5,7 +5,7 @@ import { RedisConnection } from '@x/redis-connection'
 import type { RedisTarget } from '@x/redis-connection'
 import { AedesStore, qosOf } from './aedes-store.ts'
 import type { AedesPacket, AedesSession } from './aedes-store.ts'
-import { encodeDelivery, encodeMessage, encodeWill } from '../message-record.ts'
+import { encodeDelivery, encodeMessage, encodeWill } from '../records/message-record.ts'
 import type { AdoptionMode } from '../adoption.ts'
 import { OpenStore } from '../open-store.ts'
 

@@ -1,6 +1,6 @@
 import type { Message, SessionHandle } from '@x/contract'
 import { messageBytes } from '@x/contract'
-import { namesOf, recordSize, writeRecord } from './message-record.ts'
+import { namesOf, recordSize, writeRecord } from '../records/message-record.ts'
 
 /** Who publishes a message, as Redis is told of it. */
 interface Origin {

@@ -7,7 +7,7 @@ import type { RedisTime } from './redis-time.ts'
 import type { LogEntry } from './route-log.ts'
 
 /** What the news of brokers need, and whom they tell. */
-export interface NewsHost {
+export interface ChannelsHost {
   readonly connection: RedisConnection
   readonly counters: EmitterCounters
   readonly instance: string
@@ -28,15 +28,15 @@ export interface NewsHost {
 }
 
 /** What brokers say to each other on channels: changes of routes and their confirmations, clients that connect, frames. */
-export class BrokerNews {
-  readonly #host: NewsHost
+export class Channels {
+  readonly #host: ChannelsHost
   readonly #confirmations: Confirmations
   readonly #announcements = new Announcements()
   /** Of all brokers. */
   readonly connections: RecentConnections = new RecentConnections()
   #closed = false
 
-  constructor(host: NewsHost) {
+  constructor(host: ChannelsHost) {
     this.#host = host
     const { connection, counters, instance, routeTimeout } = host
     this.#confirmations = new Confirmations({

@@ -1,8 +1,8 @@
 import { PersistenceError } from '@x/contract'
-import { messagesOf, reachedOf } from './broker-news.ts'
-import type { SpreadNews } from './broker-news.ts'
-import type { Fields, OwnedSessions } from './owned-sessions.ts'
-import type { StoreCalls } from './store-calls.ts'
+import { messagesOf, reachedOf } from '../news.ts'
+import type { SpreadNews } from '../news.ts'
+import type { Fields, OwnedSessions } from '../owned-sessions.ts'
+import type { StoreCalls } from '../calls/store-calls.ts'
 
 /** A message whose takers get it by further calls. */
 interface FanOut {

@@ -4,7 +4,7 @@ import type { TopicFilter } from '@x/topic-trie'
 import { FilterTrie, parseSharedFilter } from '@x/topic-trie'
 import type { Session, SubscriptionRecord } from './session.ts'
 import type { QueueContext } from './queue-context.ts'
-import { SharedGroup } from './shared-group.ts'
+import { SharedGroup } from './shared-groups.ts'
 
 /** Who stores a message of one topic: made once per topic, used for every message of it until a subscription changes. */
 export interface StoragePlan {

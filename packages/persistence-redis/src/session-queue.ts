@@ -1,10 +1,10 @@
 import type { Delivery, QueueEntry, SessionHandle } from '@x/contract'
 import { keepMessage, messageBytes } from '@x/contract'
-import { offerSize } from './broker-news.ts'
-import { decodeEntries, encodeDelivery, encodeMessage } from './message-record.ts'
+import { offerSize } from './news.ts'
+import { decodeEntries, encodeDelivery, encodeMessage } from './records/message-record.ts'
 import type { Fields, OwnedSessions } from './owned-sessions.ts'
-import type { StoreCalls } from './store-calls.ts'
-import { isUnavailable } from './store-error.ts'
+import type { StoreCalls } from './calls/store-calls.ts'
+import { isUnavailable } from './calls/store-error.ts'
 
 /** What waits for open sessions, and how they come by it. */
 export class SessionQueues {

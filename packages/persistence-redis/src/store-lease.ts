@@ -17,7 +17,7 @@ export interface LeaseHost {
 }
 
 /** Tells the other brokers that this one lives, and notices when they must think otherwise. */
-export class BrokerLease {
+export class StoreLease {
   readonly #host: LeaseHost
   #timer: NodeJS.Timeout | undefined
   #renewedAt = 0

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import { BrokerLease } from '../src/broker-lease.ts'
+import { Presence } from '../src/presence.ts'
 import { createCounters } from '../src/emitter-counters.ts'
 
 test('a lost lease is told once, until all is well again', async () => {
   const codes: string[] = []
   const counters = createCounters()
   const redis = { lost: false, inboxLost: false, joins: true }
-  const lease = new BrokerLease({
+  const lease = new Presence({
     brokerId: 'one',
     counters,
     report: ({ code }) => void codes.push(code),

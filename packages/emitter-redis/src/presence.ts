@@ -11,7 +11,7 @@ const [lookInterval, secondLook] = [600, 400]
 const renewInterval = 1700
 
 /** What the lease needs, and whom it tells. */
-export interface LeaseHost {
+export interface PresenceHost {
   readonly brokerId: string
   readonly counters: EmitterCounters
   report(error: EmitterError): void
@@ -41,8 +41,8 @@ export interface Renewal {
 }
 
 /** That this broker is there for the others, and how it notices when they must think otherwise. */
-export class BrokerLease {
-  readonly #host: LeaseHost
+export class Presence {
+  readonly #host: PresenceHost
   readonly #following: Following
   #timer: NodeJS.Timeout | undefined
   #joining: Promise<void> | undefined
@@ -55,7 +55,7 @@ export class BrokerLease {
   #lost = false
   #ended = false
 
-  constructor(host: LeaseHost) {
+  constructor(host: PresenceHost) {
     this.#host = host
     this.#following = new Following(async () => this.#renew())
   }

@@ -1,16 +1,16 @@
 import type { Message, Receipt, SessionHandle } from '@x/contract'
 import { PersistenceError, keepMessage } from '@x/contract'
-import { CallChain } from './call-chain.ts'
-import { decodeOutcomes } from './batch-answer.ts'
-import type { Outcome, PublishAnswer } from './batch-answer.ts'
+import { CallChain } from '../calls/call-chain.ts'
+import { decodeOutcomes } from './batch-result.ts'
+import type { Outcome, PublishResult } from './batch-result.ts'
 import { MessageBatch, piecesOf } from './message-batch.ts'
-import { entryOf } from './message-record.ts'
+import { entryOf } from '../records/message-record.ts'
 import { RepeatedPublishes } from './repeated-publishes.ts'
 import type { Unanswered } from './repeated-publishes.ts'
-import { isUnavailable, storeErrorOf } from './store-error.ts'
+import { isUnavailable, storeErrorOf } from '../calls/store-error.ts'
 import type { FanOuts } from './fan-outs.ts'
-import type { OwnedSessions } from './owned-sessions.ts'
-import type { StoreCalls } from './store-calls.ts'
+import type { OwnedSessions } from '../owned-sessions.ts'
+import type { StoreCalls } from '../calls/store-calls.ts'
 import type { UnroutedTopics } from './unrouted-topics.ts'
 
 /** Messages that one call takes at most, and bytes from which on it takes no more. So many go out before their turn ends: Redis begins
@@ -146,14 +146,14 @@ export class PublishBatch {
     this.#sessions.reportDrops(drops)
   }
 
-  async #call(messages: Buffer, waiting: readonly Waiting[]): Promise<PublishAnswer> {
+  async #call(messages: Buffer, waiting: readonly Waiting[]): Promise<PublishResult> {
     const publishers = new Set<string>()
     for (const { session } of waiting) if (session !== undefined) publishers.add(session.epoch)
     const call = this.#chain.begin(publishers)
     try {
       const answer = await this.#calls.publish(call, messages)
       this.#chain.succeeded(call)
-      return answer as PublishAnswer
+      return answer as PublishResult
     } catch (error) {
       throw this.#chain.failed(call, storeErrorOf(error))
     }

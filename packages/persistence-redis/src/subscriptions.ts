@@ -1,8 +1,8 @@
 import type { SessionHandle, Subscription } from '@x/contract'
 import type { OwnedSessions } from './owned-sessions.ts'
-import type { StoreCalls } from './store-calls.ts'
+import type { StoreCalls } from './calls/store-calls.ts'
 import type { StoredRoutes } from './stored-routes.ts'
-import { decodeSubscriptions, encodeSubscription } from './subscription-record.ts'
+import { decodeSubscriptions, encodeSubscription } from './records/subscription-record.ts'
 
 /** Levels of the filters that one call adds or removes: more would keep Redis for longer than some milliseconds, and nobody else is
  * served meanwhile. A filter counts for two levels more. */

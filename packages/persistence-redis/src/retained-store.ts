@@ -1,6 +1,6 @@
 import type { Message, RetainedPage } from '@x/contract'
-import { decodeMessage } from './message-record.ts'
-import type { StoreCalls } from './store-calls.ts'
+import { decodeMessage } from './records/message-record.ts'
+import type { StoreCalls } from './calls/store-calls.ts'
 
 /** Pages without a message after which the look-up rests before each further one, and for how many milliseconds: one client looks up one
  * filter at a time, and so may not keep Redis busy with what finds nothing. */

@@ -1,6 +1,6 @@
-import type { Reception } from './message-record.ts'
-import { decodeDelivery } from './message-record.ts'
-import type { Fields } from './owned-sessions.ts'
+import type { Reception } from '../records/message-record.ts'
+import { decodeDelivery } from '../records/message-record.ts'
+import type { Fields } from '../owned-sessions.ts'
 
 /** Instead of the number of receivers. */
 const noFilter = 0xffff_ffff
@@ -9,7 +9,7 @@ const offerBytes = 16
 
 /** What `F.publish` returns. `results` has for each message how many it was for and how many sessions of this broker are offered it,
  * then for each of them where its epoch and its delivery stand, and the sequence. `remarks`: number of a message, what kind, text. */
-export type PublishAnswer = readonly [
+export type PublishResult = readonly [
   results: Buffer,
   epochs: readonly Buffer[],
   deliveries: readonly Buffer[],
@@ -41,7 +41,7 @@ export interface Outcome {
 const none: readonly never[] = []
 
 /** The outcomes of the messages of a call, in their order. */
-export function decodeOutcomes([results, epochNames, deliveries, remarks]: PublishAnswer): Outcome[] {
+export function decodeOutcomes([results, epochNames, deliveries, remarks]: PublishResult): Outcome[] {
   const epochs = epochNames.map(String)
   const receptions = deliveries.map(decodeDelivery)
   const remarked = remarksOf(remarks)

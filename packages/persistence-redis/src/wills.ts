@@ -1,6 +1,6 @@
 import type { Will } from '@x/contract'
-import { decodeWill } from './message-record.ts'
-import type { StoreCalls } from './store-calls.ts'
+import { decodeWill } from './records/message-record.ts'
+import type { StoreCalls } from './calls/store-calls.ts'
 
 /** Wills that Redis has given to this broker to publish. Those it does not confirm are given to another one. */
 export class ClaimedWills {
