@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 
 /** Tests read the TypeScript sources of every package; only tests that start processes need `dist`. */
@@ -20,6 +21,17 @@ const load = [
 /** ms that a test waits for what must come, which costs nothing when it comes: a busy machine is slow, not wrong. Processes are slower. */
 const [patience, patienceWithProcesses] = [20_000, 40_000]
 
+/** The numbered statements of MQTT, so that tests can carry them: `vitest --tags-filter MQTT5-3.3.1-5` runs what proves one. */
+const statements = [
+  ['MQTT5', '5.0'],
+  ['MQTT3', '3.1.1'],
+].flatMap(([standard = '', version]) =>
+  readFileSync(new URL(`tools/conformance/mqtt-${version}-statements.tsv`, import.meta.url), 'utf8')
+    .split('\n')
+    .filter(row => row.startsWith('MQTT-'))
+    .map(row => ({ name: row.slice(0, row.indexOf('\t')).replace('MQTT', standard) })),
+)
+
 function project(name: string, timeout: number, own: object): object {
   const waits = { testTimeout: 3 * timeout, hookTimeout: 3 * timeout, expect: { poll: { timeout, interval: 20 } } }
   return { ssr: { resolve: { conditions } }, test: { name, ...waits, isolate: false, ...own } }
@@ -29,6 +41,7 @@ function project(name: string, timeout: number, own: object): object {
 // End-to-end tests wait more than they compute, so that more of them go on than there are cores.
 export default defineConfig({
   test: {
+    tags: statements,
     projects: [
       project('unit', patience, {
         include: ['{packages/*,benchmarks,tools/chaos,tools/reliability}/test/**/*.test.ts'],

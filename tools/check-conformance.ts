@@ -1,5 +1,5 @@
-// Which test proves which numbered statement of the MQTT standards. Tests carry the statements' tags in their titles:
-// [MQTT5-3.3.1-5] for 5.0, [MQTT3-3.3.1-5] for 3.1.1. Statements that no test can observe stand, with the reason, in
+// Which test proves which numbered statement of the MQTT standards. Tests carry the statements' tags beside their titles:
+// tags: ['MQTT5-3.3.1-5'] for 5.0, 'MQTT3-3.3.1-5' for 3.1.1. Statements that no test can observe stand, with the reason, in
 // conformance/exceptions.tsv.
 //
 //   node --import tsx tools/check-conformance.ts           fails on statements without a test, tags without a statement,
@@ -25,7 +25,7 @@ interface Statement {
   readonly text: string
 }
 
-/** A tag in the title of a test. */
+/** A tag beside the title of a test. */
 interface Proof {
   readonly tag: string
   readonly title: string
@@ -62,11 +62,13 @@ function testFiles(directory: string): string[] {
     .toSorted()
 }
 
-/** String literals with tags in them, which in tests are titles. */
+/** Titles with the array of tags that follows them: in a test's options, in a row's property or in a tuple. */
 function proofsIn(file: string): Proof[] {
   const proofs: Proof[] = []
-  for (const [, , title = ''] of read(file).matchAll(/(['"`])((?:(?!\1).|\\.)*?\[MQTT[35]-(?:(?!\1).|\\.)*?)\1/g)) {
-    for (const [, tag = ''] of title.matchAll(/\[(MQTT[35]-[\d.]+-\d+)\]/g)) proofs.push({ tag, title, file })
+  const titled =
+    /(['"`])((?:(?!\1)[^\\]|\\.)*)\1,\s*(?:\{\s*)?(?:\.\.\.\w+,\s*)?(?:tags: )?\[((?:\s*'MQTT[35]-[\d.]+-\d+',?)+)\s*\]/g
+  for (const [, , title = '', tags = ''] of read(file).matchAll(titled)) {
+    for (const [tag] of tags.matchAll(/MQTT[35]-[\d.]+-\d+/g)) proofs.push({ tag, title, file })
   }
   return proofs
 }
@@ -94,7 +96,7 @@ for (const standard of standards) {
     else if (reason === undefined) problems.push(`${statement.tag} has no test: ${statement.text}`)
     if (own.length > 0 && reason !== undefined)
       problems.push(`${statement.tag} has a test and is listed as an exception`)
-    const tests = own.map(({ title }) => escapeCell(title.replaceAll(/\s*\[MQTT[35]-[\d.]+-\d+\]/g, ''))).join('<br>')
+    const tests = own.map(({ title }) => escapeCell(title)).join('<br>')
     const files = [...new Set(own.map(({ file }) => `[${file.split('/').at(-1)}](../../${file})`))].join('<br>')
     return `| ${statement.tag} | ${escapeCell(statement.text)} | ${tests || `*${reason ?? 'no test'}*`} | ${files} |`
   })
@@ -113,7 +115,7 @@ for (const tag of exceptions.keys()) if (!known.has(tag)) problems.push(`excepti
 const report = `# Conformance
 
 Every numbered statement of the MQTT standards that binds a server, in our own words, and the tests that fail when it is
-broken. Written by \`node --import tsx tools/check-conformance.ts --write\` from the titles of the tests.
+broken. Written by \`node --import tsx tools/check-conformance.ts --write\` from the tests' titles and tags.
 
 ${sections.join('\n')}`
 

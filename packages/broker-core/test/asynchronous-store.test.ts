@@ -171,21 +171,25 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     expect((await subscriber.nextPublish()).payload).toBe('at once')
   })
 
-  versionTest('a store that refuses: no acknowledgement, and the connection ends [MQTT3-4.8.0-2]', async () => {
-    const { server, store } = await held()
-    const bystander = await server.connect({ version, clientId: 'b' })
-    for (const fields of [{ version }, lasting]) {
-      for (const qos of [1, 2] as const) {
-        const client = await server.connect({ ...fields, clientId: 'c' })
-        store.fail('publish', new Error('disk full'))
-        client.publish({ topic: 'a', qos, id: 3, payload: 'x' })
-        const frames = await client.closed()
-        expect(frames.some(({ type }) => type === 'puback' || type === 'pubrec')).toBe(false)
-        store.fail('publish', undefined)
+  versionTest(
+    'a store that refuses: no acknowledgement, and the connection ends',
+    { tags: ['MQTT3-4.8.0-2'] },
+    async () => {
+      const { server, store } = await held()
+      const bystander = await server.connect({ version, clientId: 'b' })
+      for (const fields of [{ version }, lasting]) {
+        for (const qos of [1, 2] as const) {
+          const client = await server.connect({ ...fields, clientId: 'c' })
+          store.fail('publish', new Error('disk full'))
+          client.publish({ topic: 'a', qos, id: 3, payload: 'x' })
+          const frames = await client.closed()
+          expect(frames.some(({ type }) => type === 'puback' || type === 'pubrec')).toBe(false)
+          store.fail('publish', undefined)
+        }
       }
-    }
-    await bystander.ping()
-  })
+      await bystander.ping()
+    },
+  )
 
   versionTest('a QoS 2 message that could not be stored is a new one when it comes again', async () => {
     const { server, store } = await held()
@@ -318,43 +322,51 @@ test('shared messages reach the members, each once, over a store that answers la
   }
 })
 
-test('QoS 0 messages of one topic keep their order although the way they go changes [MQTT5-4.6.0-6]', async () => {
-  const { server, store } = await held()
-  const subscriber = await server.connect({ clientId: 's' })
-  await subscriber.subscribe('a')
-  const other = await server.connect({ clientId: 'o' })
-  await other.subscribe(['$share/g/a', 0])
-  const publisher = await server.connect({ clientId: 'p' })
-  store.hold('publish')
-  publisher.publish({ topic: 'b', qos: 1, id: 1 })
-  await untilHeld(store, 1)
-  // The group keeps it from the short way.
-  publisher.publish({ topic: 'a', payload: 'one' })
-  await publisher.ping()
-  await server.drop(other)
-  publisher.publish({ topic: 'a', payload: 'two' })
-  await publisher.ping()
-  store.letGo('publish')
-  expect([(await subscriber.nextPublish()).payload, (await subscriber.nextPublish()).payload]).toEqual(['one', 'two'])
-})
+test(
+  'QoS 0 messages of one topic keep their order although the way they go changes',
+  { tags: ['MQTT5-4.6.0-6'] },
+  async () => {
+    const { server, store } = await held()
+    const subscriber = await server.connect({ clientId: 's' })
+    await subscriber.subscribe('a')
+    const other = await server.connect({ clientId: 'o' })
+    await other.subscribe(['$share/g/a', 0])
+    const publisher = await server.connect({ clientId: 'p' })
+    store.hold('publish')
+    publisher.publish({ topic: 'b', qos: 1, id: 1 })
+    await untilHeld(store, 1)
+    // The group keeps it from the short way.
+    publisher.publish({ topic: 'a', payload: 'one' })
+    await publisher.ping()
+    await server.drop(other)
+    publisher.publish({ topic: 'a', payload: 'two' })
+    await publisher.ping()
+    store.letGo('publish')
+    expect([(await subscriber.nextPublish()).payload, (await subscriber.nextPublish()).payload]).toEqual(['one', 'two'])
+  },
+)
 
-test('a QoS 0 message that waits on a connection which was taken over does not come after newer ones [MQTT5-4.6.0-6]', async () => {
-  const { server, store } = await held()
-  const subscriber = await server.connect({ clientId: 's' })
-  await subscriber.subscribe('a')
-  const former = await server.connect({ clientId: 'p' })
-  store.hold('publish')
-  former.publish({ topic: 'b', qos: 1, id: 1 })
-  await untilHeld(store, 1)
-  former.publish({ topic: 'a', payload: 'older' })
-  await former.ping()
-  const publisher = await server.connect({ clientId: 'p' })
-  publisher.publish({ topic: 'a', payload: 'newer' })
-  expect((await subscriber.nextPublish()).payload).toBe('newer')
-  store.letGo('publish')
-  publisher.publish({ topic: 'a', payload: 'newest' })
-  expect((await subscriber.nextPublish()).payload).toBe('newest')
-})
+test(
+  'a QoS 0 message that waits on a connection which was taken over does not come after newer ones',
+  { tags: ['MQTT5-4.6.0-6'] },
+  async () => {
+    const { server, store } = await held()
+    const subscriber = await server.connect({ clientId: 's' })
+    await subscriber.subscribe('a')
+    const former = await server.connect({ clientId: 'p' })
+    store.hold('publish')
+    former.publish({ topic: 'b', qos: 1, id: 1 })
+    await untilHeld(store, 1)
+    former.publish({ topic: 'a', payload: 'older' })
+    await former.ping()
+    const publisher = await server.connect({ clientId: 'p' })
+    publisher.publish({ topic: 'a', payload: 'newer' })
+    expect((await subscriber.nextPublish()).payload).toBe('newer')
+    store.letGo('publish')
+    publisher.publish({ topic: 'a', payload: 'newest' })
+    expect((await subscriber.nextPublish()).payload).toBe('newest')
+  },
+)
 
 test('a client that another broker has taken over publishes nothing more, and is told so', async () => {
   let refuse: (error: Error) => void = () => undefined
@@ -450,7 +462,7 @@ describe('claims of shared messages that are on their way', () => {
   for (const { title, properties } of kinds) {
     const narrow = { properties: [...properties, ...property.receiveMaximum(1)] }
 
-    test(`count for Receive Maximum, for ${title} [MQTT5-3.3.4-9]`, async () => {
+    test(`count for Receive Maximum, for ${title}`, { tags: ['MQTT5-3.3.4-9'] }, async () => {
       const { server, store } = await held()
       const client = await member(server, narrow)
       store.hold('claim')
@@ -521,28 +533,32 @@ describe('claims of shared messages that are on their way', () => {
   })
 })
 
-test('while the store is at it, QoS 0 and 2 messages count towards Receive Maximum as they do otherwise [MQTT5-3.3.4-7]', async () => {
-  const store = delayed(7)
-  const server = await startBroker({ persistence: store, maxInflightInbound: 10 })
-  const client = await server.connect({ clientId: 'c' })
-  store.hold('publish')
-  for (let id = 1; id <= 9; id += 1) client.publish({ topic: 'a', qos: 2, id })
-  client.publish({ topic: 'a', qos: 1, id: 10 })
-  await untilHeld(store, 10)
-  store.letGo('publish')
-  for (let id = 1; id <= 9; id += 1) await client.nextAck('pubrec', id)
-  await client.nextAck('puback', 10)
-  store.hold('publish')
-  client.publish({ topic: 'a', qos: 1, id: 10 })
-  for (let count = 0; count < 5; count += 1) client.publish({ topic: 'a', qos: 0, retain: true })
-  await untilHeld(store, 6)
-  store.letGo('publish')
-  await client.nextAck('puback', 10)
-  store.hold('publish')
-  client.publish({ topic: 'a', qos: 1, id: 10 })
-  client.publish({ topic: 'a', qos: 1, id: 11 })
-  await client.closedWith(0x93)
-})
+test(
+  'while the store is at it, QoS 0 and 2 messages count towards Receive Maximum as they do otherwise',
+  { tags: ['MQTT5-3.3.4-7'] },
+  async () => {
+    const store = delayed(7)
+    const server = await startBroker({ persistence: store, maxInflightInbound: 10 })
+    const client = await server.connect({ clientId: 'c' })
+    store.hold('publish')
+    for (let id = 1; id <= 9; id += 1) client.publish({ topic: 'a', qos: 2, id })
+    client.publish({ topic: 'a', qos: 1, id: 10 })
+    await untilHeld(store, 10)
+    store.letGo('publish')
+    for (let id = 1; id <= 9; id += 1) await client.nextAck('pubrec', id)
+    await client.nextAck('puback', 10)
+    store.hold('publish')
+    client.publish({ topic: 'a', qos: 1, id: 10 })
+    for (let count = 0; count < 5; count += 1) client.publish({ topic: 'a', qos: 0, retain: true })
+    await untilHeld(store, 6)
+    store.letGo('publish')
+    await client.nextAck('puback', 10)
+    store.hold('publish')
+    client.publish({ topic: 'a', qos: 1, id: 10 })
+    client.publish({ topic: 'a', qos: 1, id: 11 })
+    await client.closedWith(0x93)
+  },
+)
 
 test('PUBRELs keep the order of their PUBRECs although only some of them wait for the store (MQTT 5.0 §4.6)', async () => {
   const { server, store } = await held()

@@ -16,7 +16,8 @@ eachVersion(({ version, test: versionTest }) => {
   const code = version === 5 ? [0x81, 0x82] : []
 
   versionTest(
-    'a valid CONNECT gets CONNACK 0 without session [MQTT3-3.1.4-4] [MQTT5-3.1.4-5] [MQTT5-3.2.2-3]',
+    'a valid CONNECT gets CONNACK 0 without session',
+    { tags: ['MQTT3-3.1.4-4', 'MQTT5-3.1.4-5', 'MQTT5-3.2.2-3'] },
     async () => {
       const server = await startBroker()
       const client = await server.open()
@@ -25,7 +26,7 @@ eachVersion(({ version, test: versionTest }) => {
     },
   )
 
-  versionTest('accepts a CONNECT that comes byte by byte [MQTT3-7.1.1-1] [MQTT5-4.2-1]', async () => {
+  versionTest('accepts a CONNECT that comes byte by byte', { tags: ['MQTT3-7.1.1-1', 'MQTT5-4.2-1'] }, async () => {
     const server = await startBroker()
     const client = await server.open()
     client.version = version
@@ -36,19 +37,24 @@ eachVersion(({ version, test: versionTest }) => {
     expect(readConnack(await client.next(), version).reasonCode).toBe(0)
   })
 
-  versionTest('closes without CONNACK when the first packet is another [MQTT3-3.1.0-1] [MQTT5-3.1.0-1]', async () => {
-    const server = await startBroker()
-    for (const first of [pingreq, publish({ version, topic: 'a' }), packet(0x00), auth(0x19), packet(0x82, 0, 1)]) {
-      const client = await server.open()
-      client.send(first, connect({ version, clientId: 'late' }))
-      expect(await client.closed()).toEqual([])
-    }
-    expect(server.broker.connectedClients).toBe(0)
-    await expectAlive(server)
-  })
+  versionTest(
+    'closes without CONNACK when the first packet is another',
+    { tags: ['MQTT3-3.1.0-1', 'MQTT5-3.1.0-1'] },
+    async () => {
+      const server = await startBroker()
+      for (const first of [pingreq, publish({ version, topic: 'a' }), packet(0x00), auth(0x19), packet(0x82, 0, 1)]) {
+        const client = await server.open()
+        client.send(first, connect({ version, clientId: 'late' }))
+        expect(await client.closed()).toEqual([])
+      }
+      expect(server.broker.connectedClients).toBe(0)
+      await expectAlive(server)
+    },
+  )
 
   versionTest(
-    'a second CONNECT closes the connection, with one CONNACK only [MQTT3-3.1.0-2] [MQTT5-3.1.0-2] [MQTT5-3.2.0-2]',
+    'a second CONNECT closes the connection, with one CONNACK only',
+    { tags: ['MQTT3-3.1.0-2', 'MQTT5-3.1.0-2', 'MQTT5-3.2.0-2'] },
     async () => {
       const server = await startBroker()
       const client = await server.open()
@@ -61,7 +67,32 @@ eachVersion(({ version, test: versionTest }) => {
   )
 
   versionTest(
-    'refuses wrong Connect Flags and fields [MQTT3-3.1.2-3] [MQTT3-3.1.2-9] [MQTT3-3.1.2-13] [MQTT3-3.1.2-14] [MQTT3-3.1.2-15] [MQTT3-3.1.2-18] [MQTT3-3.1.2-19] [MQTT3-3.1.2-20] [MQTT3-3.1.2-21] [MQTT3-3.1.3-3] [MQTT3-3.1.4-1] [MQTT5-3.1.2-3] [MQTT5-3.1.2-9] [MQTT5-3.1.2-11] [MQTT5-3.1.2-12] [MQTT5-3.1.2-13] [MQTT5-3.1.2-16] [MQTT5-3.1.2-17] [MQTT5-3.1.2-18] [MQTT5-3.1.2-19] [MQTT5-3.1.4-1]',
+    'refuses wrong Connect Flags and fields',
+    {
+      tags: [
+        'MQTT3-3.1.2-3',
+        'MQTT3-3.1.2-9',
+        'MQTT3-3.1.2-13',
+        'MQTT3-3.1.2-14',
+        'MQTT3-3.1.2-15',
+        'MQTT3-3.1.2-18',
+        'MQTT3-3.1.2-19',
+        'MQTT3-3.1.2-20',
+        'MQTT3-3.1.2-21',
+        'MQTT3-3.1.3-3',
+        'MQTT3-3.1.4-1',
+        'MQTT5-3.1.2-3',
+        'MQTT5-3.1.2-9',
+        'MQTT5-3.1.2-11',
+        'MQTT5-3.1.2-12',
+        'MQTT5-3.1.2-13',
+        'MQTT5-3.1.2-16',
+        'MQTT5-3.1.2-17',
+        'MQTT5-3.1.2-18',
+        'MQTT5-3.1.2-19',
+        'MQTT5-3.1.4-1',
+      ],
+    },
     async () => {
       const server = await startBroker()
       const wrong = {
@@ -88,18 +119,23 @@ eachVersion(({ version, test: versionTest }) => {
     },
   )
 
-  versionTest('a refused CONNECT ends everything that was sent with it [MQTT3-3.1.4-5] [MQTT5-3.1.4-6]', async () => {
-    const server = await startBroker({ authenticate: (client: Client) => client.id !== 'intruder' })
-    const watcher = await server.connect({ version, clientId: 'watcher' })
-    await watcher.subscribe('#')
-    const intruder = await server.open()
-    intruder.send(connect({ version, clientId: 'intruder' }), publish({ version, topic: 'a', payload: 'no' }))
-    await intruder.closed()
-    await watcher.expectNothing()
-  })
+  versionTest(
+    'a refused CONNECT ends everything that was sent with it',
+    { tags: ['MQTT3-3.1.4-5', 'MQTT5-3.1.4-6'] },
+    async () => {
+      const server = await startBroker({ authenticate: (client: Client) => client.id !== 'intruder' })
+      const watcher = await server.connect({ version, clientId: 'watcher' })
+      await watcher.subscribe('#')
+      const intruder = await server.open()
+      intruder.send(connect({ version, clientId: 'intruder' }), publish({ version, topic: 'a', payload: 'no' }))
+      await intruder.closed()
+      await watcher.expectNothing()
+    },
+  )
 
   versionTest(
-    'an empty client identifier gets a unique one [MQTT3-3.1.3-6] [MQTT5-3.1.3-6] [MQTT5-3.1.3-7] [MQTT5-3.2.2-16]',
+    'an empty client identifier gets a unique one',
+    { tags: ['MQTT3-3.1.3-6', 'MQTT5-3.1.3-6', 'MQTT5-3.1.3-7', 'MQTT5-3.2.2-16'] },
     async () => {
       const server = await startBroker()
       const one = await server.connect({ version, clientId: '' })
@@ -116,7 +152,8 @@ eachVersion(({ version, test: versionTest }) => {
   )
 
   versionTest(
-    'accepts identifiers of 1 to 23 letters and digits, and any other text [MQTT3-3.1.3-5] [MQTT5-3.1.3-5]',
+    'accepts identifiers of 1 to 23 letters and digits, and any other text',
+    { tags: ['MQTT3-3.1.3-5', 'MQTT5-3.1.3-5'] },
     async () => {
       const server = await startBroker()
       for (const clientId of [
@@ -136,7 +173,8 @@ eachVersion(({ version, test: versionTest }) => {
   )
 
   versionTest(
-    'a wrong login is refused and the connection closed [MQTT3-3.2.2-5] [MQTT5-3.1.4-2] [MQTT5-3.2.2-7]',
+    'a wrong login is refused and the connection closed',
+    { tags: ['MQTT3-3.2.2-5', 'MQTT5-3.1.4-2', 'MQTT5-3.2.2-7'] },
     async () => {
       const server = await startBroker({
         authenticate: (_client: Client, username?: string, password?: Buffer) =>
@@ -161,18 +199,22 @@ eachVersion(({ version, test: versionTest }) => {
     expect(server.broker.client('x')?.connected).toBe(true)
   })
 
-  versionTest('CONNACK comes first, also when messages wait [MQTT3-3.2.0-1] [MQTT5-3.2.0-1]', async () => {
-    const server = await startBroker()
-    const lasting = { version, clientId: 's', cleanStart: false, properties: property.sessionExpiryInterval(60) }
-    const subscriber = await server.connect(lasting)
-    await subscriber.subscribe(['a', 1])
-    await server.drop(subscriber)
-    const publisher = await server.connect({ version, clientId: 'p' })
-    await publisher.publishDone({ topic: 'a', qos: 1, payload: 'waited' })
-    const again = await server.connect(lasting)
-    expect(again.connack).toMatchObject({ sessionPresent: true })
-    expect((await again.nextPublish()).payload).toBe('waited')
-  })
+  versionTest(
+    'CONNACK comes first, also when messages wait',
+    { tags: ['MQTT3-3.2.0-1', 'MQTT5-3.2.0-1'] },
+    async () => {
+      const server = await startBroker()
+      const lasting = { version, clientId: 's', cleanStart: false, properties: property.sessionExpiryInterval(60) }
+      const subscriber = await server.connect(lasting)
+      await subscriber.subscribe(['a', 1])
+      await server.drop(subscriber)
+      const publisher = await server.connect({ version, clientId: 'p' })
+      await publisher.publishDone({ topic: 'a', qos: 1, payload: 'waited' })
+      const again = await server.connect(lasting)
+      expect(again.connack).toMatchObject({ sessionPresent: true })
+      expect((await again.nextPublish()).payload).toBe('waited')
+    },
+  )
 
   versionTest('a Keep Alive above keepaliveLimit is lowered, or refused where that cannot be said', async () => {
     const server = await startBroker({ keepaliveLimit: 60 })
@@ -201,28 +243,36 @@ eachVersion(({ version, test: versionTest }) => {
   })
 })
 
-test('speaks MQTT 3.1, and limits its identifiers to maxClientsIdLength bytes [MQTT3-3.1.3-9]', async () => {
-  const server = await startBroker()
-  const client = await server.connect({ version: 3, clientId: 'a'.repeat(23) })
-  await client.subscribe(['a', 2])
-  client.publish({ topic: 'a', payload: 'x' })
-  expect(await client.nextPublish()).toMatchObject({ topic: 'a', payload: 'x' })
-  const long = await server.open()
-  expect(await long.connect({ version: 3, clientId: 'a'.repeat(24) })).toMatchObject({ reasonCode: 2 })
-  await long.closed()
-})
+test(
+  'speaks MQTT 3.1, and limits its identifiers to maxClientsIdLength bytes',
+  { tags: ['MQTT3-3.1.3-9'] },
+  async () => {
+    const server = await startBroker()
+    const client = await server.connect({ version: 3, clientId: 'a'.repeat(23) })
+    await client.subscribe(['a', 2])
+    client.publish({ topic: 'a', payload: 'x' })
+    expect(await client.nextPublish()).toMatchObject({ topic: 'a', payload: 'x' })
+    const long = await server.open()
+    expect(await long.connect({ version: 3, clientId: 'a'.repeat(24) })).toMatchObject({ reasonCode: 2 })
+    await long.closed()
+  },
+)
 
-test('an empty identifier without clean session is refused with 2 [MQTT3-3.1.3-7] [MQTT3-3.1.3-8]', async () => {
-  const server = await startBroker()
-  const client = await server.open()
-  expect(await client.connect({ version: 4, clientId: '', cleanStart: false })).toMatchObject({
-    reasonCode: 2,
-    flags: 0,
-  })
-  await client.closed()
-})
+test(
+  'an empty identifier without clean session is refused with 2',
+  { tags: ['MQTT3-3.1.3-7', 'MQTT3-3.1.3-8'] },
+  async () => {
+    const server = await startBroker()
+    const client = await server.open()
+    expect(await client.connect({ version: 4, clientId: '', cleanStart: false })).toMatchObject({
+      reasonCode: 2,
+      flags: 0,
+    })
+    await client.closed()
+  },
+)
 
-test('an unknown protocol level is refused [MQTT3-3.1.2-2] [MQTT5-3.1.2-2]', async () => {
+test('an unknown protocol level is refused', { tags: ['MQTT3-3.1.2-2', 'MQTT5-3.1.2-2'] }, async () => {
   const server = await startBroker()
   for (const level of [0, 2, 0x80, 0x82]) {
     const client = await server.open()
@@ -233,28 +283,32 @@ test('an unknown protocol level is refused [MQTT3-3.1.2-2] [MQTT5-3.1.2-2]', asy
   await expectAlive(server)
 })
 
-test('a protocol level that is yet to come is refused with 0x84 in the form of MQTT 5.0 [MQTT5-3.1.2-2]', async () => {
-  const server = await startBroker()
-  for (const version of [4, 5] as const) {
-    for (const level of [6, 9, 0x7f, 0x85, 255]) {
-      const client = await server.open()
-      client.send(connect({ version, level, clientId: 'v' }))
-      const [connack, ...others] = await client.closed()
-      if (connack === undefined) throw new Error('no CONNACK')
-      expect(readConnack(connack, 5)).toMatchObject({ flags: 0, reasonCode: 0x84 })
-      expect(others).toEqual([])
+test(
+  'a protocol level that is yet to come is refused with 0x84 in the form of MQTT 5.0',
+  { tags: ['MQTT5-3.1.2-2'] },
+  async () => {
+    const server = await startBroker()
+    for (const version of [4, 5] as const) {
+      for (const level of [6, 9, 0x7f, 0x85, 255]) {
+        const client = await server.open()
+        client.send(connect({ version, level, clientId: 'v' }))
+        const [connack, ...others] = await client.closed()
+        if (connack === undefined) throw new Error('no CONNACK')
+        expect(readConnack(connack, 5)).toMatchObject({ flags: 0, reasonCode: 0x84 })
+        expect(others).toEqual([])
+      }
     }
-  }
-  // Whoever says MQIsdp speaks no MQTT 5.
-  for (const level of [5, 6]) {
-    const old = await server.open()
-    old.send(connect({ version: 3, level, clientId: 'v' }))
-    expect((await old.closed()).map(frame => frame.bytes)).toEqual([bytes(0x20, 2, 0, 1)])
-  }
-  await expectAlive(server)
-})
+    // Whoever says MQIsdp speaks no MQTT 5.
+    for (const level of [5, 6]) {
+      const old = await server.open()
+      old.send(connect({ version: 3, level, clientId: 'v' }))
+      expect((await old.closed()).map(frame => frame.bytes)).toEqual([bytes(0x20, 2, 0, 1)])
+    }
+    await expectAlive(server)
+  },
+)
 
-test('a wrong protocol name is refused [MQTT3-3.1.2-1] [MQTT5-3.1.2-1]', async () => {
+test('a wrong protocol name is refused', { tags: ['MQTT3-3.1.2-1', 'MQTT5-3.1.2-1'] }, async () => {
   const server = await startBroker()
   for (const version of [3, 4, 5] as const) {
     const client = await server.open()
@@ -265,7 +319,7 @@ test('a wrong protocol name is refused [MQTT3-3.1.2-1] [MQTT5-3.1.2-1]', async (
   await expectAlive(server)
 })
 
-test('a password needs a user name in 3.1.1 only [MQTT3-3.1.2-22] [MQTT5-3.1.2-19]', async () => {
+test('a password needs a user name in 3.1.1 only', { tags: ['MQTT3-3.1.2-22', 'MQTT5-3.1.2-19'] }, async () => {
   const server = await startBroker()
   const old = await server.open()
   old.send(connect({ version: 4, clientId: 'p', password: 'secret' }))
@@ -291,7 +345,7 @@ test('CONNACK tells a lower Session Expiry Interval than the one asked for', asy
   expect(propertyValue(less.connack.properties, PropertyId.sessionExpiryInterval)).toBeUndefined()
 })
 
-test('Response Information is told to who asks for it, if there is one [MQTT5-3.1.2-28]', async () => {
+test('Response Information is told to who asks for it, if there is one', { tags: ['MQTT5-3.1.2-28'] }, async () => {
   const asks = property.requestResponseInformation(1)
   const configured = await startBroker({ responseInformation: 'replies' })
   const client = await configured.connect({ clientId: 'a', properties: asks })
@@ -305,7 +359,7 @@ test('Response Information is told to who asks for it, if there is one [MQTT5-3.
   expect(propertyValue(none.connack.properties, PropertyId.responseInformation)).toBeUndefined()
 })
 
-test('a refusal never exceeds the Maximum Packet Size of the client [MQTT5-3.2.2-19]', async () => {
+test('a refusal never exceeds the Maximum Packet Size of the client', { tags: ['MQTT5-3.2.2-19'] }, async () => {
   const server = await startBroker({
     authenticate: () => {
       throw Object.assign(new Error('no entry for you, whoever you are'), { reasonCode: 0x8a })

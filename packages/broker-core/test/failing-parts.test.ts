@@ -130,32 +130,36 @@ eachVersion(({ version, test: versionTest }) => {
     )
   }
 
-  versionTest('what stands behind a PUBLISH that could not be stored is not delivered [MQTT5-4.6.0-6]', async () => {
-    for (const qos of [0, 1, 2] as const) {
-      class SlowPersistence extends MemoryPersistence {
-        override publish(message: Message, receipt?: Receipt): number {
-          const stored = super.publish(message, receipt)
-          const later = new Promise<number>((resolve, reject) => {
-            setImmediate(() => (message.topic === 'a/bad' ? reject(new Error('full')) : resolve(stored)))
-          })
-          return later as unknown as number
+  versionTest(
+    'what stands behind a PUBLISH that could not be stored is not delivered',
+    { tags: ['MQTT5-4.6.0-6'] },
+    async () => {
+      for (const qos of [0, 1, 2] as const) {
+        class SlowPersistence extends MemoryPersistence {
+          override publish(message: Message, receipt?: Receipt): number {
+            const stored = super.publish(message, receipt)
+            const later = new Promise<number>((resolve, reject) => {
+              setImmediate(() => (message.topic === 'a/bad' ? reject(new Error('full')) : resolve(stored)))
+            })
+            return later as unknown as number
+          }
         }
+        const server = await startBroker({ persistence: new SlowPersistence() })
+        const receiver = await server.connect({ version, clientId: 'r' })
+        await receiver.subscribe(['a/#', 2])
+        const publisher = await server.connect({ version, clientId: 'p' })
+        publisher.send(
+          publish({ version, topic: 'a/good', qos: 1, id: 1 }),
+          publish({ version, topic: 'a/bad', qos: 1, id: 2 }),
+          publish({ version, topic: 'a/behind', qos, id: qos === 0 ? 0 : 3 }),
+          publish({ version, topic: 'a/behind', qos: 0 }),
+        )
+        await publisher.closed()
+        expect((await receiver.nextPublish()).topic).toBe('a/good')
+        await receiver.expectNothing()
       }
-      const server = await startBroker({ persistence: new SlowPersistence() })
-      const receiver = await server.connect({ version, clientId: 'r' })
-      await receiver.subscribe(['a/#', 2])
-      const publisher = await server.connect({ version, clientId: 'p' })
-      publisher.send(
-        publish({ version, topic: 'a/good', qos: 1, id: 1 }),
-        publish({ version, topic: 'a/bad', qos: 1, id: 2 }),
-        publish({ version, topic: 'a/behind', qos, id: qos === 0 ? 0 : 3 }),
-        publish({ version, topic: 'a/behind', qos: 0 }),
-      )
-      await publisher.closed()
-      expect((await receiver.nextPublish()).topic).toBe('a/good')
-      await receiver.expectNothing()
-    }
-  })
+    },
+  )
 
   for (const how of styles) {
     versionTest(

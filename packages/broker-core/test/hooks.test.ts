@@ -286,7 +286,7 @@ for (const version of [3, 4, 5] as const) {
   })
 }
 
-test('a denied QoS 2 identifier is free again [MQTT5-4.3.3-9]', async () => {
+test('a denied QoS 2 identifier is free again', { tags: ['MQTT5-4.3.3-9'] }, async () => {
   const server = await startBroker({
     authorizePublish: (_client, packet) => {
       if (packet.topic === 'no') throw new Error('no')
@@ -301,18 +301,22 @@ test('a denied QoS 2 identifier is free again [MQTT5-4.3.3-9]', async () => {
   expect((await client.nextAck('pubrec', 7)).reasonCode).toBe(0)
 })
 
-test('without Request Problem Information there is no reason string on PUBACK and SUBACK [MQTT5-3.1.2-29]', async () => {
-  const server = await startBroker({
-    authorizePublish: () => {
-      throw new Error('no')
-    },
-    authorizeSubscribe: () => null,
-  })
-  const client = await server.connect({ clientId: 'c', properties: property.requestProblemInformation(0) })
-  client.publish({ topic: 'a', qos: 1 })
-  expect(await client.nextAck('puback')).toMatchObject({ reasonCode: 0x87, properties: [] })
-  expect(await client.subscribe('a')).toMatchObject({ reasonCodes: [0x87], properties: [] })
-})
+test(
+  'without Request Problem Information there is no reason string on PUBACK and SUBACK',
+  { tags: ['MQTT5-3.1.2-29'] },
+  async () => {
+    const server = await startBroker({
+      authorizePublish: () => {
+        throw new Error('no')
+      },
+      authorizeSubscribe: () => null,
+    })
+    const client = await server.connect({ clientId: 'c', properties: property.requestProblemInformation(0) })
+    client.publish({ topic: 'a', qos: 1 })
+    expect(await client.nextAck('puback')).toMatchObject({ reasonCode: 0x87, properties: [] })
+    expect(await client.subscribe('a')).toMatchObject({ reasonCodes: [0x87], properties: [] })
+  },
+)
 
 test('a reason code that the packet cannot carry is replaced by one that it can', async () => {
   const codes = [0x00, 0x7f, 0x80, 0x84, 0x8a, 0x8e, 0x92, 0x9a, 0xa2, 0xff, 300, 1.5, -1]

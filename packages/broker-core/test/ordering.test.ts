@@ -134,154 +134,186 @@ const subscribers: readonly (readonly FilterWish[])[] = [
 
 eachVersion(({ version, lasting, test }) => {
   describe.each(plans)('at $name', ({ plan }) => {
-    test('messages of several publishers reach exact and wildcard subscribers in the order of each publisher and topic [MQTT5-4.6.0-5] [MQTT5-4.6.0-6] [MQTT3-4.6.0-5] [MQTT3-4.6.0-6]', async () => {
-      const server = await startBroker()
-      const receivers = await Promise.all(
-        subscribers.map(async (filters, index) => {
-          // Packets for a client with a limit are made one by one instead of being passed on as they came.
-          const properties = version === 5 && index % 2 === 1 ? property.maximumPacketSize(1000) : []
-          const client = await server.connect({ version, clientId: `s${index}`, properties })
-          await client.subscribe(...filters)
-          return { client, filters }
-        }),
-      )
-      const sent = await sendFromAll(await connectPublishers(server), plan)
-      for (const { client, filters } of receivers) {
-        const wanted = matching(sent, filters)
-        expect(sequences(await receiveAll(client, wanted.length))).toEqual(sequences(wanted))
-      }
-    })
+    test(
+      'messages of several publishers reach exact and wildcard subscribers in the order of each publisher and topic',
+      { tags: ['MQTT5-4.6.0-5', 'MQTT5-4.6.0-6', 'MQTT3-4.6.0-5', 'MQTT3-4.6.0-6'] },
+      async () => {
+        const server = await startBroker()
+        const receivers = await Promise.all(
+          subscribers.map(async (filters, index) => {
+            // Packets for a client with a limit are made one by one instead of being passed on as they came.
+            const properties = version === 5 && index % 2 === 1 ? property.maximumPacketSize(1000) : []
+            const client = await server.connect({ version, clientId: `s${index}`, properties })
+            await client.subscribe(...filters)
+            return { client, filters }
+          }),
+        )
+        const sent = await sendFromAll(await connectPublishers(server), plan)
+        for (const { client, filters } of receivers) {
+          const wanted = matching(sent, filters)
+          expect(sequences(await receiveAll(client, wanted.length))).toEqual(sequences(wanted))
+        }
+      },
+    )
 
-    test('the order is kept when most messages have to wait for room in the window of the subscriber [MQTT5-4.6.0-6] [MQTT3-4.6.0-6]', async () => {
-      const server = await startBroker({ maximumInflight: 3 })
-      const volatile = await server.connect({ version, clientId: 'volatile' })
-      const stored = await server.connect({ ...lasting, clientId: 'stored' })
-      for (const client of [volatile, stored]) await client.subscribe(['n/+', 2])
-      const sent = await sendFromAll(await connectPublishers(server), plan)
-      for (const client of [volatile, stored]) {
+    test(
+      'the order is kept when most messages have to wait for room in the window of the subscriber',
+      { tags: ['MQTT5-4.6.0-6', 'MQTT3-4.6.0-6'] },
+      async () => {
+        const server = await startBroker({ maximumInflight: 3 })
+        const volatile = await server.connect({ version, clientId: 'volatile' })
+        const stored = await server.connect({ ...lasting, clientId: 'stored' })
+        for (const client of [volatile, stored]) await client.subscribe(['n/+', 2])
+        const sent = await sendFromAll(await connectPublishers(server), plan)
+        for (const client of [volatile, stored]) {
+          expect(sequences(await receiveAll(client, sent.length))).toEqual(sequences(sent))
+        }
+      },
+    )
+
+    test(
+      'the order is kept when the hook that permits a message takes longer for some than for others',
+      { tags: ['MQTT5-4.6.0-6', 'MQTT3-4.6.0-6'] },
+      async () => {
+        const random = new Random(6)
+        const server = await startBroker({
+          authorizePublish: async () => {
+            for (let turns = random.below(3); turns > 0; turns -= 1) await nextTurn()
+          },
+        })
+        const client = await server.connect({ version, clientId: 's' })
+        await client.subscribe(['n/+', 2])
+        const sent = await sendFromAll(await connectPublishers(server), plan)
         expect(sequences(await receiveAll(client, sent.length))).toEqual(sequences(sent))
-      }
-    })
-
-    test('the order is kept when the hook that permits a message takes longer for some than for others [MQTT5-4.6.0-6] [MQTT3-4.6.0-6]', async () => {
-      const random = new Random(6)
-      const server = await startBroker({
-        authorizePublish: async () => {
-          for (let turns = random.below(3); turns > 0; turns -= 1) await nextTurn()
-        },
-      })
-      const client = await server.connect({ version, clientId: 's' })
-      await client.subscribe(['n/+', 2])
-      const sent = await sendFromAll(await connectPublishers(server), plan)
-      expect(sequences(await receiveAll(client, sent.length))).toEqual(sequences(sent))
-    })
+      },
+    )
   })
 
   describe.each(keptPlans)('at $name', ({ plan }) => {
-    test('what waited for an offline session comes in order, and before what is published later [MQTT5-4.6.0-5] [MQTT5-4.6.0-6] [MQTT3-4.6.0-5] [MQTT3-4.6.0-6]', async () => {
-      const server = await startBroker({ maximumInflight: 50 })
-      for (const [clientId, filter] of [
-        ['exact', 'n/all'],
-        ['wildcard', 'n/#'],
-      ] as const) {
-        const client = await server.connect({ ...lasting, clientId })
-        await client.subscribe([filter, 2])
-        await server.drop(client)
-      }
-      const publishers = await connectPublishers(server)
-      const waiting = await sendFromAll(publishers, plan)
-      for (const [clientId, filter] of [
-        ['exact', 'n/all'],
-        ['wildcard', 'n/#'],
-      ] as const) {
-        const wanted = matching(waiting, [[filter, 2]])
-        const client = await server.connect({ ...lasting, clientId })
-        expect(client.connack.sessionPresent).toBe(true)
-        expect(sequences(await receiveAll(client, wanted.length))).toEqual(sequences(wanted))
-      }
-    })
-
-    test('messages that are published while a resumed session still takes what waited come after that [MQTT5-4.6.0-6] [MQTT3-4.6.0-6]', async () => {
-      const server = await startBroker({ maximumInflight: 10 })
-      const before = await server.connect({ ...lasting, clientId: 's' })
-      await before.subscribe(['n/+', 2])
-      await server.drop(before)
-      const publishers = await connectPublishers(server)
-      const waiting = await sendFromAll(publishers, plan)
-      const client = await server.connect({ ...lasting, clientId: 's' })
-      const [received, live] = await Promise.all([
-        receiveAll(client, 2 * waiting.length),
-        sendFromAll(publishers, plan, count),
-      ])
-      expect(sequences(received)).toEqual(sequences([...waiting, ...live]))
-    })
-  })
-
-  test('a subscriber that reads late gets every message of every QoS in order, its publishers waiting for it [MQTT5-4.6.0-6] [MQTT3-4.6.0-6]', async () => {
-    // The clock stands still, so the pause of the publishers does not end before the subscriber has drained.
-    const server = await startBrokerWithClock({ outboxHighWaterMark: 65_536 })
-    const client = await server.connect({ version, clientId: 's' })
-    await client.subscribe(['n/+', 2])
-    const publisher = await server.connect({ version, clientId: 'p' })
-    client.pause()
-    const sent: Numbered[] = [...numbered('p', seeded([0, 1, 2]))]
-    const publishOwn = async (padding: string): Promise<void> => {
-      const index = sent.length
-      sent.push({ publisher: 'program', index, topic: 'n/program', qos: 0 })
-      await server.broker.publish({ topic: 'n/program', payload: `program ${index} 0 ${padding}` })
-      await nextTurn()
-    }
-    const waiting = (): number => server.broker.client('s')?.conn.writableLength ?? 0
-    while (waiting() <= 65_536) await publishOwn('x'.repeat(200_000))
-    const sending = sendAll(publisher, sent.slice(0, count))
-    for (let round = 0; round < 20; round += 1) await publishOwn('')
-    client.resume()
-    expect(sequences(await receiveAll(client, sent.length))).toEqual(sequences(sent))
-    await sending
-  })
-
-  test('unacknowledged messages are sent again in the order they were sent first, with what never was sent behind them [MQTT3-4.6.0-1]', async () => {
-    const server = await startBroker({ maximumInflight: count / 2 })
-    const client = await server.connect({ ...lasting, clientId: 's' })
-    await client.subscribe(['n/+', 2])
-    const publisher = await server.connect({ version, clientId: 'p' })
-    await sendAll(publisher, numbered('p', seeded([1, 2])))
-    const first = await client.nextPublishes(count / 2)
-    await server.drop(client)
-    const again = await server.connect({ ...lasting, clientId: 's' })
-    const repeated = await again.nextPublishes(count / 2)
-    expect(repeated.map(({ payload }) => payload)).toEqual(first.map(({ payload }) => payload))
-    expect(repeated.map(({ id }) => id)).toEqual(first.map(({ id }) => id))
-    for (const { dup } of repeated) expect(dup).toBe(true)
-    again.send(...repeated.map(({ id, qos }) => (qos === 1 ? puback(id) : pubrec(id))))
-    const released = repeated.filter(({ qos }) => qos === 2).map(({ id }) => id)
-    const rest: number[] = []
-    while (released.length > 0 || rest.length < count / 2) {
-      const frame = await again.next()
-      if (frame.type === 'pubrel') {
-        const id = released.shift() ?? 0
-        expect(readAcknowledgement(frame, 'pubrel', version).id).toBe(id)
-        again.send(pubcomp(id))
-      } else rest.push(Number(readPublish(frame, version).payload.split(' ')[1]))
-    }
-    expect(rest).toEqual(Array.from({ length: count / 2 }, (_, index) => count / 2 + index))
-  })
-
-  test('PUBRELs come in the order of the PUBRECs, which need not be that of the messages [MQTT3-4.6.0-4]', async () => {
-    const server = await startBroker()
-    const client = await server.connect({ ...lasting, clientId: 's' })
-    await client.subscribe(['n/+', 2])
-    const publisher = await server.connect({ version, clientId: 'p' })
-    await sendAll(
-      publisher,
-      numbered('p', () => 2),
+    test(
+      'what waited for an offline session comes in order, and before what is published later',
+      { tags: ['MQTT5-4.6.0-5', 'MQTT5-4.6.0-6', 'MQTT3-4.6.0-5', 'MQTT3-4.6.0-6'] },
+      async () => {
+        const server = await startBroker({ maximumInflight: 50 })
+        for (const [clientId, filter] of [
+          ['exact', 'n/all'],
+          ['wildcard', 'n/#'],
+        ] as const) {
+          const client = await server.connect({ ...lasting, clientId })
+          await client.subscribe([filter, 2])
+          await server.drop(client)
+        }
+        const publishers = await connectPublishers(server)
+        const waiting = await sendFromAll(publishers, plan)
+        for (const [clientId, filter] of [
+          ['exact', 'n/all'],
+          ['wildcard', 'n/#'],
+        ] as const) {
+          const wanted = matching(waiting, [[filter, 2]])
+          const client = await server.connect({ ...lasting, clientId })
+          expect(client.connack.sessionPresent).toBe(true)
+          expect(sequences(await receiveAll(client, wanted.length))).toEqual(sequences(wanted))
+        }
+      },
     )
-    const random = new Random(4)
-    const ids = (await client.nextPublishes(count)).map(({ id }) => id)
-    const shuffled = ids.map(id => ({ id, rank: random.next() })).toSorted((a, b) => a.rank - b.rank)
-    client.send(...shuffled.map(({ id }) => pubrec(id)))
-    for (const { id } of shuffled) await client.nextAck('pubrel', id)
-    client.send(...ids.map(id => pubcomp(id)))
-    await client.expectNothing()
+
+    test(
+      'messages that are published while a resumed session still takes what waited come after that',
+      { tags: ['MQTT5-4.6.0-6', 'MQTT3-4.6.0-6'] },
+      async () => {
+        const server = await startBroker({ maximumInflight: 10 })
+        const before = await server.connect({ ...lasting, clientId: 's' })
+        await before.subscribe(['n/+', 2])
+        await server.drop(before)
+        const publishers = await connectPublishers(server)
+        const waiting = await sendFromAll(publishers, plan)
+        const client = await server.connect({ ...lasting, clientId: 's' })
+        const [received, live] = await Promise.all([
+          receiveAll(client, 2 * waiting.length),
+          sendFromAll(publishers, plan, count),
+        ])
+        expect(sequences(received)).toEqual(sequences([...waiting, ...live]))
+      },
+    )
   })
+
+  test(
+    'a subscriber that reads late gets every message of every QoS in order, its publishers waiting for it',
+    { tags: ['MQTT5-4.6.0-6', 'MQTT3-4.6.0-6'] },
+    async () => {
+      // The clock stands still, so the pause of the publishers does not end before the subscriber has drained.
+      const server = await startBrokerWithClock({ outboxHighWaterMark: 65_536 })
+      const client = await server.connect({ version, clientId: 's' })
+      await client.subscribe(['n/+', 2])
+      const publisher = await server.connect({ version, clientId: 'p' })
+      client.pause()
+      const sent: Numbered[] = [...numbered('p', seeded([0, 1, 2]))]
+      const publishOwn = async (padding: string): Promise<void> => {
+        const index = sent.length
+        sent.push({ publisher: 'program', index, topic: 'n/program', qos: 0 })
+        await server.broker.publish({ topic: 'n/program', payload: `program ${index} 0 ${padding}` })
+        await nextTurn()
+      }
+      const waiting = (): number => server.broker.client('s')?.conn.writableLength ?? 0
+      while (waiting() <= 65_536) await publishOwn('x'.repeat(200_000))
+      const sending = sendAll(publisher, sent.slice(0, count))
+      for (let round = 0; round < 20; round += 1) await publishOwn('')
+      client.resume()
+      expect(sequences(await receiveAll(client, sent.length))).toEqual(sequences(sent))
+      await sending
+    },
+  )
+
+  test(
+    'unacknowledged messages are sent again in the order they were sent first, with what never was sent behind them',
+    { tags: ['MQTT3-4.6.0-1'] },
+    async () => {
+      const server = await startBroker({ maximumInflight: count / 2 })
+      const client = await server.connect({ ...lasting, clientId: 's' })
+      await client.subscribe(['n/+', 2])
+      const publisher = await server.connect({ version, clientId: 'p' })
+      await sendAll(publisher, numbered('p', seeded([1, 2])))
+      const first = await client.nextPublishes(count / 2)
+      await server.drop(client)
+      const again = await server.connect({ ...lasting, clientId: 's' })
+      const repeated = await again.nextPublishes(count / 2)
+      expect(repeated.map(({ payload }) => payload)).toEqual(first.map(({ payload }) => payload))
+      expect(repeated.map(({ id }) => id)).toEqual(first.map(({ id }) => id))
+      for (const { dup } of repeated) expect(dup).toBe(true)
+      again.send(...repeated.map(({ id, qos }) => (qos === 1 ? puback(id) : pubrec(id))))
+      const released = repeated.filter(({ qos }) => qos === 2).map(({ id }) => id)
+      const rest: number[] = []
+      while (released.length > 0 || rest.length < count / 2) {
+        const frame = await again.next()
+        if (frame.type === 'pubrel') {
+          const id = released.shift() ?? 0
+          expect(readAcknowledgement(frame, 'pubrel', version).id).toBe(id)
+          again.send(pubcomp(id))
+        } else rest.push(Number(readPublish(frame, version).payload.split(' ')[1]))
+      }
+      expect(rest).toEqual(Array.from({ length: count / 2 }, (_, index) => count / 2 + index))
+    },
+  )
+
+  test(
+    'PUBRELs come in the order of the PUBRECs, which need not be that of the messages',
+    { tags: ['MQTT3-4.6.0-4'] },
+    async () => {
+      const server = await startBroker()
+      const client = await server.connect({ ...lasting, clientId: 's' })
+      await client.subscribe(['n/+', 2])
+      const publisher = await server.connect({ version, clientId: 'p' })
+      await sendAll(
+        publisher,
+        numbered('p', () => 2),
+      )
+      const random = new Random(4)
+      const ids = (await client.nextPublishes(count)).map(({ id }) => id)
+      const shuffled = ids.map(id => ({ id, rank: random.next() })).toSorted((a, b) => a.rank - b.rank)
+      client.send(...shuffled.map(({ id }) => pubrec(id)))
+      for (const { id } of shuffled) await client.nextAck('pubrel', id)
+      client.send(...ids.map(id => pubcomp(id)))
+      await client.expectNothing()
+    },
+  )
 })

@@ -15,7 +15,8 @@ const never = 0x20
 
 eachVersion(({ version, test: versionTest }) => {
   versionTest(
-    'a new subscription gets the last retained message of each topic, with RETAIN 1 [MQTT3-3.3.1-5] [MQTT3-3.3.1-6] [MQTT3-3.3.1-8] [MQTT5-3.3.1-5]',
+    'a new subscription gets the last retained message of each topic, with RETAIN 1',
+    { tags: ['MQTT3-3.3.1-5', 'MQTT3-3.3.1-6', 'MQTT3-3.3.1-8', 'MQTT5-3.3.1-5'] },
     async () => {
       const server = await startBroker()
       const publisher = await server.connect({ version, clientId: 'p' })
@@ -36,7 +37,7 @@ eachVersion(({ version, test: versionTest }) => {
     },
   )
 
-  versionTest('a live delivery has RETAIN 0 [MQTT3-3.3.1-9] [MQTT5-3.3.1-12]', async () => {
+  versionTest('a live delivery has RETAIN 0', { tags: ['MQTT3-3.3.1-9', 'MQTT5-3.3.1-12'] }, async () => {
     const server = await startBroker()
     const client = await server.connect({ version, clientId: 'c' })
     await client.subscribe(['a', 2])
@@ -47,7 +48,8 @@ eachVersion(({ version, test: versionTest }) => {
   })
 
   versionTest(
-    'an empty payload is delivered, removes the retained message and is not kept [MQTT3-3.3.1-10] [MQTT3-3.3.1-11] [MQTT5-3.3.1-6] [MQTT5-3.3.1-7]',
+    'an empty payload is delivered, removes the retained message and is not kept',
+    { tags: ['MQTT3-3.3.1-10', 'MQTT3-3.3.1-11', 'MQTT5-3.3.1-6', 'MQTT5-3.3.1-7'] },
     async () => {
       const server = await startBroker()
       const publisher = await server.connect({ version, clientId: 'p' })
@@ -64,7 +66,8 @@ eachVersion(({ version, test: versionTest }) => {
   )
 
   versionTest(
-    'a message without RETAIN changes nothing that is retained [MQTT3-3.3.1-12] [MQTT5-3.3.1-8]',
+    'a message without RETAIN changes nothing that is retained',
+    { tags: ['MQTT3-3.3.1-12', 'MQTT5-3.3.1-8'] },
     async () => {
       const server = await startBroker()
       const client = await server.connect({ version, clientId: 'c' })
@@ -92,7 +95,8 @@ eachVersion(({ version, test: versionTest }) => {
   })
 
   versionTest(
-    'subscribing again brings the retained messages again, and no live message twice [MQTT3-3.8.4-3] [MQTT5-3.8.4-3] [MQTT5-3.8.4-4] [MQTT5-3.3.1-9]',
+    'subscribing again brings the retained messages again, and no live message twice',
+    { tags: ['MQTT3-3.8.4-3', 'MQTT5-3.8.4-3', 'MQTT5-3.8.4-4', 'MQTT5-3.3.1-9'] },
     async () => {
       const server = await startBroker()
       await server.broker.publish({ topic: 'a', retain: true, payload: 'kept' })
@@ -156,22 +160,26 @@ eachVersion(({ version, test: versionTest }) => {
   })
 })
 
-test('Retain Handling 1 asks for retained messages with a new subscription only, 2 for none [MQTT5-3.3.1-10] [MQTT5-3.3.1-11]', async () => {
-  const server = await startBroker()
-  await server.broker.publish({ topic: 'a', retain: true, payload: 'kept' })
-  for (const properties of [[], property.sessionExpiryInterval(100)]) {
-    const client = await server.connect({ clientId: 'c', properties })
-    await client.subscribe(['a', onlyWhenNew])
-    expect((await client.nextPublish()).payload).toBe('kept')
-    await client.subscribe(['a', onlyWhenNew])
-    await client.expectNothing()
-    await client.unsubscribe('a')
-    await client.subscribe(['a', never])
-    await client.expectNothing()
-    await server.broker.publish({ topic: 'a', payload: 'live' })
-    expect((await client.nextPublish()).payload).toBe('live')
-  }
-})
+test(
+  'Retain Handling 1 asks for retained messages with a new subscription only, 2 for none',
+  { tags: ['MQTT5-3.3.1-10', 'MQTT5-3.3.1-11'] },
+  async () => {
+    const server = await startBroker()
+    await server.broker.publish({ topic: 'a', retain: true, payload: 'kept' })
+    for (const properties of [[], property.sessionExpiryInterval(100)]) {
+      const client = await server.connect({ clientId: 'c', properties })
+      await client.subscribe(['a', onlyWhenNew])
+      expect((await client.nextPublish()).payload).toBe('kept')
+      await client.subscribe(['a', onlyWhenNew])
+      await client.expectNothing()
+      await client.unsubscribe('a')
+      await client.subscribe(['a', never])
+      await client.expectNothing()
+      await server.broker.publish({ topic: 'a', payload: 'live' })
+      expect((await client.nextPublish()).payload).toBe('live')
+    }
+  },
+)
 
 test('Retain Handling 1 with the same filter twice in one SUBSCRIBE brings the retained message once', async () => {
   const server = await startBroker()
@@ -182,7 +190,7 @@ test('Retain Handling 1 with the same filter twice in one SUBSCRIBE brings the r
   await client.expectNothing()
 })
 
-test('Retain As Published forwards RETAIN as it came [MQTT5-3.3.1-13]', async () => {
+test('Retain As Published forwards RETAIN as it came', { tags: ['MQTT5-3.3.1-13'] }, async () => {
   const server = await startBroker()
   const client = await server.connect({ clientId: 'c' })
   await client.subscribe(['a', retainAsPublished | 2])
@@ -194,44 +202,52 @@ test('Retain As Published forwards RETAIN as it came [MQTT5-3.3.1-13]', async ()
   }
 })
 
-test('a retained message keeps its properties and their order; the Subscription Identifier is added [MQTT5-3.3.2-18]', async () => {
-  const server = await startBroker()
-  const publisher = await server.connect({ clientId: 'p' })
-  const properties = [
-    ...property.userProperty('b', '1'),
-    ...property.contentType('t'),
-    ...property.userProperty('a', '2'),
-  ]
-  await publisher.publishDone({ topic: 'a', retain: true, payload: 'x', properties })
-  const client = await server.connect({ clientId: 'c' })
-  await client.subscribeWith(['a'], property.subscriptionIdentifier(77))
-  const delivery = await client.nextPublish()
-  expect(propertyValues(delivery.properties, PropertyId.userProperty)).toEqual([
-    ['b', '1'],
-    ['a', '2'],
-  ])
-  expect(propertyValue(delivery.properties, PropertyId.contentType)).toBe('t')
-  expect(propertyValue(delivery.properties, PropertyId.subscriptionIdentifier)).toBe(77)
-})
+test(
+  'a retained message keeps its properties and their order; the Subscription Identifier is added',
+  { tags: ['MQTT5-3.3.2-18'] },
+  async () => {
+    const server = await startBroker()
+    const publisher = await server.connect({ clientId: 'p' })
+    const properties = [
+      ...property.userProperty('b', '1'),
+      ...property.contentType('t'),
+      ...property.userProperty('a', '2'),
+    ]
+    await publisher.publishDone({ topic: 'a', retain: true, payload: 'x', properties })
+    const client = await server.connect({ clientId: 'c' })
+    await client.subscribeWith(['a'], property.subscriptionIdentifier(77))
+    const delivery = await client.nextPublish()
+    expect(propertyValues(delivery.properties, PropertyId.userProperty)).toEqual([
+      ['b', '1'],
+      ['a', '2'],
+    ])
+    expect(propertyValue(delivery.properties, PropertyId.contentType)).toBe('t')
+    expect(propertyValue(delivery.properties, PropertyId.subscriptionIdentifier)).toBe(77)
+  },
+)
 
-test('a retained message is gone when its expiry has passed; before, it has the time that is left [MQTT5-3.3.2-6]', async () => {
-  const server = await startBrokerWithClock()
-  const publisher = await server.connect({ clientId: 'p' })
-  await publisher.publishDone({
-    topic: 'a',
-    retain: true,
-    payload: 'x',
-    properties: property.messageExpiryInterval(10),
-  })
-  server.clock.advance(4000)
-  const client = await server.connect({ clientId: 'c' })
-  await client.subscribe('a')
-  const delivery = await client.nextPublish()
-  expect([5, 6]).toContain(propertyValue(delivery.properties, PropertyId.messageExpiryInterval))
-  server.clock.advance(6000)
-  await client.subscribe('a')
-  await client.expectNothing()
-})
+test(
+  'a retained message is gone when its expiry has passed; before, it has the time that is left',
+  { tags: ['MQTT5-3.3.2-6'] },
+  async () => {
+    const server = await startBrokerWithClock()
+    const publisher = await server.connect({ clientId: 'p' })
+    await publisher.publishDone({
+      topic: 'a',
+      retain: true,
+      payload: 'x',
+      properties: property.messageExpiryInterval(10),
+    })
+    server.clock.advance(4000)
+    const client = await server.connect({ clientId: 'c' })
+    await client.subscribe('a')
+    const delivery = await client.nextPublish()
+    expect([5, 6]).toContain(propertyValue(delivery.properties, PropertyId.messageExpiryInterval))
+    server.clock.advance(6000)
+    await client.subscribe('a')
+    await client.expectNothing()
+  },
+)
 
 test('a shared subscription gets no retained messages', async () => {
   const server = await startBroker()

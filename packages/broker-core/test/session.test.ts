@@ -8,19 +8,23 @@ sessionSuite(() => startBroker())
 
 const expiry = (seconds: number): readonly number[] => property.sessionExpiryInterval(seconds)
 
-test('a session is gone once its expiry has passed, and not before [MQTT5-4.1.0-1] [MQTT5-4.1.0-2]', async () => {
-  const server = await startBrokerWithClock()
-  const fields = { clientId: 's', cleanStart: false, properties: expiry(10) }
-  const first = await server.connect(fields)
-  server.clock.advance(60_000)
-  await server.drop(first)
-  server.clock.advance(9_999)
-  const second = await server.connect(fields)
-  expect(second.connack.sessionPresent).toBe(true)
-  await server.drop(second)
-  server.clock.advance(10_000)
-  expect((await server.connect(fields)).connack.sessionPresent).toBe(false)
-})
+test(
+  'a session is gone once its expiry has passed, and not before',
+  { tags: ['MQTT5-4.1.0-1', 'MQTT5-4.1.0-2'] },
+  async () => {
+    const server = await startBrokerWithClock()
+    const fields = { clientId: 's', cleanStart: false, properties: expiry(10) }
+    const first = await server.connect(fields)
+    server.clock.advance(60_000)
+    await server.drop(first)
+    server.clock.advance(9_999)
+    const second = await server.connect(fields)
+    expect(second.connack.sessionPresent).toBe(true)
+    await server.drop(second)
+    server.clock.advance(10_000)
+    expect((await server.connect(fields)).connack.sessionPresent).toBe(false)
+  },
+)
 
 test('DISCONNECT may change the expiry, but not from 0', async () => {
   const server = await startBrokerWithClock()
@@ -52,42 +56,50 @@ test('maximumSessionExpiryInterval cuts what 3.1.1 sessions without clean sessio
   expect((await server.connect(fields)).connack.sessionPresent).toBe(false)
 })
 
-test('a message that expires while it waits is not delivered; one that does not has less time left [MQTT5-3.3.2-5] [MQTT5-3.3.2-6]', async () => {
-  const server = await startBrokerWithClock()
-  const client = await server.connect({ clientId: 's', cleanStart: false, properties: expiry(100) })
-  await client.subscribe(['a', 1])
-  await server.drop(client)
-  const publisher = await server.connect({ clientId: 'p' })
-  for (const seconds of [1, 60]) {
-    await publisher.publishDone({
-      topic: 'a',
-      qos: 1,
-      payload: `${seconds}`,
-      properties: property.messageExpiryInterval(seconds),
-    })
-  }
-  server.clock.advance(2000)
-  const again = await server.connect({ clientId: 's', cleanStart: false, properties: expiry(100) })
-  const delivery = await again.nextPublish()
-  expect(delivery.payload).toBe('60')
-  expect([57, 58]).toContain(propertyValue(delivery.properties, PropertyId.messageExpiryInterval))
-  await again.expectNothing()
-  expect(server.broker.counters.droppedExpired).toBe(1)
-})
+test(
+  'a message that expires while it waits is not delivered; one that does not has less time left',
+  { tags: ['MQTT5-3.3.2-5', 'MQTT5-3.3.2-6'] },
+  async () => {
+    const server = await startBrokerWithClock()
+    const client = await server.connect({ clientId: 's', cleanStart: false, properties: expiry(100) })
+    await client.subscribe(['a', 1])
+    await server.drop(client)
+    const publisher = await server.connect({ clientId: 'p' })
+    for (const seconds of [1, 60]) {
+      await publisher.publishDone({
+        topic: 'a',
+        qos: 1,
+        payload: `${seconds}`,
+        properties: property.messageExpiryInterval(seconds),
+      })
+    }
+    server.clock.advance(2000)
+    const again = await server.connect({ clientId: 's', cleanStart: false, properties: expiry(100) })
+    const delivery = await again.nextPublish()
+    expect(delivery.payload).toBe('60')
+    expect([57, 58]).toContain(propertyValue(delivery.properties, PropertyId.messageExpiryInterval))
+    await again.expectNothing()
+    expect(server.broker.counters.droppedExpired).toBe(1)
+  },
+)
 
-test('a delivery that has begun is completed although the message has expired [MQTT5-4.3.3-7]', async () => {
-  const server = await startBrokerWithClock()
-  const client = await server.connect({ clientId: 's', cleanStart: false, properties: expiry(100) })
-  await client.subscribe(['a', 2])
-  const publisher = await server.connect({ clientId: 'p' })
-  await publisher.publishDone({ topic: 'a', qos: 2, properties: property.messageExpiryInterval(1) })
-  const { id } = await client.nextPublish()
-  await server.drop(client)
-  server.clock.advance(2000)
-  const again = await server.connect({ clientId: 's', cleanStart: false, properties: expiry(100) })
-  const delivery = await again.nextPublish()
-  expect(delivery).toMatchObject({ id, dup: true })
-})
+test(
+  'a delivery that has begun is completed although the message has expired',
+  { tags: ['MQTT5-4.3.3-7'] },
+  async () => {
+    const server = await startBrokerWithClock()
+    const client = await server.connect({ clientId: 's', cleanStart: false, properties: expiry(100) })
+    await client.subscribe(['a', 2])
+    const publisher = await server.connect({ clientId: 'p' })
+    await publisher.publishDone({ topic: 'a', qos: 2, properties: property.messageExpiryInterval(1) })
+    const { id } = await client.nextPublish()
+    await server.drop(client)
+    server.clock.advance(2000)
+    const again = await server.connect({ clientId: 's', cleanStart: false, properties: expiry(100) })
+    const delivery = await again.nextPublish()
+    expect(delivery).toMatchObject({ id, dup: true })
+  },
+)
 
 test('a waiting queue beyond its limits drops the oldest, counts it and says so', async () => {
   const drops: unknown[] = []

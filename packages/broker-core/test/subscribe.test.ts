@@ -8,7 +8,23 @@ eachVersion(({ version, lasting, test: versionTest }) => {
   const none = version === 5 ? [0] : []
 
   versionTest(
-    'one SUBACK answers all filters, in their order, with the identifier [MQTT3-3.8.4-1] [MQTT3-3.8.4-2] [MQTT3-3.8.4-4] [MQTT3-3.8.4-5] [MQTT3-3.9.3-1] [MQTT5-3.8.4-1] [MQTT5-3.8.4-2] [MQTT5-3.8.4-5] [MQTT5-3.8.4-6] [MQTT5-3.9.3-1] [MQTT5-2.2.1-6] [MQTT5-2.2.2-1]',
+    'one SUBACK answers all filters, in their order, with the identifier',
+    {
+      tags: [
+        'MQTT3-3.8.4-1',
+        'MQTT3-3.8.4-2',
+        'MQTT3-3.8.4-4',
+        'MQTT3-3.8.4-5',
+        'MQTT3-3.9.3-1',
+        'MQTT5-3.8.4-1',
+        'MQTT5-3.8.4-2',
+        'MQTT5-3.8.4-5',
+        'MQTT5-3.8.4-6',
+        'MQTT5-3.9.3-1',
+        'MQTT5-2.2.1-6',
+        'MQTT5-2.2.2-1',
+      ],
+    },
     async () => {
       const server = await startBroker()
       const client = await server.connect({ version, clientId: 'c' })
@@ -35,7 +51,20 @@ eachVersion(({ version, lasting, test: versionTest }) => {
   )
 
   versionTest(
-    'UNSUBSCRIBE removes exactly the filters it names [MQTT3-3.10.4-1] [MQTT3-3.10.4-4] [MQTT3-3.10.4-5] [MQTT3-3.10.4-6] [MQTT5-3.10.4-1] [MQTT5-3.10.4-4] [MQTT5-3.10.4-5] [MQTT5-3.10.4-6] [MQTT5-3.11.3-1]',
+    'UNSUBSCRIBE removes exactly the filters it names',
+    {
+      tags: [
+        'MQTT3-3.10.4-1',
+        'MQTT3-3.10.4-4',
+        'MQTT3-3.10.4-5',
+        'MQTT3-3.10.4-6',
+        'MQTT5-3.10.4-1',
+        'MQTT5-3.10.4-4',
+        'MQTT5-3.10.4-5',
+        'MQTT5-3.10.4-6',
+        'MQTT5-3.11.3-1',
+      ],
+    },
     async () => {
       const server = await startBroker()
       const client = await server.connect({ version, clientId: 'c' })
@@ -50,7 +79,27 @@ eachVersion(({ version, lasting, test: versionTest }) => {
   )
 
   versionTest(
-    'wrong SUBSCRIBE and UNSUBSCRIBE packets close the connection [MQTT3-2.3.1-1] [MQTT3-3.8.1-1] [MQTT3-3.8.3-1] [MQTT3-3.8.3-3] [MQTT3-3.8.3-4] [MQTT3-3.10.1-1] [MQTT3-3.10.3-1] [MQTT3-3.10.3-2] [MQTT5-2.2.1-3] [MQTT5-3.8.1-1] [MQTT5-3.8.3-1] [MQTT5-3.8.3-2] [MQTT5-3.8.3-5] [MQTT5-3.10.1-1] [MQTT5-3.10.3-1] [MQTT5-3.10.3-2]',
+    'wrong SUBSCRIBE and UNSUBSCRIBE packets close the connection',
+    {
+      tags: [
+        'MQTT3-2.3.1-1',
+        'MQTT3-3.8.1-1',
+        'MQTT3-3.8.3-1',
+        'MQTT3-3.8.3-3',
+        'MQTT3-3.8.3-4',
+        'MQTT3-3.10.1-1',
+        'MQTT3-3.10.3-1',
+        'MQTT3-3.10.3-2',
+        'MQTT5-2.2.1-3',
+        'MQTT5-3.8.1-1',
+        'MQTT5-3.8.3-1',
+        'MQTT5-3.8.3-2',
+        'MQTT5-3.8.3-5',
+        'MQTT5-3.10.1-1',
+        'MQTT5-3.10.3-1',
+        'MQTT5-3.10.3-2',
+      ],
+    },
     async () => {
       const server = await startBroker()
       const good = [0, 1, ...none, ...text('a')]
@@ -85,7 +134,19 @@ eachVersion(({ version, lasting, test: versionTest }) => {
   )
 
   versionTest(
-    'a filter that is none is denied, or ends the connection [MQTT3-4.7.1-2] [MQTT3-4.7.1-3] [MQTT3-4.7.3-1] [MQTT5-4.7.1-1] [MQTT5-4.7.1-2] [MQTT5-4.7.3-1] [MQTT5-4.8.2-1] [MQTT5-4.8.2-2]',
+    'a filter that is none is denied, or ends the connection',
+    {
+      tags: [
+        'MQTT3-4.7.1-2',
+        'MQTT3-4.7.1-3',
+        'MQTT3-4.7.3-1',
+        'MQTT5-4.7.1-1',
+        'MQTT5-4.7.1-2',
+        'MQTT5-4.7.3-1',
+        'MQTT5-4.8.2-1',
+        'MQTT5-4.8.2-2',
+      ],
+    },
     async () => {
       const server = await startBroker()
       const wrong = [
@@ -132,7 +193,7 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     else await client.closed()
   })
 
-  versionTest('what is switched off is denied, and MQTT 5 clients are told [MQTT3-3.8.3-2]', async () => {
+  versionTest('what is switched off is denied, and MQTT 5 clients are told', { tags: ['MQTT3-3.8.3-2'] }, async () => {
     const server = await startBroker({ wildcardSubscriptionAvailable: false, sharedSubscriptionAvailable: false })
     const client = await server.connect({ version, clientId: 'c' })
     const { reasonCodes } = await client.subscribe('a/#', '+', '$share/g/a', 'a')
@@ -143,7 +204,8 @@ eachVersion(({ version, lasting, test: versionTest }) => {
   })
 
   versionTest(
-    'maximumQoS lowers what is granted [MQTT5-3.2.2-9] [MQTT5-3.2.2-10] [MQTT5-3.2.2-11] [MQTT5-3.2.2-12]',
+    'maximumQoS lowers what is granted',
+    { tags: ['MQTT5-3.2.2-9', 'MQTT5-3.2.2-10', 'MQTT5-3.2.2-11', 'MQTT5-3.2.2-12'] },
     async () => {
       for (const maximumQoS of [0, 1]) {
         const server = await startBroker({ maximumQoS })
@@ -161,16 +223,20 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     },
   )
 
-  versionTest('without retainAvailable RETAIN ends the connection [MQTT5-3.2.2-13] [MQTT5-3.2.2-14]', async () => {
-    const server = await startBroker({ retainAvailable: false })
-    const client = await server.connect({ version, clientId: 'c' })
-    if (version === 5) expect(propertyValue(client.connack.properties, PropertyId.retainAvailable)).toBe(0)
-    client.publish({ topic: 'a', retain: true, payload: 'x' })
-    await client.closedWith(0x9a)
-    const will = await server.open()
-    const connack = await will.connect({ version, clientId: 'w', will: { topic: 'w', retain: true } })
-    expect(connack.reasonCode).toBe(version === 5 ? 0x9a : 5)
-  })
+  versionTest(
+    'without retainAvailable RETAIN ends the connection',
+    { tags: ['MQTT5-3.2.2-13', 'MQTT5-3.2.2-14'] },
+    async () => {
+      const server = await startBroker({ retainAvailable: false })
+      const client = await server.connect({ version, clientId: 'c' })
+      if (version === 5) expect(propertyValue(client.connack.properties, PropertyId.retainAvailable)).toBe(0)
+      client.publish({ topic: 'a', retain: true, payload: 'x' })
+      await client.closedWith(0x9a)
+      const will = await server.open()
+      const connack = await will.connect({ version, clientId: 'w', will: { topic: 'w', retain: true } })
+      expect(connack.reasonCode).toBe(version === 5 ? 0x9a : 5)
+    },
+  )
 
   versionTest('a lasting session keeps options and identifiers of its subscriptions', async () => {
     const server = await startBroker()
@@ -190,7 +256,7 @@ eachVersion(({ version, lasting, test: versionTest }) => {
   })
 })
 
-test('No Local on a shared subscription is a protocol error [MQTT5-3.8.3-4]', async () => {
+test('No Local on a shared subscription is a protocol error', { tags: ['MQTT5-3.8.3-4'] }, async () => {
   const server = await startBroker()
   const client = await server.connect({ clientId: 'c' })
   client.send(subscribe({ filters: [['$share/g/a', 0x04]] }))

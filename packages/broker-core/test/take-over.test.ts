@@ -10,7 +10,8 @@ import { connect, pingreq, subscribe } from './support/wire.ts'
 
 eachVersion(({ version, lasting, test: versionTest }) => {
   versionTest(
-    'the older connection of an identifier is closed [MQTT3-3.1.4-2] [MQTT5-3.1.4-3] [MQTT5-3.14.4-2]',
+    'the older connection of an identifier is closed',
+    { tags: ['MQTT3-3.1.4-2', 'MQTT5-3.1.4-3', 'MQTT5-3.14.4-2'] },
     async () => {
       const server = await startBroker()
       const older = await server.connect({ version, clientId: 'x' })
@@ -35,15 +36,19 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     await older.closedWith(0x8e)
   })
 
-  versionTest('the will of the older connection is published [MQTT3-3.1.2-8] [MQTT5-3.1.2-8]', async () => {
-    const server = await startBroker()
-    const watcher = await server.connect({ version, clientId: 'watcher' })
-    await watcher.subscribe(['will', 1])
-    await server.connect({ version, clientId: 'x', will: { topic: 'will', payload: 'taken over', qos: 1 } })
-    await server.connect({ version, clientId: 'x' })
-    expect((await watcher.nextPublish()).payload).toBe('taken over')
-    await watcher.expectNothing()
-  })
+  versionTest(
+    'the will of the older connection is published',
+    { tags: ['MQTT3-3.1.2-8', 'MQTT5-3.1.2-8'] },
+    async () => {
+      const server = await startBroker()
+      const watcher = await server.connect({ version, clientId: 'watcher' })
+      await watcher.subscribe(['will', 1])
+      await server.connect({ version, clientId: 'x', will: { topic: 'will', payload: 'taken over', qos: 1 } })
+      await server.connect({ version, clientId: 'x' })
+      expect((await watcher.nextPublish()).payload).toBe('taken over')
+      await watcher.expectNothing()
+    },
+  )
 
   versionTest('many sockets with one identifier at once leave exactly one connected', async () => {
     const server = await startBroker()
@@ -65,7 +70,7 @@ eachVersion(({ version, lasting, test: versionTest }) => {
   })
 })
 
-test('a delayed will is dropped when the take-over goes on with the session [MQTT5-3.1.3-9]', async () => {
+test('a delayed will is dropped when the take-over goes on with the session', { tags: ['MQTT5-3.1.3-9'] }, async () => {
   const server = await startBrokerWithClock()
   const watcher = await server.connect({ clientId: 'watcher' })
   await watcher.subscribe('will')
@@ -78,16 +83,20 @@ test('a delayed will is dropped when the take-over goes on with the session [MQT
   await watcher.expectNothing()
 })
 
-test('a delayed will is published at once when the take-over ends the session [MQTT5-3.1.2-8]', async () => {
-  const server = await startBrokerWithClock()
-  const watcher = await server.connect({ clientId: 'watcher' })
-  await watcher.subscribe('will')
-  const properties = property.sessionExpiryInterval(60)
-  const will = { topic: 'will', payload: 'over', properties: property.willDelayInterval(5) }
-  await server.connect({ clientId: 'x', cleanStart: false, properties, will })
-  await server.connect({ clientId: 'x', cleanStart: true, properties })
-  expect((await watcher.nextPublish()).payload).toBe('over')
-})
+test(
+  'a delayed will is published at once when the take-over ends the session',
+  { tags: ['MQTT5-3.1.2-8'] },
+  async () => {
+    const server = await startBrokerWithClock()
+    const watcher = await server.connect({ clientId: 'watcher' })
+    await watcher.subscribe('will')
+    const properties = property.sessionExpiryInterval(60)
+    const will = { topic: 'will', payload: 'over', properties: property.willDelayInterval(5) }
+    await server.connect({ clientId: 'x', cleanStart: false, properties, will })
+    await server.connect({ clientId: 'x', cleanStart: true, properties })
+    expect((await watcher.nextPublish()).payload).toBe('over')
+  },
+)
 
 /** Fails to open sessions, at once or later, while it is down. */
 class FailingPersistence extends MemoryPersistence {

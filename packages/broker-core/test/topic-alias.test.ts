@@ -3,26 +3,30 @@ import { PropertyId, property, propertyValue } from './support/property.ts'
 import { startBroker } from './support/start-broker.ts'
 import type { QoS } from './support/wire.ts'
 
-test('every alias up to the announced maximum stands for its topic, at every QoS [MQTT5-3.3.2-12]', async () => {
-  const server = await startBroker({ topicAliasMaximum: 5 })
-  const subscriber = await server.connect({ clientId: 's' })
-  await subscriber.subscribe(['a/#', 2])
-  const client = await server.connect({ clientId: 'c' })
-  for (const alias of [1, 5]) {
-    for (const qos of [0, 1, 2] as const) {
-      const topic = `a/${alias}/${qos}`
-      await client.publishDone({ topic, qos, payload: 'set', properties: property.topicAlias(alias) })
-      await client.publishDone({ topic: '', qos, payload: 'used', properties: property.topicAlias(alias) })
-      const deliveries = await subscriber.nextPublishes(2)
-      expect(deliveries.map(delivery => [delivery.topic, delivery.payload, delivery.qos, delivery.properties])).toEqual(
-        [
+test(
+  'every alias up to the announced maximum stands for its topic, at every QoS',
+  { tags: ['MQTT5-3.3.2-12'] },
+  async () => {
+    const server = await startBroker({ topicAliasMaximum: 5 })
+    const subscriber = await server.connect({ clientId: 's' })
+    await subscriber.subscribe(['a/#', 2])
+    const client = await server.connect({ clientId: 'c' })
+    for (const alias of [1, 5]) {
+      for (const qos of [0, 1, 2] as const) {
+        const topic = `a/${alias}/${qos}`
+        await client.publishDone({ topic, qos, payload: 'set', properties: property.topicAlias(alias) })
+        await client.publishDone({ topic: '', qos, payload: 'used', properties: property.topicAlias(alias) })
+        const deliveries = await subscriber.nextPublishes(2)
+        expect(
+          deliveries.map(delivery => [delivery.topic, delivery.payload, delivery.qos, delivery.properties]),
+        ).toEqual([
           [topic, 'set', qos, []],
           [topic, 'used', qos, []],
-        ],
-      )
+        ])
+      }
     }
-  }
-})
+  },
+)
 
 test('an alias can be given another topic', async () => {
   const server = await startBroker()
@@ -32,29 +36,33 @@ test('an alias can be given another topic', async () => {
   expect((await client.nextPublishes(4)).map(delivery => delivery.topic)).toEqual(['a', 'a', 'b', 'b'])
 })
 
-test('alias 0, one above the maximum and one that was not set end the connection [MQTT5-3.3.2-8] [MQTT5-3.3.2-9] [MQTT5-3.2.2-17]', async () => {
-  const server = await startBroker({ topicAliasMaximum: 5 })
-  for (const [topic, alias, codes] of [
-    ['a', 0, [0x82, 0x94]],
-    ['a', 6, [0x94]],
-    ['a', 65_535, [0x94]],
-    ['', 6, [0x94]],
-    ['', 3, [0x82]],
-  ] as const) {
-    const client = await server.connect({ clientId: 'c' })
-    client.publish({ topic, properties: property.topicAlias(alias) })
-    await client.closedWith(...codes)
-  }
-})
+test(
+  'alias 0, one above the maximum and one that was not set end the connection',
+  { tags: ['MQTT5-3.3.2-8', 'MQTT5-3.3.2-9', 'MQTT5-3.2.2-17'] },
+  async () => {
+    const server = await startBroker({ topicAliasMaximum: 5 })
+    for (const [topic, alias, codes] of [
+      ['a', 0, [0x82, 0x94]],
+      ['a', 6, [0x94]],
+      ['a', 65_535, [0x94]],
+      ['', 6, [0x94]],
+      ['', 3, [0x82]],
+    ] as const) {
+      const client = await server.connect({ clientId: 'c' })
+      client.publish({ topic, properties: property.topicAlias(alias) })
+      await client.closedWith(...codes)
+    }
+  },
+)
 
-test('with topicAliasMaximum 0 every alias ends the connection [MQTT5-3.2.2-18]', async () => {
+test('with topicAliasMaximum 0 every alias ends the connection', { tags: ['MQTT5-3.2.2-18'] }, async () => {
   const server = await startBroker({ topicAliasMaximum: 0 })
   const client = await server.connect({ clientId: 'c' })
   client.publish({ topic: 'a', properties: property.topicAlias(1) })
   await client.closedWith(0x94)
 })
 
-test('aliases end with the connection, also for a session that goes on [MQTT5-3.3.2-7]', async () => {
+test('aliases end with the connection, also for a session that goes on', { tags: ['MQTT5-3.3.2-7'] }, async () => {
   const server = await startBroker()
   const fields = { clientId: 'c', cleanStart: false, properties: property.sessionExpiryInterval(60) }
   const client = await server.connect(fields)
@@ -65,26 +73,30 @@ test('aliases end with the connection, also for a session that goes on [MQTT5-3.
   await again.closedWith(0x82, 0x94)
 })
 
-test('deliveries use no alias above what the client allows, and each can be resolved [MQTT5-3.1.2-26] [MQTT5-3.3.2-11]', async () => {
-  const server = await startBroker()
-  const client = await server.connect({ clientId: 'c', properties: property.topicAliasMaximum(2) })
-  await client.subscribe(['a/#', 1])
-  const topics = new Map<number, string>()
-  for (let index = 0; index < 60; index += 1) {
-    const topic = `a/${(index * 7) % 5}`
-    const qos = (index % 2) as QoS
-    await server.broker.publish({ topic, qos })
-    const delivery = await client.nextPublish()
-    const alias = propertyValue(delivery.properties, PropertyId.topicAlias)
-    if (alias !== undefined) {
-      expect([1, 2]).toContain(alias)
-      if (delivery.topic !== '') topics.set(Number(alias), delivery.topic)
+test(
+  'deliveries use no alias above what the client allows, and each can be resolved',
+  { tags: ['MQTT5-3.1.2-26', 'MQTT5-3.3.2-11'] },
+  async () => {
+    const server = await startBroker()
+    const client = await server.connect({ clientId: 'c', properties: property.topicAliasMaximum(2) })
+    await client.subscribe(['a/#', 1])
+    const topics = new Map<number, string>()
+    for (let index = 0; index < 60; index += 1) {
+      const topic = `a/${(index * 7) % 5}`
+      const qos = (index % 2) as QoS
+      await server.broker.publish({ topic, qos })
+      const delivery = await client.nextPublish()
+      const alias = propertyValue(delivery.properties, PropertyId.topicAlias)
+      if (alias !== undefined) {
+        expect([1, 2]).toContain(alias)
+        if (delivery.topic !== '') topics.set(Number(alias), delivery.topic)
+      }
+      expect(delivery.topic === '' ? topics.get(Number(alias)) : delivery.topic).toBe(topic)
     }
-    expect(delivery.topic === '' ? topics.get(Number(alias)) : delivery.topic).toBe(topic)
-  }
-})
+  },
+)
 
-test('without Topic Alias Maximum deliveries have no alias [MQTT5-3.1.2-27]', async () => {
+test('without Topic Alias Maximum deliveries have no alias', { tags: ['MQTT5-3.1.2-27'] }, async () => {
   const server = await startBroker()
   const client = await server.connect({ clientId: 'c' })
   await client.subscribe(['a', 1])

@@ -15,7 +15,8 @@ async function watcherOf(server: TestBroker, version: Version = 5): Promise<RawC
 
 eachVersion(({ version, lasting, test: versionTest }) => {
   versionTest(
-    'a will is published when the connection is lost, with its QoS [MQTT3-3.1.2-8] [MQTT3-3.1.2-9] [MQTT3-3.1.2-14] [MQTT3-3.1.3-1] [MQTT5-3.1.2-7] [MQTT5-3.1.3-1]',
+    'a will is published when the connection is lost, with its QoS',
+    { tags: ['MQTT3-3.1.2-8', 'MQTT3-3.1.2-9', 'MQTT3-3.1.2-14', 'MQTT3-3.1.3-1', 'MQTT5-3.1.2-7', 'MQTT5-3.1.3-1'] },
     async () => {
       const server = await startBroker()
       const watcher = await watcherOf(server, version)
@@ -33,27 +34,35 @@ eachVersion(({ version, lasting, test: versionTest }) => {
     },
   )
 
-  versionTest('a protocol error publishes the will [MQTT3-3.1.2-8] [MQTT3-3.14.1-1] [MQTT5-3.14.1-1]', async () => {
-    const server = await startBroker()
-    const watcher = await watcherOf(server, version)
-    const client = await server.connect({ version, clientId: 'c', will: { topic: 'will/x' } })
-    client.send(packet(0xe1))
-    await client.closedWith(0x81)
-    await watcher.nextPublish()
-  })
+  versionTest(
+    'a protocol error publishes the will',
+    { tags: ['MQTT3-3.1.2-8', 'MQTT3-3.14.1-1', 'MQTT5-3.14.1-1'] },
+    async () => {
+      const server = await startBroker()
+      const watcher = await watcherOf(server, version)
+      const client = await server.connect({ version, clientId: 'c', will: { topic: 'will/x' } })
+      client.send(packet(0xe1))
+      await client.closedWith(0x81)
+      await watcher.nextPublish()
+    },
+  )
 
-  versionTest('DISCONNECT discards the will [MQTT3-3.14.4-3] [MQTT3-3.1.2-10] [MQTT5-3.14.4-3]', async () => {
-    const server = await startBroker()
-    const watcher = await watcherOf(server, version)
-    const client = await server.connect({ ...lasting, clientId: 'c', will: { topic: 'will/x' } })
-    client.send(disconnect())
-    await client.closed()
-    const again = await server.connect({ ...lasting, clientId: 'c' })
-    await server.drop(again)
-    await watcher.expectNothing()
-  })
+  versionTest(
+    'DISCONNECT discards the will',
+    { tags: ['MQTT3-3.14.4-3', 'MQTT3-3.1.2-10', 'MQTT5-3.14.4-3'] },
+    async () => {
+      const server = await startBroker()
+      const watcher = await watcherOf(server, version)
+      const client = await server.connect({ ...lasting, clientId: 'c', will: { topic: 'will/x' } })
+      client.send(disconnect())
+      await client.closed()
+      const again = await server.connect({ ...lasting, clientId: 'c' })
+      await server.drop(again)
+      await watcher.expectNothing()
+    },
+  )
 
-  versionTest('a will is published once [MQTT3-3.1.2-10] [MQTT5-3.1.2-10]', async () => {
+  versionTest('a will is published once', { tags: ['MQTT3-3.1.2-10', 'MQTT5-3.1.2-10'] }, async () => {
     const server = await startBroker()
     const watcher = await watcherOf(server, version)
     await server.drop(await server.connect({ ...lasting, clientId: 'c', will: { topic: 'will/x' } }))
@@ -63,7 +72,8 @@ eachVersion(({ version, lasting, test: versionTest }) => {
   })
 
   versionTest(
-    'Will Retain decides whether it is retained [MQTT3-3.1.2-16] [MQTT3-3.1.2-17] [MQTT5-3.1.2-14] [MQTT5-3.1.2-15]',
+    'Will Retain decides whether it is retained',
+    { tags: ['MQTT3-3.1.2-16', 'MQTT3-3.1.2-17', 'MQTT5-3.1.2-14', 'MQTT5-3.1.2-15'] },
     async () => {
       const server = await startBroker()
       for (const retain of [false, true]) {
@@ -116,7 +126,8 @@ eachVersion(({ version, lasting, test: versionTest }) => {
   })
 
   versionTest(
-    'a will topic with wildcards, U+0000, bad UTF-8 or too many levels refuses the CONNECT [MQTT3-3.1.3-10] [MQTT5-3.1.3-11]',
+    'a will topic with wildcards, U+0000, bad UTF-8 or too many levels refuses the CONNECT',
+    { tags: ['MQTT3-3.1.3-10', 'MQTT5-3.1.3-11'] },
     async () => {
       const server = await startBroker({ maxTopicLevels: 5 })
       for (const topic of ['will/#', '+', 'a\0', Buffer.of(0xc3, 0x28), 'a/b/c/d/e/f', '']) {
@@ -130,7 +141,7 @@ eachVersion(({ version, lasting, test: versionTest }) => {
   )
 })
 
-test('DISCONNECT with 0x04 publishes the will [MQTT5-3.1.2-8]', async () => {
+test('DISCONNECT with 0x04 publishes the will', { tags: ['MQTT5-3.1.2-8'] }, async () => {
   const server = await startBroker()
   const watcher = await watcherOf(server)
   const client = await server.connect({ clientId: 'c', will: { topic: 'will/x' } })
@@ -146,7 +157,7 @@ const delayed = (seconds: number, expiry: number): ConnectFields => ({
   will: { topic: 'will/late', payload: 'x', properties: property.willDelayInterval(seconds) },
 })
 
-test('a will waits for its delay, and not longer than the sweep takes [MQTT5-3.1.2-8]', async () => {
+test('a will waits for its delay, and not longer than the sweep takes', { tags: ['MQTT5-3.1.2-8'] }, async () => {
   const server = await startBrokerWithClock()
   const watcher = await watcherOf(server)
   await server.drop(await server.connect(delayed(5, 60)))
@@ -156,19 +167,23 @@ test('a will waits for its delay, and not longer than the sweep takes [MQTT5-3.1
   expect((await watcher.nextPublish()).topic).toBe('will/late')
 })
 
-test('a will goes out with the end of the session if that comes before its delay [MQTT5-3.1.2-8]', async () => {
-  const server = await startBrokerWithClock()
-  const watcher = await watcherOf(server)
-  await server.drop(await server.connect(delayed(60, 5)))
-  await server.pass(4_900)
-  await watcher.expectNothing()
-  await server.pass(1_600)
-  await watcher.nextPublish()
-  await server.drop(await server.connect(delayed(60, 0)))
-  await watcher.nextPublish()
-})
+test(
+  'a will goes out with the end of the session if that comes before its delay',
+  { tags: ['MQTT5-3.1.2-8'] },
+  async () => {
+    const server = await startBrokerWithClock()
+    const watcher = await watcherOf(server)
+    await server.drop(await server.connect(delayed(60, 5)))
+    await server.pass(4_900)
+    await watcher.expectNothing()
+    await server.pass(1_600)
+    await watcher.nextPublish()
+    await server.drop(await server.connect(delayed(60, 0)))
+    await watcher.nextPublish()
+  },
+)
 
-test('a will is dropped when its session goes on before the delay is over [MQTT5-3.1.3-9]', async () => {
+test('a will is dropped when its session goes on before the delay is over', { tags: ['MQTT5-3.1.3-9'] }, async () => {
   const server = await startBrokerWithClock()
   const watcher = await watcherOf(server)
   await server.drop(await server.connect(delayed(5, 60)))
@@ -179,34 +194,38 @@ test('a will is dropped when its session goes on before the delay is over [MQTT5
   await watcher.expectNothing()
 })
 
-test('the expiry of a will counts from its publication; its properties arrive in order [MQTT5-3.1.3-10]', async () => {
-  const server = await startBrokerWithClock()
-  const watcher = await watcherOf(server)
-  const properties = [
-    ...property.userProperty('b', '1'),
-    ...property.willDelayInterval(5),
-    ...property.userProperty('a', '2'),
-    ...property.messageExpiryInterval(3),
-    ...property.contentType('t'),
-    ...property.userProperty('b', '3'),
-  ]
-  const client = await server.connect({
-    clientId: 'c',
-    properties: property.sessionExpiryInterval(60),
-    will: { topic: 'will/x', payload: 'x', retain: true, properties },
-  })
-  await server.drop(client)
-  await server.pass(6_500)
-  const delivery = await watcher.nextPublish()
-  expect(propertyValues(delivery.properties, PropertyId.userProperty)).toEqual([
-    ['b', '1'],
-    ['a', '2'],
-    ['b', '3'],
-  ])
-  expect(propertyValue(delivery.properties, PropertyId.contentType)).toBe('t')
-  expect([2, 3]).toContain(propertyValue(delivery.properties, PropertyId.messageExpiryInterval))
-  expect(delivery.properties).toHaveLength(5)
-  await server.pass(3_000)
-  await watcher.subscribe('will/#')
-  await watcher.expectNothing()
-})
+test(
+  'the expiry of a will counts from its publication; its properties arrive in order',
+  { tags: ['MQTT5-3.1.3-10'] },
+  async () => {
+    const server = await startBrokerWithClock()
+    const watcher = await watcherOf(server)
+    const properties = [
+      ...property.userProperty('b', '1'),
+      ...property.willDelayInterval(5),
+      ...property.userProperty('a', '2'),
+      ...property.messageExpiryInterval(3),
+      ...property.contentType('t'),
+      ...property.userProperty('b', '3'),
+    ]
+    const client = await server.connect({
+      clientId: 'c',
+      properties: property.sessionExpiryInterval(60),
+      will: { topic: 'will/x', payload: 'x', retain: true, properties },
+    })
+    await server.drop(client)
+    await server.pass(6_500)
+    const delivery = await watcher.nextPublish()
+    expect(propertyValues(delivery.properties, PropertyId.userProperty)).toEqual([
+      ['b', '1'],
+      ['a', '2'],
+      ['b', '3'],
+    ])
+    expect(propertyValue(delivery.properties, PropertyId.contentType)).toBe('t')
+    expect([2, 3]).toContain(propertyValue(delivery.properties, PropertyId.messageExpiryInterval))
+    expect(delivery.properties).toHaveLength(5)
+    await server.pass(3_000)
+    await watcher.subscribe('will/#')
+    await watcher.expectNothing()
+  },
+)

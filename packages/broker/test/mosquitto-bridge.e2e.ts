@@ -95,7 +95,8 @@ describe.skipIf(missing !== undefined)('a bridge of Mosquitto', () => {
   })
 
   test.for(['mqttv31', 'mqttv311', 'mqttv50'])(
-    'of %s sends on what nobody subscribes to, also when it is told so [MQTT5-3.5.2-1]',
+    'of %s sends on what nobody subscribes to, also when it is told so',
+    { tags: ['MQTT5-3.5.2-1'] },
     async version => {
       const { port, broker } = await openWay()
       const ready = once(broker, 'clientReady')

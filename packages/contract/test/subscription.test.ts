@@ -11,7 +11,7 @@ const plain: Subscription = {
   subscriptionIdentifier: undefined,
 }
 
-test('merges to the highest QoS and every identifier once, in order [MQTT5-3.3.4-2]', () => {
+test('merges to the highest QoS and every identifier once, in order', { tags: ['MQTT5-3.3.4-2'] }, () => {
   const matching: Subscription[] = [
     { ...plain, qos: 0, subscriptionIdentifier: 3 },
     { ...plain, qos: 2, subscriptionIdentifier: 1 },
@@ -33,7 +33,7 @@ test('has no identifiers when no subscription has one, and keeps retainAsPublish
   })
 })
 
-test('leaves noLocal subscriptions out for the own messages alone [MQTT5-3.8.3-3]', () => {
+test('leaves noLocal subscriptions out for the own messages alone', { tags: ['MQTT5-3.8.3-3'] }, () => {
   const noLocal = { ...plain, noLocal: true }
   expect(mergeSubscriptions([noLocal], true)).toBeUndefined()
   expect(mergeSubscriptions([noLocal], false)?.qos).toBe(1)

@@ -87,7 +87,7 @@ test('notices another packet in a run of equal publishes', () => {
   expect(sink.seen).toEqual(['e000'])
 })
 
-test('refuses a remaining length of five bytes [MQTT5-1.5.5-1]', () => {
+test('refuses a remaining length of five bytes', { tags: ['MQTT5-1.5.5-1'] }, () => {
   const walker = new FrameWalker(new Frames(), true)
   expect(() => walker.feed(Buffer.of(0x30, 0x80, 0x80, 0x80, 0x80, 1), 6)).toThrow('malformed remaining length')
 })

@@ -124,7 +124,7 @@ test('the object holds the given topic and every property', () => {
   })
 })
 
-test('QoS 3 is refused also without a FrameReader [MQTT5-3.3.1-4]', () => {
+test('QoS 3 is refused also without a FrameReader', { tags: ['MQTT5-3.3.1-4'] }, () => {
   const refused = expect.objectContaining({ code: 'QOS_INVALID', offset: 0 })
   expect(() => read(new PublishFrame(), bytes(0x36, 5, 0, 1, 'a', 0, 1), 4, 'client')).toThrow(refused)
 })

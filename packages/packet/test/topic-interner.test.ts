@@ -188,7 +188,7 @@ describe('UTF-8 (MQTT 5.0 §1.5.4)', () => {
     expect(() => intern(new TopicInterner(), '\0é')).toThrow(expect.objectContaining({ ...refused, offset: 0 }))
   })
 
-  test('the first and last code point of each length pass, and U+FEFF stays [MQTT5-1.5.4-3]', () => {
+  test('the first and last code point of each length pass, and U+FEFF stays', { tags: ['MQTT5-1.5.4-3'] }, () => {
     const names = [
       '\u0001',
       '\u007F',

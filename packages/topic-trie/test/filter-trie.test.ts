@@ -65,7 +65,7 @@ function compareWithList(steps: readonly Step[], maximumCachedTopics: number): v
   })
 }
 
-test('a leading wildcard does not match a topic beginning with $, cached or not [MQTT5-4.7.2-1]', () => {
+test('a leading wildcard does not match a topic beginning with $, cached or not', { tags: ['MQTT5-4.7.2-1'] }, () => {
   const trie = new FilterTrie<string>()
   for (const text of ['#', '+/#', '+/a', '$SYS/#', '$SYS/a', '$SYS/+']) trie.add(f(text), 1, text)
   for (let round = 0; round < 2; round++) {

@@ -145,7 +145,7 @@ test('a filter without wildcards is one look-up', () => {
   expect(visitsOf(index, 'a')).toEqual({ visits: 0, topics: [] })
 })
 
-test('leading wildcards leap over topics beginning with $ [MQTT5-4.7.2-1]', () => {
+test('leading wildcards leap over topics beginning with $', { tags: ['MQTT5-4.7.2-1'] }, () => {
   const index = new TopicIndex<number>()
   for (let i = 0; i < 1000; i++) index.set(`$SYS/${i}`, i)
   for (const name of ['!', 'a', 'a/b', '$']) index.set(name, 0)

@@ -40,45 +40,57 @@ async function receiveNumbered(
 }
 
 for (const qos of [0, 1, 2] as const) {
-  test(`messages of two publishers at QoS ${qos} keep the order of each, for exact and wildcard filters [MQTT3-4.6.0-5] [MQTT3-4.6.0-6]`, async () => {
-    const server = await startBroker()
-    const subscribers = await Promise.all(
-      ['n/a', 'n/+', '#'].map(async filter => {
-        const client = await connectClient(server, filter)
-        await client.subscribe([filter, 2])
-        return { client, expected: filter === 'n/a' ? { 'n/a': numbers } : { 'n/a': numbers, 'n/b': numbers } }
-      }),
-    )
-    const publishers = [await connectClient(server, 'a'), await connectClient(server, 'b')]
-    await Promise.all(publishers.map(publisher => sendNumbered(publisher, `n/${publisher.clientId}`, qos)))
-    for (const { client, expected } of subscribers) {
-      expect(await receiveNumbered(client, count * Object.keys(expected).length)).toEqual(expected)
-    }
-  })
+  test(
+    `messages of two publishers at QoS ${qos} keep the order of each, for exact and wildcard filters`,
+    { tags: ['MQTT3-4.6.0-5', 'MQTT3-4.6.0-6'] },
+    async () => {
+      const server = await startBroker()
+      const subscribers = await Promise.all(
+        ['n/a', 'n/+', '#'].map(async filter => {
+          const client = await connectClient(server, filter)
+          await client.subscribe([filter, 2])
+          return { client, expected: filter === 'n/a' ? { 'n/a': numbers } : { 'n/a': numbers, 'n/b': numbers } }
+        }),
+      )
+      const publishers = [await connectClient(server, 'a'), await connectClient(server, 'b')]
+      await Promise.all(publishers.map(publisher => sendNumbered(publisher, `n/${publisher.clientId}`, qos)))
+      for (const { client, expected } of subscribers) {
+        expect(await receiveNumbered(client, count * Object.keys(expected).length)).toEqual(expected)
+      }
+    },
+  )
 }
 
 for (const qos of [1, 2] as const) {
-  test(`messages at QoS ${qos} that waited for an offline session come in the order they were published [MQTT3-4.6.0-6] [MQTT3-3.1.2-5]`, async () => {
-    const server = await startBroker()
-    const client = await connectLasting(server, 's')
-    await client.subscribe(['n/a', 2])
-    await server.drop(client)
-    await sendNumbered(await connectClient(server, 'p'), 'n/a', qos)
-    expect(await receiveNumbered(await connectLasting(server, 's'), count)).toEqual({ 'n/a': numbers })
-  })
+  test(
+    `messages at QoS ${qos} that waited for an offline session come in the order they were published`,
+    { tags: ['MQTT3-4.6.0-6', 'MQTT3-3.1.2-5'] },
+    async () => {
+      const server = await startBroker()
+      const client = await connectLasting(server, 's')
+      await client.subscribe(['n/a', 2])
+      await server.drop(client)
+      await sendNumbered(await connectClient(server, 'p'), 'n/a', qos)
+      expect(await receiveNumbered(await connectLasting(server, 's'), count)).toEqual({ 'n/a': numbers })
+    },
+  )
 }
 
-test('deliveries that are sent again keep the order they had, QoS 1 and 2 together [MQTT3-4.6.0-1] [MQTT3-4.6.0-6] [MQTT3-4.4.0-1]', async () => {
-  const server = await startBroker()
-  const client = await connectLasting(server, 's')
-  await client.subscribe(['a', 2])
-  for (const [index, qos] of ([1, 2, 2, 1, 2] as const).entries()) {
-    await server.broker.publish({ topic: 'a', qos, payload: `${index}` })
-  }
-  const first = await client.nextPublishes(5)
-  await server.drop(client)
-  const again = await connectLasting(server, 's')
-  const second = await again.nextPublishes(5)
-  expect(second.map(({ id, qos, dup }) => [id, qos, dup])).toEqual(first.map(({ id, qos }) => [id, qos, true]))
-  expect(second.map(({ payload }) => payload)).toEqual(['0', '1', '2', '3', '4'])
-})
+test(
+  'deliveries that are sent again keep the order they had, QoS 1 and 2 together',
+  { tags: ['MQTT3-4.6.0-1', 'MQTT3-4.6.0-6', 'MQTT3-4.4.0-1'] },
+  async () => {
+    const server = await startBroker()
+    const client = await connectLasting(server, 's')
+    await client.subscribe(['a', 2])
+    for (const [index, qos] of ([1, 2, 2, 1, 2] as const).entries()) {
+      await server.broker.publish({ topic: 'a', qos, payload: `${index}` })
+    }
+    const first = await client.nextPublishes(5)
+    await server.drop(client)
+    const again = await connectLasting(server, 's')
+    const second = await again.nextPublishes(5)
+    expect(second.map(({ id, qos, dup }) => [id, qos, dup])).toEqual(first.map(({ id, qos }) => [id, qos, true]))
+    expect(second.map(({ payload }) => payload)).toEqual(['0', '1', '2', '3', '4'])
+  },
+)

@@ -3,40 +3,48 @@ import { startBroker } from '../support/start-broker.ts'
 import { disconnect } from '../support/wire.ts'
 import { connectClient, connectWatcher } from './wire-case.ts'
 
-test('a retained message comes to later subscribers with its QoS and RETAIN 1 [MQTT3-3.3.1-5] [MQTT3-3.3.1-8]', async () => {
-  const server = await startBroker()
-  const publisher = await connectClient(server, 'p')
-  for (const qos of [0, 1, 2] as const)
-    await publisher.publishDone({ topic: `a/${qos}`, qos, retain: true, payload: 'x' })
-  for (const clientId of ['c', 'd']) {
-    const client = await connectClient(server, clientId)
-    for (const qos of [0, 1, 2]) {
-      await client.subscribe([`a/${qos}`, 2])
-      expect((await client.next()).bytes[0]).toBe(0x31 | (qos << 1))
+test(
+  'a retained message comes to later subscribers with its QoS and RETAIN 1',
+  { tags: ['MQTT3-3.3.1-5', 'MQTT3-3.3.1-8'] },
+  async () => {
+    const server = await startBroker()
+    const publisher = await connectClient(server, 'p')
+    for (const qos of [0, 1, 2] as const)
+      await publisher.publishDone({ topic: `a/${qos}`, qos, retain: true, payload: 'x' })
+    for (const clientId of ['c', 'd']) {
+      const client = await connectClient(server, clientId)
+      for (const qos of [0, 1, 2]) {
+        await client.subscribe([`a/${qos}`, 2])
+        expect((await client.next()).bytes[0]).toBe(0x31 | (qos << 1))
+      }
     }
-  }
-})
+  },
+)
 
-test('a new subscription gets the last retained message of each topic it matches, and of no other [MQTT3-3.3.1-6]', async () => {
-  const server = await startBroker()
-  const publisher = await connectClient(server, 'p')
-  for (const [topic, payload] of [
-    ['a/1', 'old'],
-    ['a/1', 'new'],
-    ['a/2', 'two'],
-    ['b/1', 'other'],
-    ['a/2/3', 'deeper'],
-  ] as const) {
-    await publisher.publishDone({ topic, payload, qos: 1, retain: true })
-  }
-  const client = await connectClient(server, 'c')
-  await client.subscribe(['a/+', 1])
-  const deliveries = await client.nextPublishes(2)
-  expect(deliveries.map(({ topic, payload }) => `${topic} ${payload}`).toSorted()).toEqual(['a/1 new', 'a/2 two'])
-  await client.expectNothing()
-})
+test(
+  'a new subscription gets the last retained message of each topic it matches, and of no other',
+  { tags: ['MQTT3-3.3.1-6'] },
+  async () => {
+    const server = await startBroker()
+    const publisher = await connectClient(server, 'p')
+    for (const [topic, payload] of [
+      ['a/1', 'old'],
+      ['a/1', 'new'],
+      ['a/2', 'two'],
+      ['b/1', 'other'],
+      ['a/2/3', 'deeper'],
+    ] as const) {
+      await publisher.publishDone({ topic, payload, qos: 1, retain: true })
+    }
+    const client = await connectClient(server, 'c')
+    await client.subscribe(['a/+', 1])
+    const deliveries = await client.nextPublishes(2)
+    expect(deliveries.map(({ topic, payload }) => `${topic} ${payload}`).toSorted()).toEqual(['a/1 new', 'a/2 two'])
+    await client.expectNothing()
+  },
+)
 
-test('a retained message of QoS 0 takes the place of one of QoS 1 or 2 [MQTT3-3.3.1-7]', async () => {
+test('a retained message of QoS 0 takes the place of one of QoS 1 or 2', { tags: ['MQTT3-3.3.1-7'] }, async () => {
   const server = await startBroker()
   const publisher = await connectClient(server, 'p')
   for (const earlier of [1, 2] as const) {
@@ -50,7 +58,7 @@ test('a retained message of QoS 0 takes the place of one of QoS 1 or 2 [MQTT3-3.
   }
 })
 
-test('an established subscription gets the message with RETAIN 0 [MQTT3-3.3.1-9]', async () => {
+test('an established subscription gets the message with RETAIN 0', { tags: ['MQTT3-3.3.1-9'] }, async () => {
   const server = await startBroker()
   const watcher = await connectWatcher(server)
   const publisher = await connectClient(server, 'p')
@@ -60,7 +68,7 @@ test('an established subscription gets the message with RETAIN 0 [MQTT3-3.3.1-9]
   }
 })
 
-test('an empty retained message is delivered, and removes the retained one [MQTT3-3.3.1-10]', async () => {
+test('an empty retained message is delivered, and removes the retained one', { tags: ['MQTT3-3.3.1-10'] }, async () => {
   const server = await startBroker()
   const publisher = await connectClient(server, 'p')
   for (const qos of [0, 1, 2] as const) {
@@ -76,7 +84,7 @@ test('an empty retained message is delivered, and removes the retained one [MQTT
   }
 })
 
-test('an empty message is never kept [MQTT3-3.3.1-11]', async () => {
+test('an empty message is never kept', { tags: ['MQTT3-3.3.1-11'] }, async () => {
   const server = await startBroker()
   const publisher = await connectClient(server, 'p')
   for (const qos of [0, 1, 2] as const)
@@ -88,22 +96,26 @@ test('an empty message is never kept [MQTT3-3.3.1-11]', async () => {
   await client.expectNothing()
 })
 
-test('a message with RETAIN 0 neither keeps, nor replaces, nor removes anything [MQTT3-3.3.1-12]', async () => {
-  const server = await startBroker()
-  const publisher = await connectClient(server, 'p')
-  await publisher.publishDone({ topic: 'a/1', retain: true, payload: 'A' })
-  for (const qos of [0, 1, 2] as const) {
-    await publisher.publishDone({ topic: 'a/1', qos, payload: 'B' })
-    await publisher.publishDone({ topic: 'a/1', qos, payload: '' })
-    await publisher.publishDone({ topic: 'a/2', qos, payload: 'B' })
-  }
-  const client = await connectClient(server, 'c')
-  await client.subscribe(['a/+', 2])
-  expect(await client.nextPublish()).toMatchObject({ topic: 'a/1', payload: 'A' })
-  await client.expectNothing()
-})
+test(
+  'a message with RETAIN 0 neither keeps, nor replaces, nor removes anything',
+  { tags: ['MQTT3-3.3.1-12'] },
+  async () => {
+    const server = await startBroker()
+    const publisher = await connectClient(server, 'p')
+    await publisher.publishDone({ topic: 'a/1', retain: true, payload: 'A' })
+    for (const qos of [0, 1, 2] as const) {
+      await publisher.publishDone({ topic: 'a/1', qos, payload: 'B' })
+      await publisher.publishDone({ topic: 'a/1', qos, payload: '' })
+      await publisher.publishDone({ topic: 'a/2', qos, payload: 'B' })
+    }
+    const client = await connectClient(server, 'c')
+    await client.subscribe(['a/+', 2])
+    expect(await client.nextPublish()).toMatchObject({ topic: 'a/1', payload: 'A' })
+    await client.expectNothing()
+  },
+)
 
-test('retained messages outlive the clean session of their publisher [MQTT3-3.1.2-7]', async () => {
+test('retained messages outlive the clean session of their publisher', { tags: ['MQTT3-3.1.2-7'] }, async () => {
   const server = await startBroker()
   for (const [topic, leave] of [
     ['a/gone', true],

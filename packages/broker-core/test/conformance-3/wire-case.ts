@@ -8,8 +8,10 @@ import type { ConnectFields } from '../support/wire.ts'
 
 /** What one MQTT 3.1.1 client sends, and what must come back for it. */
 export interface WireCase {
-  /** The behaviour in words, then the tags of the statements it proves. */
+  /** The behaviour in words. */
   readonly title: string
+  /** The statements of MQTT that it proves. */
+  readonly tags: string[]
   readonly options?: Partial<BrokerOptions>
   readonly send: Buffer
   /** All packets that come back, byte by byte. */
@@ -21,7 +23,7 @@ export interface WireCase {
 /** Rows of packets that a connected client sends. */
 export function testConnected(cases: readonly WireCase[]): void {
   for (const row of cases) {
-    test(row.title, async () => {
+    test(row.title, { tags: row.tags }, async () => {
       const server = await startBroker(row.options)
       const watcher = await connectWatcher(server)
       await expectAnswer(await connectClient(server, 'c'), row)
@@ -33,7 +35,7 @@ export function testConnected(cases: readonly WireCase[]): void {
 /** Rows of packets that come first on a connection. */
 export function testFirst(cases: readonly WireCase[]): void {
   for (const row of cases) {
-    test(row.title, async () => {
+    test(row.title, { tags: row.tags }, async () => {
       const server = await startBroker(row.options)
       const watcher = await connectWatcher(server)
       await expectAnswer(await server.open(), row)

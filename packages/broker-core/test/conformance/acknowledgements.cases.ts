@@ -3,6 +3,8 @@ import { packet, text } from '../support/wire.ts'
 /** An acknowledgement from a connected MQTT 5 client that must end its connection. */
 export interface AcknowledgementCase {
   readonly title: string
+  /** The statements of MQTT that it proves. */
+  readonly tags: string[]
   readonly send: Buffer
   /** Reason codes the DISCONNECT may have. */
   readonly disconnect: readonly number[]
@@ -15,7 +17,8 @@ const either = [0x81, 0x82]
 
 export const acknowledgementCases: readonly AcknowledgementCase[] = [
   {
-    title: 'PUBACK with Reason Code 0x05 ends the connection [MQTT5-3.4.2-1]',
+    title: 'PUBACK with Reason Code 0x05 ends the connection',
+    tags: ['MQTT5-3.4.2-1'],
     send: packet(
       0x40,
       [0, 1], // Packet Identifier
@@ -24,7 +27,8 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     disconnect: either,
   },
   {
-    title: 'PUBACK with Reason Code 0x92, which PUBREL has, ends the connection, also with properties [MQTT5-3.4.2-1]',
+    title: 'PUBACK with Reason Code 0x92, which PUBREL has, ends the connection, also with properties',
+    tags: ['MQTT5-3.4.2-1'],
     send: packet(
       0x40,
       [0, 1], // Packet Identifier
@@ -34,7 +38,8 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     disconnect: either,
   },
   {
-    title: 'PUBREC with Reason Code 0x05 ends the connection [MQTT5-3.5.2-1]',
+    title: 'PUBREC with Reason Code 0x05 ends the connection',
+    tags: ['MQTT5-3.5.2-1'],
     send: packet(
       0x50,
       [0, 1], // Packet Identifier
@@ -43,7 +48,8 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     disconnect: either,
   },
   {
-    title: 'PUBREC with Reason Code 0xFF ends the connection [MQTT5-3.5.2-1]',
+    title: 'PUBREC with Reason Code 0xFF ends the connection',
+    tags: ['MQTT5-3.5.2-1'],
     send: packet(
       0x50,
       [0, 1], // Packet Identifier
@@ -52,7 +58,8 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     disconnect: either,
   },
   {
-    title: 'PUBREL with flags 0000 is malformed [MQTT5-3.6.1-1]',
+    title: 'PUBREL with flags 0000 is malformed',
+    tags: ['MQTT5-3.6.1-1'],
     send: packet(
       0x60,
       [0, 1], // Packet Identifier
@@ -60,7 +67,8 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     disconnect: malformed,
   },
   {
-    title: 'PUBREL with flags 0011 is malformed [MQTT5-3.6.1-1]',
+    title: 'PUBREL with flags 0011 is malformed',
+    tags: ['MQTT5-3.6.1-1'],
     send: packet(
       0x63,
       [0, 1], // Packet Identifier
@@ -68,7 +76,8 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     disconnect: malformed,
   },
   {
-    title: 'PUBREL with flags 1010 is malformed, also with a Reason Code [MQTT5-3.6.1-1]',
+    title: 'PUBREL with flags 1010 is malformed, also with a Reason Code',
+    tags: ['MQTT5-3.6.1-1'],
     send: packet(
       0x6a,
       [0, 1], // Packet Identifier
@@ -77,7 +86,8 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     disconnect: malformed,
   },
   {
-    title: 'PUBREL with Reason Code 0x10, which PUBREC has, ends the connection [MQTT5-3.6.2-1]',
+    title: 'PUBREL with Reason Code 0x10, which PUBREC has, ends the connection',
+    tags: ['MQTT5-3.6.2-1'],
     send: packet(
       0x62,
       [0, 1], // Packet Identifier
@@ -86,7 +96,8 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
     disconnect: either,
   },
   {
-    title: 'PUBCOMP with Reason Code 0x10, which PUBREC has, ends the connection [MQTT5-3.7.2-1]',
+    title: 'PUBCOMP with Reason Code 0x10, which PUBREC has, ends the connection',
+    tags: ['MQTT5-3.7.2-1'],
     send: packet(
       0x70,
       [0, 1], // Packet Identifier
@@ -96,6 +107,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
   },
   {
     title: 'PUBACK that ends within its Packet Identifier is malformed (MQTT 5.0 §3.4.2)',
+    tags: [],
     send: packet(
       0x40,
       0, // half a Packet Identifier
@@ -104,6 +116,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
   },
   {
     title: 'PUBREC with properties that are cut short is malformed (MQTT 5.0 §3.5.2.2)',
+    tags: [],
     send: packet(
       0x50,
       [0, 1], // Packet Identifier
@@ -116,6 +129,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
   },
   {
     title: 'PUBACK with two Reason Strings is a protocol error (MQTT 5.0 §3.4.2.2.2)',
+    tags: [],
     send: packet(
       0x40,
       [0, 1], // Packet Identifier
@@ -130,6 +144,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
   },
   {
     title: 'PUBREC with two Reason Strings is a protocol error (MQTT 5.0 §3.5.2.2.2)',
+    tags: [],
     send: packet(
       0x50,
       [0, 1], // Packet Identifier
@@ -144,6 +159,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
   },
   {
     title: 'PUBREL with two Reason Strings is a protocol error (MQTT 5.0 §3.6.2.2.2)',
+    tags: [],
     send: packet(
       0x62,
       [0, 1], // Packet Identifier
@@ -158,6 +174,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
   },
   {
     title: 'PUBCOMP with two Reason Strings is a protocol error (MQTT 5.0 §3.7.2.2.2)',
+    tags: [],
     send: packet(
       0x70,
       [0, 1], // Packet Identifier
@@ -172,6 +189,7 @@ export const acknowledgementCases: readonly AcknowledgementCase[] = [
   },
   {
     title: 'a property that PUBACK does not have is malformed (MQTT 5.0 §2.2.2.2)',
+    tags: [],
     send: packet(
       0x40,
       [0, 1], // Packet Identifier

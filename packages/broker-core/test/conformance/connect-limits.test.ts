@@ -31,44 +31,56 @@ async function expectLargest(client: RawClient, qos: QoS): Promise<void> {
 }
 
 for (const qos of [0, 1, 2] as const) {
-  test(`no delivery of QoS ${qos} is larger than the client's Maximum Packet Size; one that just fits arrives [MQTT5-3.1.2-24]`, async () => {
-    const server = await startBroker()
-    const client = await server.connect(limited)
-    const other = await server.connect({ clientId: 'other' })
-    for (const subscriber of [client, other]) await subscriber.subscribe(['a', qos])
-    const publisher = await server.connect({ clientId: 'publisher' })
-    for (const size of [2000, limit + 1, limit]) {
-      await publisher.publishDone({ topic: 'a', qos, payload: payloadFor(size, qos) })
-    }
-    await expectLargest(client, qos)
-    // Those were messages for others.
-    const sizes = (await other.nextPublishes(3)).map(({ payload }) => payload.length)
-    expect(sizes).toEqual([2000, limit + 1, limit].map(size => payloadFor(size, qos).length))
-  })
+  test(
+    `no delivery of QoS ${qos} is larger than the client's Maximum Packet Size; one that just fits arrives`,
+    { tags: ['MQTT5-3.1.2-24'] },
+    async () => {
+      const server = await startBroker()
+      const client = await server.connect(limited)
+      const other = await server.connect({ clientId: 'other' })
+      for (const subscriber of [client, other]) await subscriber.subscribe(['a', qos])
+      const publisher = await server.connect({ clientId: 'publisher' })
+      for (const size of [2000, limit + 1, limit]) {
+        await publisher.publishDone({ topic: 'a', qos, payload: payloadFor(size, qos) })
+      }
+      await expectLargest(client, qos)
+      // Those were messages for others.
+      const sizes = (await other.nextPublishes(3)).map(({ payload }) => payload.length)
+      expect(sizes).toEqual([2000, limit + 1, limit].map(size => payloadFor(size, qos).length))
+    },
+  )
 
-  test(`no retained message of QoS ${qos} is larger than the client's Maximum Packet Size [MQTT5-3.1.2-24]`, async () => {
-    const server = await startBroker()
-    const client = await server.connect(limited)
-    for (const [topic, size] of [
-      ['a', limit + 1],
-      ['b', limit],
-    ] as const) {
-      await server.broker.publish({ topic, qos, retain: true, payload: payloadFor(size, qos) })
-    }
-    await client.subscribe(['+', qos])
-    await expectLargest(client, qos)
-  })
+  test(
+    `no retained message of QoS ${qos} is larger than the client's Maximum Packet Size`,
+    { tags: ['MQTT5-3.1.2-24'] },
+    async () => {
+      const server = await startBroker()
+      const client = await server.connect(limited)
+      for (const [topic, size] of [
+        ['a', limit + 1],
+        ['b', limit],
+      ] as const) {
+        await server.broker.publish({ topic, qos, retain: true, payload: payloadFor(size, qos) })
+      }
+      await client.subscribe(['+', qos])
+      await expectLargest(client, qos)
+    },
+  )
 }
 
 for (const qos of [1, 2] as const) {
-  test(`no waiting message of QoS ${qos} is larger than the client's Maximum Packet Size [MQTT5-3.1.2-24] [MQTT5-3.1.2-25]`, async () => {
-    const server = await startBroker()
-    await subscribeAndLeave(server, qos)
-    for (const size of [2000, limit + 1, limit]) {
-      await server.broker.publish({ topic: 'a', qos, payload: payloadFor(size, qos) })
-    }
-    await expectLargest(await server.connect(limited), qos)
-  })
+  test(
+    `no waiting message of QoS ${qos} is larger than the client's Maximum Packet Size`,
+    { tags: ['MQTT5-3.1.2-24', 'MQTT5-3.1.2-25'] },
+    async () => {
+      const server = await startBroker()
+      await subscribeAndLeave(server, qos)
+      for (const size of [2000, limit + 1, limit]) {
+        await server.broker.publish({ topic: 'a', qos, payload: payloadFor(size, qos) })
+      }
+      await expectLargest(await server.connect(limited), qos)
+    },
+  )
 }
 
 async function subscribeAndLeave(server: TestBroker, qos: QoS): Promise<void> {
@@ -77,7 +89,7 @@ async function subscribeAndLeave(server: TestBroker, qos: QoS): Promise<void> {
   await server.drop(client)
 }
 
-test('the Subscription Identifier counts for the Maximum Packet Size [MQTT5-3.1.2-24]', async () => {
+test('the Subscription Identifier counts for the Maximum Packet Size', { tags: ['MQTT5-3.1.2-24'] }, async () => {
   const server = await startBroker()
   const client = await server.connect(limited)
   // Three bytes in the delivery.
@@ -86,55 +98,63 @@ test('the Subscription Identifier counts for the Maximum Packet Size [MQTT5-3.1.
   await expectLargest(client, 0)
 })
 
-test('a message that is too large takes no place in the window: the next one arrives [MQTT5-3.1.2-25]', async () => {
-  const server = await startBroker()
-  const client = await server.connect({
-    ...limited,
-    properties: [...property.maximumPacketSize(limit), ...property.receiveMaximum(1)],
-  })
-  await client.subscribe(['a', 2])
-  for (const qos of [1, 2] as const) {
-    for (const payload of ['x'.repeat(200), 'x'.repeat(300), 'small', 'y'.repeat(200), 'next']) {
-      await server.broker.publish({ topic: 'a', qos, payload })
-    }
-    for (const expected of ['small', 'next']) {
-      const delivery = await client.nextPublish()
-      expect(delivery).toMatchObject({ payload: expected, qos })
-      await client.expectNothing()
-      if (qos === 1) client.send(puback(delivery.id))
-      else {
-        client.send(Buffer.of(0x50, 2, delivery.id >> 8, delivery.id & 0xff))
-        await client.nextAck('pubrel', delivery.id)
-        client.send(pubcomp(delivery.id))
+test(
+  'a message that is too large takes no place in the window: the next one arrives',
+  { tags: ['MQTT5-3.1.2-25'] },
+  async () => {
+    const server = await startBroker()
+    const client = await server.connect({
+      ...limited,
+      properties: [...property.maximumPacketSize(limit), ...property.receiveMaximum(1)],
+    })
+    await client.subscribe(['a', 2])
+    for (const qos of [1, 2] as const) {
+      for (const payload of ['x'.repeat(200), 'x'.repeat(300), 'small', 'y'.repeat(200), 'next']) {
+        await server.broker.publish({ topic: 'a', qos, payload })
       }
+      for (const expected of ['small', 'next']) {
+        const delivery = await client.nextPublish()
+        expect(delivery).toMatchObject({ payload: expected, qos })
+        await client.expectNothing()
+        if (qos === 1) client.send(puback(delivery.id))
+        else {
+          client.send(Buffer.of(0x50, 2, delivery.id >> 8, delivery.id & 0xff))
+          await client.nextAck('pubrel', delivery.id)
+          client.send(pubcomp(delivery.id))
+        }
+      }
+      await client.expectNothing()
     }
-    await client.expectNothing()
-  }
-})
+  },
+)
 
-test('a message that was too large counts as sent: it does not come when the client takes more [MQTT5-3.1.2-25]', async () => {
-  const server = await startBroker()
-  const live = await server.connect(limited)
-  await live.subscribe(['a', 1])
-  await server.broker.publish({ topic: 'a', qos: 1, payload: 'x'.repeat(200) })
-  await server.broker.publish({ topic: 'a', qos: 1, payload: 'first' })
-  live.send(puback((await live.nextPublish()).id))
-  await live.ping()
-  await server.drop(live)
-  await server.broker.publish({ topic: 'a', qos: 1, payload: 'y'.repeat(200) })
-  await server.broker.publish({ topic: 'a', qos: 1, payload: 'second' })
-  const resumed = await server.connect(limited)
-  const second = await resumed.nextPublish()
-  expect(second.payload).toBe('second')
-  resumed.send(puback(second.id))
-  await resumed.ping()
-  await server.drop(resumed)
-  const roomy = await server.connect(unlimited)
-  expect(roomy.connack.flags).toBe(1)
-  await roomy.expectNothing()
-})
+test(
+  'a message that was too large counts as sent: it does not come when the client takes more',
+  { tags: ['MQTT5-3.1.2-25'] },
+  async () => {
+    const server = await startBroker()
+    const live = await server.connect(limited)
+    await live.subscribe(['a', 1])
+    await server.broker.publish({ topic: 'a', qos: 1, payload: 'x'.repeat(200) })
+    await server.broker.publish({ topic: 'a', qos: 1, payload: 'first' })
+    live.send(puback((await live.nextPublish()).id))
+    await live.ping()
+    await server.drop(live)
+    await server.broker.publish({ topic: 'a', qos: 1, payload: 'y'.repeat(200) })
+    await server.broker.publish({ topic: 'a', qos: 1, payload: 'second' })
+    const resumed = await server.connect(limited)
+    const second = await resumed.nextPublish()
+    expect(second.payload).toBe('second')
+    resumed.send(puback(second.id))
+    await resumed.ping()
+    await server.drop(resumed)
+    const roomy = await server.connect(unlimited)
+    expect(roomy.connack.flags).toBe(1)
+    await roomy.expectNothing()
+  },
+)
 
-test('a publisher may send what one of its subscribers cannot take [MQTT5-3.1.2-25]', async () => {
+test('a publisher may send what one of its subscribers cannot take', { tags: ['MQTT5-3.1.2-25'] }, async () => {
   const server = await startBroker()
   const client = await server.connect(limited)
   await client.subscribe(['a', 2])
@@ -145,31 +165,35 @@ test('a publisher may send what one of its subscribers cannot take [MQTT5-3.1.2-
   await client.expectNothing()
 })
 
-test('topic aliases of deliveries stay within Topic Alias Maximum, and without it there are none [MQTT5-3.1.2-26] [MQTT5-3.1.2-27]', async () => {
-  const server = await startBroker()
-  for (const [properties, maximum] of [
-    [property.topicAliasMaximum(2), 2],
-    [property.topicAliasMaximum(1), 1],
-    [property.topicAliasMaximum(0), 0],
-    [[], 0],
-  ] as const) {
-    const client = await server.connect({ clientId: 'c', properties })
-    await client.subscribe('t/#')
-    const meaning = new Map<unknown, string>()
-    for (let round = 0; round < 20; round += 1) {
-      const sent = `t/${round % 5}`
-      await server.broker.publish({ topic: sent })
-      const delivery = await client.nextPublish()
-      const alias = propertyValue(delivery.properties, PropertyId.topicAlias)
-      if (alias === undefined) expect(delivery.topic).toBe(sent)
-      else {
-        expect(alias).toBeGreaterThanOrEqual(1)
-        expect(alias).toBeLessThanOrEqual(maximum)
-        if (delivery.topic !== '') meaning.set(alias, delivery.topic)
-        expect(meaning.get(alias)).toBe(sent)
+test(
+  'topic aliases of deliveries stay within Topic Alias Maximum, and without it there are none',
+  { tags: ['MQTT5-3.1.2-26', 'MQTT5-3.1.2-27'] },
+  async () => {
+    const server = await startBroker()
+    for (const [properties, maximum] of [
+      [property.topicAliasMaximum(2), 2],
+      [property.topicAliasMaximum(1), 1],
+      [property.topicAliasMaximum(0), 0],
+      [[], 0],
+    ] as const) {
+      const client = await server.connect({ clientId: 'c', properties })
+      await client.subscribe('t/#')
+      const meaning = new Map<unknown, string>()
+      for (let round = 0; round < 20; round += 1) {
+        const sent = `t/${round % 5}`
+        await server.broker.publish({ topic: sent })
+        const delivery = await client.nextPublish()
+        const alias = propertyValue(delivery.properties, PropertyId.topicAlias)
+        if (alias === undefined) expect(delivery.topic).toBe(sent)
+        else {
+          expect(alias).toBeGreaterThanOrEqual(1)
+          expect(alias).toBeLessThanOrEqual(maximum)
+          if (delivery.topic !== '') meaning.set(alias, delivery.topic)
+          expect(meaning.get(alias)).toBe(sent)
+        }
       }
+      client.send(disconnect())
+      await client.closed()
     }
-    client.send(disconnect())
-    await client.closed()
-  }
-})
+  },
+)

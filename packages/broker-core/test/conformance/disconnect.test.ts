@@ -22,9 +22,9 @@ function onlyDisconnect(frames: readonly Frame[]): Reason {
   return reason
 }
 
-for (const { title, options, send, reasonCode } of disconnectCases) {
+for (const { title, tags, options, send, reasonCode } of disconnectCases) {
   // oxlint-disable-next-line vitest/valid-title -- the title stands in the row
-  test(title, async () => {
+  test(title, { tags }, async () => {
     const server = await startBroker(options)
     const watcher = await server.connect({ clientId: 'watcher' })
     await watcher.subscribe('will', 'after')
@@ -38,9 +38,9 @@ for (const { title, options, send, reasonCode } of disconnectCases) {
   })
 }
 
-for (const { title, options, send } of beforeConnackCases) {
+for (const { title, tags, options, send } of beforeConnackCases) {
   // oxlint-disable-next-line vitest/valid-title -- the title stands in the row
-  test(title, async () => {
+  test(title, { tags }, async () => {
     const server = await startBroker(options)
     const client = await server.open()
     client.send(send, pingreq, publish({ topic: 'a', qos: 1 }))
@@ -51,24 +51,28 @@ for (const { title, options, send } of beforeConnackCases) {
   })
 }
 
-test('a connection whose CONNECT is still being judged gets no DISCONNECT when another one takes its identifier [MQTT5-3.14.0-1]', async () => {
-  let judged = 0
-  const server = await startBroker({
-    authenticate: () => {
-      judged += 1
-      return judged > 1 || new Promise<boolean>(() => undefined)
-    },
-  })
-  const waiting = await server.open()
-  waiting.send(connect({ clientId: 'x' }))
-  const newer = await server.connect({ clientId: 'x' })
-  await newer.ping()
-  await server.broker.close()
-  expect(await waiting.closed()).toEqual([])
-  expect(onlyDisconnect(await newer.closed()).reasonCode).toBe(0x8b)
-})
+test(
+  'a connection whose CONNECT is still being judged gets no DISCONNECT when another one takes its identifier',
+  { tags: ['MQTT5-3.14.0-1'] },
+  async () => {
+    let judged = 0
+    const server = await startBroker({
+      authenticate: () => {
+        judged += 1
+        return judged > 1 || new Promise<boolean>(() => undefined)
+      },
+    })
+    const waiting = await server.open()
+    waiting.send(connect({ clientId: 'x' }))
+    const newer = await server.connect({ clientId: 'x' })
+    await newer.ping()
+    await server.broker.close()
+    expect(await waiting.closed()).toEqual([])
+    expect(onlyDisconnect(await newer.closed()).reasonCode).toBe(0x8b)
+  },
+)
 
-test('a client that stays silent is told so with 0x8D [MQTT5-3.14.2-1] [MQTT5-3.14.2-2]', async () => {
+test('a client that stays silent is told so with 0x8D', { tags: ['MQTT5-3.14.2-1', 'MQTT5-3.14.2-2'] }, async () => {
   const server = await startBrokerWithClock()
   const properties = property.sessionExpiryInterval(100)
   const client = await server.connect({ clientId: 'c', keepAlive: 10, properties })
@@ -76,120 +80,152 @@ test('a client that stays silent is told so with 0x8D [MQTT5-3.14.2-1] [MQTT5-3.
   expect(onlyDisconnect(await client.closed()).reasonCode).toBe(0x8d)
 })
 
-test('a client that is taken over is told so with 0x8E, although its session goes on [MQTT5-3.14.2-1] [MQTT5-3.14.2-2]', async () => {
-  const server = await startBroker()
-  const fields = { clientId: 'c', cleanStart: false, properties: property.sessionExpiryInterval(100) }
-  const older = await server.connect(fields)
-  await server.connect(fields)
-  expect(onlyDisconnect(await older.closed()).reasonCode).toBe(0x8e)
-})
+test(
+  'a client that is taken over is told so with 0x8E, although its session goes on',
+  { tags: ['MQTT5-3.14.2-1', 'MQTT5-3.14.2-2'] },
+  async () => {
+    const server = await startBroker()
+    const fields = { clientId: 'c', cleanStart: false, properties: property.sessionExpiryInterval(100) }
+    const older = await server.connect(fields)
+    await server.connect(fields)
+    expect(onlyDisconnect(await older.closed()).reasonCode).toBe(0x8e)
+  },
+)
 
-test('a client that the program sends away is told so, and where to go [MQTT5-3.14.2-1] [MQTT5-3.14.2-2]', async () => {
-  const server = await startBroker()
-  const seen: unknown[] = []
-  for (const close of [{}, { reasonCode: 0x9d, serverReference: 'there.example' }]) {
-    server.broker.once('clientReady', client => client.close(close))
-    const client = await server.connect({ clientId: 'c' })
-    const { reasonCode, properties } = onlyDisconnect(await client.closed())
-    seen.push([reasonCode, propertyValue(properties, PropertyId.serverReference)])
-  }
-  expect(seen).toEqual([
-    [0x98, undefined],
-    [0x9d, 'there.example'],
-  ])
-})
+test(
+  'a client that the program sends away is told so, and where to go',
+  { tags: ['MQTT5-3.14.2-1', 'MQTT5-3.14.2-2'] },
+  async () => {
+    const server = await startBroker()
+    const seen: unknown[] = []
+    for (const close of [{}, { reasonCode: 0x9d, serverReference: 'there.example' }]) {
+      server.broker.once('clientReady', client => client.close(close))
+      const client = await server.connect({ clientId: 'c' })
+      const { reasonCode, properties } = onlyDisconnect(await client.closed())
+      seen.push([reasonCode, propertyValue(properties, PropertyId.serverReference)])
+    }
+    expect(seen).toEqual([
+      [0x98, undefined],
+      [0x9d, 'there.example'],
+    ])
+  },
+)
 
 for (const style of ['throws', 'rejects'] as const) {
-  test(`a hook's reason code that DISCONNECT does not have becomes one that it has, when the hook ${style} [MQTT5-3.14.2-1] [MQTT5-4.13.2-1]`, async () => {
-    for (const reasonCode of [0x84, 0x85, 0x86, 0x88, 0x8a, 0x8c, 0x91, 0x92, 0xff]) {
-      const error = Object.assign(new Error('not you'), { reasonCode })
-      const server = await startBroker({
-        authorizeSubscribe: () => {
-          if (style === 'throws') throw error
-          return Promise.reject(error)
-        },
-      })
-      const client = await server.connect({ clientId: 'c' })
-      client.send(subscribe({ filters: [['a', 0]] }))
-      expect(onlyDisconnect(await client.closed()).reasonCode).toBeGreaterThanOrEqual(0x80)
-    }
-  })
+  test(
+    `a hook's reason code that DISCONNECT does not have becomes one that it has, when the hook ${style}`,
+    { tags: ['MQTT5-3.14.2-1', 'MQTT5-4.13.2-1'] },
+    async () => {
+      for (const reasonCode of [0x84, 0x85, 0x86, 0x88, 0x8a, 0x8c, 0x91, 0x92, 0xff]) {
+        const error = Object.assign(new Error('not you'), { reasonCode })
+        const server = await startBroker({
+          authorizeSubscribe: () => {
+            if (style === 'throws') throw error
+            return Promise.reject(error)
+          },
+        })
+        const client = await server.connect({ clientId: 'c' })
+        client.send(subscribe({ filters: [['a', 0]] }))
+        expect(onlyDisconnect(await client.closed()).reasonCode).toBeGreaterThanOrEqual(0x80)
+      }
+    },
+  )
 }
 
-test('a reason code of the program that DISCONNECT does not have closes the connection all the same [MQTT5-3.14.2-1] [MQTT5-4.13.2-1]', async () => {
-  const server = await startBroker()
-  server.broker.once('clientReady', client => client.close({ reasonCode: 0x84 }))
-  const client = await server.connect({ clientId: 'c' })
-  onlyDisconnect(await client.closed())
-})
+test(
+  'a reason code of the program that DISCONNECT does not have closes the connection all the same',
+  { tags: ['MQTT5-3.14.2-1', 'MQTT5-4.13.2-1'] },
+  async () => {
+    const server = await startBroker()
+    server.broker.once('clientReady', client => client.close({ reasonCode: 0x84 }))
+    const client = await server.connect({ clientId: 'c' })
+    onlyDisconnect(await client.closed())
+  },
+)
 
-test('DISCONNECT stays within Maximum Packet Size, without Reason String and User Property [MQTT5-3.14.2-3] [MQTT5-3.14.2-4]', async () => {
-  const server = await startBroker()
-  const wide = await server.connect({ clientId: 'w' })
-  wide.send(connect({ clientId: 'w' }))
-  const full = onlyDisconnect(await wide.closed())
-  expect(propertyValue(full.properties, PropertyId.reasonString)).toMatch(/\w/)
+test(
+  'DISCONNECT stays within Maximum Packet Size, without Reason String and User Property',
+  { tags: ['MQTT5-3.14.2-3', 'MQTT5-3.14.2-4'] },
+  async () => {
+    const server = await startBroker()
+    const wide = await server.connect({ clientId: 'w' })
+    wide.send(connect({ clientId: 'w' }))
+    const full = onlyDisconnect(await wide.closed())
+    expect(propertyValue(full.properties, PropertyId.reasonString)).toMatch(/\w/)
 
-  // 20 bytes hold the CONNACK, but not the reason.
-  const narrow = await server.connect({ clientId: 'n', properties: property.maximumPacketSize(20) })
-  narrow.send(connect({ clientId: 'n' }))
-  const frames = await narrow.closed()
-  expect(frames[0]?.bytes.length).toBeLessThanOrEqual(20)
-  const bare = onlyDisconnect(frames)
-  expect(bare.reasonCode).toBe(0x82)
-  for (const id of [PropertyId.reasonString, PropertyId.userProperty]) {
-    expect(propertyValues(bare.properties, id)).toEqual([])
-  }
-})
+    // 20 bytes hold the CONNACK, but not the reason.
+    const narrow = await server.connect({ clientId: 'n', properties: property.maximumPacketSize(20) })
+    narrow.send(connect({ clientId: 'n' }))
+    const frames = await narrow.closed()
+    expect(frames[0]?.bytes.length).toBeLessThanOrEqual(20)
+    const bare = onlyDisconnect(frames)
+    expect(bare.reasonCode).toBe(0x82)
+    for (const id of [PropertyId.reasonString, PropertyId.userProperty]) {
+      expect(propertyValues(bare.properties, id)).toEqual([])
+    }
+  },
+)
 
-test('a CONNACK that exceeds Maximum Packet Size ends the connection, and nothing else comes in its place [MQTT5-4.13.2-1] [MQTT5-3.14.0-1]', async () => {
-  const server = await startBroker({ responseInformation: 'reply/'.repeat(20) })
-  const client = await server.open()
-  const properties = [...property.maximumPacketSize(30), ...property.requestResponseInformation(1)]
-  client.send(connect({ clientId: 'c', properties }), pingreq)
-  for (const { bytes } of await client.closed()) expect(bytes.length).toBeLessThanOrEqual(30)
-})
+test(
+  'a CONNACK that exceeds Maximum Packet Size ends the connection, and nothing else comes in its place',
+  { tags: ['MQTT5-4.13.2-1', 'MQTT5-3.14.0-1'] },
+  async () => {
+    const server = await startBroker({ responseInformation: 'reply/'.repeat(20) })
+    const client = await server.open()
+    const properties = [...property.maximumPacketSize(30), ...property.requestResponseInformation(1)]
+    client.send(connect({ clientId: 'c', properties }), pingreq)
+    for (const { bytes } of await client.closed()) expect(bytes.length).toBeLessThanOrEqual(30)
+  },
+)
 
-test('after DISCONNECT nothing is sent, and the connection ends without any act of the client [MQTT5-3.14.4-1] [MQTT5-3.14.4-2]', async () => {
-  const server = await startBroker()
-  const publisher = await server.connect({ clientId: 'p' })
-  const burst = Array.from({ length: 200 }, () => publish({ topic: 'a', payload: 'x'.repeat(100) }))
-  const older = await server.connect({ clientId: 'c' })
-  await older.subscribe('a')
-  publisher.send(...burst)
-  const newer = await server.connect({ clientId: 'c' })
-  await newer.subscribe('a')
-  publisher.send(...burst, pingreq)
-  await publisher.next('pingresp')
-  expect(onlyDisconnect(await older.closed()).reasonCode).toBe(0x8e)
+test(
+  'after DISCONNECT nothing is sent, and the connection ends without any act of the client',
+  { tags: ['MQTT5-3.14.4-1', 'MQTT5-3.14.4-2'] },
+  async () => {
+    const server = await startBroker()
+    const publisher = await server.connect({ clientId: 'p' })
+    const burst = Array.from({ length: 200 }, () => publish({ topic: 'a', payload: 'x'.repeat(100) }))
+    const older = await server.connect({ clientId: 'c' })
+    await older.subscribe('a')
+    publisher.send(...burst)
+    const newer = await server.connect({ clientId: 'c' })
+    await newer.subscribe('a')
+    publisher.send(...burst, pingreq)
+    await publisher.next('pingresp')
+    expect(onlyDisconnect(await older.closed()).reasonCode).toBe(0x8e)
 
-  // Its own messages in front of the mistake and behind it, in one write.
-  const own = publish({ topic: 'a', payload: 'own' })
-  newer.send(own, packet(0xd0), own, pingreq, subscribe({ filters: [['b', 0]] }))
-  publisher.send(...burst, pingreq)
-  expect(onlyDisconnect(await newer.closed()).reasonCode).toBe(0x82)
-  await publisher.next('pingresp')
-})
+    // Its own messages in front of the mistake and behind it, in one write.
+    const own = publish({ topic: 'a', payload: 'own' })
+    newer.send(own, packet(0xd0), own, pingreq, subscribe({ filters: [['b', 0]] }))
+    publisher.send(...burst, pingreq)
+    expect(onlyDisconnect(await newer.closed()).reasonCode).toBe(0x82)
+    await publisher.next('pingresp')
+  },
+)
 
-test('DISCONNECT 0x00 discards the Will, in either form; 0x04 and every other code publish it [MQTT5-3.14.4-3]', async () => {
-  const server = await startBroker()
-  const watcher = await server.connect({ clientId: 'watcher' })
-  await watcher.subscribe('will')
-  const goodbyes = [
-    disconnect(),
-    disconnect(0),
-    disconnect(0, []),
-    disconnect(0x04),
-    disconnect(0x80),
-    disconnect(0x93, []),
-  ]
-  for (const [index, goodbye] of goodbyes.entries()) {
-    const client = await server.connect({ clientId: 'c', will: { topic: 'will', payload: `${index}` } })
-    const left = server.gone('c')
-    client.send(goodbye)
-    expect(await client.closed()).toEqual([])
-    await left
-  }
-  expect((await watcher.nextPublishes(3)).map(({ payload }) => payload)).toEqual(['3', '4', '5'])
-  await watcher.expectNothing()
-})
+test(
+  'DISCONNECT 0x00 discards the Will, in either form; 0x04 and every other code publish it',
+  { tags: ['MQTT5-3.14.4-3'] },
+  async () => {
+    const server = await startBroker()
+    const watcher = await server.connect({ clientId: 'watcher' })
+    await watcher.subscribe('will')
+    const goodbyes = [
+      disconnect(),
+      disconnect(0),
+      disconnect(0, []),
+      disconnect(0x04),
+      disconnect(0x80),
+      disconnect(0x93, []),
+    ]
+    for (const [index, goodbye] of goodbyes.entries()) {
+      const client = await server.connect({ clientId: 'c', will: { topic: 'will', payload: `${index}` } })
+      const left = server.gone('c')
+      client.send(goodbye)
+      expect(await client.closed()).toEqual([])
+      await left
+    }
+    expect((await watcher.nextPublishes(3)).map(({ payload }) => payload)).toEqual(['3', '4', '5'])
+    await watcher.expectNothing()
+  },
+)

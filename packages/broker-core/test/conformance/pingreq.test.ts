@@ -2,16 +2,20 @@ import { expect, test } from 'vitest'
 import { startBroker } from '../support/start-broker.ts'
 import { packet, pingreq, publish } from '../support/wire.ts'
 
-test('each PINGREQ is answered with one PINGRESP of two bytes, in its place among the answers [MQTT5-3.12.4-1]', async () => {
-  const server = await startBroker()
-  const client = await server.connect({ clientId: 'c' })
-  client.send(pingreq, publish({ topic: 'a', qos: 1, id: 3 }), pingreq, pingreq)
-  const frames = [await client.next(), await client.next(), await client.next(), await client.next()]
-  expect(frames.map(({ type }) => type)).toEqual(['pingresp', 'puback', 'pingresp', 'pingresp'])
-  for (const { type, bytes } of frames) if (type === 'pingresp') expect([...bytes]).toEqual([0xd0, 0])
-})
+test(
+  'each PINGREQ is answered with one PINGRESP of two bytes, in its place among the answers',
+  { tags: ['MQTT5-3.12.4-1'] },
+  async () => {
+    const server = await startBroker()
+    const client = await server.connect({ clientId: 'c' })
+    client.send(pingreq, publish({ topic: 'a', qos: 1, id: 3 }), pingreq, pingreq)
+    const frames = [await client.next(), await client.next(), await client.next(), await client.next()]
+    expect(frames.map(({ type }) => type)).toEqual(['pingresp', 'puback', 'pingresp', 'pingresp'])
+    for (const { type, bytes } of frames) if (type === 'pingresp') expect([...bytes]).toEqual([0xd0, 0])
+  },
+)
 
-test('PINGREQ in single bytes is answered once it is whole [MQTT5-3.12.4-1]', async () => {
+test('PINGREQ in single bytes is answered once it is whole', { tags: ['MQTT5-3.12.4-1'] }, async () => {
   const server = await startBroker()
   const client = await server.connect({ clientId: 'c' })
   client.send(pingreq.subarray(0, 1))

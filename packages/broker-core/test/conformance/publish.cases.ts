@@ -3,6 +3,8 @@ import { packet, text } from '../support/wire.ts'
 /** A PUBLISH of an MQTT 5 client that must end its connection and reach nobody. */
 export interface PublishCase {
   readonly title: string
+  /** The statements of MQTT that it proves. */
+  readonly tags: string[]
   readonly send: Buffer
   /** Reason codes the DISCONNECT may have. */
   readonly disconnect: readonly number[]
@@ -15,7 +17,8 @@ const either = [0x81, 0x82]
 
 export const publishCases: readonly PublishCase[] = [
   {
-    title: 'a Response Topic that is no UTF-8 is malformed [MQTT5-3.3.2-13]',
+    title: 'a Response Topic that is no UTF-8 is malformed',
+    tags: ['MQTT5-3.3.2-13'],
     send: packet(
       0x30,
       text('a'),
@@ -27,7 +30,8 @@ export const publishCases: readonly PublishCase[] = [
     disconnect: malformed,
   },
   {
-    title: 'a Response Topic with a surrogate is malformed, at QoS 1 as well [MQTT5-3.3.2-13]',
+    title: 'a Response Topic with a surrogate is malformed, at QoS 1 as well',
+    tags: ['MQTT5-3.3.2-13'],
     send: packet(
       0x32,
       text('a'),
@@ -39,7 +43,8 @@ export const publishCases: readonly PublishCase[] = [
     disconnect: malformed,
   },
   {
-    title: 'a Response Topic with U+0000 is malformed [MQTT5-3.3.2-13]',
+    title: 'a Response Topic with U+0000 is malformed',
+    tags: ['MQTT5-3.3.2-13'],
     send: packet(
       0x30,
       text('a'),
@@ -50,7 +55,8 @@ export const publishCases: readonly PublishCase[] = [
     disconnect: malformed,
   },
   {
-    title: 'a Response Topic with # ends the connection [MQTT5-3.3.2-14]',
+    title: 'a Response Topic with # ends the connection',
+    tags: ['MQTT5-3.3.2-14'],
     send: packet(
       0x30,
       text('a'),
@@ -62,7 +68,8 @@ export const publishCases: readonly PublishCase[] = [
     disconnect: either,
   },
   {
-    title: 'a Response Topic with + ends the connection, at QoS 2 as well [MQTT5-3.3.2-14]',
+    title: 'a Response Topic with + ends the connection, at QoS 2 as well',
+    tags: ['MQTT5-3.3.2-14'],
     send: packet(
       0x34,
       text('a'),
@@ -74,7 +81,8 @@ export const publishCases: readonly PublishCase[] = [
     disconnect: either,
   },
   {
-    title: 'a Content Type that is no UTF-8 is malformed [MQTT5-3.3.2-19]',
+    title: 'a Content Type that is no UTF-8 is malformed',
+    tags: ['MQTT5-3.3.2-19'],
     send: packet(
       0x30,
       text('a'),
@@ -86,7 +94,8 @@ export const publishCases: readonly PublishCase[] = [
     disconnect: malformed,
   },
   {
-    title: 'a Content Type in an overlong form is malformed, at QoS 2 as well [MQTT5-3.3.2-19]',
+    title: 'a Content Type in an overlong form is malformed, at QoS 2 as well',
+    tags: ['MQTT5-3.3.2-19'],
     send: packet(
       0x34,
       text('a'),
@@ -98,7 +107,8 @@ export const publishCases: readonly PublishCase[] = [
     disconnect: malformed,
   },
   {
-    title: 'a Topic Name that is no UTF-8 is malformed, also where a Topic Alias is given with it [MQTT5-3.3.2-1]',
+    title: 'a Topic Name that is no UTF-8 is malformed, also where a Topic Alias is given with it',
+    tags: ['MQTT5-3.3.2-1'],
     send: packet(
       0x30,
       text([0xc3, 0x28]), // a first byte without its second
@@ -109,8 +119,8 @@ export const publishCases: readonly PublishCase[] = [
     disconnect: malformed,
   },
   {
-    title:
-      'a Topic Name with a wildcard ends the connection, also where a Topic Alias is given with it [MQTT5-3.3.2-2]',
+    title: 'a Topic Name with a wildcard ends the connection, also where a Topic Alias is given with it',
+    tags: ['MQTT5-3.3.2-2'],
     send: packet(
       0x30,
       text('a/+'),
@@ -122,6 +132,7 @@ export const publishCases: readonly PublishCase[] = [
   },
   {
     title: 'an empty Topic Name without Topic Alias is a protocol error (MQTT 5.0 §3.3.2.1)',
+    tags: [],
     send: packet(
       0x30,
       text(''),
@@ -132,6 +143,7 @@ export const publishCases: readonly PublishCase[] = [
   },
   {
     title: 'Payload Format Indicator twice is a protocol error (MQTT 5.0 §3.3.2.3.2)',
+    tags: [],
     send: packet(
       0x30,
       text('a'),
@@ -143,6 +155,7 @@ export const publishCases: readonly PublishCase[] = [
   },
   {
     title: 'Message Expiry Interval twice is a protocol error (MQTT 5.0 §3.3.2.3.3)',
+    tags: [],
     send: packet(
       0x30,
       text('a'),
@@ -154,6 +167,7 @@ export const publishCases: readonly PublishCase[] = [
   },
   {
     title: 'Topic Alias twice is a protocol error (MQTT 5.0 §3.3.2.3.4)',
+    tags: [],
     send: packet(
       0x30,
       text('a'),
@@ -165,6 +179,7 @@ export const publishCases: readonly PublishCase[] = [
   },
   {
     title: 'Response Topic twice is a protocol error (MQTT 5.0 §3.3.2.3.5)',
+    tags: [],
     send: packet(
       0x30,
       text('a'),
@@ -178,6 +193,7 @@ export const publishCases: readonly PublishCase[] = [
   },
   {
     title: 'Correlation Data twice is a protocol error (MQTT 5.0 §3.3.2.3.6)',
+    tags: [],
     send: packet(
       0x30,
       text('a'),
@@ -191,6 +207,7 @@ export const publishCases: readonly PublishCase[] = [
   },
   {
     title: 'Content Type twice is a protocol error (MQTT 5.0 §3.3.2.3.9)',
+    tags: [],
     send: packet(
       0x30,
       text('a'),
@@ -204,6 +221,7 @@ export const publishCases: readonly PublishCase[] = [
   },
   {
     title: 'a property that PUBLISH does not have is malformed (MQTT 5.0 §2.2.2.2)',
+    tags: [],
     send: packet(
       0x30,
       text('a'),

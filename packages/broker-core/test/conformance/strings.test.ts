@@ -7,9 +7,9 @@ import { auth, connect, disconnect, packet, puback, publish, text, u16, variable
 import type { Part } from '../support/wire.ts'
 import { stringCases } from './strings.cases.ts'
 
-for (const { title, send, disconnect: reasonCode } of stringCases) {
+for (const { title, tags, send, disconnect: reasonCode } of stringCases) {
   // oxlint-disable-next-line vitest/valid-title -- the title stands in the row
-  test(title, async () => {
+  test(title, { tags }, async () => {
     const server = await startBroker()
     const watcher = await server.connect({ clientId: 'watcher' })
     await watcher.subscribe('#')
@@ -21,7 +21,7 @@ for (const { title, send, disconnect: reasonCode } of stringCases) {
   })
 }
 
-test('EF BB BF is U+FEFF wherever it stands, and comes back as it was sent [MQTT5-1.5.4-3]', async () => {
+test('EF BB BF is U+FEFF wherever it stands, and comes back as it was sent', { tags: ['MQTT5-1.5.4-3'] }, async () => {
   const server = await startBroker()
   const marked = Buffer.of(0xef, 0xbb, 0xbf, 0x78) // U+FEFF, x
   const inside = Buffer.of(0x61, 0xef, 0xbb, 0xbf) // a, U+FEFF
@@ -45,7 +45,7 @@ test('EF BB BF is U+FEFF wherever it stands, and comes back as it was sent [MQTT
   await plain.expectNothing()
 })
 
-test('a client identifier with U+FEFF is another than the one without [MQTT5-1.5.4-3]', async () => {
+test('a client identifier with U+FEFF is another than the one without', { tags: ['MQTT5-1.5.4-3'] }, async () => {
   const server = await startBroker()
   const plain = await server.connect({ clientId: 'x' })
   const marked = await server.connect({ clientId: Buffer.of(0xef, 0xbb, 0xbf, 0x78) })
@@ -54,32 +54,39 @@ test('a client identifier with U+FEFF is another than the one without [MQTT5-1.5
   expect(server.broker.connectedClients).toBe(2)
 })
 
-test('a Reason String is well-formed UTF-8 without U+0000, whatever a hook says [MQTT5-1.5.4-1] [MQTT5-1.5.4-2]', async () => {
-  const server = await startBroker({
-    authenticate: client => {
-      if (client.id === 'c') return true
-      throw new Error('half \ud83d and\0nothing')
-    },
-    authorizePublish: () => {
-      throw new Error('half \ude00 and\0nothing')
-    },
-  })
-  const client = await server.connect({ clientId: 'c' })
-  client.publish({ topic: 'a', qos: 1, id: 1 })
-  const refused = await server.open()
-  // The readers take nothing but well-formed UTF-8.
-  const texts = [(await refused.connect({ clientId: 'r' })).properties, (await client.nextAck('puback', 1)).properties]
-  for (const properties of texts) {
-    expect(properties).toEqual([[0x1f, expect.stringMatching(/^half \ufffd and[^\0]*nothing$/)]])
-  }
-})
+test(
+  'a Reason String is well-formed UTF-8 without U+0000, whatever a hook says',
+  { tags: ['MQTT5-1.5.4-1', 'MQTT5-1.5.4-2'] },
+  async () => {
+    const server = await startBroker({
+      authenticate: client => {
+        if (client.id === 'c') return true
+        throw new Error('half \ud83d and\0nothing')
+      },
+      authorizePublish: () => {
+        throw new Error('half \ude00 and\0nothing')
+      },
+    })
+    const client = await server.connect({ clientId: 'c' })
+    client.publish({ topic: 'a', qos: 1, id: 1 })
+    const refused = await server.open()
+    // The readers take nothing but well-formed UTF-8.
+    const texts = [
+      (await refused.connect({ clientId: 'r' })).properties,
+      (await client.nextAck('puback', 1)).properties,
+    ]
+    for (const properties of texts) {
+      expect(properties).toEqual([[0x1f, expect.stringMatching(/^half \ufffd and[^\0]*nothing$/)]])
+    }
+  },
+)
 
 /** PUBLISH of QoS 0 on topic 'a' with this Remaining Length. */
 function publishOfLength(length: number): Buffer {
   return publish({ topic: 'a', payload: Buffer.alloc(length - 4, 0x70) })
 }
 
-test('the broker writes a Remaining Length in the fewest bytes [MQTT5-1.5.5-1]', async () => {
+test('the broker writes a Remaining Length in the fewest bytes', { tags: ['MQTT5-1.5.5-1'] }, async () => {
   const server = await startBroker()
   const client = await server.connect({ clientId: 'c' })
   await client.subscribe('a', ['b', 1])
@@ -110,25 +117,29 @@ test('the broker writes a Remaining Length in the fewest bytes [MQTT5-1.5.5-1]',
   }
 })
 
-test('the broker writes Property Lengths and Subscription Identifiers in the fewest bytes [MQTT5-1.5.5-1]', async () => {
-  const server = await startBroker()
-  const client = await server.connect({ clientId: 'c' })
-  for (const identifier of [1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152, 268_435_455]) {
-    await client.subscribeWith(['a'], property.subscriptionIdentifier(identifier))
-    const encoded = variableInteger(identifier)
-    // The property sets are 2 to 132 bytes long: on both sides of 127, the most that one byte can say.
-    for (const fill of [0, 112, 113, 114, 115, 116, 117, 118, 119, 120, 121, 122]) {
-      const properties = fill === 0 ? [] : property.userProperty('n', 'v'.repeat(fill - 1))
-      client.publish({ topic: 'a', properties })
-      const { body } = await client.next('publish')
-      const length = properties.length + 1 + encoded.length
-      const written = [...body.subarray(3)]
-      expect(written.slice(0, length < 128 ? 1 : 2)).toEqual(variableInteger(length))
-      expect(written).toHaveLength(variableInteger(length).length + length)
-      expect(written.join()).toContain([0x0b, ...encoded].join())
+test(
+  'the broker writes Property Lengths and Subscription Identifiers in the fewest bytes',
+  { tags: ['MQTT5-1.5.5-1'] },
+  async () => {
+    const server = await startBroker()
+    const client = await server.connect({ clientId: 'c' })
+    for (const identifier of [1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152, 268_435_455]) {
+      await client.subscribeWith(['a'], property.subscriptionIdentifier(identifier))
+      const encoded = variableInteger(identifier)
+      // The property sets are 2 to 132 bytes long: on both sides of 127, the most that one byte can say.
+      for (const fill of [0, 112, 113, 114, 115, 116, 117, 118, 119, 120, 121, 122]) {
+        const properties = fill === 0 ? [] : property.userProperty('n', 'v'.repeat(fill - 1))
+        client.publish({ topic: 'a', properties })
+        const { body } = await client.next('publish')
+        const length = properties.length + 1 + encoded.length
+        const written = [...body.subarray(3)]
+        expect(written.slice(0, length < 128 ? 1 : 2)).toEqual(variableInteger(length))
+        expect(written).toHaveLength(variableInteger(length).length + length)
+        expect(written.join()).toContain([0x0b, ...encoded].join())
+      }
     }
-  }
-})
+  },
+)
 
 /** A client that has passed enhanced authentication, so that AUTH is allowed. */
 async function authenticated(server: TestBroker): ReturnType<TestBroker['connect']> {
@@ -148,7 +159,7 @@ const legal: readonly (readonly [name: string, type: number, flags: number, body
   ['AUTH', 0xf0, 0, [0x19, variableInteger(method.length), method]],
 ]
 
-test('any but the listed flags in a first byte are malformed [MQTT5-2.1.3-1]', async () => {
+test('any but the listed flags in a first byte are malformed', { tags: ['MQTT5-2.1.3-1'] }, async () => {
   const server = await startBroker({ authenticateEnhanced: () => ({ done: true }) })
   for (const [name, type, flags, body] of legal) {
     for (let wrong = 0; wrong < 16; wrong += 1) {
@@ -167,7 +178,7 @@ test('any but the listed flags in a first byte are malformed [MQTT5-2.1.3-1]', a
   }
 })
 
-test('the listed flags are the legal ones: with them each packet is taken [MQTT5-2.1.3-1]', async () => {
+test('the listed flags are the legal ones: with them each packet is taken', { tags: ['MQTT5-2.1.3-1'] }, async () => {
   const server = await startBroker({ authenticateEnhanced: () => ({ done: true }) })
   const answers = []
   for (const [name, type, flags, body] of legal) {
@@ -192,7 +203,7 @@ test('the listed flags are the legal ones: with them each packet is taken [MQTT5
   ])
 })
 
-test('every packet of the broker has the listed flags in its first byte [MQTT5-2.1.3-1]', async () => {
+test('every packet of the broker has the listed flags in its first byte', { tags: ['MQTT5-2.1.3-1'] }, async () => {
   const server = await startBroker({ authenticateEnhanced: () => ({ done: true }) })
   const client = await server.open()
   const first = async (...sent: readonly Buffer[]): Promise<number | undefined> => {
@@ -220,21 +231,25 @@ test('every packet of the broker has the listed flags in its first byte [MQTT5-2
   expect((await client.next()).bytes[0]).toBe(0xe0)
 })
 
-test('each packet identifier of the client is in the answer to its packet, up to 65535 [MQTT5-2.2.1-5] [MQTT5-2.2.1-6]', async () => {
-  const server = await startBroker()
-  const client = await server.connect({ clientId: 'c' })
-  for (const id of [1, 10, 255, 256, 65_535]) {
-    for (const [sent, answer] of [
-      [packet(0x82, u16(id), 0, text('other'), 0), 'suback'],
-      [packet(0xa2, u16(id), 0, text('other')), 'unsuback'],
-      [publish({ topic: 'a', qos: 1, id }), 'puback'],
-      [publish({ topic: 'a', qos: 2, id }), 'pubrec'],
-      [packet(0x62, u16(id)), 'pubcomp'],
-    ] as const) {
-      client.send(sent)
-      expect((await client.next(answer)).body.readUInt16BE()).toBe(id)
+test(
+  'each packet identifier of the client is in the answer to its packet, up to 65535',
+  { tags: ['MQTT5-2.2.1-5', 'MQTT5-2.2.1-6'] },
+  async () => {
+    const server = await startBroker()
+    const client = await server.connect({ clientId: 'c' })
+    for (const id of [1, 10, 255, 256, 65_535]) {
+      for (const [sent, answer] of [
+        [packet(0x82, u16(id), 0, text('other'), 0), 'suback'],
+        [packet(0xa2, u16(id), 0, text('other')), 'unsuback'],
+        [publish({ topic: 'a', qos: 1, id }), 'puback'],
+        [publish({ topic: 'a', qos: 2, id }), 'pubrec'],
+        [packet(0x62, u16(id)), 'pubcomp'],
+      ] as const) {
+        client.send(sent)
+        expect((await client.next(answer)).body.readUInt16BE()).toBe(id)
+      }
     }
-  }
-  client.send(disconnect())
-  expect(await client.closed()).toEqual([])
-})
+    client.send(disconnect())
+    expect(await client.closed()).toEqual([])
+  },
+)

@@ -4,6 +4,8 @@ import { packet, text } from '../support/wire.ts'
 /** A SUBSCRIBE from a connected MQTT 5 client, and what must become of it. */
 export interface SubscribeCase {
   readonly title: string
+  /** The statements of MQTT that it proves. */
+  readonly tags: string[]
   readonly options?: Partial<BrokerOptions>
   readonly send: Buffer
   /** Reason codes of the SUBACK, or the one of the DISCONNECT before the connection ends. */
@@ -14,7 +16,8 @@ const noProperties = 0
 
 export const subscribeCases: readonly SubscribeCase[] = [
   {
-    title: 'SUBSCRIBE with flags 0000 is malformed [MQTT5-3.8.1-1]',
+    title: 'SUBSCRIBE with flags 0000 is malformed',
+    tags: ['MQTT5-3.8.1-1'],
     send: packet(
       0x80,
       [0, 1], // Packet Identifier
@@ -25,7 +28,8 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { disconnect: 0x81 },
   },
   {
-    title: 'SUBSCRIBE with flags 0011 is malformed [MQTT5-3.8.1-1]',
+    title: 'SUBSCRIBE with flags 0011 is malformed',
+    tags: ['MQTT5-3.8.1-1'],
     send: packet(
       0x83,
       [0, 1], // Packet Identifier
@@ -36,7 +40,8 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { disconnect: 0x81 },
   },
   {
-    title: 'SUBSCRIBE with flags 1010 is malformed [MQTT5-3.8.1-1]',
+    title: 'SUBSCRIBE with flags 1010 is malformed',
+    tags: ['MQTT5-3.8.1-1'],
     send: packet(
       0x8a,
       [0, 1], // Packet Identifier
@@ -47,7 +52,8 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { disconnect: 0x81 },
   },
   {
-    title: 'a filter of SUBSCRIBE that is no UTF-8 is malformed [MQTT5-3.8.3-1]',
+    title: 'a filter of SUBSCRIBE that is no UTF-8 is malformed',
+    tags: ['MQTT5-3.8.3-1'],
     send: packet(
       0x82,
       [0, 1], // Packet Identifier
@@ -58,8 +64,8 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { disconnect: 0x81 },
   },
   {
-    title:
-      'a filter of SUBSCRIBE with a surrogate is malformed, the good one before it is not acted on [MQTT5-3.8.3-1]',
+    title: 'a filter of SUBSCRIBE with a surrogate is malformed, the good one before it is not acted on',
+    tags: ['MQTT5-3.8.3-1'],
     send: packet(
       0x82,
       [0, 1], // Packet Identifier
@@ -72,7 +78,8 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { disconnect: 0x81 },
   },
   {
-    title: 'SUBSCRIBE that ends after its properties is a protocol error [MQTT5-3.8.3-2]',
+    title: 'SUBSCRIBE that ends after its properties is a protocol error',
+    tags: ['MQTT5-3.8.3-2'],
     send: packet(
       0x82,
       [0, 1], // Packet Identifier
@@ -81,7 +88,8 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { disconnect: 0x82 },
   },
   {
-    title: 'SUBSCRIBE with a filter without options is malformed [MQTT5-3.8.3-2]',
+    title: 'SUBSCRIBE with a filter without options is malformed',
+    tags: ['MQTT5-3.8.3-2'],
     send: packet(
       0x82,
       [0, 1], // Packet Identifier
@@ -91,7 +99,8 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { disconnect: 0x81 },
   },
   {
-    title: 'No Local on a shared subscription is a protocol error, also behind a good filter [MQTT5-3.8.3-4]',
+    title: 'No Local on a shared subscription is a protocol error, also behind a good filter',
+    tags: ['MQTT5-3.8.3-4'],
     send: packet(
       0x82,
       [0, 1], // Packet Identifier
@@ -104,7 +113,8 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { disconnect: 0x82 },
   },
   {
-    title: 'options with reserved bit 6 are malformed [MQTT5-3.8.3-5]',
+    title: 'options with reserved bit 6 are malformed',
+    tags: ['MQTT5-3.8.3-5'],
     send: packet(
       0x82,
       [0, 1], // Packet Identifier
@@ -115,7 +125,8 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { disconnect: 0x81 },
   },
   {
-    title: 'options with reserved bit 7 are malformed, also in the last of several filters [MQTT5-3.8.3-5]',
+    title: 'options with reserved bit 7 are malformed, also in the last of several filters',
+    tags: ['MQTT5-3.8.3-5'],
     send: packet(
       0x82,
       [0, 1], // Packet Identifier
@@ -128,7 +139,8 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { disconnect: 0x81 },
   },
   {
-    title: 'each code of SUBACK is the QoS that was granted [MQTT5-3.8.4-7] [MQTT5-3.9.3-1] [MQTT5-3.9.3-2]',
+    title: 'each code of SUBACK is the QoS that was granted',
+    tags: ['MQTT5-3.8.4-7', 'MQTT5-3.9.3-1', 'MQTT5-3.9.3-2'],
     send: packet(
       0x82,
       [0, 1], // Packet Identifier
@@ -143,8 +155,8 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { codes: [2, 0, 1] },
   },
   {
-    title:
-      'a filter that the hook denies is answered with 0x87, the others are granted [MQTT5-3.8.4-7] [MQTT5-3.9.3-2]',
+    title: 'a filter that the hook denies is answered with 0x87, the others are granted',
+    tags: ['MQTT5-3.8.4-7', 'MQTT5-3.9.3-2'],
     options: { authorizeSubscribe: (_client, wish) => (wish.topic === 'secret' ? null : wish) },
     send: packet(
       0x82,
@@ -162,7 +174,8 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { codes: [0, 0x87, 1, 2] },
   },
   {
-    title: 'a QoS that the hook lowers is the one that SUBACK shows [MQTT5-3.8.4-7]',
+    title: 'a QoS that the hook lowers is the one that SUBACK shows',
+    tags: ['MQTT5-3.8.4-7'],
     options: { authorizeSubscribe: (_client, wish) => ({ ...wish, qos: 0 }) },
     send: packet(
       0x82,
@@ -174,7 +187,8 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { codes: [0] },
   },
   {
-    title: 'a filter that is none is answered with 0x8F [MQTT5-3.9.3-2]',
+    title: 'a filter that is none is answered with 0x8F',
+    tags: ['MQTT5-3.9.3-2'],
     send: packet(
       0x82,
       [0, 1], // Packet Identifier
@@ -187,7 +201,8 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { codes: [0x8f, 1] },
   },
   {
-    title: 'a filter with too many levels is answered with 0x8F [MQTT5-3.9.3-2]',
+    title: 'a filter with too many levels is answered with 0x8F',
+    tags: ['MQTT5-3.9.3-2'],
     options: { maxTopicLevels: 2 },
     send: packet(
       0x82,
@@ -201,7 +216,8 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { codes: [0x8f, 1] },
   },
   {
-    title: 'a shared subscription is answered with 0x9E where there are none [MQTT5-3.9.3-2]',
+    title: 'a shared subscription is answered with 0x9E where there are none',
+    tags: ['MQTT5-3.9.3-2'],
     options: { sharedSubscriptionAvailable: false },
     send: packet(
       0x82,
@@ -215,7 +231,8 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { codes: [0x9e, 1] },
   },
   {
-    title: 'a filter with wildcards is answered with 0xA2 where there are none [MQTT5-3.9.3-2]',
+    title: 'a filter with wildcards is answered with 0xA2 where there are none',
+    tags: ['MQTT5-3.9.3-2'],
     options: { wildcardSubscriptionAvailable: false },
     send: packet(
       0x82,
@@ -229,7 +246,8 @@ export const subscribeCases: readonly SubscribeCase[] = [
     answer: { codes: [0xa2, 1] },
   },
   {
-    title: 'what is above maximumQoS is granted at it [MQTT5-3.8.4-7] [MQTT5-3.9.3-2]',
+    title: 'what is above maximumQoS is granted at it',
+    tags: ['MQTT5-3.8.4-7', 'MQTT5-3.9.3-2'],
     options: { maximumQoS: 1 },
     send: packet(
       0x82,

@@ -3,6 +3,8 @@ import { packet, text } from '../support/wire.ts'
 /** An UNSUBSCRIBE from an MQTT 5 client that subscribes to `a/+`, `b`, `c` and `$share/g/d`, and what must become of it. */
 export interface UnsubscribeCase {
   readonly title: string
+  /** The statements of MQTT that it proves. */
+  readonly tags: string[]
   readonly send: Buffer
   /** Reason codes of the UNSUBACK, or the one of the DISCONNECT before the connection ends. */
   readonly answer: { readonly codes: readonly number[] } | { readonly disconnect: number }
@@ -12,7 +14,8 @@ const noProperties = 0
 
 export const unsubscribeCases: readonly UnsubscribeCase[] = [
   {
-    title: 'UNSUBSCRIBE with flags 0000 is malformed [MQTT5-3.10.1-1]',
+    title: 'UNSUBSCRIBE with flags 0000 is malformed',
+    tags: ['MQTT5-3.10.1-1'],
     send: packet(
       0xa0,
       [0, 1], // Packet Identifier
@@ -22,7 +25,8 @@ export const unsubscribeCases: readonly UnsubscribeCase[] = [
     answer: { disconnect: 0x81 },
   },
   {
-    title: 'UNSUBSCRIBE with flags 0011 is malformed [MQTT5-3.10.1-1]',
+    title: 'UNSUBSCRIBE with flags 0011 is malformed',
+    tags: ['MQTT5-3.10.1-1'],
     send: packet(
       0xa3,
       [0, 1], // Packet Identifier
@@ -32,7 +36,8 @@ export const unsubscribeCases: readonly UnsubscribeCase[] = [
     answer: { disconnect: 0x81 },
   },
   {
-    title: 'a filter of UNSUBSCRIBE that is no UTF-8 is malformed [MQTT5-3.10.3-1]',
+    title: 'a filter of UNSUBSCRIBE that is no UTF-8 is malformed',
+    tags: ['MQTT5-3.10.3-1'],
     send: packet(
       0xa2,
       [0, 1], // Packet Identifier
@@ -43,7 +48,8 @@ export const unsubscribeCases: readonly UnsubscribeCase[] = [
     answer: { disconnect: 0x81 },
   },
   {
-    title: 'a filter of UNSUBSCRIBE that is longer than the packet is malformed [MQTT5-3.10.3-1]',
+    title: 'a filter of UNSUBSCRIBE that is longer than the packet is malformed',
+    tags: ['MQTT5-3.10.3-1'],
     send: packet(
       0xa2,
       [0, 1], // Packet Identifier
@@ -54,7 +60,8 @@ export const unsubscribeCases: readonly UnsubscribeCase[] = [
     answer: { disconnect: 0x81 },
   },
   {
-    title: 'UNSUBSCRIBE that ends after its properties is a protocol error [MQTT5-3.10.3-2]',
+    title: 'UNSUBSCRIBE that ends after its properties is a protocol error',
+    tags: ['MQTT5-3.10.3-2'],
     send: packet(
       0xa2,
       [0, 1], // Packet Identifier
@@ -63,7 +70,8 @@ export const unsubscribeCases: readonly UnsubscribeCase[] = [
     answer: { disconnect: 0x82 },
   },
   {
-    title: 'a filter that would match, but is not the same, deletes nothing [MQTT5-3.10.4-1] [MQTT5-3.11.3-2]',
+    title: 'a filter that would match, but is not the same, deletes nothing',
+    tags: ['MQTT5-3.10.4-1', 'MQTT5-3.11.3-2'],
     send: packet(
       0xa2,
       [0, 1], // Packet Identifier
@@ -78,7 +86,8 @@ export const unsubscribeCases: readonly UnsubscribeCase[] = [
     answer: { codes: [0x11, 0x11, 0x11, 0x11, 0x11, 0x11] },
   },
   {
-    title: 'codes stand in the order of the filters, one for each [MQTT5-3.11.3-1] [MQTT5-3.11.3-2] [MQTT5-3.10.4-6]',
+    title: 'codes stand in the order of the filters, one for each',
+    tags: ['MQTT5-3.11.3-1', 'MQTT5-3.11.3-2', 'MQTT5-3.10.4-6'],
     send: packet(
       0xa2,
       [0, 1], // Packet Identifier
@@ -92,7 +101,8 @@ export const unsubscribeCases: readonly UnsubscribeCase[] = [
     answer: { codes: [0x11, 0, 0, 0, 0x11] },
   },
   {
-    title: 'what is no filter is answered with 0x8F [MQTT5-3.11.3-2]',
+    title: 'what is no filter is answered with 0x8F',
+    tags: ['MQTT5-3.11.3-2'],
     send: packet(
       0xa2,
       [0, 1], // Packet Identifier

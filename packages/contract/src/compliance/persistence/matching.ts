@@ -24,7 +24,8 @@ export function matchingTests(define: DefineStoreTest): void {
     })
   }
 
-  define('makes one entry of overlapping subscriptions: highest QoS, every identifier [MQTT5-3.3.4-2]', async bench => {
+  // [MQTT5-3.3.4-2]
+  define('makes one entry of overlapping subscriptions: highest QoS, every identifier', async bench => {
     const client = await bench.connect('client')
     await client.subscribe(
       { filter: '#', qos: 0, subscriptionIdentifier: 8 },
@@ -82,7 +83,8 @@ export function matchingTests(define: DefineStoreTest): void {
     assert.deepEqual(client.owner.taken, [])
   })
 
-  define('keeps a message from its own publisher by noLocal, and from nobody else [MQTT5-3.8.3-3]', async bench => {
+  // [MQTT5-3.8.3-3]
+  define('keeps a message from its own publisher by noLocal, and from nobody else', async bench => {
     const client = await bench.connect('client')
     const other = await bench.connect('other')
     await client.subscribe({ filter: 'a', noLocal: true, qos: 2, subscriptionIdentifier: 1 })
@@ -106,7 +108,8 @@ export function matchingTests(define: DefineStoreTest): void {
     assert.deepEqual(entry?.subscriptionIdentifiers, [2])
   })
 
-  define('keeps the RETAIN flag only by retainAsPublished [MQTT5-3.3.1-12]', async bench => {
+  // [MQTT5-3.3.1-12]
+  define('keeps the RETAIN flag only by retainAsPublished', async bench => {
     const client = await bench.connect('client')
     await client.subscribe({ filter: 'plain' }, { filter: 'flagged', retainAsPublished: true })
     for (const topic of ['plain', 'flagged']) {

@@ -85,7 +85,8 @@ export function queueTests(define: DefineStoreTest): void {
     assert.deepEqual(await client.read(), [])
   })
 
-  define('shows released entries as released until they are acknowledged [MQTT5-4.3.3-6]', async bench => {
+  // [MQTT5-4.3.3-6]
+  define('shows released entries as released until they are acknowledged', async bench => {
     const first = await bench.connect('client')
     await first.subscribe({ filter: 'a' })
     for (const text of ['one', 'two']) await bench.store.publish(bench.message({ text, qos: 2 }))
@@ -177,7 +178,8 @@ export function queueTests(define: DefineStoreTest): void {
     assert.deepEqual(texts(await client.read()), ['one'])
   })
 
-  define('leaves expired messages out when reading, drops them and says so [MQTT5-3.3.2-5]', async bench => {
+  // [MQTT5-3.3.2-5]
+  define('leaves expired messages out when reading, drops them and says so', async bench => {
     const client = await bench.connect('client', { room: 0 })
     await client.subscribe({ filter: 'a' })
     const expiresAt = bench.clock.now() + 5000

@@ -37,13 +37,15 @@ export function retainedTests(define: DefineStoreTest): void {
     })
   }
 
-  define('replaces the retained message of a topic [MQTT5-3.3.1-5]', async bench => {
+  // [MQTT5-3.3.1-5]
+  define('replaces the retained message of a topic', async bench => {
     await retain(bench, 'a', 'one')
     await retain(bench, 'a', 'two')
     assert.deepEqual(texts(await bench.retained('#')), ['two'])
   })
 
-  define('removes the retained message of a topic by an empty payload [MQTT5-3.3.1-6]', async bench => {
+  // [MQTT5-3.3.1-6]
+  define('removes the retained message of a topic by an empty payload', async bench => {
     await retain(bench, 'a')
     await retain(bench, 'b')
     await retain(bench, 'a', '')

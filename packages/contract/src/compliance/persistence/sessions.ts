@@ -55,7 +55,8 @@ export function sessionTests(define: DefineStoreTest): void {
     assert.deepEqual(texts(await second.read()), ['one', 'two'])
   })
 
-  define('ends an existing session at a clean start [MQTT5-3.1.2-4]', async bench => {
+  // [MQTT5-3.1.2-4]
+  define('ends an existing session at a clean start', async bench => {
     const first = await bench.connect('client')
     await first.subscribe({ filter: 'a' })
     await bench.publish('one')

@@ -88,7 +88,8 @@ export function sharedGroupTests(define: DefineStoreTest): void {
     assert.deepEqual(await claim(await join(bench, 'other')), [])
   })
 
-  define('honours the QoS of the member that claims, and keeps nothing of QoS 0 [MQTT5-4.8.2-3]', async bench => {
+  // [MQTT5-4.8.2-3]
+  define('honours the QoS of the member that claims, and keeps nothing of QoS 0', async bench => {
     const [zero, one] = [await join(bench, 'zero', 0), await join(bench, 'one', 1)]
     for (const text of ['one', 'two']) await bench.store.publish(bench.message({ qos: 2, text }))
     const entries = [...(await claim(zero, 1)), ...(await claim(one, 1))]
@@ -152,7 +153,8 @@ export function sharedGroupTests(define: DefineStoreTest): void {
   })
 
   define(
-    'leaves QoS 2 messages that were sent with their session, and puts the others back [MQTT5-4.8.2-4]',
+    // [MQTT5-4.8.2-4]
+    'leaves QoS 2 messages that were sent with their session, and puts the others back',
     async bench => {
       const leaving = await join(bench, 'leaving')
       const staying = await join(bench, 'staying')
@@ -168,7 +170,8 @@ export function sharedGroupTests(define: DefineStoreTest): void {
     },
   )
 
-  define('ends QoS 2 messages that were sent with their session [MQTT5-4.8.2-5]', async bench => {
+  // [MQTT5-4.8.2-5]
+  define('ends QoS 2 messages that were sent with their session', async bench => {
     const staying = await join(bench, 'staying')
     const leaving = await join(bench, 'leaving')
     await bench.store.publish(bench.message({ qos: 2 }))

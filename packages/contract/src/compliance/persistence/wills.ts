@@ -21,7 +21,8 @@ function assertSame(actual: Will | undefined, expected: Will): void {
 export function willTests(define: DefineStoreTest): void {
   const clientId = 'client'
 
-  define('returns a will without delay when its connection ends, once [MQTT5-3.1.2-10]', async bench => {
+  // [MQTT5-3.1.2-10]
+  define('returns a will without delay when its connection ends, once', async bench => {
     const will = bench.will({ clientId })
     const first = await bench.connect(clientId, { will })
     assertSame(await first.close(), will)
@@ -32,7 +33,8 @@ export function willTests(define: DefineStoreTest): void {
     assert.deepEqual(await dueWills(bench), [])
   })
 
-  define('returns no will when there is none, or when it is discarded [MQTT5-3.14.4-3]', async bench => {
+  // [MQTT5-3.14.4-3]
+  define('returns no will when there is none, or when it is discarded', async bench => {
     const without = await bench.connect('without')
     assert.equal(await without.close(), undefined)
     for (const delayInterval of [0, 10]) {
@@ -44,7 +46,8 @@ export function willTests(define: DefineStoreTest): void {
     }
   })
 
-  define('returns a delayed will when its delay is over, not before, and once [MQTT5-3.1.2-8]', async bench => {
+  // [MQTT5-3.1.2-8]
+  define('returns a delayed will when its delay is over, not before, and once', async bench => {
     const will = bench.will({ clientId, delayInterval: 10 })
     const client = await bench.connect(clientId, { will })
     assert.equal(await client.close(), undefined)
@@ -79,7 +82,8 @@ export function willTests(define: DefineStoreTest): void {
     )
   })
 
-  define('drops a waiting will when the session goes on in time [MQTT5-3.1.3-9]', async bench => {
+  // [MQTT5-3.1.3-9]
+  define('drops a waiting will when the session goes on in time', async bench => {
     const first = await bench.connect(clientId, { will: bench.will({ clientId, delayInterval: 10 }) })
     await first.close()
     bench.clock.advance(9_999)
