@@ -24,6 +24,9 @@ interface TracedClient {
   readonly id: string | null
 }
 
+/** Lines of the log that are published: a line about each would be published, too. */
+const logTopics = '$SYS/broker/log/'
+
 /** Of an event; each takes what that event brings. */
 type Listener = { method(...values: unknown[]): void }['method']
 
@@ -117,7 +120,7 @@ interface TracedPacket {
 function ofTopics(filter: string, log: (text: string) => void): Readonly<Record<string, Listener>> {
   return {
     publish: (packet: TracedPacket, client: TracedClient | null) => {
-      if (!filterMatches(filter, packet.topic)) return
+      if (packet.topic.startsWith(logTopics) || !filterMatches(filter, packet.topic)) return
       log(`${client === null ? 'the broker' : `client ${printable(client.id ?? '')}`}: PUBLISH ${sentence(packet)}`)
     },
   }

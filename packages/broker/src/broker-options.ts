@@ -3,6 +3,7 @@ import type { BrokerOptions as CoreOptions } from '@x/broker-core'
 import type { AdminOptions } from '@x/admin'
 import type { BridgeOptions } from '@x/bridge'
 import type { MetricsOptions } from '@x/metrics'
+import type { LogTopicsOptions } from '@x/sys-topics'
 import { optionRules } from '@x/contract'
 import type { Logger, OptionRule, OptionTable } from '@x/contract'
 import type { DataOption, EmitterOption, MeshOption, PersistenceOption, RedisOption } from './parts.ts'
@@ -32,6 +33,8 @@ export interface BrokerOptions extends Omit<CoreOptions, 'persistence' | 'emitte
   mq?: EmitterOption | null
   /** Gets connections, disconnections and errors; pino's loggers fit. Without one nothing is logged. */
   logger?: Logger | null
+  /** Publishes what is logged on `$SYS/broker/log/…`, with or without a logger: `true`, or the options of `logTopics` of `@x/sys-topics`. */
+  logTopics?: true | LogTopicsOptions
 }
 
 /** What each option may be. */
@@ -60,6 +63,10 @@ export const optionTable: OptionTable<keyof BrokerOptions> = {
   bridges: { text: 'a list of objects with the options of @x/bridge', allows: value => Array.isArray(value) },
   metrics: portOrOptions('@x/metrics'),
   admin: portOrOptions('@x/admin'),
+  logTopics: {
+    text: 'true, or an object with the options of logTopics of @x/sys-topics',
+    allows: value => value === true || (typeof value === 'object' && value !== null),
+  },
   logger: nullOr(optionRules.has("a logger like pino's", 'debug', 'info', 'warn', 'error')),
 }
 

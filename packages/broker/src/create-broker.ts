@@ -5,11 +5,13 @@ import type { Admin, AdminOptions } from '@x/admin'
 import { bridge } from '@x/bridge'
 import { metrics as metricsPlugin, metricsOptions } from '@x/metrics'
 import type { Metrics, MetricsOptions } from '@x/metrics'
+import { logTopics as logTopicsPlugin } from '@x/sys-topics'
+import type { LogTopics, LogTopicsOptions } from '@x/sys-topics'
 import { shownOption } from '@x/contract'
-import type { BridgeStatus, ListenerAddress, ListenerStatus, Logger, Persistence, Plugin } from '@x/contract'
+import type { BridgeStatus, Clock, ListenerAddress, ListenerStatus, Logger, Persistence, Plugin } from '@x/contract'
 import { optionTable } from './broker-options.ts'
 import type { BrokerOptions } from './broker-options.ts'
-import { checkListenOptions } from './listener/listen-options.ts'
+import { checkListenOptions, invalid } from './listener/listen-options.ts'
 import type { ListenOptions } from './listener/listen-options.ts'
 import { Listener } from './listener/listener.ts'
 import type { ListenerHost } from './listener/listener.ts'
@@ -70,6 +72,7 @@ export class Broker extends CoreBroker {
       bridges,
       metrics,
       admin,
+      logTopics,
       ...rest
     } = options
     const given = { persistence: store ?? undefined, mq: ours ?? mq ?? undefined }
@@ -87,14 +90,16 @@ export class Broker extends CoreBroker {
     const served = metrics === undefined ? undefined : metricsOf(metrics)
     const control = levelControl(logger, () => this.logLevelChanged())
     const shown = admin === undefined ? undefined : adminOf(admin, logger ?? undefined, control)
-    const plugins = [...(rest.plugins ?? []), ...(bridges ?? []).map(bridge), served, shown].filter(isPlugin)
+    const topics = logTopics === undefined ? undefined : logTopicsOf(logTopics, rest.clock)
+    const plugins = [...(rest.plugins ?? []), ...(bridges ?? []).map(bridge), served, shown, topics].filter(isPlugin)
     super({ ...rest, ...limitsOf(given, rest), plugins, persistence, ...(emitter !== undefined && { emitter }) })
     trouble.report = error => this.reportError(error)
     this.metrics = served
     this.admin = shown
     this.#given = given
     const guarded = logger ? new GuardedLogger(logger) : undefined
-    this.#logger = shown?.logger(guarded) ?? guarded
+    const kept = shown?.logger(guarded) ?? guarded
+    this.#logger = topics?.logger(kept) ?? kept
     if (this.#logger === undefined) return
     logEvents(this, this.#logger)
     this.#packetLog = new PacketLog(this, this.#logger)
@@ -212,6 +217,14 @@ function metricsOf(option: number | MetricsOptions): Metrics {
   const options = typeof option === 'number' ? { listen: { port: option } } : option
   assertOptions(options, metricsOptions, 'metrics')
   return metricsPlugin(options)
+}
+
+function logTopicsOf(option: true | LogTopicsOptions, clock: Clock | undefined): LogTopics {
+  try {
+    return logTopicsPlugin({ ...(clock !== undefined && { clock }), ...(option === true ? {} : option) })
+  } catch (error) {
+    throw invalid((error as RangeError).message, error)
+  }
 }
 
 function adminOf(option: number | AdminOptions, logger: Logger | undefined, control: AdminOptions['control']): Admin {

@@ -105,7 +105,7 @@ test.for<[string[], object]>([
   [
     [
       '-L',
-      'ws://:1?name=web&origins=https://a.org,https://b.org&allow=10.0.0.0/8&deny=::1&max-connections=9&max-rate=8&max-payload=1000&connect-timeout=7&packets-per-frame=many&strict-subprotocol=false',
+      'ws://:1?name=web&origins=https://a.org,https://b.org&allow=10.0.0.0/8&deny=::1&max-connections=9&max-rate=8&max-payload=1000&connect-timeout=7&packets-per-frame=many&strict-subprotocol=false&system-topics=false',
     ],
     run({
       listeners: [
@@ -123,6 +123,7 @@ test.for<[string[], object]>([
           connectTimeout: 7,
           packetsPerFrame: 'many',
           strictSubprotocol: false,
+          systemTopics: false,
         },
       ],
     }),
@@ -190,7 +191,7 @@ test.for<[string[], string]>([
   ],
   [
     ['-L', 'mqtt://:1?color=red'],
-    "--listen 'mqtt://:1?color=red' has the parameter 'color'; known: name, max-connections, max-rate, max-payload, packets-per-frame, strict-subprotocol, connect-timeout, allow, deny, origins",
+    "--listen 'mqtt://:1?color=red' has the parameter 'color'; known: name, max-connections, max-rate, max-payload, packets-per-frame, strict-subprotocol, connect-timeout, system-topics, allow, deny, origins",
   ],
   [['--data', ''], "--data is '', it must be the path of a directory"],
   [['--data', 'd', '--redis', 'redis://h'], '--data and --redis are two places for one store'],

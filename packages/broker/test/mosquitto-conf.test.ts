@@ -168,6 +168,21 @@ test.for<[text: string, config: Config]>([
     { log: { file: '/var/log/m.log', level: 'warn' } },
   ],
   ['log_dest stdout\nlog_type all', { log: { destination: 'stdout', level: 'debug' } }],
+  ['log_dest topic', { log: { destination: 'none', topics: ['error', 'warning', 'information'] } }],
+  [
+    'log_dest topic\nlog_dest stdout\nlog_type notice\nlog_type subscribe',
+    { log: { destination: 'stdout', topics: ['information', 'subscribe'] } },
+  ],
+  [
+    'log_dest file /l\nlog_dest topic\nlog_type all',
+    {
+      log: {
+        file: '/l',
+        topics: ['error', 'warning', 'information', 'subscribe', 'unsubscribe'],
+      },
+    },
+  ],
+  ['log_dest topic\nlog_dest none\nlog_dest stderr', { log: { destination: 'stderr', topics: undefined } }],
   ['log_dest none\nlog_type all\nlog_type none', { log: { destination: 'none', level: 'silent' } }],
   [
     'sys_interval 0\npid_file DIR/pid\nuser nobody',
@@ -293,7 +308,7 @@ test.for<[text: string, ...problems: string[]]>([
     'log_dest syslog',
     'm.conf:1: log_dest syslog: this is not supported; log to stdout, which systemd and containers keep, or to a file',
   ],
-  ['log_dest sysloge', 'm.conf:1: log_dest sysloge: it must be none, stdout, stderr or file PATH'],
+  ['log_dest sysloge', 'm.conf:1: log_dest sysloge: it must be none, stdout, stderr, topic or file PATH'],
   [
     'persistent_client_expiration 5',
     "m.conf:1: persistent_client_expiration is '5', it must be a whole number with s, h, d, w, m or y behind it",

@@ -38,6 +38,8 @@ const table: Readonly<Record<string, Value>> = {
   'subscriptions/count': ({ counts }) => counts.subscriptions,
   'subscriptions/bytes': ({ counts }) => counts.subscriptionBytes,
   'subscriptions/refused': ({ counters }) => counters.subscriptionsRefused,
+  'connections/socket/count': ({ counts, listeners }) =>
+    listeners.length === 0 ? counts.connectedClients : listeners.reduce((sum, { connections }) => sum + connections, 0),
   'shared_subscriptions/groups': ({ counts }) => counts.sharedGroups,
   'shared_subscriptions/count': ({ counts }) => counts.sharedSubscriptions,
   'retained messages/count': ({ counts }) => counts.retainedMessages,

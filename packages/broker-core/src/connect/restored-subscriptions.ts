@@ -1,5 +1,5 @@
 import type { MaybePromise, Subscription } from '@x/contract'
-import { maySubscribe } from '../hooks/topic-access.ts'
+import { limitsSubscriptions, maySubscribe } from '../hooks/topic-access.ts'
 import { inBatches } from '../session/filter-batches.ts'
 import { checkFilter, decide } from '../session/filter-decision.ts'
 import type { Outcome } from '../session/filter-decision.ts'
@@ -7,11 +7,11 @@ import { after, all } from '../ground/maybe-promise.ts'
 import { addSubscription, isShared } from '../session/new-subscriptions.ts'
 import type { Session } from '../session/session.ts'
 
-/** Restores the subscriptions of a resumed session, as far as `topicAccess` and `authorizeSubscribe` still permit them. CONNACK waits for it, as SUBACK
+/** Restores the subscriptions of a resumed session, as far as its listener, `topicAccess` and `authorizeSubscribe` still permit them. CONNACK waits for it, as SUBACK
  * does, so that the client gets all messages that other brokers publish afterwards. Limits do not apply to subscriptions that were
  * granted before. */
 export function restoreSubscriptions(session: Session, stored: readonly Subscription[]): MaybePromise<unknown> {
-  const { slices, hooks, topicAccess } = session.engine
+  const { slices, hooks } = session.engine
   const routed: Promise<void>[] = []
   const restore = (some: readonly Subscription[]): void => restoreAll(session, some, routed)
   const ask = (some: readonly Subscription[]): MaybePromise<unknown> =>
@@ -22,14 +22,14 @@ export function restoreSubscriptions(session: Session, stored: readonly Subscrip
   const each = hooks.authorizeSubscribe === undefined ? restore : ask
   const permitted = (some: readonly Subscription[]): MaybePromise<unknown> =>
     after(withoutForbidden(session, some), kept => each(kept))
-  const done = inBatches(slices, stored, topicAccess?.maySubscribe === undefined ? each : permitted)
+  const done = inBatches(slices, stored, limitsSubscriptions(session.engine, session.connection) ? permitted : each)
   return after(done, () => (routed.length === 0 ? undefined : Promise.all(routed)))
 }
 
-/** Returns the subscriptions that `topicAccess` still permits; the store forgets the others. */
+/** Returns the subscriptions that the listener and `topicAccess` still permit; the store forgets the others. */
 function withoutForbidden(session: Session, some: readonly Subscription[]): MaybePromise<readonly Subscription[]> {
   const { engine, connection, handle } = session
-  const kept = some.filter(({ filter }) => maySubscribe(engine, connection.client, filter))
+  const kept = some.filter(({ filter }) => maySubscribe(engine, connection, filter))
   if (kept.length === some.length) return some
   const forbidden = some.flatMap(one => (kept.includes(one) ? [] : [one.filter]))
   return after(engine.persistence.unsubscribe(handle, forbidden), () => kept)

@@ -6,7 +6,7 @@ import type { MountPoint } from '../message/mount-point.ts'
 import { packetOf, republish } from '../message/broker-packet.ts'
 import type { Publication } from '../message/publication.ts'
 import { mayReceive } from './topic-access.ts'
-import type { TopicAccessHost } from './topic-access.ts'
+import type { TopicAccessHost, TopicAccessSubject } from './topic-access.ts'
 
 /** What deciding about a delivery needs of the engine. */
 export interface ForwardHost extends TopicAccessHost {
@@ -15,21 +15,20 @@ export interface ForwardHost extends TopicAccessHost {
 }
 
 /** The connection of a client that a message is delivered to. */
-export interface ForwardTarget {
-  readonly client: Client
-  readonly profile: { readonly mountPoint: MountPoint | undefined } | undefined
+export interface ForwardTarget extends TopicAccessSubject {
+  readonly profile: { readonly mountPoint: MountPoint | undefined; readonly systemTopics?: boolean } | undefined
 }
 
 /** Asks `topicAccess` and `authorizeForward` about a delivery. Returns the message as this client sees it; undefined: it gets none. An
  * error of the hook costs this delivery alone. */
 export function forwarded(
   engine: ForwardHost,
-  { client, profile }: ForwardTarget,
+  target: ForwardTarget,
   publication: Publication,
 ): Publication | undefined {
-  if (!mayReceive(engine, client, publication.topic)) return undefined
-  const permitted = authorized(engine, client, publication)
-  const mountPoint = profile?.mountPoint
+  if (!mayReceive(engine, target, publication.topic)) return undefined
+  const permitted = authorized(engine, target.client, publication)
+  const mountPoint = target.profile?.mountPoint
   return mountPoint === undefined || permitted === undefined ? permitted : mountPoint.shown(permitted)
 }
 

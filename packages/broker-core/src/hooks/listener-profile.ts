@@ -27,6 +27,9 @@ export interface ListenerRules {
   readonly allowEmptyClientId: boolean
   /** Beginning of client identifiers that the broker generates, up to 50 bytes; `aedes_` by default. */
   readonly generatedClientIdPrefix: string
+  /** False: nothing below `$SYS/` reaches these clients, whatever they or their sessions have subscribed to, and a SUBSCRIBE to it is
+   * refused (0x87; MQTT 3.1.1: 0x80). True by default. */
+  readonly systemTopics: boolean
   /** In place of the broker's `maximumQoS`. */
   readonly maximumQoS: QoS
   /** In place of the broker's `topicAliasMaximum`. */
@@ -80,6 +83,7 @@ export const listenerRuleTable: OptionTable<keyof ListenerRules> = {
     text: `a text of at most ${longestPrefix} bytes without NUL`,
     allows: value => typeof value === 'string' && Buffer.byteLength(value) <= longestPrefix && !value.includes('\0'),
   },
+  systemTopics: optionRules.flag,
   maximumQoS: optionRules.whole(0, 2),
   topicAliasMaximum: optionRules.whole(0, 65_535),
   maximumOutgoingTopicAliases: optionRules.whole(0, 65_535),

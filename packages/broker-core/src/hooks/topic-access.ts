@@ -1,9 +1,12 @@
 import type { Message, MessageSource } from '@x/contract'
+import { parseSharedFilter } from '@x/topic-trie'
+import type { TopicFilter } from '@x/topic-trie'
 import { BrokerError } from '../ground/broker-error.ts'
 import type { Client } from './client.ts'
 import type { NormalisedHooks } from './hooks.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
-import { isReserved, topicReserved } from '../message/reserved-topic.ts'
+import { isOfSystem, isReserved, topicReserved } from '../message/reserved-topic.ts'
+import type { ListenerProfile } from './listener-profile.ts'
 
 /** What clients may publish and receive, as far as the topic alone decides it. Asked once for messages of one client that arrive
  * together on one topic, so it costs a fraction of `authorizePublish` and `authorizeForward`, and it is asked before them.
@@ -40,6 +43,12 @@ export interface TopicAccessHost {
   refused(client: Client, error: unknown): void
 }
 
+/** A connection of a client, with the rules of its listener. */
+export interface TopicAccessSubject {
+  readonly client: Client
+  readonly profile: Pick<ListenerProfile, 'systemTopics'> | undefined
+}
+
 /** Why a client may not publish on a topic, as far as no hook decides about its messages. */
 export function topicRefusal(engine: TopicAccessHost, client: Client, topic: string): BrokerError | undefined {
   if (client.trusted) return undefined
@@ -52,13 +61,32 @@ export function topicRefusal(engine: TopicAccessHost, client: Client, topic: str
 }
 
 /** Whether a client may have messages of this topic. */
-export function mayReceive(engine: TopicAccessHost, client: Client, topic: string): boolean {
+export function mayReceive(engine: TopicAccessHost, { client, profile }: TopicAccessSubject, topic: string): boolean {
+  if (profile?.systemTopics === false && isOfSystem(topic)) return false
   return engine.topicAccess?.mayReceive === undefined || isPermitted(engine, 'mayReceive', client, topic)
 }
 
 /** Whether a client may subscribe to this filter. */
-export function maySubscribe(engine: TopicAccessHost, client: Client, filter: string): boolean {
+export function maySubscribe(
+  engine: TopicAccessHost,
+  { client, profile }: TopicAccessSubject,
+  filter: string,
+): boolean {
+  if (profile?.systemTopics === false && isOfSystem(unshared(filter))) return false
   return engine.topicAccess?.maySubscribe === undefined || isPermitted(engine, 'maySubscribe', client, filter)
+}
+
+/** What the caller has checked already. */
+function unshared(filter: string): string {
+  return parseSharedFilter(filter as TopicFilter)?.filter ?? filter
+}
+
+/** Whether there is anything that `maySubscribe` could refuse. */
+export function limitsSubscriptions(
+  { topicAccess }: TopicAccessHost,
+  { profile }: Pick<TopicAccessSubject, 'profile'>,
+): boolean {
+  return topicAccess?.maySubscribe !== undefined || profile?.systemTopics === false
 }
 
 /** Whether a client may end its subscription to this filter. */

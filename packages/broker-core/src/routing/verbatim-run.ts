@@ -117,7 +117,7 @@ export class VerbatimRun {
     let translated: Buffer | undefined
     for (const { session } of plan.targets) {
       const receiver = session.connection
-      if (!session.isOpen || !mayReceive(this.#engine, receiver.client, topic)) continue
+      if (!session.isOpen || !mayReceive(this.#engine, receiver, topic)) continue
       const isTurnedAway = session.isBackedUp && !connection.slowDownFor(receiver) && receiver.outbox.full
       if (isTurnedAway || receiver.shedsLoad) {
         counters.droppedOutboxFull += count

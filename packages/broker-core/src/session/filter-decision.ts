@@ -60,14 +60,14 @@ export function checkFilter(session: Session, wish: PacketSubscription): Refusal
   return { reasonCode: ReasonCode.sharedSubscriptionsNotSupported, reason }
 }
 
-/** Asks `topicAccess` and `authorizeSubscribe` about a valid filter. */
+/** Asks the listener's rules, `topicAccess` and `authorizeSubscribe` about a valid filter. */
 export function decide(
   session: Session,
   wish: PacketSubscription,
   identifier: number | undefined,
 ): MaybePromise<Outcome> {
   const { authorizeSubscribe } = session.engine.hooks
-  if (!maySubscribe(session.engine, session.connection.client, wish.topic)) {
+  if (!maySubscribe(session.engine, session.connection, wish.topic)) {
     const reason = `'${wish.topic}' is not authorized`
     return { kind: 'denied', reasonCode: ReasonCode.notAuthorized, packet: wish, reason }
   }

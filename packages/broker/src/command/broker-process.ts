@@ -43,12 +43,15 @@ export class BrokerProcess {
     this.#log = log
     this.#startingLogger = new StartingLogger(log.logger)
     this.#worker = worker
+    // A subscriber of any worker gets the lines of all.
+    if (worker !== undefined) log.topics.carry = message => worker.ask({ kind: 'logged', message })
     const prepared = worker === undefined ? read.prepared : withAllNumbers(read.prepared, worker)
     this.#running = new RunningBroker(prepared, {
       logger: this.#startingLogger,
       control: this.#control(),
       shown: plugin => worker?.statistics.summed(plugin) ?? plugin,
       isAlone: worker === undefined,
+      plugins: [log.topics],
     })
   }
 
@@ -87,6 +90,7 @@ export class BrokerProcess {
           this.#inTurn(() => this.#running.serveAdmin())
         },
         logLevel: level => this.#setLogLevel(level),
+        logged: message => this.#log.topics.deliver(message),
       })
       return
     }

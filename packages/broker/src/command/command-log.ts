@@ -1,3 +1,5 @@
+import { logTopics } from '@x/sys-topics'
+import type { LogLineKind, LogTopics } from '@x/sys-topics'
 import { pino } from 'pino'
 import type { Logger } from 'pino'
 import type { Config } from '../config/schema.ts'
@@ -19,6 +21,8 @@ export interface LogLines {
 /** The command's logger, and where its lines go. */
 export class CommandLog {
   readonly logger: Logger
+  /** For the broker of this process: publishes what the configuration wants to have published. */
+  readonly topics: LogTopics = logTopics({ lines: [] })
   #outputs: readonly { readonly format: (line: string) => string; readonly output: LogOutput }[] = []
   #file: FileSink | undefined
 
@@ -34,7 +38,7 @@ export class CommandLog {
 
   /** Another level and other outputs. A file is opened again, so that one which was moved away is let go.
    * @throws Error of Node, for a file that can't be opened; all stays as it was */
-  configure({ level = 'info', destination, file, buffer = defaultBuffer }: LogConfig): void {
+  configure({ level = 'info', destination, file, buffer = defaultBuffer, topics = [] }: LogConfig): void {
     const sink = file === undefined ? undefined : new FileSink(file)
     const standard = destination ?? (file === undefined ? 'stdout' : 'none')
     const dropped = (count: number): void => {
@@ -53,6 +57,7 @@ export class CommandLog {
     ]
     this.#file = sink
     this.logger.level = level
+    this.topics.lines = topics
   }
 
   /** Begins a new file where the old one was moved away.
@@ -63,7 +68,21 @@ export class CommandLog {
 
   #write(line: string): void {
     for (const { format, output } of this.#outputs) output.write(format(line))
+    if (this.topics.lines.length > 0) this.#publish(line)
   }
+
+  #publish(line: string): void {
+    const { level, msg, repeated } = JSON.parse(line) as { level: number; msg: string; repeated?: number }
+    const kind = kindOf(level)
+    if (kind !== undefined && repeated === undefined) this.topics.add(kind, msg)
+  }
+}
+
+/** Undefined: lines of this level of pino's are not published. */
+function kindOf(level: number): LogLineKind | undefined {
+  const { info, warn, error = Number.POSITIVE_INFINITY } = pino.levels.values
+  if (level >= error) return 'error'
+  return level === warn ? 'warning' : level === info ? 'information' : undefined
 }
 
 const asItIs = (line: string): string => line

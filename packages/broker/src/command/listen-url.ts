@@ -16,6 +16,7 @@ const parameters = {
   'packets-per-frame': 'packetsPerFrame',
   'strict-subprotocol': 'strictSubprotocol',
   'connect-timeout': 'connectTimeout',
+  'system-topics': 'systemTopics',
   allow: 'allow',
   deny: 'deny',
   origins: 'origins',
@@ -25,7 +26,9 @@ const numeric: ReadonlySet<string> = new Set(['max-connections', 'max-rate', 'ma
 const choices: Readonly<Record<string, readonly string[]>> = {
   'packets-per-frame': ['one', 'many'],
   'strict-subprotocol': ['true', 'false'],
+  'system-topics': ['true', 'false'],
 }
+const flags: ReadonlySet<string> = new Set(['strict-subprotocol', 'system-topics'])
 const lists: ReadonlySet<string> = new Set(['allow', 'deny', 'origins'])
 
 /** `PROTOCOL[+PROTOCOL…]://HOST:PORT[/PATH][?PARAMETER=VALUE…]`, or `PROTOCOL+unix:/FILE`, as a listener.
@@ -83,7 +86,7 @@ function optionsOf(url: URL, text: string): ListenerConfig {
       options[option] = Number(value)
     } else if (choices[name]?.includes(value) === false) {
       throw new ListenUrlError(`'${text}' has ${name} '${value}', it must be ${choices[name].join(' or ')}`)
-    } else if (name === 'strict-subprotocol') options[option] = value === 'true'
+    } else if (flags.has(name)) options[option] = value === 'true'
     else options[option] = lists.has(name) ? value.split(',') : value
   }
   return options

@@ -41,6 +41,7 @@ export class PrimaryProcess {
       asked: order => this.#asked(order),
       closeTimeout: drainTimeoutOf(read.config) * 1000 + closeMargin,
     })
+    log.topics.carry = message => this.#primary.tellAll({ kind: 'logged', message })
   }
 
   async start(): Promise<void> {
@@ -64,7 +65,7 @@ export class PrimaryProcess {
       this.#reload()
       return
     }
-    this.#log.logger.level = order.level
+    if (order.kind === 'logLevel') this.#log.logger.level = order.level
     this.#primary.tellAll(order)
   }
 

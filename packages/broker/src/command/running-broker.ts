@@ -33,6 +33,8 @@ export interface RunningHost {
   shown(plugin: Plugin): Plugin
   /** Of several workers one at a time serves the API: when it is told to. */
   readonly isAlone: boolean
+  /** Of the process. */
+  readonly plugins: readonly Plugin[]
 }
 
 /** A broker made of a configuration, which can be given another one while it runs. */
@@ -62,7 +64,8 @@ export class RunningBroker {
     const { listen = {} } = prepared.admin ?? {}
     this.#adminAddress = listen === false ? {} : listen
     this.admin = this.#makeAdmin(prepared, host)
-    const plugins = [...(options.plugins ?? []), this.#bridges, ...(this.admin ? [host.shown(this.admin)] : [])]
+    const shown = this.admin ? [host.shown(this.admin)] : []
+    const plugins = [...(options.plugins ?? []), ...host.plugins, this.#bridges, ...shown]
     const logger = this.admin?.logger(host.logger) ?? host.logger
     this.broker = createBroker({ ...options, plugins, logger, authenticate: this.#access.authenticate })
     this.#limitTopics(prepared)

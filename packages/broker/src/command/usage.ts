@@ -31,6 +31,7 @@ export const usage: string = `x-broker: an MQTT broker (3.1, 3.1.1, 5.0)
                          ?name= ?allow=10.0.0.0/8,::1 ?deny= ?origins= ?max-connections= ?max-rate= (a second)
                          ?connect-timeout= (ms)   ws, wss: ?max-payload= (bytes) ?packets-per-frame=one|many
                          ?strict-subprotocol=true|false
+                         ?system-topics=false: nothing below $SYS for these clients
       --tls-cert FILE, --tls-key FILE      certificate and key (PEM) for mqtts and wss; read again on SIGHUP
       --tls-server NAME=CERT,KEY           files for a further server name (SNI); may be repeated
       --tls-ca FILE                        who signs the clients' certificates

@@ -1,5 +1,7 @@
 import type { BrokerLimits, ListenerRules } from '@x/broker-core'
 import type { Durability } from '@x/persistence-lmdb'
+import { logLineKinds } from '@x/sys-topics'
+import type { LogLineKind } from '@x/sys-topics'
 import { z } from 'zod'
 import type { ProxyRequirement } from '../listener/proxy-requirement.ts'
 import { protocols } from '../listener/protocols.ts'
@@ -75,6 +77,10 @@ const listener = z.strictObject({
     .regex(/^[^\0]*$/)
     .optional()
     .describe('beginning of identifiers that are generated, up to 50 bytes (`aedes_`)'),
+  systemTopics: z
+    .boolean()
+    .optional()
+    .describe('its clients may have what is below `$SYS`; without, a SUBSCRIBE to it is refused (true)'),
   maximumQoS: z.literal([0, 1, 2]).optional().describe('in place of that in `limits`, for clients of this listener'),
   topicAliasMaximum: whole(0, 65_535).optional().describe('likewise'),
   maximumOutgoingTopicAliases: whole(0, 65_535).optional().describe('likewise'),
@@ -122,6 +128,11 @@ const log = z.strictObject({
     .describe('where the log goes (stdout, or `file` alone where it is given)'),
   file: text.optional().describe('file that the log is appended to, mode 0600; opened again on SIGHUP and SIGUSR2'),
   buffer: whole(0, 1_073_741_824).optional().describe('bytes that wait for an output which takes none (1048576)'),
+  topics: z
+    .array(z.enum(logLineKinds))
+    .min(1)
+    .optional()
+    .describe('lines that are published on `$SYS/broker/log/…`, at most 100 in a second (none)'),
 })
 
 /** All that `x-broker` can be told, whatever it was written in. */
@@ -248,6 +259,7 @@ export interface Config {
         destination?: 'stdout' | 'stderr' | 'none' | undefined
         file?: Text | undefined
         buffer?: number | undefined
+        topics?: LogLineKind[] | undefined
       }
     | undefined
   statistics?: { interval?: number | undefined } | undefined

@@ -1,4 +1,5 @@
 import cluster from 'node:cluster'
+import type { LogMessage } from '@x/sys-topics'
 import { placeVariable, isOrder } from './worker-messages.ts'
 import type { CommonOrder, WorkerPlace, WorkerReport } from './worker-messages.ts'
 import { WorkerStatistics } from './worker-statistics.ts'
@@ -12,6 +13,8 @@ export interface WorkerDuties {
   /** Does what one worker at a time does: connects the bridges, and serves the API. */
   bridge(): void
   logLevel(level: string): void
+  /** Publishes a line that some process of the broker has logged. */
+  logged(message: LogMessage): void
 }
 
 /** This process as one of several workers. */
@@ -40,6 +43,7 @@ export class OwnWorker {
       if (!isOrder(message)) return
       if (message.kind === 'others') this.statistics.heard(message.numbers)
       else if (message.kind === 'logLevel') duties.logLevel(message.level)
+      else if (message.kind === 'logged') duties.logged(message.message)
       else duties[message.kind]()
     })
   }

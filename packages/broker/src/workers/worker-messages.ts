@@ -1,4 +1,5 @@
 import type { BrokerCounts, WorkerUsage } from '@x/contract'
+import type { LogMessage } from '@x/sys-topics'
 import type { StoreConfig } from '../config/schema.ts'
 
 /** What a worker is told when it is forked, as JSON in its environment. */
@@ -47,8 +48,11 @@ export type WorkerReport =
   | { readonly kind: 'numbers'; readonly numbers: WorkerNumbers }
   | { readonly kind: 'asks'; readonly order: CommonOrder }
 
-/** What somebody wants of all workers: to read the configuration again, or to log from another level on. */
-export type CommonOrder = { readonly kind: 'reload' } | { readonly kind: 'logLevel'; readonly level: string }
+/** What somebody wants of all workers: to read the configuration again, to log from another level on, or to publish a line of the log. */
+export type CommonOrder =
+  | { readonly kind: 'reload' }
+  | { readonly kind: 'logLevel'; readonly level: string }
+  | { readonly kind: 'logged'; readonly message: LogMessage }
 
 /** From the primary to a worker. `bridge`: it has the bridges until it ends; `others`: the numbers of all other workers together. */
 export type WorkerOrder =
@@ -63,7 +67,7 @@ export function isReport(message: unknown): message is WorkerReport {
 
 /** Whether a message is one that the primary sends to workers. */
 export function isOrder(message: unknown): message is WorkerOrder {
-  return ['stop', 'reload', 'bridge', 'logLevel', 'others'].some(kind => hasKind(message, kind))
+  return ['stop', 'reload', 'bridge', 'logLevel', 'logged', 'others'].some(kind => hasKind(message, kind))
 }
 
 function hasKind(message: unknown, kind: string): boolean {

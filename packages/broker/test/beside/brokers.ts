@@ -69,7 +69,13 @@ export async function startBeside(program: Program, files: Files): Promise<Besid
   const read = (): Prepared => prepare(loadConfig({ file: conf, flags: {}, environment: {} }).config)
   const prepared = read()
   const logger = new CollectingLogger()
-  const running = new RunningBroker(prepared, { logger, control: {}, shown: plugin => plugin, isAlone: true })
+  const running = new RunningBroker(prepared, {
+    logger,
+    control: {},
+    shown: plugin => plugin,
+    isAlone: true,
+    plugins: [],
+  })
   onTestFinished(() => running.broker.close())
   await running.open(prepared.listeners)
   return {

@@ -1,5 +1,7 @@
 import { basename, join } from 'node:path'
 import type { BrokerLimits } from '@x/broker-core'
+import { logLineKinds } from '@x/sys-topics'
+import type { LogLineKind } from '@x/sys-topics'
 import { ConfigProblem, placed } from '../config-problem.ts'
 import type { AccessConfig } from '../access-schema.ts'
 import type { Config } from '../schema.ts'
@@ -226,25 +228,47 @@ function logOf(global: Settings): Config['log'] {
   const destinations = global.all('log_dest')
   const words = destinations.map(({ value, place }) => destinationOf(String(value), place))
   const files = words.filter(word => word.startsWith('file '))
-  const [file] = files
   if (files.length > 1)
     throw new ConfigProblem([placed(destinations.at(-1)?.place ?? { file: '' }, 'log_dest file stands there twice')])
-  const rest = words.findLast(word => !word.startsWith('file ')) as 'stdout' | 'stderr' | 'none' | undefined
+  // None takes back what stands before it.
+  const kept = words.slice(Math.max(words.lastIndexOf('none'), 0))
+  const file = kept.find(word => word.startsWith('file '))
+  const standard = kept.findLast(word => word === 'stdout' || word === 'stderr' || word === 'none')
+  const kinds = kept.includes('topic') ? kindsOf(types) : []
+  const isElsewhere = file !== undefined || kept.includes('topic')
   return {
     level,
-    destination: rest ?? (file === undefined ? 'stderr' : undefined),
+    destination: standard ?? otherwise(isElsewhere, file),
     file: file?.slice('file '.length).trim(),
+    ...(kinds.length > 0 && { topics: kinds }),
   }
+}
+
+/** Where lines go that have no destination among the standard ones. */
+function otherwise(isElsewhere: boolean, file: string | undefined): 'stderr' | 'none' | undefined {
+  if (!isElsewhere) return 'stderr'
+  return file === undefined ? 'none' : undefined
+}
+
+/** Kinds of lines that are published. Debug never is, as with Mosquitto. */
+function kindsOf(types: readonly string[]): LogLineKind[] {
+  const kinds = new Set<LogLineKind>(types.length === 0 ? ['error', 'warning', 'information'] : [])
+  for (const type of types) {
+    if (type === 'none') kinds.clear()
+    for (const kind of logLineKinds) if (type === 'all' || kind === type) kinds.add(kind)
+    if (type === 'notice') kinds.add('information')
+  }
+  return [...kinds]
 }
 
 function destinationOf(text: string, place: { file: string; line?: number }): string {
   const [word = ''] = text.split(' ')
-  if (word === 'none' || word === 'stdout' || word === 'stderr') return word
+  if (word === 'none' || word === 'stdout' || word === 'stderr' || word === 'topic') return word
   if (word === 'file' && text.length > 'file '.length) return text
   const advice =
-    word === 'syslog' || word === 'dlt' || word === 'topic'
+    word === 'syslog' || word === 'dlt'
       ? 'is not supported; log to stdout, which systemd and containers keep, or to a file'
-      : 'must be none, stdout, stderr or file PATH'
+      : 'must be none, stdout, stderr, topic or file PATH'
   throw new ConfigProblem([placed(place, `log_dest ${word}: it ${advice}`.replace('it is', 'this is'))])
 }
 
