@@ -28,6 +28,8 @@ export interface Message {
   readonly publisher: string | undefined
   /** Present where the broker may ask later whether its publisher may still publish it; kept with it by stores. */
   readonly source?: MessageSource | undefined
+  /** A will: it may come when its client is connected elsewhere, and does not come late. Stores need not keep it. MQTT 5.0 §3.1.2.5 */
+  readonly isWill?: boolean | undefined
   /** Id of the broker the message entered through; together with {@link brokerCounter} it names the message. */
   readonly brokerId: string
   readonly brokerCounter: number
@@ -35,7 +37,7 @@ export interface Message {
 
 /** A copy whose bytes are its own, so that keeping 16 bytes doesn't pin the 64 KiB they arrived in. */
 export function keepMessage(message: Message): Message {
-  const { payload, properties, source } = message
+  const { payload, properties, source, isWill } = message
   const kept = {
     topic: message.topic,
     payload: ownBytes(payload),
@@ -47,7 +49,7 @@ export function keepMessage(message: Message): Message {
     brokerId: message.brokerId,
     brokerCounter: message.brokerCounter,
   }
-  return source === undefined ? kept : { ...kept, source }
+  return source === undefined && isWill === undefined ? kept : { ...kept, source, isWill }
 }
 
 /** Not from Node's pool, of which one byte would pin 8 KiB. */

@@ -43,8 +43,17 @@ export class MeshedBroker implements EmitterHost {
 
   /** To `a`, of the client `publisher`. */
   async publish(text: string | Buffer, qos: 0 | 1 | 2 = 1): Promise<void> {
+    await this.emitter.publish(this.#message(text, qos))
+  }
+
+  /** The will of the client `publisher` to `a`, at QoS 0. */
+  async publishWill(text: string): Promise<void> {
+    await this.emitter.publish({ ...this.#message(text, 0), isWill: true })
+  }
+
+  #message(text: string | Buffer, qos: 0 | 1 | 2): Message {
     this.#published += 1
-    await this.emitter.publish({
+    return {
       topic: 'a',
       payload: Buffer.from(text),
       qos,
@@ -54,6 +63,6 @@ export class MeshedBroker implements EmitterHost {
       publisher: 'publisher',
       brokerId: this.brokerId,
       brokerCounter: this.#published,
-    })
+    }
   }
 }

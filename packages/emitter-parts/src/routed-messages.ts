@@ -46,10 +46,11 @@ export class RoutedMessages<Link extends MessageLink> {
     return Promise.all(plan.atLeastOnce.map(async ({ link }) => link.addNumbered(record, qos))).then(() => undefined)
   }
 
-  /** A QoS 0 message. The will of a client that is elsewhere by now is not one of those that come late: it goes without its publisher. */
+  /** A QoS 0 message. What comes of a client that is elsewhere by now comes late, and is dropped by its receiver, but for a will, which
+   * goes without its publisher. */
   #encode(message: Message, groups: readonly string[]): Buffer {
-    const { publisher } = message
-    const isLast = publisher !== undefined && this.#host.isElsewhere(publisher)
+    const { publisher, isWill } = message
+    const isLast = isWill === true && publisher !== undefined && this.#host.isElsewhere(publisher)
     return encodeMessage(
       isLast ? { ...keepMessage(message), publisher: undefined } : message,
       this.#host.brokerId,

@@ -34,8 +34,17 @@ export class Broker implements EmitterHost {
 
   /** Publishes to `a` unless another topic is given. */
   publish(text: string | Buffer, qos: 0 | 1 | 2 = 1, topic = 'a'): MaybePromise<void> {
+    return this.emitter.publish(this.#message({ text, qos, topic }))
+  }
+
+  /** Publishes the will of `publisher` to `a`, at QoS 0. */
+  publishWill(text: string): MaybePromise<void> {
+    return this.emitter.publish({ ...this.#message({ text, qos: 0, topic: 'a' }), isWill: true })
+  }
+
+  #message({ text, qos, topic }: { text: string | Buffer; qos: 0 | 1 | 2; topic: string }): Message {
     this.#published += 1
-    return this.emitter.publish({
+    return {
       topic,
       payload: Buffer.from(text),
       qos,
@@ -45,6 +54,6 @@ export class Broker implements EmitterHost {
       publisher: 'publisher',
       brokerId: this.brokerId,
       brokerCounter: this.#published,
-    })
+    }
   }
 }

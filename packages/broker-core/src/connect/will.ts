@@ -86,6 +86,7 @@ export function publishWill(
     {
       publisher: will.clientId,
       source: message.source,
+      isWill: true,
       brokerId: engine.brokerId,
       brokerCounter: engine.nextCounter(),
       now,

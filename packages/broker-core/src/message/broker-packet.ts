@@ -196,6 +196,6 @@ function hasSameProperties(publication: Publication, { properties }: IncomingPac
   return Buffer.compare(wireBefore ?? noBytes, wireAfter ?? noBytes) === 0
 }
 
-function originOf({ publisher, source, brokerId, brokerCounter }: Message): Omit<Origin, 'now'> {
-  return { publisher, source, brokerId, brokerCounter }
+function originOf({ publisher, source, isWill, brokerId, brokerCounter }: Message): Omit<Origin, 'now'> {
+  return { publisher, source, isWill, brokerId, brokerCounter }
 }

@@ -36,7 +36,7 @@ export interface Envelope {
 }
 
 /** Where a message comes from. */
-export interface Origin extends Pick<Message, 'publisher' | 'source' | 'brokerId' | 'brokerCounter'> {
+export interface Origin extends Pick<Message, 'publisher' | 'source' | 'isWill' | 'brokerId' | 'brokerCounter'> {
   /** ms since the epoch: a Message Expiry Interval counts from here. */
   readonly now: number
 }
@@ -51,6 +51,7 @@ export class Publication implements Message {
   readonly expiresAt: number | undefined
   readonly publisher: string | undefined
   readonly source: MessageSource | undefined
+  readonly isWill: boolean | undefined
   readonly brokerId: string
   readonly brokerCounter: number
   /** The frame it came in with, of format `#formatOfSource`; undefined when it was made here. */
@@ -79,6 +80,7 @@ export class Publication implements Message {
     this.retain = content.retain
     this.publisher = origin.publisher
     this.source = origin.source
+    this.isWill = origin.isWill
     this.brokerId = origin.brokerId
     this.brokerCounter = origin.brokerCounter
     if ('frameStart' in content) {
@@ -105,8 +107,8 @@ export class Publication implements Message {
   /** A publication of a message that was stored or came from another broker. */
   static of(message: Message): Publication {
     // Spreading takes twice the time.
-    const { publisher, source, brokerId, brokerCounter } = message
-    return new Publication(message.topic, { publisher, source, brokerId, brokerCounter, now: 0 }, message)
+    const { publisher, source, isWill, brokerId, brokerCounter } = message
+    return new Publication(message.topic, { publisher, source, isWill, brokerId, brokerCounter, now: 0 }, message)
   }
 
   /** Bytes of the payload, which need not become an object for that: it takes 0.15 µs. */
@@ -130,15 +132,15 @@ export class Publication implements Message {
 
   /** The same message under another topic. */
   renamed(topic: string): Publication {
-    const { publisher, source, brokerId, brokerCounter } = this
-    return new Publication(topic, { publisher, source, brokerId, brokerCounter, now: 0 }, this)
+    const { publisher, source, isWill, brokerId, brokerCounter } = this
+    return new Publication(topic, { publisher, source, isWill, brokerId, brokerCounter, now: 0 }, this)
   }
 
   /** The same message with QoS 2, so that each subscription's QoS decides; the same one each time. */
   get atHighestQoS(): Publication {
     if (this.qos === 2) return this
-    const { topic, payload, retain, properties, expiresAt, publisher, source, brokerId, brokerCounter } = this
-    const origin = { publisher, source, brokerId, brokerCounter, now: 0 }
+    const { topic, payload, retain, properties, expiresAt, publisher, source, isWill, brokerId, brokerCounter } = this
+    const origin = { publisher, source, isWill, brokerId, brokerCounter, now: 0 }
     this.#highest ??= new Publication(topic, origin, { payload, qos: 2, retain, properties, expiresAt })
     return this.#highest
   }
