@@ -31,3 +31,9 @@ export function emitterErrorOf(error: unknown): EmitterError {
   const full = error instanceof RedisError && error.code === 'REDIS_OUT_OF_MEMORY'
   return new EmitterError(full ? 'QUOTA_EXCEEDED' : 'UNAVAILABLE', { message, cause: error })
 }
+
+/** What an emitter could not be opened for: that brokers are there which speak another schema is said as Redis said it. */
+export function openErrorOf(error: unknown): unknown {
+  const cause = error instanceof EmitterError ? error.cause : undefined
+  return cause instanceof RedisError && cause.code === 'REDIS_SCHEMA_MISMATCH' ? cause : error
+}

@@ -7,7 +7,7 @@ import { Presence, leaseDuration } from './presence.ts'
 import type { InboxLook, Renewal } from './presence.ts'
 import { Channels } from './channels.ts'
 import type { EmitterCounters } from './emitter-counters.ts'
-import { emitterErrorOf } from './emitter-error.ts'
+import { emitterErrorOf, openErrorOf } from './emitter-error.ts'
 import type { EmitterError } from './emitter-error.ts'
 import { library } from './functions/library.ts'
 import { inboxBase, routesBase } from './keys.ts'
@@ -142,7 +142,7 @@ export class OpenEmitter {
     } catch (error) {
       emitter.#end()
       connection.close()
-      throw error
+      throw openErrorOf(error)
     }
   }
 

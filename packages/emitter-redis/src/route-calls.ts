@@ -2,6 +2,7 @@ import type { RouteName } from '@x/emitter-parts'
 import type { NumberedChange, RedisArgument, RedisConnection } from '@x/redis-connection'
 import { leaseDuration } from './presence.ts'
 import { library } from './functions/library.ts'
+import { schema } from './keys.ts'
 import { logPage } from './route-log.ts'
 import type { BrokerRoutes, LogAnswer } from './route-log.ts'
 
@@ -33,11 +34,13 @@ export class RouteCalls {
     return names
   }
 
-  /** Says that this broker is there, and that its routes are those that were staged, with these changes. */
+  /** Says that this broker is there, and that its routes are those that were staged, with these changes.
+   * @throws RedisError `REDIS_SCHEMA_MISMATCH` while brokers are there that speak another schema */
   async join(staged: readonly RouteName[], changes: readonly string[]): Promise<NumberedChange> {
     const { instance, brokerId } = this.#parts
     const isStaged = staged.length > 0 ? 1 : 0
-    return changeOf(await this.#call('join', instance, brokerId, leaseDuration, isStaged, JSON.stringify(changes)))
+    const parameters = [instance, brokerId, leaseDuration, isStaged, JSON.stringify(changes), schema]
+    return changeOf(await this.#call('join', ...parameters))
   }
 
   /** @param changes `+` or `-` and a route each; no more than {@link partsOf} puts into one part */

@@ -79,7 +79,7 @@ describe.skipIf(!hasRedisServer())('when a primary dies (apt-get install redis-s
     const cluster = await ending(spawnCluster(3, 1))
     const brokers = await pair({ redis: cluster.url, ...timeouts })
     const routes = new Redis(cluster.primaryOf('{x1.rt}:').url)
-    const instances = Object.keys(await routes.hgetall('{x1.rt}:brokers'))
+    const instances = Object.keys(await routes.hgetall('{x1.rt}:here'))
     routes.disconnect()
     const primary = cluster.primaryOf(keyOf(instances.find(name => name.startsWith('other~')) ?? ''))
     await survives(brokers, async () => {

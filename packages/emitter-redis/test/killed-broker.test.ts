@@ -31,7 +31,7 @@ describe.skipIf(!hasRedisServer())('a broker that is killed (apt-get install red
     const killedAt = await killedBroker(redis.url, async () => {
       await expect.poll(() => one.emitter.reaches('a') && one.emitter.reaches('b')).toBe(true)
       await one.publish('x', 1)
-      instance = Object.keys(await admin.hgetall('{x1.rt}:brokers')).find(name => name.startsWith('dying~')) ?? ''
+      instance = Object.keys(await admin.hgetall('{x1.rt}:here')).find(name => name.startsWith('dying~')) ?? ''
     })
     expect(one.presences).toEqual([['dying', true]])
     // Nobody may say yet that it is dead.

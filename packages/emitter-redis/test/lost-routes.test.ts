@@ -14,7 +14,7 @@ function clientOf(redis: SpawnedRedis): Redis {
 }
 
 async function instanceOf(brokerId: string, client: Redis): Promise<string> {
-  const brokers = await client.hgetall(`${base}brokers`)
+  const brokers = await client.hgetall(`${base}here`)
   return Object.keys(brokers).find(instance => brokers[instance] === brokerId) ?? ''
 }
 

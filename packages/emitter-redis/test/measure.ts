@@ -92,7 +92,7 @@ async function measure(): Promise<void> {
 
   const routes = 100_000
   const seconds = await inRows(routes, 1000, index => one.emitter.addRoute(`devices/${index}/in`))
-  const brokers = (await reader.command('', 'HKEYS', '{x1.rt}:brokers')) as readonly Buffer[]
+  const brokers = (await reader.command('', 'HKEYS', '{x1.rt}:here')) as readonly Buffer[]
   const key = `{x1.rt}:r:${brokers.map(String).find(name => name.startsWith('one~'))}`
   const size = Number(await reader.command(key, 'MEMORY', 'USAGE', key, 'SAMPLES', 0))
   report('a route, in Redis', size / routes, 'bytes')

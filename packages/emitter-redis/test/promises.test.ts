@@ -34,7 +34,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
 
   /** Names of the lives of brokers in Redis, by id. */
   async function instanceOf(brokerId: string, client = admin): Promise<string> {
-    const brokers = await client.hgetall(`{${prefix}1.rt}:brokers`)
+    const brokers = await client.hgetall(`{${prefix}1.rt}:here`)
     return Object.keys(brokers).find(instance => brokers[instance] === brokerId) ?? ''
   }
 
@@ -124,7 +124,7 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     test('a broker that does not confirm a route is waited for only while it may go by what it knows', async () => {
       const [, other] = await pair({ routeTimeout: 2000 })
       // A broker that is there and says nothing.
-      await admin.hset(`{${prefix}1.rt}:brokers`, 'mute~1', 'mute')
+      await admin.hset(`{${prefix}1.rt}:here`, 'mute~1', 'mute')
       await admin.zadd(`{${prefix}1.rt}:leases`, Date.now() + 20_000, 'mute~1')
       await admin.zadd(`{${prefix}1.rt}:fo`, Date.now() + 3000, 'mute~1')
       const start = Date.now()
@@ -210,10 +210,10 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
       for (const name of ['n', 'in'])
         expect(await admin.pttl(`{${prefix}1.b:${instance}}:${name}`)).toBeGreaterThan(lease)
       // A broker that is dead: nobody renews, and its lease ends.
-      await admin.hset(`{${prefix}1.rt}:brokers`, 'dead~1', 'dead')
+      await admin.hset(`{${prefix}1.rt}:here`, 'dead~1', 'dead')
       await admin.zadd(`{${prefix}1.rt}:leases`, Date.now() - 1, 'dead~1')
       await admin.sadd(`{${prefix}1.rt}:r:dead~1`, '2dead/#')
-      await expect.poll(() => admin.hexists(`{${prefix}1.rt}:brokers`, 'dead~1')).toBe(0)
+      await expect.poll(() => admin.hexists(`{${prefix}1.rt}:here`, 'dead~1')).toBe(0)
       await expect.poll(() => admin.exists(`{${prefix}1.rt}:r:dead~1`)).toBe(0)
     })
 

@@ -310,16 +310,6 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
     await store.closeSession(handle, { sessionExpiryInterval: 0, will: 'publish', sentThrough: 0 })
   })
 
-  test('refuses data of another schema, naming both', async () => {
-    fresh()
-    await admin.command('', 'SET', key('schema'), '9')
-    const store = new RedisPersistence({ redis: redis.url, prefix })
-    await expect(store.open(host())).rejects.toMatchObject({
-      code: 'REDIS_SCHEMA_MISMATCH',
-      message: expect.stringMatching(/schema 9.*schema 1/),
-    })
-  })
-
   test.each([{ prefix: '{x}' }, { prefix: '' }, { durability: 'always' as 'redis' }])(
     'refuses the option %o',
     options => {

@@ -13,7 +13,7 @@ export type RedisErrorCode =
   | 'REDIS_VERSION_UNSUPPORTED'
   /** `maxmemory-policy` is not `noeviction`: Redis could delete sessions by itself. */
   | 'REDIS_EVICTION_POLICY'
-  /** The data were written with another schema or number of partitions. */
+  /** The data are of another schema, or brokers are there that speak another one. A function says so with `SCHEMA` and a sentence. */
   | 'REDIS_SCHEMA_MISMATCH'
   /** A replica, or a primary that refuses to write. */
   | 'REDIS_READ_ONLY'
@@ -47,6 +47,7 @@ export class RedisError extends Error {
 const meanings: readonly (readonly [start: RegExp, code: RedisErrorCode])[] = [
   [/^(NOAUTH|WRONGPASS|ERR (AUTH|invalid password|Client sent AUTH))/, 'REDIS_AUTH_FAILED'],
   [/^NOPERM|user executing the script can't/, 'REDIS_NO_PERMISSION'],
+  [/^SCHEMA /, 'REDIS_SCHEMA_MISMATCH'],
   [/certificate|ERR_TLS|SSL routines/, 'REDIS_TLS_FAILED'],
   [/OOM command not allowed|^OOM/, 'REDIS_OUT_OF_MEMORY'],
   [/READONLY/, 'REDIS_READ_ONLY'],
@@ -66,7 +67,7 @@ export function redisErrorOf(error: unknown): RedisError {
   const nested = nestedText(error)
   const said = nested === undefined ? text : `${text} (${nested})`
   const code = meanings.find(([start]) => start.test(nested ?? text) || start.test(text))?.[1] ?? 'REDIS_FAILED'
-  return new RedisError(code, { message: `Redis: ${said}`, cause: error })
+  return new RedisError(code, { message: `Redis: ${said.replace(/^SCHEMA /, '')}`, cause: error })
 }
 
 /** A cluster client wraps what its last node said. */

@@ -30,7 +30,7 @@ local function forget(base, instance)
   redis.call('ZREM', base .. 'fo', instance)
   redis.call('ZREM', base .. 'leases', instance)
   redis.call('UNLINK', base .. 'r:' .. instance)
-  if redis.call('HDEL', base .. 'brokers', instance) == 1 then tell(base, { 'g', instance }) end
+  if redis.call('HDEL', base .. 'here', instance) == 1 then tell(base, { 'g', instance }) end
 end
 
 local function sweep(base, now)
@@ -41,7 +41,7 @@ local function position(base) return redis.call('HGET', base .. 'v', 'p') or '' 
 
 -- Nothing stays when all brokers have died.
 local function keep(base, instance, lease)
-  for _, name in ipairs({ 'brokers', 'leases', 'log', 'v', 'fo', 'r:' .. instance }) do
+  for _, name in ipairs({ 'brokers', 'here', 'leases', 'log', 'v', 'fo', 'r:' .. instance }) do
     redis.call('PEXPIRE', base .. name, lease * afterlife)
   end
 end
@@ -49,13 +49,27 @@ end
 -- The last position, and who is there: instance, id. Their filters are read page by page afterwards, and what has changed meanwhile from
 -- the log.
 local function everything(base)
-  local brokers, found = redis.call('HGETALL', base .. 'brokers'), {}
+  local brokers, found = redis.call('HGETALL', base .. 'here'), {}
   for index = 1, #brokers, 2 do found[#found + 1] = { brokers[index], brokers[index + 1] } end
   return { position(base), 'all', found }
 end
 
 local function followersOf(base)
   return redis.call('ZRANGEBYSCORE', base .. 'fo', '(' .. milliseconds(), '+inf')
+end
+
+-- A broker that is there, if they are of another schema than this; otherwise what dead ones have left is no hindrance. In schema 1 'brokers'
+-- was what 'here' is now, so that such a release fails at it, instead of taking the brokers of this one for dead.
+local function strangerTo(base, schema)
+  local kind = redis.call('TYPE', base .. 'brokers').ok
+  local found = kind == 'string' and redis.call('GET', base .. 'brokers') or kind == 'hash' and '1'
+  if not found or found == schema then return nil end
+  local there = redis.call('ZRANGEBYSCORE', base .. 'leases', '(' .. milliseconds(), '+inf', 'LIMIT', 0, 1)[1]
+  for _, one in ipairs(kind == 'hash' and redis.call('HKEYS', base .. 'brokers') or {}) do
+    if redis.call('EXISTS', base .. 'l:' .. one) == 1 then there = one end
+  end
+  if there then return there, found end
+  redis.call('DEL', base .. 'brokers', base .. 'here', base .. 'leases', base .. 'log', base .. 'v', base .. 'fo')
 end
 
 local function change(base, instance, changes)
@@ -72,17 +86,23 @@ F.stage = function(keys, args)
   redis.call('PEXPIRE', key, tonumber(args[2]) * afterlife)
 end
 
--- instance, id, milliseconds of its lease, 1: with what it has staged, JSON of + or - with a filter each, beside that. Returns the entry's
--- number and who has to know it.
+-- instance, id, milliseconds of its lease, 1: with what it has staged, JSON of + or - with a filter each, beside that, the schema that it
+-- speaks. Returns the entry's number and who has to know it.
 F.join = function(keys, args)
   local base, instance, lease, isStaged = keys[1], args[1], tonumber(args[3]), args[4] == '1'
+  local stranger, schema = strangerTo(base, args[6])
+  if stranger then
+    return redis.error_reply('SCHEMA under ' .. base .. ' is broker ' .. stranger .. ' of schema ' .. schema .. ', this release speaks schema '
+      .. args[6] .. ': they would not hear each other')
+  end
+  redis.call('SET', base .. 'brokers', args[6])
   sweep(base, tonumber(milliseconds()))
   -- What has lost its lease by other means.
-  for _, other in ipairs(redis.call('HKEYS', base .. 'brokers')) do
+  for _, other in ipairs(redis.call('HKEYS', base .. 'here')) do
     if not redis.call('ZSCORE', base .. 'leases', other) then forget(base, other) end
   end
   redis.call('ZADD', base .. 'leases', whole(milliseconds() + lease), instance)
-  redis.call('HSET', base .. 'brokers', instance, args[2])
+  redis.call('HSET', base .. 'here', instance, args[2])
   redis.call('UNLINK', base .. 'r:' .. instance)
   if isStaged and redis.call('EXISTS', base .. 'n:' .. instance) == 1 then
     redis.call('RENAME', base .. 'n:' .. instance, base .. 'r:' .. instance)
@@ -142,6 +162,6 @@ end
 F.leave = function(keys, args)
   local base = keys[1]
   forget(base, args[1])
-  if redis.call('HLEN', base .. 'brokers') == 0 then redis.call('DEL', base .. 'log', base .. 'v') end
+  if redis.call('HLEN', base .. 'here') == 0 then redis.call('DEL', base .. 'brokers', base .. 'log', base .. 'v') end
 end
 `

@@ -9,6 +9,7 @@ import { publish } from './publish.ts'
 import { queue } from './session-queue.ts'
 import { remains } from './remains.ts'
 import { retained } from './retained-store.ts'
+import { schema } from './schema.ts'
 import { sessions } from './session-store.ts'
 import { settlements } from './settlements.ts'
 import { subscriptions } from './subscriptions.ts'
@@ -25,6 +26,7 @@ export const library: FunctionLibrary = new FunctionLibrary(
   [
     serverGeneration,
     generation,
+    schema,
     context,
     retained,
     queue,

@@ -275,13 +275,6 @@ end
 -- now, instance: numbers of news that are not above this come from a Redis that is no more
 F.floor = function(keys) return floorOf({ base = keys[1] }) end
 
--- now, instance, schema: what the data were written with
-F.schema = function(keys, args)
-  generationIn({ base = keys[1] })
-  call('SETNX', keys[1] .. 'schema', args[3])
-  return call('GET', keys[1] .. 'schema')
-end
-
 F.counts = function(keys)
   local base = keys[1]
   local counts = call('HMGET', base .. 'counts', 'sessions', 'subscriptions', 'queued')
