@@ -35,3 +35,24 @@ test('a publisher whose message will be refused sends none behind it, until it k
   chain.failed(calls[1], new Error('behind'))
   expect(chain.refusalOf('b')).toBe(undefined)
 })
+
+test('messages that wait while a call before theirs fails are behind it, and those after them are not', () => {
+  const chain = new CallChain()
+  const first = chain.begin(publishers('a'))
+  const waiting = chain.wait()
+  const full = new Error('full')
+  chain.failed(first, full)
+  const second = chain.begin(publishers('a'), waiting)
+  expect(second.behind).toBe(first.number)
+  expect(chain.refusalOf('a')).toBe(full)
+  expect(chain.begin(publishers('b'), chain.wait()).behind).toBe(0)
+  expect(chain.failed(second, new Error('behind'))).toBe(full)
+})
+
+test('messages that wait are behind the last of the calls that fail with the first', () => {
+  const chain = new CallChain()
+  const [first, second] = [chain.begin(publishers('a')), chain.begin(publishers('b'))]
+  const waiting = chain.wait()
+  chain.failed(first, new Error('full'))
+  expect(chain.begin(publishers('a'), waiting).behind).toBe(second.number)
+})

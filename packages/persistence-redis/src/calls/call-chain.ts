@@ -6,6 +6,12 @@ interface Link {
   refusal: Error | undefined
 }
 
+/** Messages that wait for the end of their turn, and then for their call. */
+export interface WaitingMessages {
+  /** What a call before theirs has failed with meanwhile. */
+  missed: Error | undefined
+}
+
 /** A call as Redis is told of it. */
 export interface ChainedCall {
   readonly number: number
@@ -18,15 +24,25 @@ export interface ChainedCall {
  * when it has not carried that one out. */
 export class CallChain {
   readonly #calls = new Map<number, Link>()
+  #waiting: WaitingMessages | undefined
   #last = 0
 
-  /** @param publishers epochs of the sessions whose messages it brings */
-  begin(publishers: ReadonlySet<string>): ChainedCall {
+  /** Messages wait now for a call, which begins with them. */
+  wait(): WaitingMessages {
+    this.#waiting = { missed: undefined }
+    return this.#waiting
+  }
+
+  /** @param publishers epochs of the sessions whose messages it brings
+   * @param waited if these messages have waited: they are no less behind what has failed meanwhile than what was on its way */
+  begin(publishers: ReadonlySet<string>, waited?: WaitingMessages): ChainedCall {
     const before = this.#calls.get(this.#last)
     // Those that Redis refuses are no part of the chain: it begins anew behind them.
-    const behind = before === undefined || before.refusal !== undefined ? 0 : this.#last
+    const isAnew = waited?.missed === undefined && (before === undefined || before.refusal !== undefined)
+    const behind = isAnew ? 0 : this.#last
     this.#last += 1
-    this.#calls.set(this.#last, { publishers, refusal: undefined })
+    this.#calls.set(this.#last, { publishers, refusal: waited?.missed })
+    if (this.#waiting === waited) this.#waiting = undefined
     return { number: this.#last, behind }
   }
 
@@ -39,6 +55,7 @@ export class CallChain {
     const reason = this.#calls.get(number)?.refusal ?? error
     this.#calls.delete(number)
     for (const [later, link] of this.#calls) if (later > number) link.refusal ??= reason
+    if (this.#waiting !== undefined) this.#waiting.missed ??= reason
     return reason
   }
 

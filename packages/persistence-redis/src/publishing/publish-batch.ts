@@ -1,6 +1,7 @@
 import type { Message, Receipt, SessionHandle } from '@x/contract'
 import { PersistenceError, keepMessage } from '@x/contract'
 import { CallChain } from '../calls/call-chain.ts'
+import type { WaitingMessages } from '../calls/call-chain.ts'
 import { decodeOutcomes } from './batch-result.ts'
 import type { Outcome, PublishResult } from './batch-result.ts'
 import { MessageBatch, piecesOf } from './message-batch.ts'
@@ -47,6 +48,8 @@ export class PublishBatch {
   })
   readonly #chain = new CallChain()
   #waiting: Waiting[] = []
+  /** Of `#waiting`, for the chain. */
+  #waited: WaitingMessages | undefined
   #number = 0
   /** The first number of each call without an answer. */
   readonly #underWay = new Set<number>()
@@ -75,6 +78,7 @@ export class PublishBatch {
     // What the answer brings is for sessions that are open here; the publisher's bytes are its own again once this returns.
     const kept = qos > 0 && this.#sessions.size > 0 ? keepMessage(message) : undefined
     const number = (this.#number += 1)
+    if (this.#waiting.length === 0) this.#waited = this.#chain.wait()
     const stored = new Promise<number>((resolve, reject) => {
       this.#waiting.push({
         topic,
@@ -107,7 +111,7 @@ export class PublishBatch {
     if (this.#waiting.length === 0) return
     const waiting = this.#waiting
     this.#waiting = []
-    void this.#send(this.#messages.take(), waiting)
+    void this.#send(this.#messages.take(), waiting, this.#waited)
   }
 
   /** Nobody says again what Redis has not answered. */
@@ -115,7 +119,7 @@ export class PublishBatch {
     this.#repeated.close(new PersistenceError('UNAVAILABLE', { message: 'the store was closed' }))
   }
 
-  async #send(batch: Buffer, all: readonly Waiting[]): Promise<void> {
+  async #send(batch: Buffer, all: readonly Waiting[], waited: WaitingMessages | undefined): Promise<void> {
     const { messages, waiting } = this.#repeated.isEmpty
       ? { messages: batch, waiting: all }
       : this.#postpone(batch, all)
@@ -123,7 +127,7 @@ export class PublishBatch {
     if (first === undefined) return
     this.#underWay.add(first.number)
     try {
-      await this.#store(messages, waiting)
+      await this.#store(messages, waiting, waited)
     } catch (error) {
       const lost = isUnavailable(error) ? this.#postpone(messages, waiting).waiting : waiting
       for (const one of lost) one.reject(error)
@@ -132,9 +136,9 @@ export class PublishBatch {
     }
   }
 
-  async #store(messages: Buffer, waiting: readonly Waiting[]): Promise<void> {
+  async #store(messages: Buffer, waiting: readonly Waiting[], waited?: WaitingMessages): Promise<void> {
     const { generation } = this.#unrouted
-    const answer = await this.#call(messages, waiting)
+    const answer = await this.#call(messages, waiting, waited)
     const [, , , , drops, lastFilter] = answer
     const outcomes = decodeOutcomes(answer)
     waiting.forEach((one, index) => {
@@ -146,10 +150,10 @@ export class PublishBatch {
     this.#sessions.reportDrops(drops)
   }
 
-  async #call(messages: Buffer, waiting: readonly Waiting[]): Promise<PublishResult> {
+  async #call(messages: Buffer, waiting: readonly Waiting[], waited?: WaitingMessages): Promise<PublishResult> {
     const publishers = new Set<string>()
     for (const { session } of waiting) if (session !== undefined) publishers.add(session.epoch)
-    const call = this.#chain.begin(publishers)
+    const call = this.#chain.begin(publishers, waited)
     try {
       const answer = await this.#calls.publish(call, messages)
       this.#chain.succeeded(call)

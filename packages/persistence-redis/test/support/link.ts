@@ -12,6 +12,8 @@ export class Link {
   readonly #subscribers = new Set<Socket>()
   readonly #deaf = new Set<Socket>()
   #state: 'open' | 'mute' | 'cut' = 'open'
+  /** What does not arrive before it is released. */
+  #held: (() => void)[] | undefined
 
   private constructor(server: Server, { port }: SpawnedRedis) {
     this.#server = server
@@ -26,7 +28,11 @@ export class Link {
         if (/\$9\r\nsubscribe\r\n/i.test(chunk.toString('latin1'))) this.#subscribers.add(client)
         redis.write(chunk)
       })
-      redis.on('data', chunk => void (this.#state === 'open' && !this.#deaf.has(client) && client.write(chunk)))
+      redis.on('data', chunk => {
+        if (this.#state !== 'open' || this.#deaf.has(client)) return
+        if (this.#held === undefined) client.write(chunk)
+        else this.#held.push(() => void client.write(chunk))
+      })
       this.#together(client, redis)
       this.#together(redis, client)
     })
@@ -41,6 +47,21 @@ export class Link {
   /** What is asked arrives, what is answered does not. */
   mute(): void {
     this.#state = 'mute'
+  }
+
+  /** From now on answers wait until {@link release}. */
+  hold(): void {
+    this.#held = []
+  }
+
+  /** How many pieces of answers wait. */
+  get held(): number {
+    return this.#held?.length ?? 0
+  }
+
+  release(): void {
+    for (const write of this.#held ?? []) write()
+    this.#held = undefined
   }
 
   /** What is said on channels does not arrive on the connections that there are. */
