@@ -33,6 +33,9 @@ export interface BrokerOptions extends Omit<CoreOptions, 'persistence' | 'emitte
   mq?: EmitterOption | null
   /** Gets connections, disconnections and errors; pino's loggers fit. Without one nothing is logged. */
   logger?: Logger | null
+  /** Lines of the log in a second that say that a client has come, and as many that one has gone, 1 to 100 000; the others of the second are
+   * one line. Of what goes wrong, ten times as many sources have lines of their own in ten seconds. Default 100. */
+  maximumLogRate?: number
   /** Publishes what is logged on `$SYS/broker/log/…`, with or without a logger: `true`, or the options of `logTopics` of `@x/sys-topics`. */
   logTopics?: true | LogTopicsOptions
 }
@@ -63,6 +66,7 @@ export const optionTable: OptionTable<keyof BrokerOptions> = {
   bridges: { text: 'a list of objects with the options of @x/bridge', allows: value => Array.isArray(value) },
   metrics: portOrOptions('@x/metrics'),
   admin: portOrOptions('@x/admin'),
+  maximumLogRate: optionRules.whole(1, 100_000),
   logTopics: {
     text: 'true, or an object with the options of logTopics of @x/sys-topics',
     allows: value => value === true || (typeof value === 'object' && value !== null),

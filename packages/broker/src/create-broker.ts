@@ -38,6 +38,9 @@ export interface Listening extends ListenerAddress {
   close(): void
 }
 
+/** Lines in a second, of each kind. */
+export const defaultLogRate = 100
+
 /** Parts as the program gave them. */
 interface Given {
   readonly persistence: PersistenceOption | undefined
@@ -53,6 +56,8 @@ export class Broker extends CoreBroker {
   /** Bridges that are attached. */
   readonly bridges: Set<BridgeStatus> = new Set()
   readonly #listeners = new Map<Listener, Omit<ListenerStatus, 'name' | 'connections'>>()
+  /** Lines of the log in a second that say that a client has come, and as many that one has gone; may be changed at any time. */
+  maximumLogRate: number
   readonly #logger: Logger | undefined
   readonly #packetLog: PacketLog | undefined
   readonly #given: Given
@@ -73,6 +78,7 @@ export class Broker extends CoreBroker {
       metrics,
       admin,
       logTopics,
+      maximumLogRate = defaultLogRate,
       ...rest
     } = options
     const given = { persistence: store ?? undefined, mq: ours ?? mq ?? undefined }
@@ -94,6 +100,7 @@ export class Broker extends CoreBroker {
     const plugins = [...(rest.plugins ?? []), ...(bridges ?? []).map(bridge), served, shown, topics].filter(isPlugin)
     super({ ...rest, ...limitsOf(given, rest), plugins, persistence, ...(emitter !== undefined && { emitter }) })
     trouble.report = error => this.reportError(error)
+    this.maximumLogRate = maximumLogRate
     this.metrics = served
     this.admin = shown
     this.#given = given

@@ -197,3 +197,33 @@ test('of more than 1000 sources that warn, the further ones are summed up togeth
   expect(logger.entries.filter(({ level }) => level === 'warn')).toHaveLength(1001)
   expect(logger.entries.at(-1)?.text).toBe('… 4000 more of dropped: queueFull from others in 10 s')
 })
+
+test('of a storm of clients that come and go, maximumLogRate of a second have lines, and the others one', async () => {
+  broker.maximumLogRate = 3
+  for (let count = 0; count < 5; count += 1) {
+    const client = await connectAsync(url, { clientId: `c${count}`, reconnectPeriod: 0 })
+    const gone = new Promise(resolve => {
+      broker.once('clientDisconnect', resolve)
+    })
+    await client.endAsync()
+    await gone
+  }
+  const texts = (): string[] => logger.entries.map(({ text }) => text).filter(text => text.includes('connected'))
+  expect(texts()).toHaveLength(6)
+  expect(broker.counters.logLinesSummedUp).toBe(4)
+  clock.advance(1000)
+  expect(texts().slice(6)).toEqual([
+    '… 2 more clients connected: maximumLogRate is 3',
+    '… 2 more clients disconnected: maximumLogRate is 3',
+  ])
+  const later = await connectAsync(url, { clientId: 'later', reconnectPeriod: 0 })
+  expect((await logger.entry(/client later/)).text).toBe('client later connected')
+  await later.endAsync()
+})
+
+test('what a closing broker has not told yet of a storm is told', async () => {
+  broker.maximumLogRate = 1
+  for (const clientId of ['a', 'b']) await (await connectAsync(url, { clientId, reconnectPeriod: 0 })).endAsync()
+  await broker.close()
+  expect(logger.entries.map(({ text }) => text)).toContain('… 1 more clients connected: maximumLogRate is 1')
+})

@@ -41,7 +41,7 @@ export interface InspectedGroup {
 
 /** Looks at a broker one thing at a time, for people: lists are lazy, so that nobody waits while one is read. */
 export interface BrokerInspection {
-  /** What cuts long work of this broker: who reads a list does it by these. */
+  /** What cuts the reading of lists: who reads one does it by these. */
   readonly slices: Slices
   /** Undefined: the store can't be looked into. */
   readonly sessions: StoredSessions | undefined

@@ -175,6 +175,8 @@ export interface Counters {
   readingRested: number
   /** Logins that were delayed because their name fails too often. */
   loginsDelayed: number
+  /** Events that have no line of their own in the log, since too many others had one. */
+  logLinesSummedUp: number
   /** Errors that a peer met, ended with or was refused by, at a limit for instance: by their code, which is one of the tables in
    * the READMEs. Without prototype. */
   readonly errors: Readonly<Record<string, number>>

@@ -139,6 +139,10 @@ export const metricTable: Readonly<Record<string, MetricRow>> = {
     'Logins that were delayed because their name or address fails too often.',
     ({ counters }) => counters.loginsDelayed,
   ),
+  mqtt_log_lines_summed_up_total: counter(
+    'Events that have no line of their own in the log, since too many others had one.',
+    ({ counters }) => counters.logLinesSummedUp,
+  ),
 
   mqtt_hook_duration_seconds: {
     type: 'histogram',

@@ -47,6 +47,7 @@ const table: Readonly<Record<string, Value>> = {
   'publish/pauses/refused': ({ counters }) => counters.pausesRefused,
   'clients/logins/delayed': ({ counters }) => counters.loginsDelayed,
   'clients/rates/limited': ({ counters }) => counters.readingRested,
+  'lines/summed': ({ counters }) => counters.logLinesSummedUp,
   'heap/current': ({ heap }) => heap,
   'heap/maximum': ({ maximumHeap }) => maximumHeap,
   ...Object.fromEntries(Object.keys(loadCounters).flatMap(loadRows)),

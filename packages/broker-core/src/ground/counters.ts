@@ -31,6 +31,7 @@ export function createCounters(): Counters {
     pausesRefused: 0,
     readingRested: 0,
     loginsDelayed: 0,
+    logLinesSummedUp: 0,
     errors: Object.create(null) as Record<string, number>,
     subscriptionsRefused: 0,
   }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { Slices } from '@x/contract'
 import type {
   BrokerInspection,
   InspectedClient,
@@ -6,7 +7,6 @@ import type {
   LazyPage,
   MaybePromise,
   RetainedPage,
-  Slices,
   StoredSessions,
   Subscription,
 } from '@x/contract'
@@ -17,7 +17,6 @@ import type { Subscriptions } from '../routing/subscriptions.ts'
 
 /** What is looked at. */
 export interface InspectedEngine extends Host {
-  readonly slices: Slices
   readonly subscriptions: Subscriptions
   retained(filter: string): MaybePromise<RetainedPage>
 }
@@ -25,16 +24,17 @@ export interface InspectedEngine extends Host {
 /** Connections without a client that are passed over before a search says that it has found nothing yet. */
 const step = 64
 
+/** ms of a turn of the event loop that all lists together may take. A quarter of what the work of clients may: whoever reads a list has time,
+ * and a client that waits for its PUBACK sits through several such turns. */
+const listBudget = 2
+
 /** The engine as people look at it. Lists walk the engine's own maps, which costs nothing in advance and copies nothing. */
 export class EngineInspection implements BrokerInspection {
+  readonly slices: Slices = new Slices({ budget: listBudget })
   readonly #engine: InspectedEngine
 
   constructor(engine: InspectedEngine) {
     this.#engine = engine
-  }
-
-  get slices(): Slices {
-    return this.#engine.slices
   }
 
   get sessions(): StoredSessions | undefined {

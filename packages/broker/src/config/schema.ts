@@ -128,6 +128,9 @@ const log = z.strictObject({
     .describe('where the log goes (stdout, or `file` alone where it is given)'),
   file: text.optional().describe('file that the log is appended to, mode 0600; opened again on SIGHUP and SIGUSR2'),
   buffer: whole(0, 1_073_741_824).optional().describe('bytes that wait for an output which takes none (1048576)'),
+  maximumRate: whole(1, 100_000)
+    .optional()
+    .describe('lines in a second about clients that come, and about those that go; the others are one line (100)'),
   topics: z
     .array(z.enum(logLineKinds))
     .min(1)
@@ -259,6 +262,7 @@ export interface Config {
         destination?: 'stdout' | 'stderr' | 'none' | undefined
         file?: Text | undefined
         buffer?: number | undefined
+        maximumRate?: number | undefined
         topics?: LogLineKind[] | undefined
       }
     | undefined

@@ -2,10 +2,18 @@ import type { Socket } from 'node:net'
 import { printable, sentenceOf } from '@x/broker-core'
 import type { Broker, Client, ConnectionOrigin, DisconnectReason } from '@x/broker-core'
 import { systemClock } from '@x/contract'
-import type { Drop, Logger } from '@x/contract'
+import type { Counters, Drop, Logger } from '@x/contract'
 import { RepeatedLines } from './repeated-lines.ts'
+import { SampledLines } from './sampled-lines.ts'
+import type { SamplingHost } from './sampled-lines.ts'
 import { shownError } from './shown-error.ts'
 import { shownIdentifier } from './shown-name.ts'
+
+/** A broker whose log has a limit. */
+interface LoggedBroker extends Broker {
+  /** Lines of each kind in a second. */
+  readonly maximumLogRate: number
+}
 
 const reasonTexts: Readonly<Record<DisconnectReason, string>> = {
   disconnect: 'it said DISCONNECT',
@@ -17,25 +25,44 @@ const reasonTexts: Readonly<Record<DisconnectReason, string>> = {
   shutdown: 'the broker closes',
 }
 
-/** Logs who comes, who goes, and what goes wrong. What has come from the wire is cut and made printable, and warnings that repeat
- * are summed up. */
-export function logEvents(broker: Broker, logger: Logger): void {
-  const lines = new RepeatedLines(logger, broker.opts.clock ?? systemClock)
-  logClients(broker, logger)
-  logTroubles(broker, lines)
-  broker.on('closed', () => lines.flush())
+/** Logs who comes, who goes, and what goes wrong. What has come from the wire is cut and made printable, and what repeats, or comes in a
+ * storm, is summed up. */
+export function logEvents(broker: LoggedBroker, logger: Logger): void {
+  // Counted for people as the engine counts, where they look for it.
+  const counters: Counters = broker.counters
+  const host: SamplingHost = {
+    logger,
+    clock: broker.opts.clock ?? systemClock,
+    get mostLines() {
+      return broker.maximumLogRate
+    },
+    summedUp: count => {
+      counters.logLinesSummedUp += count
+    },
+  }
+  const repeated = new RepeatedLines(host)
+  const [came, went] = [new SampledLines(host, 'clients connected'), new SampledLines(host, 'clients disconnected')]
+  logClients(broker, logger, { came, went })
+  logTroubles(broker, repeated)
+  broker.on('closed', () => {
+    for (const lines of [came, went, repeated]) lines.flush()
+  })
 }
 
-function logClients(broker: Broker, logger: Logger): void {
+function logClients(
+  broker: Broker,
+  logger: Logger,
+  { came, went }: Readonly<Record<'came' | 'went', SampledLines>>,
+): void {
   broker.on('clientReady', (client: Client) => {
-    if (!isLogged(logger, 'info')) return
+    if (!isLogged(logger, 'info') || !came.takes()) return
     const { version, keepalive, clean, listener } = client
     const id = shownIdentifier(client.id)
     const fields = { client: id, address: addressOf(client), listener, version, keepalive, clean }
     logger.info(fields, `client ${id} connected`)
   })
   broker.on('clientDisconnect', (client: Client, reason: DisconnectReason) => {
-    if (!isLogged(logger, 'info')) return
+    if (!isLogged(logger, 'info') || !went.takes()) return
     const id = shownIdentifier(client.id)
     logger.info({ client: id, address: addressOf(client), reason }, `client ${id} disconnected: ${reasonTexts[reason]}`)
   })
