@@ -208,11 +208,11 @@ test('of a storm of clients that come and go, maximumLogRate of a second have li
     await client.endAsync()
     await gone
   }
-  const texts = (): string[] => logger.entries.map(({ text }) => text).filter(text => text.includes('connected'))
-  expect(texts()).toHaveLength(6)
+  const told = (): string[] => logger.entries.map(({ text }) => text).filter(text => text.includes('connected'))
+  expect(told()).toHaveLength(6)
   expect(broker.counters.logLinesSummedUp).toBe(4)
   clock.advance(1000)
-  expect(texts().slice(6)).toEqual([
+  expect(told().slice(6)).toEqual([
     '… 2 more clients connected: maximumLogRate is 3',
     '… 2 more clients disconnected: maximumLogRate is 3',
   ])

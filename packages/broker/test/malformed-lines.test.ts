@@ -120,7 +120,6 @@ test.for<[section: keyof typeof sections, line: string]>([
   ['listener', 'mount_point a/+'],
   ['listener', 'mount_point a/#'],
   ['listener', 'accept_protocol_versions 6'],
-  ['listener', 'protocol http_api'],
   ['listener', 'certfile c'],
   ['listener', 'keyfile k'],
   ['listener', 'cafile a'],

@@ -168,6 +168,13 @@ test.for<[text: string, config: Config]>([
     { log: { file: '/var/log/m.log', level: 'warn' } },
   ],
   ['log_dest stdout\nlog_type all', { log: { destination: 'stdout', level: 'debug' } }],
+  [
+    'listener 1 127.0.0.1\nprotocol http_api\nhttp_dir /www\ncertfile c\nkeyfile k\nlistener 2\nprotocol mqtt',
+    {
+      httpApi: [{ port: 1, host: '127.0.0.1', directory: '/www', tls: { cert: 'c', key: 'k' } }],
+      listeners: [{ port: 2, protocols: ['mqtt'] }],
+    },
+  ],
   ['log_dest topic', { log: { destination: 'none', topics: ['error', 'warning', 'information'] } }],
   [
     'log_dest topic\nlog_dest stdout\nlog_type notice\nlog_type subscribe',

@@ -12,6 +12,7 @@ import type { ListenOptions } from '../listener/listen-options.ts'
 import { shownIdentifier } from '../log/shown-name.ts'
 import { brokerCommands } from './broker-commands.ts'
 import type { BrokerCommandsHost, ShownListener } from './broker-commands.ts'
+import { HttpApi } from './http-api.ts'
 import { passwordsOf } from './passwords.ts'
 import type { PasswordCheck } from './passwords.ts'
 import { RunningBridges } from './running-bridges.ts'
@@ -43,6 +44,8 @@ export class RunningBroker {
   /** Undefined: no API is served. */
   readonly admin: Admin | undefined
   readonly #adminAddress: AdminAddress
+  readonly #isAlone: boolean
+  readonly #httpApi: HttpApi
   readonly #access: AccessControl
   readonly #bridges: RunningBridges
   readonly #logger: Logger
@@ -64,8 +67,10 @@ export class RunningBroker {
     const { listen = {} } = prepared.admin ?? {}
     this.#adminAddress = listen === false ? {} : listen
     this.admin = this.#makeAdmin(prepared, host)
+    this.#isAlone = host.isAlone
+    this.#httpApi = new HttpApi(prepared, this.#access, host.logger)
     const shown = this.admin ? [host.shown(this.admin)] : []
-    const plugins = [...(options.plugins ?? []), ...host.plugins, this.#bridges, ...shown]
+    const plugins = [...(options.plugins ?? []), ...host.plugins, this.#bridges, ...shown, this.#httpApi.plugin]
     const logger = this.admin?.logger(host.logger) ?? host.logger
     this.broker = createBroker({ ...options, plugins, logger, authenticate: this.#access.authenticate })
     this.#limitTopics(prepared)
@@ -78,6 +83,7 @@ export class RunningBroker {
     this.#tellAdmin()
     await this.#dynamicSecurity?.begin()
     for (const prepared of listeners) await this.#open(prepared)
+    if (this.#isAlone) await this.#httpApi.serve()
   }
 
   /** Connects the bridges. */
@@ -85,9 +91,10 @@ export class RunningBroker {
     await this.#bridges.begin()
   }
 
-  /** Serves the API, if it is not served yet.
+  /** Serves what one worker at a time serves: the API, and Mosquitto's, if they are not served yet.
    * @throws AdminError */
   async serveAdmin(): Promise<void> {
+    await this.#httpApi.serve()
     if (this.admin === undefined || this.admin.url !== undefined) return
     await this.broker.ready
     await this.admin.listen(this.#adminAddress)
@@ -141,6 +148,7 @@ export class RunningBroker {
 
   #changeAccess(next: Prepared): number {
     this.#passwords = passwordsOf(next)
+    this.#httpApi.accessChanged(next)
     const lost = this.#access.replace(next.access ?? everybody, Object.values(this.broker.clients))
     this.#limitTopics(next)
     for (const client of lost) client.close()

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os'
 import type { AccessOptions, AccessPolicy, DynamicSecurity } from '@x/auth'
-import type { AdminOptions } from '@x/admin'
+import type { AdminOptions, MosquittoApiListener } from '@x/admin'
 import type { BridgeOptions } from '@x/bridge'
 import { metrics } from '@x/metrics'
 import type { Metrics } from '@x/metrics'
@@ -11,7 +11,7 @@ import { readTlsFiles } from '../command/tls-files.ts'
 import type { BrokerOptions } from '../broker-options.ts'
 import type { ListenOptions } from '../listener/listen-options.ts'
 import { speaksTls } from '../listener/protocols.ts'
-import { preparedAdmin } from './admin.ts'
+import { httpApiName, preparedAdmin, preparedHttpApis } from './admin.ts'
 import { preparedBridges } from './bridges.ts'
 import type { AccessConfig } from './access-schema.ts'
 import { PolicyFiles, hasLogins, loginsOf } from './policy-files.ts'
@@ -22,6 +22,8 @@ export interface Prepared {
   readonly options: BrokerOptions
   /** Of the API and the dashboard; undefined: there are none. */
   readonly admin: AdminOptions | undefined
+  /** Places of Mosquitto's HTTP API. */
+  readonly httpApis: readonly MosquittoApiListener[]
   /** The one of the plugins that serves metrics; undefined: none does. */
   readonly metrics: Metrics | undefined
   readonly listeners: readonly PreparedListener[]
@@ -63,6 +65,7 @@ export function prepare(config: Config, { tlsPrefix, dynamicSecurity }: PrepareO
   const metricsPlugin = config.metrics === undefined ? undefined : metricsOf(config.metrics, workers !== 1)
   return {
     admin: preparedAdmin(config.admin),
+    httpApis: preparedHttpApis(config.httpApi ?? []),
     metrics: metricsPlugin,
     options: {
       ...(loginsAtATime > 0 && { maximumConcurrentAuthentications: loginsAtATime }),
@@ -78,7 +81,7 @@ export function prepare(config: Config, { tlsPrefix, dynamicSecurity }: PrepareO
     },
     listeners,
     bridges: preparedBridges(config.bridges ?? []),
-    ...preparedAccess(config, listeners, dynamicSecurity),
+    ...preparedAccess(config, [...listeners, ...asListeners(config)], dynamicSecurity),
     controlApi: config.controlApi === true,
   }
 }
@@ -147,6 +150,14 @@ function isSheltered({ host, socketPath, tls, protocols: spoken = [] }: Listener
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
+}
+
+/** Who may ask the HTTP API is decided as who may come in by a listener. */
+function asListeners({ httpApi = [] }: Config): readonly PreparedListener[] {
+  return httpApi.map(({ host, access }, index) => ({
+    config: { host, access },
+    options: { name: httpApiName(index) },
+  }))
 }
 
 function preparedAccess(

@@ -5,8 +5,8 @@ import type { LogLineKind } from '@x/sys-topics'
 import { z } from 'zod'
 import type { ProxyRequirement } from '../listener/proxy-requirement.ts'
 import { protocols } from '../listener/protocols.ts'
-import { adminSchema } from './admin-schema.ts'
-import type { AdminConfig } from './admin-schema.ts'
+import { adminSchema, httpApiSchema } from './admin-schema.ts'
+import type { AdminConfig, HttpApiConfig } from './admin-schema.ts'
 import { accessShape } from './access-schema.ts'
 import type { AccessConfig } from './access-schema.ts'
 import { bridgeSchema } from './bridge-schema.ts'
@@ -174,6 +174,10 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
     .optional()
     .describe('numbers for Prometheus, and health checks; none unless given'),
   admin: adminSchema.optional(),
+  httpApi: z
+    .array(httpApiSchema)
+    .optional()
+    .describe("Mosquitto's HTTP API, which only looks: version, numbers and listeners; none unless given"),
   id: z
     .string()
     .regex(/^[^+#/\0]+$/)
@@ -269,6 +273,7 @@ export interface Config {
   statistics?: { interval?: number | undefined } | undefined
   metrics?: MetricsConfig | undefined
   admin?: AdminConfig | undefined
+  httpApi?: readonly HttpApiConfig[] | undefined
   id?: Text | undefined
   controlApi?: boolean | undefined
   responseInformation?: Text | undefined

@@ -4,9 +4,10 @@ import { logLineKinds } from '@x/sys-topics'
 import type { LogLineKind } from '@x/sys-topics'
 import { ConfigProblem, placed } from '../config-problem.ts'
 import type { AccessConfig } from '../access-schema.ts'
-import type { Config } from '../schema.ts'
+import type { HttpApiConfig } from '../admin-schema.ts'
+import type { Config, ListenerConfig } from '../schema.ts'
 import { bridgeOf } from './bridge.ts'
-import { listenerOf } from './listener.ts'
+import { httpApiOf, isHttpApi, listenerOf } from './listener.ts'
 import { rulesOf } from './listener-rules.ts'
 import { MosquittoReader } from './reader.ts'
 import { Settings } from './settings.ts'
@@ -60,19 +61,20 @@ function configOf(file: MosquittoFile): Config {
   const { global, listeners, problems, notices } = file
   const perListener = global.flag('per_listener_settings') === true
   const isLocal = listeners.length === 0
-  const made = listeners.flatMap(
-    settings => attempt(problems, () => listenerOf(settings, { global, perListener })) ?? [],
-  )
+  const [apis, ways] = [listeners.filter(isHttpApi), listeners.filter(one => !isHttpApi(one))]
   const access = attempt(problems, () => accessOf(file, global, undefined)) ?? {}
+  const made = <Kind extends ListenerConfig | HttpApiConfig>(settings: Settings, make: () => Kind): Kind[] => {
+    const listener = attempt(problems, make)
+    const own = perListener ? accessOf(file, settings, settings) : overriding(access, settings)
+    if (listener === undefined) return []
+    return [own === undefined ? listener : Object.assign(listener, { access: own })]
+  }
   const surroundings = { inflight: inflightOf(global), notices }
   const bridges = file.bridges.flatMap(settings => attempt(problems, () => bridgeOf(settings, surroundings)) ?? [])
   return {
     ...(!isLocal && {
-      listeners: made.map((listener, index) => {
-        const settings = listeners[index] as Settings
-        const own = perListener ? accessOf(file, settings, settings) : overriding(access, settings)
-        return own === undefined ? listener : Object.assign(listener, { access: own })
-      }),
+      listeners: ways.flatMap(settings => made(settings, () => listenerOf(settings, { global, perListener }))),
+      httpApi: apis.flatMap(settings => made(settings, () => httpApiOf(settings))),
     }),
     access: {
       ...(perListener ? {} : access),

@@ -126,7 +126,7 @@ export const directives: Readonly<Record<string, Directive>> = {
   global_max_clients: global(int),
   global_max_connections: global(int),
   global_plugin: { scope: 'global', value: text, lastWins: true, refused: plugin },
-  http_dir: own(text, { needsListener: true, refused: always('x-broker serves no files') }),
+  http_dir: own(text, { needsListener: true }),
   idle_timeout: ofBridge(int, { notice: lazy }),
   include_dir: global(text, { lastWins: true }),
   keepalive_interval: ofBridge(whole(-2_147_483_648, 65_535)),
@@ -198,12 +198,7 @@ export const directives: Readonly<Record<string, Directive>> = {
   'auth_opt_*': { scope: 'plugin', value: text, lastWins: true, alias: 'plugin_opt_*' },
   plugin_use: own(text, { needsListener: true, lastWins: true, refused: plugin }),
   port: global(port),
-  protocol: own(word('mqtt', 'websockets', 'http_api'), {
-    refused: value =>
-      value === 'http_api'
-        ? 'x-broker serves its HTTP API with --admin-port, or `admin` of its own configuration'
-        : undefined,
-  }),
+  protocol: own(word('mqtt', 'websockets', 'http_api')),
   proxy_protocol_v2_require_tls: own(flag, { needsListener: true }),
   psk_file: global(text, { perListener: true, lastWins: true }),
   psk_hint: own(text),

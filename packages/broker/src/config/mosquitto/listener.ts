@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os'
 import { ConfigProblem, placed } from '../config-problem.ts'
+import type { HttpApiConfig } from '../admin-schema.ts'
 import type { ListenerConfig } from '../schema.ts'
 import type { TlsConfig } from '../tls-schema.ts'
 import { rulesOf } from './listener-rules.ts'
@@ -29,6 +30,27 @@ export function listenerOf(
     ...rulesOf(settings, perListener ? settings : global, global),
     ...proxyOf(settings),
     ...(tls !== undefined && { tls }),
+  }
+}
+
+/** Whether it speaks HTTP, and not MQTT. */
+export function isHttpApi(settings: Settings): boolean {
+  return settings.text('protocol') === 'http_api'
+}
+
+/** A listener of Mosquitto's that serves its HTTP API.
+ * @throws ConfigProblem */
+export function httpApiOf(settings: Settings): HttpApiConfig {
+  const { port, host } = placeOf(settings)
+  if (port === undefined) throw problem(settings, 'protocol http_api needs a port')
+  const [cert, key, directory] = [settings.text('certfile'), settings.text('keyfile'), settings.text('http_dir')]
+  if ((cert === undefined) !== (key === undefined))
+    throw problem(settings, 'certfile and keyfile must be given together')
+  return {
+    port,
+    ...(host !== undefined && { host }),
+    ...(cert !== undefined && key !== undefined && { tls: { cert, key } }),
+    ...(directory !== undefined && { directory }),
   }
 }
 
