@@ -152,3 +152,30 @@ test('many small messages to receivers that take topic aliases give way as well'
   while (server.broker.counters.publishesSent < 200_000) await turns(1)
   expect(server.broker.counters.turnsYielded).toBeGreaterThan(before)
 })
+
+test('a large message gives way after 2 MiB of copies, not only after 16', async () => {
+  const server = await startBroker({
+    authorizeForward: (client, packet) => {
+      const isSlow = client.id === 'r3'
+      for (const end = performance.now() + turnBudget + 2; isSlow && performance.now() < end;);
+      return packet
+    },
+  })
+  const payload = 'x'.repeat(200_000)
+  const chunk = subscribe({ version: 4, id: 1, filters: [['#', 0]] })
+  const all = await Promise.all(
+    Array.from({ length: 100 }, async (_, index) => connected(server, `r${index}`, { version: 4, chunk })),
+  )
+  await untilSubscribed(all)
+  const publisher = await connected(server, 'p', { version: 4 })
+  publisher.push(publish({ version: 4, topic: 's', payload, retain: true }))
+  let sent = 0
+  while (sent === 0) {
+    await new Promise<void>(resolve => {
+      process.nextTick(resolve)
+    })
+    sent = server.broker.counters.publishesSent
+  }
+  expect(sent).toBeLessThanOrEqual(2 ** 21 / payload.length)
+  for (const stream of all) expect(await allPayloads(stream, 4, 1)).toEqual([payload])
+})

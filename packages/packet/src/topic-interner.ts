@@ -27,8 +27,10 @@ const SMALLEST_TABLE = 64
 const LOOKUPS_PER_DECISION = 4096
 /** With less than one topic found of so many, remembering costs more than it saves: a third of the time of a message. */
 const LOOKUPS_PER_FIND = 8
-/** Then one topic of so many is remembered, which is enough to find out when topics begin to come again. */
-const REMEMBERED_ONE_OF = 8
+/** Then one topic of so many is remembered, which is enough to find out when topics begin to come again. Each one remembered outlives
+ * the collections of young objects, so a flood of new topics fills the heap with them. A prime, so that each of the topics that come in
+ * turns has its turn of being remembered. */
+const REMEMBERED_ONE_OF = 61
 
 /** Hash table with chains; grows until it holds `capacity` topics. */
 class Generation {

@@ -13,8 +13,8 @@ const mostAtOnce = 1024
 /** Receivers between two questions whether the turn is over: enough for it to see that this is a fan-out. */
 const perStep = 256
 
-/** Bytes between them. */
-const bytesPerStep = flushBytes
+/** Bytes between them: copying these into new buffers takes a millisecond. */
+const bytesPerStep = flushBytes / 8
 
 /** What sending to many needs of the engine. */
 export interface FanOutHost {
