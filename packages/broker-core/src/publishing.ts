@@ -183,7 +183,7 @@ export class MessagePublishing implements Publishing {
     failed: FaultReport,
   ): MaybePromise<void> {
     const { wheel, fanOuts, programSubscribers } = this.#engine
-    if (isExpired(publication, wheel.now)) return undefined
+    if (publication.expiresAt !== undefined && isExpired(publication, wheel.now)) return undefined
     const sent = fanOuts.send(plan.targets, publication, from)
     if (plan.programSubscribers.length === 0) return sent
     const taken = programSubscribers.deliver(plan.programSubscribers, publication, failed)
@@ -193,8 +193,10 @@ export class MessagePublishing implements Publishing {
   /** Sends the message to shared groups and to other brokers. Returns a rejected promise when the emitter throws: a throw would abandon
    * the promise of the program's subscribers. */
   #passOn(plan: Plan, publication: Publication, from: ClientConnection | undefined): MaybePromise<void> {
+    const isDealt = publication.qos === 0 && plan.groups.length > 0
+    if (!isDealt && this.#engine.emitter === undefined) return undefined
     try {
-      if (publication.qos === 0 && plan.groups.length > 0) this.#dealHere(plan.groups, publication, from)
+      if (isDealt) this.#dealHere(plan.groups, publication, from)
       if (isForOwnClients(publication)) return undefined
       const emitted = this.#engine.emitter?.publish(this.#asOthersHaveIt(publication))
       if (isPromise(emitted)) this.emitterLatency.sample(emitted)

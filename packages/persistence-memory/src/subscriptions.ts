@@ -85,7 +85,8 @@ export class SubscriptionIndex {
   }
 
   match(topic: string): StoragePlan {
-    return this.#routes.match(topic)
+    // Without stored sessions most brokers have none: asking the cache for each message costs a thirtieth of it.
+    return this.#routes.size === 0 ? nobody : this.#routes.match(topic)
   }
 
   group(name: string): SharedGroup<Session> | undefined {

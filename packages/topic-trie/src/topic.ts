@@ -3,7 +3,7 @@ import { TopicError, type TopicErrorCode } from './topic-error.ts'
 
 declare const brand: unique symbol
 
-/** A valid Topic Name: at least one character, no wildcard, no NUL, at most 65 535 bytes. @see MQTT 5.0 §4.7 */
+/** A valid Topic Name: at least one character, no wildcard, no NUL, at most 65 535 bytes of UTF-8. @see MQTT 5.0 §4.7 */
 export type TopicName = string & { readonly [brand]: 'TopicName' }
 
 /** A valid Topic Filter, possibly with wildcards or `$share/NAME/` in front. @see MQTT 5.0 §4.7, §4.8.2 */
@@ -27,12 +27,16 @@ const NUL = 0x00
 const HASH = 0x23
 const PLUS = 0x2b
 const SLASH = 0x2f
+const FIRST_SURROGATE = 0xd800
+const LAST_SURROGATE = 0xdfff
+/** Of those that take one unit of UTF-16. */
+const LAST_CHARACTER = 0xffff
 
 /** UTF-8 bytes: the length prefix on the wire has 16 bits. */
 const MAXIMUM_BYTES = 65_535
 
 /** Returns the text as a Topic Name, unaltered.
- * @throws TopicError `TOPIC_EMPTY`, `TOPIC_HAS_WILDCARD`, `TOPIC_HAS_NUL`, `TOPIC_TOO_LONG` or `TOPIC_TOO_MANY_LEVELS`
+ * @throws TopicError `TOPIC_EMPTY`, `TOPIC_HAS_WILDCARD`, `TOPIC_HAS_NUL`, `TOPIC_HAS_SURROGATE`, `TOPIC_TOO_LONG` or `TOPIC_TOO_MANY_LEVELS`
  * (0x90), for the first fault from the left.
  * @see MQTT 5.0 §3.3.2.1, §4.7 */
 export function parseTopicName(text: string, options?: TopicNameOptions): TopicName {
@@ -45,6 +49,7 @@ export function parseTopicName(text: string, options?: TopicNameOptions): TopicN
     else if (character === HASH) throw nameError('TOPIC_HAS_WILDCARD', '# is not allowed in PUBLISH') // [MQTT5-4.7.0-1]
     else if (character === PLUS) throw nameError('TOPIC_HAS_WILDCARD', '+ is not allowed in PUBLISH') // [MQTT5-4.7.0-1]
     else if (character === NUL) throw nameError('TOPIC_HAS_NUL', `topic name has U+0000 at character ${i}`) // [MQTT5-4.7.3-2]
+    else if (isLoneSurrogate(text, i)) throw nameError('TOPIC_HAS_SURROGATE', `topic name ${loneSurrogate(i)}`) // [MQTT5-1.5.4-1]
   }
   const bytes = bytesBeyondMaximum(text)
   if (bytes > 0) {
@@ -57,7 +62,7 @@ export function parseTopicName(text: string, options?: TopicNameOptions): TopicN
 }
 
 /** Returns the text as a Topic Filter, unaltered; of a Shared Subscription both the ShareName and the filter are checked.
- * @throws TopicError `FILTER_EMPTY`, `FILTER_WILDCARD_MISPLACED`, `FILTER_HAS_NUL`, `FILTER_TOO_LONG`,
+ * @throws TopicError `FILTER_EMPTY`, `FILTER_WILDCARD_MISPLACED`, `FILTER_HAS_NUL`, `FILTER_HAS_SURROGATE`, `FILTER_TOO_LONG`,
  * `FILTER_TOO_MANY_LEVELS`, `SHARE_NAME_INVALID` or `SHARE_FILTER_MISSING` (0x8F), for the first fault from the left.
  * @see MQTT 5.0 §4.7, §4.8.2 */
 export function parseTopicFilter(text: string, options?: TopicFilterOptions): TopicFilter {
@@ -71,6 +76,7 @@ export function parseTopicFilter(text: string, options?: TopicFilterOptions): To
     if (character === SLASH) levels++
     else if (character === HASH || character === PLUS) checkWildcard(text, { index: i, start, packet })
     else if (character === NUL) throw filterError('FILTER_HAS_NUL', `topic filter has U+0000 at character ${i}`) // [MQTT5-4.7.3-2]
+    else if (isLoneSurrogate(text, i)) throw filterError('FILTER_HAS_SURROGATE', `topic filter ${loneSurrogate(i)}`) // [MQTT5-1.5.4-1]
   }
   const bytes = bytesBeyondMaximum(text)
   if (bytes > 0) {
@@ -116,10 +122,25 @@ function checkShare(text: string): number {
   if (nul >= 0) {
     throw filterError('FILTER_HAS_NUL', `topic filter has U+0000 at character ${bounds.nameStart + nul}`) // [MQTT5-4.7.3-2]
   }
+  for (let i = bounds.nameStart; i < bounds.nameEnd; i++) {
+    if (isLoneSurrogate(text, i)) throw filterError('FILTER_HAS_SURROGATE', `topic filter ${loneSurrogate(i)}`) // [MQTT5-1.5.4-1]
+  }
   if (bounds.filterStart >= text.length) {
     throw filterError('SHARE_FILTER_MISSING', `no topic filter follows '$share/${shareName.slice(0, 64)}'`) // [MQTT5-4.8.2-2]
   }
   return bounds.filterStart
+}
+
+/** Whether the character is half of a pair whose other half does not stand beside it: it has no UTF-8 form, so it would arrive as another
+ * one. */
+function isLoneSurrogate(text: string, index: number): boolean {
+  const character = text.charCodeAt(index)
+  if (character < FIRST_SURROGATE || character > LAST_SURROGATE) return false
+  return (text.codePointAt(index) ?? 0) <= LAST_SURROGATE && (text.codePointAt(index - 1) ?? 0) <= LAST_CHARACTER
+}
+
+function loneSurrogate(index: number): string {
+  return `has half of a surrogate pair at character ${index}`
 }
 
 /** The UTF-8 length in bytes when it exceeds the maximum, otherwise 0. [MQTT5-4.7.3-3] */

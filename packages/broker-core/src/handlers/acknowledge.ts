@@ -82,7 +82,7 @@ export function sendAck(
 /** A delivery is acknowledged. The event `ack` gets its PUBLISH or PUBREL if the session's queue is stored; otherwise nothing kept it. */
 function finish(connection: ClientConnection, session: Session, messageId: number, kind: 'puback' | 'pubcomp'): void {
   const { broker, clock } = connection.engine
-  if (broker.listenerCount('ack') === 0) {
+  if (!broker.ackObserved) {
     session.acknowledged(messageId, kind)
     return
   }

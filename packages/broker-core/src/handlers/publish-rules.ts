@@ -7,7 +7,7 @@ import type { Session } from '../session/session.ts'
 /** Checks that the client may publish with this QoS and flag ([MQTT5-3.2.2-11], [MQTT5-3.2.2-14]).
  * @throws BrokerError `QOS_NOT_SUPPORTED`, `RETAIN_NOT_SUPPORTED` */
 export function checkAvailable({ engine: { options }, profile }: ClientConnection, frame: PublishFrame): void {
-  const { maximumQoS = options.maximumQoS } = profile ?? {}
+  const maximumQoS = profile?.maximumQoS ?? options.maximumQoS
   if (frame.qos > maximumQoS) {
     throw new BrokerError('QOS_NOT_SUPPORTED', {
       message: `PUBLISH with QoS ${frame.qos} exceeds maximumQoS of ${maximumQoS}`,

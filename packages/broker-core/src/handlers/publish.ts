@@ -14,6 +14,7 @@ import type { IncomingPacket } from '../message/broker-packet.ts'
 import { PendingPublishes } from '../session/pending-publishes.ts'
 import type { Remainder } from '../session/pending-publishes.ts'
 import { Publication } from '../message/publication.ts'
+import type { Origin } from '../message/publication.ts'
 import { ReadHold } from '../connection/read-hold.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 import type { Session } from '../session/session.ts'
@@ -50,8 +51,11 @@ export function receivePublish(connection: ClientConnection, reader: FrameReader
     (mountPoint ?? tooLarge) === undefined
   if (passable && engine.run.extend(frame)) return undefined
   engine.run.flush()
-  checkAvailable(connection, frame)
-  const named = topicOf(connection, frame)
+  if (frame.qos > 0 || frame.retain) checkAvailable(connection, frame)
+  const named =
+    frame.topicAlias === 0
+      ? engine.interner.intern(frame.source, frame.topicStart, frame.topicEnd)
+      : aliasedTopic(connection, frame)
   const topic = mountPoint === undefined ? named : mountPoint.topic(named)
   const refusal = tooLarge ?? topicRefusal(engine, connection.client, topic)
   if (refusal !== undefined) return refuseTopic(connection, frame, refusal)
@@ -66,10 +70,9 @@ export function receivePublish(connection: ClientConnection, reader: FrameReader
   return accept(connection, engine, frame, topic)
 }
 
-function topicOf(connection: ClientConnection, frame: PublishFrame): string {
+function aliasedTopic(connection: ClientConnection, frame: PublishFrame): string {
   const { engine, profile } = connection
   const { interner, options } = engine
-  if (frame.topicAlias === 0) return interner.intern(frame.source, frame.topicStart, frame.topicEnd)
   connection.aliases ??= new TopicAliases({
     topicAliasMaximum: profile?.topicAliasMaximum ?? options.topicAliasMaximum,
     maximumTopicAliasBytes: options.maximumTopicAliasBytes,
@@ -87,18 +90,25 @@ function refuseTopic(connection: ClientConnection, { messageId, qos }: PublishFr
   else dropPublish({ connection, messageId, qos }, refusal)
 }
 
+/** Reused for each message, so that none is allocated: a publication keeps its fields, not the object. */
+const origin: { -readonly [Key in keyof Origin]: Origin[Key] } = {
+  publisher: undefined,
+  source: undefined,
+  brokerId: '',
+  brokerCounter: 0,
+  now: 0,
+}
+
 /** Accepts a message that is not forwarded in a run. */
 function accept(connection: ClientConnection, engine: Host, frame: PublishFrame, topic: string): MaybePromise<void> {
   const session = connection.session as Session
   const { messageId, qos, dup } = frame
   if (qos === 2 && session.received.has(messageId)) return acknowledgeAgain({ connection, session, messageId, qos })
-  const origin = {
-    publisher: session.clientId,
-    source: connection.source,
-    brokerId: engine.brokerId,
-    brokerCounter: engine.nextCounter(),
-    now: frame.messageExpiryInterval < 0 ? 0 : engine.clock.now(),
-  }
+  origin.publisher = session.clientId
+  origin.source = connection.source
+  origin.brokerId = engine.brokerId
+  origin.brokerCounter = engine.nextCounter()
+  origin.now = frame.messageExpiryInterval < 0 ? 0 : engine.clock.now()
   const mountPoint = connection.profile?.mountPoint
   const publication =
     mountPoint === undefined
@@ -140,7 +150,9 @@ function authorized(request: IncomingPublish): MaybePromise<void> {
   const { connection, session, publication, messageId, qos } = request
   const { engine } = connection
   if (connection.phase !== 'connected') return undefined
-  if (qos > 0) checkReceiveMaximum(connection, session, qos)
+  if (qos > 0 && (connection.pending !== undefined || session.received.size > 0)) {
+    checkReceiveMaximum(connection, session, qos)
+  }
   if (qos === 2) session.addReceived(messageId)
   if (isCommand(connection, publication.topic)) return obey(request)
   const receipt = qos === 2 && session.stored ? { session: session.handle, packetId: messageId } : undefined
@@ -211,7 +223,8 @@ function complete(request: IncomingPublish, stored: number): void {
     wait(request, remainderOf(request, begun))
     return
   }
-  const routed = connection.engine.publishing.report(publication, connection, messageId)
+  const { passThrough, publishing } = connection.engine
+  const routed = passThrough ? undefined : publishing.report(publication, connection, messageId)
   if (isPromise(routed)) {
     const acknowledge = (): void => sendAcknowledgement(request, begun)
     wait(request, { routed, acknowledge })

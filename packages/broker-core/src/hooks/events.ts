@@ -52,6 +52,8 @@ export interface BrokerEvents {
 export interface EventReporter {
   emit<Name extends keyof BrokerEvents>(name: Name, ...values: BrokerEvents[Name]): boolean
   listenerCount(name: keyof BrokerEvents): number
+  /** Somebody listens to the event `ack`. */
+  readonly ackObserved: boolean
   /** Reports an error that leaves the client connected. */
   reportClientError(client: Client, error: Error): void
   /** Reports an error that ends a connection. */

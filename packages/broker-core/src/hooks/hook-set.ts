@@ -42,11 +42,15 @@ export abstract class HookSet extends EventEmitter<BrokerEvents> {
   protected readonly programFaults: ProgramFaults = new ProgramFaults(this)
   /** Whether somebody listens to the event `publish`. */
   publishObserved = false
+  /** Whether somebody listens to the event `ack`. Asking `listenerCount` for each acknowledgement costs a fiftieth of its message. */
+  ackObserved = false
   readonly #listenerAdded = (name: string | symbol): void => {
     if (name === 'publish') this.#observe(true)
+    else if (name === 'ack') this.ackObserved = true
   }
   readonly #listenerRemoved = (name: string | symbol): void => {
     if (name === 'publish') this.#observe(this.listenerCount('publish') > 0)
+    else if (name === 'ack') this.ackObserved = this.listenerCount('ack') > 0
   }
 
   constructor() {
@@ -70,6 +74,7 @@ export abstract class HookSet extends EventEmitter<BrokerEvents> {
     else super.removeAllListeners(name)
     this.#watchListeners()
     this.#observe(this.listenerCount('publish') > 0)
+    this.ackObserved = this.listenerCount('ack') > 0
     return this
   }
 

@@ -41,6 +41,7 @@ export class FanOuts {
   /** The promise settles when all receivers have the message, and never rejects. */
   send(targets: readonly Target[], publication: Publication, from: Connection | undefined): MaybePromise<void> {
     const { length } = targets
+    if (length === 0) return undefined
     if (length > mostAtOnce || length * publication.size > flushBytes || this.isSending(publication.topic)) {
       return this.#sendInSteps(new LongFanOut(this, { targets, publication, from }), publication.topic)
     }

@@ -95,7 +95,11 @@ export class VerbatimRun {
   /** Delivers the run, if there is one. Must be called before any other packet of the connection takes effect, and before the chunk
    * ends. */
   flush(): void {
-    if (this.#count === 0) return
+    if (this.#count > 0) this.#deliver()
+  }
+
+  // By itself, so that asking whether there is a run, which each packet does, costs no call.
+  #deliver(): void {
     const connection = this.#connection as RunPublisher
     const plan = this.#plan as Plan
     const topic = this.#topic

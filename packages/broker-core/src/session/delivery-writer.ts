@@ -22,6 +22,25 @@ export interface DeliveryManner {
   readonly subscriptionIdentifiers: readonly number[] | undefined
 }
 
+const live: { -readonly [Key in keyof DeliveryManner]: DeliveryManner[Key] } = {
+  qos: 0,
+  retain: false,
+  dup: false,
+  subscriptionIdentifiers: undefined,
+}
+
+/** Returns the flags of a delivery that does not wait, in an object that is reused: they hold until the next call. */
+export function liveManner(
+  qos: QoS,
+  retain: boolean,
+  subscriptionIdentifiers: readonly number[] | undefined,
+): DeliveryManner {
+  live.qos = qos
+  live.retain = retain
+  live.subscriptionIdentifiers = subscriptionIdentifiers
+  return live
+}
+
 /** Reused for each delivery, so that none is allocated. */
 const envelope: { -readonly [Key in keyof Envelope]: Envelope[Key] } = {
   qos: 0,

@@ -65,9 +65,12 @@ export class InflightWindow {
     return (sequence % packetIds) + 1
   }
 
-  /** Whether `sequence` may be sent now: fewer than `limit` are open, and its packet id is not in use ([MQTT5-2.2.1-4]). */
-  hasRoom(limit: number, sequence: number): boolean {
-    return this.#open === 0 ? limit > 0 : this.#open < limit && this.reaches(sequence)
+  /** Whether `sequence`, or the next one, may be sent now: fewer than `limit` are open, and its packet id is not in use
+   * ([MQTT5-2.2.1-4]). */
+  hasRoom(limit: number, sequence?: number): boolean {
+    if (this.#open === 0) return limit > 0
+    if (this.#open >= limit) return false
+    return sequence === undefined ? this.#next - this.#base < packetIds : this.reaches(sequence)
   }
 
   /** Whether `sequence` can be open together with those that are: a store may leave wide gaps. */
@@ -78,6 +81,14 @@ export class InflightWindow {
 
   /** Adds a message that is sent. Sequences rise and may leave gaps; shared messages can overtake others on their way from the store. */
   add(sequence: number, state: InflightState): void {
+    const last = this.#ring
+    // Nearly always it is the next one, and has a place.
+    if (last !== undefined && sequence === this.#next && sequence - this.#base < last.length) {
+      this.#next += 1
+      this.#open += 1
+      last[sequence & (last.length - 1)] = state
+      return
+    }
     if (this.#open === 0) {
       this.#base = sequence
       this.#next = sequence

@@ -9,7 +9,7 @@ import type {
   Subscription,
 } from '@x/contract'
 import type { ProtocolVersion, QoS } from '@x/packet'
-import { writeAtMostOnce, writeDelivery } from './delivery-writer.ts'
+import { liveManner, writeAtMostOnce, writeDelivery } from './delivery-writer.ts'
 import type { DeliveryManner } from './delivery-writer.ts'
 import { forwarded } from '../hooks/authorize-forward.ts'
 import { GroupClaims, sendClaimed } from './group-claims.ts'
@@ -183,8 +183,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     if (this.hasRoom) {
       const allowed = forwarded(this.engine, this.connection, publication)
       if (allowed === undefined) return
-      const manner = { qos, retain, dup: false, subscriptionIdentifiers }
-      this.sendInflight(allowed, manner, this.unacknowledged.nextSequence)
+      this.sendInflight(allowed, liveManner(qos, retain, subscriptionIdentifiers), this.unacknowledged.nextSequence)
       return
     }
     this.#waiting ??= new WaitingQueue(this.engine.limits, this.engine.waitingBytes)
@@ -269,8 +268,9 @@ export class Session implements SessionOwner, Recipient, GroupMember {
 
   /** Sends a message of QoS 1 or 2, for which there is room. */
   sendInflight(publication: Publication, manner: DeliveryManner, sequence: number): void {
+    const { qos } = manner
     if (writeDelivery(this, publication, manner, InflightWindow.packetId(sequence))) {
-      this.unacknowledged.add(sequence, manner.qos === 1 ? Inflight.puback : Inflight.pubrec, publication)
+      this.unacknowledged.add(sequence, qos === 1 ? Inflight.puback : Inflight.pubrec, publication)
     } else this.unacknowledged.skip(sequence)
   }
 

@@ -52,8 +52,8 @@ export class Unacknowledged {
   }
 
   /** Whether a message may be sent when `limit` of them may be open. */
-  hasRoom(limit: number, sequence: number = this.#window?.nextSequence ?? 0): boolean {
-    if (!this.hasByteRoom) return false
+  hasRoom(limit: number, sequence?: number): boolean {
+    if (this.#bytes?.hasRoom === false) return false
     return this.#window === undefined ? limit > 0 : this.#window.hasRoom(limit, sequence)
   }
 
