@@ -83,6 +83,32 @@ test('is written byte by byte as the packet says, for every version, QoS and fla
   }
 })
 
+/** What an MQTT 5 client reads. */
+function read(bytes: Buffer = Buffer.alloc(0)): ReturnType<typeof readPublish> {
+  return readPublish({ type: 'publish', flags: (bytes[0] ?? 0) & 15, body: bytes.subarray(2), bytes }, 5)
+}
+
+test(
+  'the time that is left is no more than it was, although another broker is ahead by some ms, and a second until it is over',
+  { tags: ['MQTT5-3.3.2-6'] },
+  async () => {
+    for (const [left, seconds] of [
+      [60_000, 60],
+      [60_003, 60],
+      [59_950, 60],
+      [59_100, 59],
+      [1_003, 1],
+      [50, 1],
+      [0, 0],
+    ] as const) {
+      const { properties } = read(
+        await written(publicationOf({ expiresAt: 1000 + left }), 5, { qos: 1, messageId: 9 }, 1000),
+      )
+      expect(properties, `${left} ms`).toEqual([[PropertyId.messageExpiryInterval, seconds]])
+    }
+  },
+)
+
 test('has its properties, the time that is left, identifiers and alias in MQTT 5 only', async () => {
   const user = property.userProperty('n', 'v')
   const publication = publicationOf({ properties: Uint8Array.from(user), expiresAt: 10_500 })
@@ -94,13 +120,7 @@ test('has its properties, the time that is left, identifiers and alias in MQTT 5
     { qos: 1, messageId: 9, subscriptionIdentifiers: [3, 300], topicAlias: 2 },
     1000,
   )
-  const frame = {
-    type: 'publish',
-    flags: (bytes?.[0] ?? 0) & 15,
-    body: bytes?.subarray(2) ?? Buffer.alloc(0),
-    bytes: bytes ?? Buffer.alloc(0),
-  } as const
-  const { topic, id, payload, properties } = readPublish(frame, 5)
+  const { topic, id, payload, properties } = read(bytes)
   expect({ topic, id, payload }).toEqual({ topic: 'a/b', id: 9, payload: 'payload' })
   expect(properties.toSorted(([a], [b]) => a - b)).toEqual([
     [PropertyId.messageExpiryInterval, 10],

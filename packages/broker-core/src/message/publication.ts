@@ -247,7 +247,12 @@ function formatOf(version: ProtocolVersion, qos: QoS): number {
   return (version === 5 ? 2 : 0) + (qos > 0 ? 1 : 0)
 }
 
-/** The Message Expiry Interval that is left ([MQTT5-3.3.2-6]). */
+/** ms by which the clock of the broker that a message comes from may be ahead of this one's. */
+const clockDifference = 100
+
+/** The Message Expiry Interval that is left ([MQTT5-3.3.2-6]): whole seconds, at least one until the message expires, and no more than were
+ * there at first. */
 export function secondsLeft(expiresAt: number, now: number): number {
-  return Math.max(0, Math.ceil((expiresAt - now) / 1000))
+  const left = expiresAt - now
+  return left <= 0 ? 0 : Math.max(1, Math.ceil((left - clockDifference) / 1000))
 }

@@ -51,7 +51,7 @@ export class BrokerProcess {
       logger: this.#startingLogger,
       control: this.#control(),
       shown: plugin => worker?.statistics.summed(plugin) ?? plugin,
-      isAlone: worker === undefined,
+      servesAdmin: worker?.place.isFirst !== false,
       plugins: [log.topics],
     })
     this.#running.broker.maximumLogRate = read.config.log?.maximumRate ?? defaultLogRate

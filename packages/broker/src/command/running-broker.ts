@@ -32,8 +32,8 @@ export interface RunningHost {
   readonly control: AdminControl
   /** A plugin as this process attaches it: with the numbers of all workers, if it is one of them. */
   shown(plugin: Plugin): Plugin
-  /** Of several workers one at a time serves the API: when it is told to. */
-  readonly isAlone: boolean
+  /** It serves the API from the beginning. Of several workers one at a time does, and a later one when it is told to. */
+  readonly servesAdmin: boolean
   /** Of the process. */
   readonly plugins: readonly Plugin[]
 }
@@ -44,7 +44,7 @@ export class RunningBroker {
   /** Undefined: no API is served. */
   readonly admin: Admin | undefined
   readonly #adminAddress: AdminAddress
-  readonly #isAlone: boolean
+  readonly #servesAdmin: boolean
   readonly #httpApi: HttpApi
   readonly #access: AccessControl
   readonly #bridges: RunningBridges
@@ -61,13 +61,13 @@ export class RunningBroker {
   constructor(prepared: Prepared, host: RunningHost) {
     const { options, access, bridges } = prepared
     this.#logger = host.logger
+    this.#servesAdmin = host.servesAdmin
     this.#access = new AccessControl(access ?? everybody)
     this.#passwords = passwordsOf(prepared)
     this.#bridges = new RunningBridges(bridges)
     const { listen = {} } = prepared.admin ?? {}
     this.#adminAddress = listen === false ? {} : listen
     this.admin = this.#makeAdmin(prepared, host)
-    this.#isAlone = host.isAlone
     this.#httpApi = new HttpApi(prepared, this.#access, host.logger)
     const shown = this.admin ? [host.shown(this.admin)] : []
     const plugins = [...(options.plugins ?? []), ...host.plugins, this.#bridges, ...shown, this.#httpApi.plugin]
@@ -77,13 +77,12 @@ export class RunningBroker {
   }
 
   /** Opens all listeners.
-   * @throws what the store, or the first listener that can't be opened, has thrown */
+   * @throws what the store, the API, or the first listener that can't be opened, has thrown */
   async open(listeners: readonly PreparedListener[]): Promise<void> {
     await this.broker.ready
-    this.#tellAdmin()
+    if (this.#servesAdmin) await this.serveAdmin()
     await this.#dynamicSecurity?.begin()
     for (const prepared of listeners) await this.#open(prepared)
-    if (this.#isAlone) await this.#httpApi.serve()
   }
 
   /** Connects the bridges. */
@@ -94,18 +93,19 @@ export class RunningBroker {
   /** Serves what one worker at a time serves: the API, and Mosquitto's, if they are not served yet.
    * @throws AdminError */
   async serveAdmin(): Promise<void> {
-    await this.#httpApi.serve()
-    if (this.admin === undefined || this.admin.url !== undefined) return
     await this.broker.ready
-    await this.admin.listen(this.#adminAddress)
-    this.#tellAdmin()
+    if (this.admin !== undefined && this.admin.url === undefined) {
+      await this.admin.listen(this.#adminAddress)
+      this.#tellAdmin()
+    }
+    await this.#httpApi.serve()
   }
 
-  #makeAdmin({ admin: options }: Prepared, { logger, control, isAlone }: RunningHost): Admin | undefined {
+  #makeAdmin({ admin: options }: Prepared, { logger, control }: RunningHost): Admin | undefined {
     if (options === undefined) return undefined
     return admin({
       ...options,
-      ...(!isAlone && { listen: false }),
+      listen: false,
       logger,
       control,
       verify: ({ username, password }) => this.#passwords(username, Buffer.from(password)),

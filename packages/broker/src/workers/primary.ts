@@ -40,7 +40,7 @@ export class Primary {
   /** Those that do not accept connections yet. */
   readonly #starting = new Set<Worker>()
   readonly #files = new SharedFiles()
-  #place: Omit<WorkerPlace, 'number'> | undefined
+  #place: Pick<WorkerPlace, 'store' | 'mesh'> | undefined
   /** The worker that has the bridges; it may have ended. */
   #carrier: Worker | undefined
   /** What workers that have ended had counted: counters never go back. */
@@ -113,7 +113,7 @@ export class Primary {
   }
 
   #fork(number: number): Worker {
-    const place = { number, ...this.#place }
+    const place = { number, isFirst: this.#slots.length === 0, ...this.#place }
     const worker = cluster.fork({ [placeVariable]: JSON.stringify(place) })
     this.#starting.add(worker)
     void readiness(worker).then(() => this.#starting.delete(worker))

@@ -22,7 +22,7 @@ export class SharedFiles {
 
   /** Where the workers have their store and their mesh. Removes what primaries have left behind that were killed.
    * @throws Error of Node, when there is no place for temporary files */
-  async placeFor(store: StoreConfig): Promise<Omit<WorkerPlace, 'number'>> {
+  async placeFor(store: StoreConfig): Promise<Pick<WorkerPlace, 'store' | 'mesh'>> {
     const inMemory = isDirectory(memoryFiles) ? memoryFiles : tmpdir()
     await Promise.all([...new Set([tmpdir(), inMemory])].map(removeLeftovers))
     return {

@@ -6,6 +6,8 @@ import type { StoreConfig } from '../config/schema.ts'
 export interface WorkerPlace {
   /** From 1. A worker that takes the place of another one has its number. */
   readonly number: number
+  /** There was none before it: what keeps it from starting keeps all. */
+  readonly isFirst: boolean
   /** Of all workers, whatever the configuration has become since: they are one broker. */
   readonly store: StoreConfig
   /** The directory for sockets of the mesh; undefined: the workers have Redis. */

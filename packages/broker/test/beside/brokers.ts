@@ -73,7 +73,7 @@ export async function startBeside(program: Program, files: Files): Promise<Besid
     logger,
     control: {},
     shown: plugin => plugin,
-    isAlone: true,
+    servesAdmin: true,
     plugins: [],
   })
   onTestFinished(() => running.broker.close())
