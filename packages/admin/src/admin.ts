@@ -12,6 +12,7 @@ import { KeyRing } from './key-ring.ts'
 import type { AdminKey } from './key-ring.ts'
 import { LogTail } from './log-tail.ts'
 import { printable } from './printable.ts'
+import { answerAboutClients } from './local-clients.ts'
 import { RequestLimits } from './request-limits.ts'
 import { Traces } from './traces.ts'
 
@@ -100,6 +101,7 @@ class BrokerAdmin implements Admin, AdminHost {
     }
     this.#broker = broker
     this.#openedAt = performance.now()
+    broker.peers?.serve(async question => answerAboutClients(this, question))
     const { listen = {} } = this.#options
     try {
       if (listen !== false) await this.listen(listen)

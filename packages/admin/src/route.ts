@@ -53,6 +53,18 @@ export function pageOf(item: JsonSchema): JsonSchema {
   return objectOf({ items: { type: 'array', items: item }, cursor: { type: ['string', 'null'] } })
 }
 
+/** Workers of the broker that did not answer, by their numbers. */
+export const missingWorkers: JsonSchema = { type: 'array', items: { type: 'integer' } }
+
+/** A page of a list of which each worker has a part. */
+export function gatheredPageOf(item: JsonSchema): JsonSchema {
+  return objectOf({
+    items: { type: 'array', items: item },
+    cursor: { type: ['string', 'null'] },
+    missing: missingWorkers,
+  })
+}
+
 /** Schemas that many routes have. */
 export const schemas: Readonly<
   Record<

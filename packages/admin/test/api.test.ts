@@ -110,7 +110,7 @@ test('shows counters, listeners, shared groups, and what was refused with what t
   expect(body).toMatchObject({ id: admin.broker.id, counters: { connectionsAccepted: 1, connectionsRefused: 1 } })
   expect(body['listeners']).toMatchObject([{ name: 'main', urls: [admin.mqttUrl], connections: 1, tls: false }])
   const groups = await admin.ask('GET', '/api/v1/groups')
-  expect(itemsOf(groups.body)).toEqual([{ name: '$share/jobs/a/#', filter: 'a/#', members: 1 }])
+  expect(itemsOf(groups.body)).toEqual([{ name: '$share/jobs/a/#', filter: 'a/#', members: 1, worker: null }])
   const members = await admin.ask('GET', `/api/v1/groups/members?name=${encodeURIComponent('$share/jobs/a/#')}`)
   expect(members.body['members']).toEqual(['worker'])
   const errors = itemsOf((await admin.ask('GET', '/api/v1/errors')).body)

@@ -44,6 +44,7 @@ export type {
   Counters,
   ListenerStatus,
   LocalStream,
+  Peers,
   PluggableBroker,
   Plugin,
   WorkerUsage,

@@ -39,6 +39,8 @@ export interface PluggableBroker extends Pick<EventEmitter, 'on' | 'off' | 'once
   readonly tasks?: SharedTasks
   /** The processes that are this broker together, with this one among them; undefined: it is the only one. */
   readonly workers?: readonly WorkerUsage[]
+  /** The other processes that are this broker; undefined: it is the only one. */
+  readonly peers?: Peers
   /** What there is, one by one. Undefined: this broker can't be looked into. */
   readonly inspection?: BrokerInspection
   /** What there is now; asks the store, so it is not for hot paths. */
@@ -49,6 +51,18 @@ export interface PluggableBroker extends Pick<EventEmitter, 'on' | 'off' | 'once
    * about it. `name` is shown in logs. */
   openLocalStream(name: string): LocalStream
   publish(packet: { topic: string; payload?: string | Buffer; qos?: 0 | 1 | 2; retain?: boolean }): Promise<void>
+}
+
+/** The other processes that are one broker with this one. Questions and answers are what JSON can say. */
+export interface Peers {
+  /** Number of this process. */
+  readonly own: number
+  /** Numbers of the others, ascending. */
+  readonly others: readonly number[]
+  /** Undefined: it has not answered within 2 s, or is gone. */
+  ask(worker: number, question: object): Promise<object | undefined>
+  /** What this process answers to others; the last one that is given counts. A rejection is no answer. */
+  serve(answer: (question: object) => MaybePromise<object>): void
 }
 
 /** Work that one of several brokers on the same store does at a time. */

@@ -1,10 +1,13 @@
-import type { InspectedClient } from '@x/contract'
+import { askOthers, gather, missingText } from '../gathered.ts'
+import type { PartRequest } from '../gathered.ts'
 import { inspectionOf, openBroker } from '../host.ts'
 import type { AdminHost } from '../host.ts'
+import { localClient, localClients, localGroups, localMembers } from '../local-clients.ts'
+import type { ClientQuestion } from '../local-clients.ts'
 import { Problem } from '../problem.ts'
-import { objectOf, pageOf, pageQuery, schemas } from '../route.ts'
+import { gatheredPageOf, missingWorkers, objectOf, pageQuery, schemas } from '../route.ts'
 import type { Call, Route } from '../route.ts'
-import { shownSubscription, subscriptionSchema } from './shown.ts'
+import { subscriptionSchema } from './shown.ts'
 
 const clientProperties = {
   clientId: schemas.text,
@@ -20,9 +23,12 @@ const clientProperties = {
   subscriptions: schemas.count,
   inflight: schemas.count,
   outgoingBytes: schemas.count,
+  worker: schemas.optionalNumber,
 }
 
-const search = { type: 'string', maxLength: 1000, description: 'what the client identifier must contain' }
+const searchSchema = { type: 'string', maxLength: 1000, description: 'what the client identifier must contain' }
+
+const mostMembers = 1000
 
 /** Client: administrative action. MQTT 5.0 §3.14.2.1 */
 const administrativeAction = 0x98
@@ -34,9 +40,10 @@ export function clientRoutes(host: AdminHost): readonly Route[] {
       method: 'GET',
       path: '/api/v1/clients',
       role: 'viewer',
-      summary: 'Clients that are connected to this process, in the order of their coming',
-      query: { ...pageQuery, search },
-      response: pageOf(objectOf(clientProperties)),
+      summary:
+        'Clients that are connected, worker by worker, there in the order of their coming; a page may have fewer than its limit',
+      query: { ...pageQuery, search: searchSchema },
+      response: gatheredPageOf(objectOf(clientProperties)),
       handle: ({ query }) => listClients(host, query),
     },
     {
@@ -46,7 +53,7 @@ export function clientRoutes(host: AdminHost): readonly Route[] {
       summary: 'A client with its subscriptions, up to 1000',
       parameters: { clientId: schemas.clientId },
       response: objectOf({ ...clientProperties, filters: { type: 'array', items: subscriptionSchema } }),
-      handle: call => ({ ...shown(clientOf(host, call)), filters: filtersOf(host, call) }),
+      handle: call => clientOf(host, call),
     },
     {
       method: 'DELETE',
@@ -57,27 +64,23 @@ export function clientRoutes(host: AdminHost): readonly Route[] {
       query: { reasonCode: { type: 'integer', minimum: 128, maximum: 162, default: administrativeAction } },
       response: objectOf({ clientId: schemas.text }),
       audit: ({ parameters }) => `closed the connection of client ${parameters['clientId']}`,
-      handle: call => {
-        const { clientId } = clientOf(host, call)
-        inspectionOf(host).kick(clientId, Number(call.query['reasonCode']))
-        return { clientId }
-      },
+      handle: call => kick(host, call),
     },
     {
       method: 'GET',
       path: '/api/v1/groups',
       role: 'viewer',
-      summary: 'Shared subscriptions of clients that are connected to this process',
+      summary: 'Shared subscriptions of connected clients, worker by worker',
       query: pageQuery,
-      response: pageOf(objectOf({ name: schemas.text, filter: schemas.text, members: schemas.count })),
-      handle: ({ query }) =>
-        host.cursors.read({
-          list: 'groups',
-          limit: Number(query['limit']),
-          cursor: query['cursor'] as string | undefined,
-          begin: () => inspectionOf(host).groups(),
-          show: group => group,
+      response: gatheredPageOf(
+        objectOf({
+          name: schemas.text,
+          filter: schemas.text,
+          members: schemas.count,
+          worker: schemas.optionalNumber,
         }),
+      ),
+      handle: ({ query }) => listGroups(host, query),
     },
     {
       method: 'GET',
@@ -86,53 +89,63 @@ export function clientRoutes(host: AdminHost): readonly Route[] {
       summary: 'The members of a shared subscription, up to 1000',
       query: { name: schemas.topic },
       required: ['name'],
-      response: objectOf({ name: schemas.text, members: { type: 'array', items: schemas.text } }),
+      response: objectOf({
+        name: schemas.text,
+        members: { type: 'array', items: schemas.text },
+        missing: missingWorkers,
+      }),
       handle: ({ query }) => membersOf(host, String(query['name'])),
     },
   ]
 }
 
 function listClients(host: AdminHost, query: Call['query']): Promise<object> {
-  const wanted = (query['search'] as string | undefined) ?? ''
-  return host.cursors.read({
-    list: `clients ${wanted}`,
-    limit: Number(query['limit']),
-    cursor: query['cursor'] as string | undefined,
-    begin: () => inspectionOf(host).clients(),
-    show: client => (client.clientId.includes(wanted) ? shown(client) : undefined),
+  const search = (query['search'] as string | undefined) ?? ''
+  return gather(host, {
+    request: requestOf(query),
+    own: request => localClients(host, search, request),
+    question: request => ({ kind: 'clients', search, ...request }) satisfies ClientQuestion,
   })
 }
 
-function shown({ username, address, port, listener, ...rest }: InspectedClient): object {
-  const optional = { username, address, port, listener }
-  return { ...rest, ...Object.fromEntries(Object.entries(optional).map(([name, value]) => [name, value ?? null])) }
+function listGroups(host: AdminHost, query: Call['query']): Promise<object> {
+  return gather(host, {
+    request: requestOf(query),
+    own: request => localGroups(host, request),
+    question: request => ({ kind: 'groups', ...request }) satisfies ClientQuestion,
+  })
 }
 
-const mostShown = 1000
-
-function clientOf(host: AdminHost, { parameters: { clientId = '' } }: Call): InspectedClient {
-  const client = inspectionOf(host).client(clientId)
-  if (client !== undefined) return client
-  const workers = openBroker(host).workers?.length ?? 1
-  const where = workers > 1 ? `, but another of the ${workers} workers may have it` : ''
-  throw new Problem('CLIENT_UNKNOWN', `no client '${clientId}' is connected to this process${where}`)
+function requestOf(query: Call['query']): PartRequest {
+  return { limit: Number(query['limit']), cursor: query['cursor'] as string | undefined }
 }
 
-function filtersOf(host: AdminHost, { parameters: { clientId = '' } }: Call): object[] {
-  return firstOf(inspectionOf(host).subscriptions(clientId)).map(shownSubscription)
+async function clientOf(host: AdminHost, { parameters: { clientId = '' } }: Call): Promise<object> {
+  const own = localClient(host, clientId)
+  if (own !== undefined) return Object.assign(own, { worker: openBroker(host).peers?.own ?? null })
+  const { answers, missing } = await askOthers(host, { kind: 'client', clientId } satisfies ClientQuestion)
+  for (const { client, worker } of answers as readonly { client: object | null; worker: number }[])
+    if (client !== null) return Object.assign(client, { worker })
+  throw unknownClient(clientId, missing)
 }
 
-function membersOf(host: AdminHost, name: string): object {
-  const members = firstOf(inspectionOf(host).members(name))
-  if (members.length === 0) throw new Problem('GROUP_UNKNOWN', `no client here is a member of '${name}'`)
-  return { name, members }
+async function kick(host: AdminHost, { parameters: { clientId = '' }, query }: Call): Promise<object> {
+  const reasonCode = Number(query['reasonCode'])
+  if (inspectionOf(host).kick(clientId, reasonCode)) return { clientId }
+  const question = { kind: 'kick', clientId, reasonCode } satisfies ClientQuestion
+  const { answers, missing } = await askOthers(host, question)
+  if ((answers as readonly { isKicked: boolean }[]).some(({ isKicked }) => isKicked)) return { clientId }
+  throw unknownClient(clientId, missing)
 }
 
-function firstOf<Item>(items: Iterable<Item>): Item[] {
-  const first: Item[] = []
-  for (const item of items) {
-    if (first.length >= mostShown) break
-    first.push(item)
-  }
-  return first
+function unknownClient(clientId: string, missing: readonly number[]): Problem {
+  return new Problem('CLIENT_UNKNOWN', `no client '${clientId}' is connected to this broker${missingText(missing)}`)
+}
+
+async function membersOf(host: AdminHost, name: string): Promise<object> {
+  const { answers, missing } = await askOthers(host, { kind: 'members', group: name } satisfies ClientQuestion)
+  const elsewhere = (answers as readonly { members: readonly string[] }[]).flatMap(({ members }) => members)
+  const members = [...localMembers(host, name), ...elsewhere].slice(0, mostMembers)
+  if (members.length > 0) return { name, members, missing }
+  throw new Problem('GROUP_UNKNOWN', `no client of this broker is a member of '${name}'${missingText(missing)}`)
 }

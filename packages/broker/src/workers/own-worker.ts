@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import type { LogMessage } from '@x/sys-topics'
 import { placeVariable, isOrder } from './worker-messages.ts'
 import type { CommonOrder, WorkerPlace, WorkerReport } from './worker-messages.ts'
+import { WorkerPeers } from './worker-peers.ts'
 import { WorkerStatistics } from './worker-statistics.ts'
 
 /** What a worker does when it is told to. */
@@ -21,11 +22,19 @@ export interface WorkerDuties {
 export class OwnWorker {
   readonly place: WorkerPlace
   readonly statistics: WorkerStatistics
+  readonly #peers: WorkerPeers
 
   constructor(place: WorkerPlace) {
     this.place = place
+    this.#peers = new WorkerPeers({
+      number: place.number,
+      others: () => this.statistics.others,
+      sendQuestion: (to, id, question) => this.#tell({ kind: 'question', to, id, question }),
+      sendAnswer: (to, id, answer) => this.#tell({ kind: 'answer', to, id, answer }),
+    })
     this.statistics = new WorkerStatistics({
       number: place.number,
+      peers: this.#peers,
       report: numbers => this.#tell({ kind: 'numbers', numbers }),
     })
   }
@@ -42,6 +51,8 @@ export class OwnWorker {
     process.on('message', message => {
       if (!isOrder(message)) return
       if (message.kind === 'others') this.statistics.heard(message.numbers)
+      else if (message.kind === 'question') void this.#peers.asked(message.from, message.id, message.question)
+      else if (message.kind === 'answer') this.#peers.answered(message.id, message.answer)
       else if (message.kind === 'logLevel') duties.logLevel(message.level)
       else if (message.kind === 'logged') duties.logged(message.message)
       else duties[message.kind]()

@@ -4,7 +4,7 @@ import type { Logger } from '@x/contract'
 import type { StoreConfig } from '../config/schema.ts'
 import { SharedFiles } from './shared-files.ts'
 import { isReport, noNumbers, placeVariable, together } from './worker-messages.ts'
-import type { CommonOrder, WorkerNumbers, WorkerOrder, WorkerPlace } from './worker-messages.ts'
+import type { CommonOrder, PeerMessage, WorkerNumbers, WorkerOrder, WorkerPlace } from './worker-messages.ts'
 
 /** ms: a worker that lived for less is forked again later each time. */
 const shortLife = 10_000
@@ -129,6 +129,7 @@ export class Primary {
       if (!isReport(message) || slot.worker !== worker) return
       if (message.kind === 'ready') this.#accepts(slot)
       else if (message.kind === 'asks') this.#options.asked(message.order)
+      else if (message.kind === 'question' || message.kind === 'answer') this.#carry(slot.number, message)
       else {
         slot.numbers = message.numbers
         this.#tellOthers()
@@ -190,6 +191,12 @@ export class Primary {
       await this.#close(old)
     }
     logger.info({ workers: this.#slots.length }, 'all workers were replaced')
+  }
+
+  /** One that is gone, or has not begun, says nothing. */
+  #carry(from: number, { to, ...message }: { readonly to: number } & PeerMessage): void {
+    const slot = this.#slots.find(({ number }) => number === to)
+    if (slot !== undefined) tell(slot.worker, { ...message, from })
   }
 
   #tellOthers(): void {

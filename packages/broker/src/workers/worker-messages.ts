@@ -44,11 +44,17 @@ export const noNumbers: WorkerNumbers = {
   usage: [],
 }
 
+/** What one worker asks another one, and what that says. `id` is the asking one's. */
+export type PeerMessage =
+  | { readonly kind: 'question'; readonly id: number; readonly question: object }
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: object }
+
 /** From a worker to the primary. */
 export type WorkerReport =
   | { readonly kind: 'ready' }
   | { readonly kind: 'numbers'; readonly numbers: WorkerNumbers }
   | { readonly kind: 'asks'; readonly order: CommonOrder }
+  | ({ readonly to: number } & PeerMessage)
 
 /** What somebody wants of all workers: to read the configuration again, to log from another level on, or to publish a line of the log. */
 export type CommonOrder =
@@ -61,15 +67,18 @@ export type WorkerOrder =
   | { readonly kind: 'stop' | 'bridge' }
   | CommonOrder
   | { readonly kind: 'others'; readonly numbers: WorkerNumbers }
+  | ({ readonly from: number } & PeerMessage)
 
 /** Whether a message is one that workers send to the primary. */
 export function isReport(message: unknown): message is WorkerReport {
-  return ['ready', 'numbers', 'asks'].some(kind => hasKind(message, kind))
+  return ['ready', 'numbers', 'asks', 'question', 'answer'].some(kind => hasKind(message, kind))
 }
+
+const orders = ['stop', 'reload', 'bridge', 'logLevel', 'logged', 'others', 'question', 'answer'] as const
 
 /** Whether a message is one that the primary sends to workers. */
 export function isOrder(message: unknown): message is WorkerOrder {
-  return ['stop', 'reload', 'bridge', 'logLevel', 'logged', 'others'].some(kind => hasKind(message, kind))
+  return orders.some(kind => hasKind(message, kind))
 }
 
 function hasKind(message: unknown, kind: string): boolean {

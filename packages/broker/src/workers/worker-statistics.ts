@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { IntervalHistogram } from 'node:perf_hooks'
-import type { BrokerCounts, Counters, Latency, PluggableBroker, Plugin, WorkerUsage } from '@x/contract'
+import type { BrokerCounts, Counters, Latency, Peers, PluggableBroker, Plugin, WorkerUsage } from '@x/contract'
 import { noNumbers, sumOf, together } from './worker-messages.ts'
 import type { WorkerNumbers } from './worker-messages.ts'
 
@@ -16,6 +16,7 @@ const ownCounts = ['connectedClients', 'sharedSubscriptions', 'sharedGroups', 's
 export interface StatisticsHost {
   /** Of this worker. */
   readonly number: number
+  readonly peers: Peers
   report(numbers: WorkerNumbers): void
 }
 
@@ -28,6 +29,11 @@ export class WorkerStatistics {
 
   constructor(host: StatisticsHost) {
     this.#host = host
+  }
+
+  /** Numbers of the other workers that there are now, ascending. */
+  get others(): readonly number[] {
+    return this.#others.usage.map(({ number }) => number).toSorted((one, other) => one - other)
   }
 
   /** The numbers of all other workers together. */
@@ -87,6 +93,7 @@ export class WorkerStatistics {
       listenerConnections: () => this.#listenerConnections(broker),
       latencies: () => this.#latencies(broker),
       workers: () => this.#workers(),
+      peers: () => this.#host.peers,
     }
     return new Proxy(broker, {
       get: (target, name) => {
