@@ -32,6 +32,7 @@ import { SessionQueues } from './session-queue.ts'
 import { StoreCalls } from './calls/store-calls.ts'
 import { isUnavailable } from './calls/store-error.ts'
 import { baseOf, checkSchema, schema } from './keys.ts'
+import { ShownSessions } from './shown-sessions.ts'
 import { StoredRoutes } from './stored-routes.ts'
 import { SessionSubscriptions } from './subscriptions.ts'
 
@@ -48,6 +49,7 @@ export interface OpenStoreParts {
 /** What exists between `open` and `close`: the sessions this broker owns, and its talk with Redis. */
 export class OpenStore {
   readonly adoption: Adoption
+  readonly shown: ShownSessions
   readonly #parts: OpenStoreParts
   readonly #calls: StoreCalls
   readonly #sessions: OwnedSessions
@@ -80,6 +82,7 @@ export class OpenStore {
     this.#sessions = sessions
     this.#wills = new ClaimedWills(this.#calls)
     this.adoption = new Adoption(this.#calls)
+    this.shown = new ShownSessions(this.#calls, { connection, base })
     this.#lease = new StoreLease({
       renew: async hadLease => this.#renew(hadLease),
       get heard() {
@@ -129,14 +132,13 @@ export class OpenStore {
     this.#fanOuts.close()
     this.#routes.close()
     this.settlements.close()
-    const { connection } = this.#parts
     try {
       while (Number(await this.#calls.call('leave')) > 0);
-      await connection.drain()
+      await this.#parts.connection.drain()
     } catch {
       // Without Redis there is nothing to leave: the lease ends by itself.
     }
-    connection.close()
+    this.#parts.connection.close()
   }
 
   async openSession(request: OpenSessionRequest): Promise<OpenedSession> {

@@ -16,6 +16,7 @@ import type {
   RetainedPage,
   SessionClosing,
   SessionHandle,
+  StoredSessions,
   Subscription,
   Will,
 } from '@x/contract'
@@ -62,6 +63,14 @@ export const redisPersistenceOptions: OptionTable<keyof RedisPersistenceOptions>
  * see all of a change or nothing; an answer means that Redis has it. */
 export class RedisPersistence implements Persistence {
   readonly supports: PersistenceSupports = { durable: true, shared: true, sharedSubscriptions: true, tasks: true }
+
+  readonly storedSessions: StoredSessions = {
+    list: () => this.#opened().shown.list(),
+    find: clientId => this.#opened().shown.find(clientId),
+    subscriptions: clientId => this.#opened().shown.subscriptions(clientId),
+    queue: (clientId, after, limit) => this.#opened().shown.queue(clientId, after, limit),
+    clearQueue: clientId => this.#opened().shown.clearQueue(clientId),
+  }
 
   readonly #options: RedisPersistenceOptions
   readonly #prefix: string

@@ -12,6 +12,7 @@ import { retained } from './retained-store.ts'
 import { schema } from './schema.ts'
 import { sessions } from './session-store.ts'
 import { settlements } from './settlements.ts'
+import { shown } from './shown-sessions.ts'
 import { subscriptions } from './subscriptions.ts'
 import { tasks } from './tasks.ts'
 import { work } from './work.ts'
@@ -30,6 +31,7 @@ export const library: FunctionLibrary = new FunctionLibrary(
     context,
     retained,
     queue,
+    shown,
     settlements,
     fanOutsUnderWay,
     subscriptions,
@@ -65,6 +67,8 @@ export const library: FunctionLibrary = new FunctionLibrary(
     behind: freeing,
     read: freeing,
     entry: reading,
+    list: reading,
+    clear: freeing,
     missed: freeing,
     settle: freeing,
     claim: freeing,
