@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 
 /** Tests read the TypeScript sources of every package; only tests that start processes need `dist`. */
-const conditions = ['@x/source', 'node', 'module']
+const conditions = ['@x/source', 'node']
 /** Their tests start servers or write to disk, as end-to-end tests do: they wait more than they compute. */
 const services =
   'packages/{aedes-compat,emitter-redis,persistence-lmdb,persistence-redis,redis-connection}/test/**/*.test.ts'

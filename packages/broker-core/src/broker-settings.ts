@@ -1,10 +1,11 @@
-import type { OptionTable } from '@x/contract'
+import type { MessageTracer, OptionTable } from '@x/contract'
 import type { AdjustableLimit, CheckedOptions, GivenLimits } from './ground/limits.ts'
 import { limitRules, limitsOf } from './ground/limit-rules.ts'
 import { adjustableLimits } from './ground/limits.ts'
 import { assertOptions, optionInvalid } from './ground/option-invalid.ts'
 import { HookSet } from './hooks/hook-set.ts'
 import type { ControlEndpoints } from './hooks/control-endpoint.ts'
+import { MessageTraces } from './hooks/message-traces.ts'
 import type { TopicAccess } from './hooks/topic-access.ts'
 import { brokerOptionTable } from './options.ts'
 
@@ -13,6 +14,7 @@ export interface Settings {
   readonly options: CheckedOptions
   topicAccess: TopicAccess | undefined
   controlEndpoints: ControlEndpoints | undefined
+  traces: MessageTraces | undefined
   /** Some of the options are other ones now. */
   limitsChanged(): void
 }
@@ -125,5 +127,19 @@ export abstract class BrokerSettings extends HookSet {
       throw optionInvalid('controlEndpoints', endpoints, rule.text)
     }
     this.settings.controlEndpoints = endpoints ?? undefined
+  }
+
+  /** For plugins: has single messages followed, until the function that it returns is called.
+   * @throws BrokerError `OPTION_INVALID` while another tracer follows them */
+  traceMessages(tracer: MessageTracer): () => void {
+    const { settings } = this
+    if (settings.traces !== undefined) {
+      throw optionInvalid('plugins', 'two tracers of messages', 'a list with one tracer of messages at most')
+    }
+    const traces = new MessageTraces(tracer, (code, what, thrown) => this.programFaults.add(code, what, thrown))
+    settings.traces = traces
+    return () => {
+      if (settings.traces === traces) settings.traces = undefined
+    }
   }
 }

@@ -21,6 +21,7 @@ import type { ClientConnection, Host, Protocol } from './connect/client-connecti
 import { FanOuts } from './routing/fan-outs.ts'
 import { FlushQueue } from './connection/flush-queue.ts'
 import { HookCalls } from './hooks/hook-call.ts'
+import type { MessageTraces } from './hooks/message-traces.ts'
 import type { NormalisedHooks } from './hooks/hooks.ts'
 import type { Client, ProgramBroker } from './hooks/client.ts'
 import type { EventReporter } from './hooks/events.ts'
@@ -115,6 +116,8 @@ export class Engine implements PersistenceHost, Host, PublishingHost {
 
   /** No hook or listener sees single messages, so QoS 0 messages that no other broker needs may be forwarded in runs. */
   passThrough = true
+  /** Follows single messages; undefined: nobody wants that. */
+  traces: MessageTraces | undefined
   /** Whether clients may publish and receive, by topic; undefined: no rule but that `$SYS/` is the broker's. */
   topicAccess: TopicAccess | undefined
   /** Executes commands, by topic; undefined: topics below `$CONTROL/` are like all others. */

@@ -8,6 +8,7 @@ import type { CheckedOptions } from './ground/limits.ts'
 import { after, isPromise, recover } from './ground/maybe-promise.ts'
 import type { Client } from './hooks/client.ts'
 import type { NormalisedHooks } from './hooks/hooks.ts'
+import type { MessageTraces } from './hooks/message-traces.ts'
 import type { FaultReport, ProgramFaults } from './hooks/program-faults.ts'
 import { packetOf } from './message/broker-packet.ts'
 import type { BrokerPacket } from './message/broker-packet.ts'
@@ -38,6 +39,7 @@ export interface PublishingHost {
   readonly programSubscribers: ProgramSubscribers
   readonly router: Router
   readonly statistics: OwnStatistics
+  readonly traces: MessageTraces | undefined
   readonly turn: Turn
   readonly wheel: DeadlineWheel
 }
@@ -63,28 +65,43 @@ export class MessagePublishing implements Publishing {
     from: ClientConnection | undefined,
     failed: FaultReport = this.#reportFault,
   ): MaybePromise<void> {
+    const { traces } = this.#engine
+    if (traces === undefined) return this.#publish(publication, from, failed)
+    return traces.whole(publication, 'program', () => this.#publish(publication, from, failed))
+  }
+
+  #publish(publication: Publication, from: ClientConnection | undefined, failed: FaultReport): MaybePromise<void> {
     return after(this.store(publication), stored => this.#finish(publication, from, { stored, failed }))
   }
 
   /** The same for a will, which a store that several brokers share stores once, though it may come back and be published again. */
   publishWill(will: Will, publication: Publication, from: ClientConnection | undefined): MaybePromise<void> {
-    return after(this.#storeWill(will, publication), stored =>
-      this.#finish(publication, from, { stored, failed: this.#reportFault }),
-    )
+    const { traces } = this.#engine
+    const publish = (): MaybePromise<void> =>
+      after(this.#storeWill(will, publication), stored =>
+        this.#finish(publication, from, { stored, failed: this.#reportFault }),
+      )
+    return traces === undefined ? publish() : traces.whole(publication, 'program', publish)
   }
 
   #storeWill(will: Will, published: Publication): MaybePromise<number> {
     const { persistence } = this.#engine
     if (persistence.publishWill === undefined) return this.store(published)
     const publication = this.#toBeDelivered(published)
-    return this.#isForNoStore(publication) ? 0 : this.#stored(persistence.publishWill(will, publication))
+    if (this.#isForNoStore(publication)) return 0
+    const { traces } = this.#engine
+    const store = (): MaybePromise<number> => this.#stored(persistence.publishWill?.(will, publication) ?? 0)
+    return traces === undefined ? store() : traces.step('store', publication, store)
   }
 
   /** The first step: stores the message, which must be durable before anybody sees it. Returns the number of sessions and groups it was
    * stored for. */
   store(published: Publication, receipt?: { session: SessionHandle; packetId: number }): MaybePromise<number> {
     const publication = this.#toBeDelivered(published)
-    return this.#isForNoStore(publication) ? 0 : this.#stored(this.#engine.persistence.publish(publication, receipt))
+    if (this.#isForNoStore(publication)) return 0
+    const { persistence, traces } = this.#engine
+    if (traces === undefined) return this.#stored(persistence.publish(publication, receipt))
+    return traces.step('store', publication, () => this.#stored(persistence.publish(publication, receipt)))
   }
 
   #isForNoStore(publication: Publication): boolean {
@@ -141,15 +158,23 @@ export class MessagePublishing implements Publishing {
   /** Delivers a message of another broker, which has reported it. Its errors are the caller's to report.
    * @param groups - the shared groups whose turn it is here; undefined: all of them */
   deliver(message: Message, groups: readonly string[] | undefined): MaybePromise<void> {
+    const { traces } = this.#engine
+    if (traces === undefined) return this.#deliver(message, groups)
+    return traces.whole(message, 'broker', () => this.#deliver(message, groups))
+  }
+
+  #deliver(message: Message, groups: readonly string[] | undefined): MaybePromise<void> {
     return after(this.#storeOfOther(message), () => this.#routeOfOther(message, groups))
   }
 
   /** Stores a message of another broker, unless the store is shared. The retained message belongs to the other broker, since this one
    * would not learn of its end. */
   #storeOfOther(message: Message): MaybePromise<unknown> {
-    const { persistence } = this.#engine
+    const { persistence, traces } = this.#engine
     if (message.qos === 0 || persistence.supports.shared) return undefined
-    return persistence.publish(message.retain ? { ...message, retain: false } : message)
+    const stored = message.retain ? { ...message, retain: false } : message
+    if (traces === undefined) return persistence.publish(stored)
+    return traces.step('store', stored, () => persistence.publish(stored))
   }
 
   #routeOfOther(message: Message, groups: readonly string[] | undefined): MaybePromise<void> {
@@ -182,11 +207,15 @@ export class MessagePublishing implements Publishing {
     from: ClientConnection | undefined,
     failed: FaultReport,
   ): MaybePromise<void> {
-    const { wheel, fanOuts, programSubscribers } = this.#engine
+    const { wheel, fanOuts, programSubscribers, traces } = this.#engine
     if (publication.expiresAt !== undefined && isExpired(publication, wheel.now)) return undefined
     const sent = fanOuts.send(plan.targets, publication, from)
     if (plan.programSubscribers.length === 0) return sent
-    const taken = programSubscribers.deliver(plan.programSubscribers, publication, failed)
+    const { programSubscribers: called } = plan
+    const taken =
+      traces === undefined
+        ? programSubscribers.deliver(called, publication, failed)
+        : traces.step('deliver', publication, () => programSubscribers.deliver(called, publication, failed))
     return isPromise(sent) ? sent.then(() => taken) : taken
   }
 
@@ -198,12 +227,19 @@ export class MessagePublishing implements Publishing {
     try {
       if (isDealt) this.#dealHere(plan.groups, publication, from)
       if (isForOwnClients(publication)) return undefined
-      const emitted = this.#engine.emitter?.publish(this.#asOthersHaveIt(publication))
+      const emitted = this.#emit(publication)
       if (isPromise(emitted)) this.emitterLatency.sample(emitted)
       return emitted
     } catch (error) {
       return Promise.reject(toError(error))
     }
+  }
+
+  #emit(publication: Publication): MaybePromise<void> {
+    const { emitter, traces } = this.#engine
+    const message = emitter === undefined ? publication : this.#asOthersHaveIt(publication)
+    if (traces === undefined || emitter?.reaches(publication.topic) !== true) return emitter?.publish(message)
+    return traces.step('emit', publication, () => emitter.publish(message))
   }
 
   /** Other brokers use the machine's time. */

@@ -2,6 +2,7 @@ import * as core from '@x/broker-core'
 import { admin } from '@x/admin'
 import { metrics } from '@x/metrics'
 import { sysTopics } from '@x/sys-topics'
+import { tracing } from '@x/tracing'
 import { AuthErrorCode } from './aedes-types.ts'
 import { Broker, createBroker } from './create-broker.ts'
 import type { BrokerOptions } from './broker-options.ts'
@@ -39,6 +40,7 @@ export interface AedesFactory {
   readonly admin: typeof admin
   readonly metrics: typeof metrics
   readonly sysTopics: typeof sysTopics
+  readonly tracing: typeof tracing
   readonly default: AedesFactory
 }
 
@@ -70,6 +72,7 @@ const properties: Record<string, unknown> = {
   admin,
   metrics,
   sysTopics,
+  tracing,
 }
 /** The function that programs for Aedes make brokers with, and which has the classes as properties. */
 export const aedes: AedesFactory = callable(properties) as AedesFactory

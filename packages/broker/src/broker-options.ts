@@ -4,6 +4,7 @@ import type { AdminOptions } from '@x/admin'
 import type { BridgeOptions } from '@x/bridge'
 import type { MetricsOptions } from '@x/metrics'
 import type { LogTopicsOptions } from '@x/sys-topics'
+import type { TracingOptions } from '@x/tracing'
 import { optionRules } from '@x/contract'
 import type { Logger, OptionRule, OptionTable } from '@x/contract'
 import type { DataOption, EmitterOption, MeshOption, PersistenceOption, RedisOption } from './parts.ts'
@@ -29,6 +30,9 @@ export interface BrokerOptions extends Omit<CoreOptions, 'persistence' | 'emitte
   metrics?: number | MetricsOptions
   /** Serves an HTTP API and a dashboard: the port on this machine alone, or the options of `@x/admin`. */
   admin?: number | AdminOptions
+  /** Follows messages with spans of OpenTelemetry: the share of those without `traceparent` that begin a trace of their own, 0 to 1, or the
+   * options of `@x/tracing`. Needs `@opentelemetry/api`. */
+  tracing?: number | TracingOptions
   /** What Aedes calls `emitter`. */
   mq?: EmitterOption | null
   /** Gets connections, disconnections and errors; pino's loggers fit. Without one nothing is logged. */
@@ -70,6 +74,11 @@ export const optionTable: OptionTable<keyof BrokerOptions> = {
   logTopics: {
     text: 'true, or an object with the options of logTopics of @x/sys-topics',
     allows: value => value === true || (typeof value === 'object' && value !== null),
+  },
+  tracing: {
+    text: 'a number from 0 to 1, or an object with the options of @x/tracing',
+    allows: (value: unknown) =>
+      typeof value === 'object' ? value !== null : typeof value === 'number' && value >= 0 && value <= 1,
   },
   logger: nullOr(optionRules.has("a logger like pino's", 'debug', 'info', 'warn', 'error')),
 }

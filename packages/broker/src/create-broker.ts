@@ -7,6 +7,8 @@ import { metrics as metricsPlugin, metricsOptions } from '@x/metrics'
 import type { Metrics, MetricsOptions } from '@x/metrics'
 import { logTopics as logTopicsPlugin } from '@x/sys-topics'
 import type { LogTopics, LogTopicsOptions } from '@x/sys-topics'
+import { tracing as tracingPlugin, tracingOptions } from '@x/tracing'
+import type { Tracing, TracingOptions } from '@x/tracing'
 import { shownOption } from '@x/contract'
 import type { BridgeStatus, Clock, ListenerAddress, ListenerStatus, Logger, Persistence, Plugin } from '@x/contract'
 import { optionTable } from './broker-options.ts'
@@ -79,6 +81,7 @@ export class Broker extends CoreBroker {
       admin,
       logTopics,
       maximumLogRate = defaultLogRate,
+      tracing,
       ...rest
     } = options
     const given = { persistence: store ?? undefined, mq: ours ?? mq ?? undefined }
@@ -97,7 +100,9 @@ export class Broker extends CoreBroker {
     const control = levelControl(logger, () => this.logLevelChanged())
     const shown = admin === undefined ? undefined : adminOf(admin, logger ?? undefined, control)
     const topics = logTopics === undefined ? undefined : logTopicsOf(logTopics, rest.clock)
-    const plugins = [...(rest.plugins ?? []), ...(bridges ?? []).map(bridge), served, shown, topics].filter(isPlugin)
+    const traced = tracing === undefined ? undefined : tracingOf(tracing)
+    const own = [served, shown, topics, traced]
+    const plugins = [...(rest.plugins ?? []), ...(bridges ?? []).map(bridge), ...own].filter(isPlugin)
     super({ ...rest, ...limitsOf(given, rest), plugins, persistence, ...(emitter !== undefined && { emitter }) })
     trouble.report = error => this.reportError(error)
     this.maximumLogRate = maximumLogRate
@@ -242,6 +247,12 @@ function adminOf(option: number | AdminOptions, logger: Logger | undefined, cont
     ...options,
     control: { ...control, ...options.control },
   })
+}
+
+function tracingOf(option: number | TracingOptions): Tracing {
+  const options = typeof option === 'number' ? { ratio: option } : option
+  assertOptions(options, tracingOptions, 'tracing')
+  return tracingPlugin(options)
 }
 
 function statusOf(

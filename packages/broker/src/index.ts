@@ -19,6 +19,8 @@ export { metrics } from '@x/metrics'
 export type { Metrics, MetricsOptions } from '@x/metrics'
 export { sysTopics } from '@x/sys-topics'
 export type { SysTopicsOptions } from '@x/sys-topics'
+export { tracing } from '@x/tracing'
+export type { Tracing, TracingOptions } from '@x/tracing'
 export { AuthErrorCode } from './aedes-types.ts'
 export type {
   AedesOptions,

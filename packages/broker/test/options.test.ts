@@ -58,6 +58,8 @@ test.each<[options: unknown, message: string]>([
   [{ admin: 70_000 }, 'option admin is 70000, it must be a port (0 to 65535), or an object'],
   [{ admin: { port: 1 } }, 'option port of admin is unknown (it is 1)'],
   [{ metrics: null }, 'option metrics is null'],
+  [{ tracing: 2 }, 'option tracing is 2, it must be a number from 0 to 1, or an object'],
+  [{ tracing: { ratio: 2 } }, 'option ratio is 2, it must be a number from 0 to 1'],
   [{ metrics: { port: 1 } }, 'option port of metrics is unknown (it is 1)'],
   [{ workers: 4 }, 'option workers is 4, but a program forks its processes itself'],
   [{ redis: 6379 }, 'option redis is 6379, it must be a URL'],

@@ -11,6 +11,7 @@ export { LatencyHistogram, latencyBounds } from './latency.ts'
 export type { Logger } from './logger.ts'
 export type { Message, MessageSource } from './message.ts'
 export { isExpired, isSameMessage, keepMessage, messageBytes, messageOverhead } from './message.ts'
+export type { MessageEntrance, MessageStep, MessageTracer, TracedDelivery } from './message-tracer.ts'
 export { decodeMessagePack } from './message-pack.ts'
 export type { MaybePromise } from './maybe-promise.ts'
 export type {

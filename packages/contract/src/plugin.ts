@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { BrokerInspection } from './inspection.ts'
 import type { Latency } from './latency.ts'
 import type { MaybePromise } from './maybe-promise.ts'
+import type { MessageTracer } from './message-tracer.ts'
 import type { PersistenceCounts } from './persistence-counts.ts'
 
 /** What can be attached to a broker from outside, with nothing but what every program may use. */
@@ -43,6 +44,10 @@ export interface PluggableBroker extends Pick<EventEmitter, 'on' | 'off' | 'once
   readonly peers?: Peers
   /** What there is, one by one. Undefined: this broker can't be looked into. */
   readonly inspection?: BrokerInspection
+  /** Has single messages followed, until the function that it returns is called. One tracer can do that at a time. Undefined: this broker
+   * can't have it.
+   * @throws Error while another tracer does */
+  traceMessages?(tracer: MessageTracer): () => void
   /** What there is now; asks the store, so it is not for hot paths. */
   counts(): Promise<BrokerCounts>
   /** For what the plugin meets while nobody waits for it: becomes the event `error`. */

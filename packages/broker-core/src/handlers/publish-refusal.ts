@@ -6,6 +6,7 @@ import type { IncomingPublish } from './incoming-publish.ts'
 
 /** An MQTT 5 client gets the reason code and stays connected; a 3.x client can only be disconnected. */
 export function refusePublish(request: IncomingPublish, error: Error): void {
+  request.connection.engine.traces?.ended(request.publication, error)
   if (request.connection.version !== 5) request.connection.fail(error)
   else dropPublish(request, error)
 }
@@ -47,9 +48,10 @@ function refuseWith(
 
 /** The message was not stored, so it is not acknowledged and the client keeps it. An MQTT 5 client is told when the store is full. */
 export function notStored(
-  { connection, session, messageId, qos }: IncomingPublish,
+  { connection, session, publication, messageId, qos }: IncomingPublish,
   error: unknown,
 ): 'failed' | undefined {
+  connection.engine.traces?.ended(publication, error)
   session.removeReceived(messageId)
   if (isQuotaExceeded(error)) connection.engine.counters.refusedPublishes += 1
   if (isFenced(error)) connection.sessionTakenOver()
@@ -61,8 +63,10 @@ export function notStored(
 }
 
 /** Other brokers could not get the message. It is not acknowledged, so the client sends it again. */
-export function notSent({ connection, session, messageId, qos }: IncomingPublish, error: unknown): void {
+export function notSent(request: IncomingPublish, error: unknown): void {
+  const { connection, session, publication, messageId, qos } = request
   const { engine, version } = connection
+  engine.traces?.ended(publication, error)
   // A client that has reconnected meanwhile waits for the acknowledgement on its new connection.
   const current = engine.clients.get(session.clientId)?.session
   if (qos === 2 && current?.removeReceived(messageId) === true) {

@@ -3,8 +3,7 @@ import type { FrameReader, PublishFrame } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
 import { sendAck } from './acknowledge.ts'
 import { execute, isCommand } from './control.ts'
-import type { BrokerError } from '../ground/broker-error.ts'
-import { toError } from '../ground/broker-error.ts'
+import { BrokerError, toError } from '../ground/broker-error.ts'
 import type { Begun, ClientConnection, Host } from '../connect/client-connection.ts'
 import { after, isPromise } from '../ground/maybe-promise.ts'
 import type { IncomingPublish } from './incoming-publish.ts'
@@ -41,6 +40,7 @@ export function receivePublish(connection: ClientConnection, reader: FrameReader
   counters.publishBytesReceived += frame.frameEnd - frame.payloadStart
   if (frame.qos === 1) counters.publishesReceivedQoS1 += 1
   else if (frame.qos === 2) counters.publishesReceivedQoS2 += 1
+  const isFollowed = engine.traces?.chooses(frame) === true
   const mountPoint = connection.profile?.mountPoint
   const tooLarge = payloadRefusal(frame.frameEnd - frame.payloadStart, engine.options.maximumPayloadSize)
   const passable =
@@ -48,6 +48,7 @@ export function receivePublish(connection: ClientConnection, reader: FrameReader
     !frame.retain &&
     frame.forwardable &&
     engine.passThrough &&
+    !isFollowed &&
     (mountPoint ?? tooLarge) === undefined
   if (passable && engine.run.extend(frame)) return undefined
   engine.run.flush()
@@ -114,6 +115,7 @@ function accept(connection: ClientConnection, engine: Host, frame: PublishFrame,
     mountPoint === undefined
       ? new Publication(topic, origin, frame, connection.version)
       : mountPoint.publicationOf(topic, origin, frame)
+  engine.traces?.accepted(publication)
   const request: IncomingPublish = { connection, session, publication, messageId, qos }
   const { authorizePublish } = engine.hooks
   if (authorizePublish === undefined || connection.client.trusted) return authorized(request)
@@ -141,7 +143,9 @@ function allowed(request: IncomingPublish, packet: IncomingPacket, now: number):
     const { maxTopicLevels } = request.connection.engine.options
     if (publication !== request.publication) parseTopicName(publication.topic, { maximumLevels: maxTopicLevels })
   } catch (error) {
-    return request.qos === 0 ? dropPublish(request, toError(error)) : refusePublish(request, toError(error))
+    if (request.qos > 0) return refusePublish(request, toError(error))
+    request.connection.engine.traces?.ended(request.publication, error)
+    return dropPublish(request, toError(error))
   }
   return authorized({ ...request, publication })
 }
@@ -149,7 +153,10 @@ function allowed(request: IncomingPublish, packet: IncomingPacket, now: number):
 function authorized(request: IncomingPublish): MaybePromise<void> {
   const { connection, session, publication, messageId, qos } = request
   const { engine } = connection
-  if (connection.phase !== 'connected') return undefined
+  if (connection.phase !== 'connected') {
+    engine.traces?.ended(publication, publisherLeft())
+    return undefined
+  }
   if (qos > 0 && (connection.pending !== undefined || session.received.size > 0)) {
     checkReceiveMaximum(connection, session, qos)
   }
@@ -167,7 +174,10 @@ function authorized(request: IncomingPublish): MaybePromise<void> {
   connection.pending ??= new PendingPublishes(connection)
   connection.pending.add(qos, settle(request, stored), outcome => {
     // The client may have published on another connection since; this message would follow those ([MQTT5-4.6.0-6]).
-    if (qos === 0 && connection.takenOver) return undefined
+    if (qos === 0 && connection.takenOver) {
+      engine.traces?.ended(publication, publisherLeft())
+      return undefined
+    }
     return typeof outcome === 'number' ? begin(request, outcome) : notStored(request, outcome?.error)
   })
   return undefined
@@ -177,7 +187,7 @@ function authorized(request: IncomingPublish): MaybePromise<void> {
 function obey(request: IncomingPublish): void {
   const { connection, publication, qos } = request
   const executed = execute(connection, publication)
-  const acknowledge = (): void => sendAcknowledgement(request, true)
+  const acknowledge = (): void => finish(request, true)
   if (!isPromise(executed) && connection.pending === undefined) acknowledge()
   else {
     connection.pending ??= new PendingPublishes(connection)
@@ -226,9 +236,9 @@ function complete(request: IncomingPublish, stored: number): void {
   const { passThrough, publishing } = connection.engine
   const routed = passThrough ? undefined : publishing.report(publication, connection, messageId)
   if (isPromise(routed)) {
-    const acknowledge = (): void => sendAcknowledgement(request, begun)
+    const acknowledge = (): void => finish(request, begun)
     wait(request, { routed, acknowledge })
-  } else sendAcknowledgement(request, begun)
+  } else finish(request, begun)
 }
 
 /** Later publishes are neither delivered nor acknowledged before this one. */
@@ -249,10 +259,21 @@ function begin(request: IncomingPublish, stored: number): Remainder {
 function remainderOf(request: IncomingPublish, { routed, emitted, reached }: Begun): Remainder {
   const { connection, publication, messageId } = request
   const acknowledge = (): MaybePromise<void> =>
-    after(connection.engine.publishing.report(publication, connection, messageId), () =>
-      sendAcknowledgement(request, reached),
-    )
+    after(connection.engine.publishing.report(publication, connection, messageId), () => finish(request, reached))
   return { routed, emitted, acknowledge, unsent: error => notSent(request, error) }
+}
+
+/** What the trace of a message ends with that is not published. */
+function publisherLeft(): BrokerError {
+  return new BrokerError('CONNECTION_CLOSED', {
+    message: 'the publisher has left before its message was published',
+    reasonCode: ReasonCode.unspecifiedError,
+  })
+}
+
+function finish(request: IncomingPublish, reached: boolean): void {
+  sendAcknowledgement(request, reached)
+  request.connection.engine.traces?.ended(request.publication)
 }
 
 function sendAcknowledgement(

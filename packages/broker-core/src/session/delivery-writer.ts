@@ -1,12 +1,14 @@
 import type { Clock, Counters } from '@x/contract'
 import { writeAck } from '@x/packet'
 import type { QoS } from '@x/packet'
+import type { MessageTraces } from '../hooks/message-traces.ts'
 import type { OutgoingAliases } from './outgoing-aliases.ts'
 import type { Envelope, Publication, Recipient } from '../message/publication.ts'
 
 /** The session of a client that something is written to. */
 export interface DeliveryTarget extends Recipient {
-  readonly engine: { readonly clock: Clock; readonly counters: Counters }
+  readonly clientId: string
+  readonly engine: { readonly clock: Clock; readonly counters: Counters; readonly traces: MessageTraces | undefined }
   readonly connection: { readonly shedsLoad: boolean }
   /** Undefined when the client takes no topic aliases. */
   readonly aliases: OutgoingAliases | undefined
@@ -123,5 +125,6 @@ function writePlain(session: DeliveryTarget, publication: Publication): boolean 
   counters.publishBytesSent += publication.payloadLength
   if (envelope.qos === 1) counters.publishesSentQoS1 += 1
   else if (envelope.qos === 2) counters.publishesSentQoS2 += 1
+  if (engine.traces !== undefined) engine.traces.delivered(publication, session.clientId, envelope)
   return true
 }

@@ -1,6 +1,7 @@
 import type { Clock, Counters, Drop, MaybePromise, Persistence, RetainedPage, Slices, StoreLimits } from '@x/contract'
 import type { Client } from '../hooks/client.ts'
 import type { EventReporter } from '../hooks/events.ts'
+import type { MessageTraces } from '../hooks/message-traces.ts'
 import type { ForwardHost } from '../hooks/authorize-forward.ts'
 import type { CheckedOptions } from '../ground/limits.ts'
 import type { KnownPublications } from '../message/known-publications.ts'
@@ -15,6 +16,7 @@ export interface SessionHost extends ForwardHost {
   readonly persistence: Persistence
   readonly clock: Clock
   readonly counters: Counters
+  readonly traces: MessageTraces | undefined
   readonly slices: Slices
   readonly subscriptions: Subscriptions
   readonly limits: StoreLimits

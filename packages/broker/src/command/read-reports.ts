@@ -40,6 +40,7 @@ function needRestart(before: Config, after: Config): string[] {
     'statistics',
     'metrics',
     'admin',
+    'tracing',
     'id',
     'responseInformation',
     'pidFile',

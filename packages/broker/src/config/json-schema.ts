@@ -25,7 +25,7 @@ export function jsonSchema(): JsonSchema {
 export function valuesOf(node: JsonSchema): string {
   if (node.enum !== undefined) return node.enum.map(value => `\`${String(value)}\``).join(', ')
   if (node.anyOf !== undefined) return node.anyOf.map(valuesOf).join(' or ')
-  if (node.type === 'integer') return `${node.minimum} to ${node.maximum}`
+  if (node.type === 'integer' || node.type === 'number') return `${node.minimum} to ${node.maximum}`
   if (node.type === 'array' && node.items?.enum !== undefined) return `list of ${valuesOf(node.items)}`
   if (node.type === 'array') return node.items?.properties === undefined ? 'list of texts' : 'list of sections'
   if (node.type === 'object') return 'lists of texts by name'

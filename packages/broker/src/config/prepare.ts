@@ -74,6 +74,7 @@ export function prepare(config: Config, { tlsPrefix, dynamicSecurity }: PrepareO
       ...(responseInformation !== undefined && { responseInformation }),
       ...storeOptions(store),
       ...(mesh !== undefined && { mesh: readMesh(mesh) }),
+      ...(config.tracing !== undefined && { tracing: withoutUndefined(config.tracing) }),
       plugins: [
         ...(interval === 0 ? [] : [sysTopics({ interval: interval * 1000 })]),
         ...(metricsPlugin === undefined ? [] : [metricsPlugin]),
@@ -135,8 +136,11 @@ function hostOption({ host, socketPath }: ListenerConfig): { host?: string | rea
   return { host: host ?? loopback }
 }
 
-function withoutUndefined<Value extends object>(value: Value): Value & ListenOptions {
-  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as Value & ListenOptions
+/** Values that are given. */
+type Given<Value> = { [Name in keyof Value]: Exclude<Value[Name], undefined> }
+
+function withoutUndefined<Value extends object>(value: Value): Given<Value> {
+  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as Given<Value>
 }
 
 /** Whether only this machine, or who has shown a certificate or a key, can come in. */

@@ -14,6 +14,8 @@ import type { BridgeConfig } from './bridge-schema.ts'
 import { limitsSchema } from './limits-schema.ts'
 import { tlsSchema } from './tls-schema.ts'
 import type { TlsConfig } from './tls-schema.ts'
+import { tracingSchema } from './tracing-schema.ts'
+import type { TracingConfig } from './tracing-schema.ts'
 
 const text = z.string().min(1)
 const texts = z.array(text).min(1)
@@ -178,6 +180,7 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
     .array(httpApiSchema)
     .optional()
     .describe("Mosquitto's HTTP API, which only looks: version, numbers and listeners; none unless given"),
+  tracing: tracingSchema.optional(),
   id: z
     .string()
     .regex(/^[^+#/\0]+$/)
@@ -274,6 +277,7 @@ export interface Config {
   metrics?: MetricsConfig | undefined
   admin?: AdminConfig | undefined
   httpApi?: readonly HttpApiConfig[] | undefined
+  tracing?: TracingConfig | undefined
   id?: Text | undefined
   controlApi?: boolean | undefined
   responseInformation?: Text | undefined

@@ -1,0 +1,5 @@
+export type { SpanSource } from './span-source.ts'
+export { tracing, tracingOptions } from './tracing.ts'
+export type { Tracing, TracingOptions } from './tracing.ts'
+export { TracingError } from './tracing-error.ts'
+export type { TracingErrorCode } from './tracing-error.ts'
