@@ -150,6 +150,10 @@ export class LmdbPersistence implements Persistence {
     return this.#opened().confirmWill(will)
   }
 
+  publishWill(will: Will, message: Message): Promise<number> {
+    return this.#opened().publishWill(will, message)
+  }
+
   counts(): Promise<PersistenceCounts> {
     return this.#opened().counts()
   }

@@ -26,6 +26,7 @@ import type { Lookout } from './lookout.ts'
 import type { MachineTime } from './machine-time.ts'
 import type { CheckedOptions } from './options.ts'
 import type { OwnedSessions } from './owned-sessions.ts'
+import { Publishing } from './publishing.ts'
 import type { RetainedStore } from './retained-store.ts'
 import { checkSchema } from './schema.ts'
 import { ShownSessions } from './shown-sessions.ts'
@@ -63,7 +64,7 @@ export class OpenStore {
   readonly #settlements: Settlements
   readonly #distribution: Distribution
   readonly #checkSchema: () => Steps<void>
-  readonly #queuesAtMostOnce: boolean
+  readonly #publishing: Publishing
   #closed = false
 
   constructor(options: CheckedOptions, host: PersistenceHost) {
@@ -85,7 +86,7 @@ export class OpenStore {
     this.#sessions = parts.sessions
     this.#settlements = parts.settlements
     this.#distribution = parts.distribution
-    this.#queuesAtMostOnce = host.queuesAtMostOnce === true
+    this.#publishing = new Publishing(parts, host)
     this.#checkSchema = () => checkSchema({ ...parts, directory: options.directory })
   }
 
@@ -133,21 +134,11 @@ export class OpenStore {
   }
 
   publish(message: Message, receipt?: Receipt): MaybePromise<number> {
-    const kept = keepMessage(this.#time.inward(message))
-    if (!kept.retain) return this.#commits.add(() => this.#publish(kept, receipt))
-    if (kept.qos === 0 && receipt === undefined && !this.#queuesAtMostOnce && this.#unwritten.take(kept)) return 0
-    return this.#publishRetained(kept, receipt)
+    return this.#publishing.publish(message, receipt)
   }
 
-  async #publishRetained(message: Message, receipt: Receipt | undefined): Promise<number> {
-    if (this.#unwritten.crowds(message)) this.#commits.soon(() => this.#unwritten.write())
-    const before = this.#unwritten.precede(message.topic)
-    if (before !== undefined) this.#commits.soon(() => this.#retained.set(before))
-    try {
-      return await this.#commits.add(() => this.#publish(message, receipt))
-    } finally {
-      this.#unwritten.passed(message.topic)
-    }
+  publishWill(will: Will, message: Message): Promise<number> {
+    return this.#publishing.publishWill(will, message)
   }
 
   enqueue(handle: SessionHandle, deliveries: readonly Delivery[]): Promise<void> {
@@ -263,21 +254,6 @@ export class OpenStore {
       removed.push(this.#subscriptions.remove(session, filter))
     }
     return removed
-  }
-
-  #publish(message: Message, receipt: Receipt | undefined): number | Steps<number> {
-    if (receipt === undefined) {
-      if (message.retain) this.#retained.checkRoom(message)
-    } else {
-      const publisher = this.#sessions.resolve(receipt.session)
-      const key = numberKey(kind.received, publisher.number, receipt.packetId)
-      // Stored with its packet identifier before: the same call is repeated because its outcome got lost.
-      if (this.#environment.has(key)) return 0
-      if (message.retain) this.#retained.checkRoom(message)
-      this.#environment.put(key, Buffer.of())
-    }
-    if (message.retain) this.#retained.set(message)
-    return message.qos > 0 || this.#queuesAtMostOnce ? this.#distribution.distribute(message) : 0
   }
 
   *#claimDue(limit: number): Steps<DueBatch> {

@@ -73,6 +73,24 @@ export class StoredWills {
     return will
   }
 
+  /** Whether its message was stored before, or nobody waits for it any more since it was confirmed. */
+  isStored(will: Will): boolean {
+    const number = this.#numbers.get(will)
+    if (number === undefined) return false
+    const value = this.#parts.environment.get(numberKey(kind.handedOut, number))
+    return value === undefined || !readWill(value).reader.isAtEnd
+  }
+
+  /** Its message is stored by this transaction; it may come back until it is confirmed. */
+  stored(will: Will): void {
+    const number = this.#numbers.get(will)
+    if (number === undefined) return
+    const key = numberKey(kind.handedOut, number)
+    const value = this.#parts.environment.get(key)
+    // One byte behind the will.
+    if (value !== undefined) this.#parts.environment.put(key, Buffer.concat([value, Buffer.of(1)]))
+  }
+
   /** Its deadline finds nothing and is gone then. */
   confirm(will: Will): void {
     const number = this.#numbers.get(will)
@@ -90,13 +108,18 @@ export class StoredWills {
   }
 }
 
-/** A will as it was stored. */
+/** A will as it was kept. */
 export function decodeWill(value: Buffer): Will {
+  return readWill(value).will
+}
+
+function readWill(value: Buffer): { readonly will: Will; readonly reader: RecordReader } {
   const reader = new RecordReader(value)
-  return {
+  const will = {
     clientId: reader.text(),
     messageExpiryInterval: reader.optional(),
     delayInterval: reader.u48(),
     message: readMessage(reader),
   }
+  return { will, reader }
 }

@@ -5,6 +5,7 @@ import { PersistenceError } from '@x/contract'
 import type {
   Drop,
   Due,
+  Message,
   OpenedSession,
   OpenSessionRequest,
   Persistence,
@@ -96,6 +97,8 @@ export class RemotePersistence implements Persistence {
   }
 
   confirmWill = async (will: Will): Promise<void> => this.#call('confirmWill', (will as Will & { place: number }).place)
+  publishWill = async (will: Will, message: Message): Promise<number> =>
+    this.#call('publishWill', (will as Will & { place: number }).place, message)
   claimDue = async (limit: number): Promise<readonly Due[]> => this.#call('claimDue', limit)
   closeSession: Persistence['closeSession'] = async (...values) => this.#call('closeSession', ...values)
   subscribe: Persistence['subscribe'] = async (...values) => this.#call('subscribe', ...values)

@@ -1,5 +1,5 @@
 import { Slices } from '@x/contract'
-import type { Clock, OpenSessionRequest, Persistence, PersistenceHost, SessionOwner, Will } from '@x/contract'
+import type { Clock, Message, OpenSessionRequest, Persistence, PersistenceHost, SessionOwner, Will } from '@x/contract'
 import { LmdbPersistence } from '../../src/index.ts'
 import type { Durability } from '../../src/index.ts'
 import type { Call, Reply } from './remote-persistence.ts'
@@ -39,6 +39,7 @@ async function carryOut(method: string, values: readonly unknown[]): Promise<unk
   if (method === 'open') return store.open(hostOf(values[0] as PersistenceHost))
   if (method === 'openSession') return store.openSession(requestOf(values[0] as OpenSessionRequest & { room: number }))
   if (method === 'confirmWill') return store.confirmWill?.(willAt(values[0] as number))
+  if (method === 'publishWill') return store.publishWill?.(willAt(values[0] as number), values[1] as Message)
   if (method === 'retained') return [...(await store.retained(values[0] as string))]
   const called = store as unknown as Record<string, (...given: readonly unknown[]) => unknown>
   return called[method]?.(...values)
