@@ -4,10 +4,11 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeCertificate } from './certificate.ts'
+import { scenarioNames, scenarios } from './scenarios.ts'
 import type { Scenario, ScenarioName } from './scenarios.ts'
 
 /** A name that `--brokers` takes. */
-export type BrokerName = 'x' | 'aedes' | 'mosquitto'
+export type BrokerName = 'x' | 'x-metrics' | 'x-tracing' | 'aedes' | 'mosquitto'
 
 /** What a scenario asks of the broker beside MQTT on TCP. */
 export interface Served extends Pick<Scenario, 'access' | 'hook' | 'transport' | 'packetsPerFrame'> {
@@ -27,6 +28,10 @@ export interface Broker {
   readonly command: (port: number, directory: string, served: Served) => readonly [string, ...string[]]
   /** Scenarios it cannot take part in, because it lacks the feature. */
   readonly lacks: readonly ScenarioName[]
+  /** It takes part when it is asked for alone. */
+  readonly onlyWhenAsked?: true
+  /** `/metrics` is on the port behind that of MQTT, and is read once a second. */
+  readonly hasMetrics?: true
 }
 
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -128,11 +133,32 @@ function tlsConfiguration(directory: string): string[] {
   return [`certfile ${cert}`, `keyfile ${key}`]
 }
 
+/** Ours with something attached that looks at it, beside ours without. What differs is the configuration alone. */
+function observed(configuration: (port: number) => object): Pick<Broker, 'command' | 'lacks' | 'onlyWhenAsked'> {
+  return {
+    command: (port, directory) => {
+      const file = join(directory, 'x-broker.json')
+      const listeners = [{ port, host: '127.0.0.1' }]
+      writeFileSync(file, JSON.stringify({ listeners, ...configuration(port) }))
+      return [process.execPath, ourCommand, ...ourOptions, '--memory', '--config', file]
+    },
+    lacks: scenarioNames.filter(name => {
+      const { access, bridged, hook, transport }: Scenario = scenarios[name]
+      return access !== undefined || bridged === true || hook !== undefined || transport !== undefined
+    }),
+    onlyWhenAsked: true,
+  }
+}
+
+const ourVersion = (): string | undefined =>
+  existsSync(ourCommand) ? manifestVersion(join(ourPackage, 'package.json')) : undefined
+const whenNotBuilt = 'build it with `npx tsc -b`'
+
 /** Every broker by the name that `--brokers` takes; the first is ours. */
 export const brokers: Readonly<Record<BrokerName, Broker>> = {
   x: {
-    version: () => (existsSync(ourCommand) ? manifestVersion(join(ourPackage, 'package.json')) : undefined),
-    whenMissing: 'build it with `npx tsc -b`',
+    version: ourVersion,
+    whenMissing: whenNotBuilt,
     command: (port, directory, served) => {
       const { access, hook, transport, packetsPerFrame = 'one', store = ['--memory'], bridgeTo } = served
       if (hook !== undefined) return [process.execPath, join(here, 'brokers/hooked-server.js'), 'x', hook, `${port}`]
@@ -146,6 +172,17 @@ export const brokers: Readonly<Record<BrokerName, Broker>> = {
       return [...command, '--listen', `mqtts://127.0.0.1:${port}`, '--tls-cert', cert, '--tls-key', key]
     },
     lacks: [],
+  },
+  'x-metrics': {
+    version: ourVersion,
+    whenMissing: whenNotBuilt,
+    ...observed(port => ({ metrics: { port: port + 1 } })),
+    hasMetrics: true,
+  },
+  'x-tracing': {
+    version: ourVersion,
+    whenMissing: whenNotBuilt,
+    ...observed(() => ({ tracing: { ratio: 0.001 } })),
   },
   aedes: {
     version: () => manifestVersion(join(dirname(createRequire(import.meta.url).resolve('aedes')), 'package.json')),

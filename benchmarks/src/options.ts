@@ -97,7 +97,7 @@ export function helpText(): string {
 
 Usage: npm run bench -- [options]
   --scenario NAME[,NAME]  what to measure, or 'all'; without it those marked d, or q with --quick
-  --brokers NAME[,NAME]   of ${brokerNames.join(', ')}; without it all that can be run here
+  --brokers NAME[,NAME]   of ${brokerNames.join(', ')}; without it all that can be run here, but x-metrics and x-tracing
   --runs N                runs of each, the median counts (default ${defaultRuns}, 1 with --quick)
   --quick                 shorter and fewer: tells that everything runs, not how fast
   --check                 fail when a ratio is under its floor

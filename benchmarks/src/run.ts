@@ -21,7 +21,7 @@ const results = fileURLToPath(new URL('../results', import.meta.url))
 /** The brokers to measure, with versions. Throws OptionError when one that was asked for cannot be run. */
 function runnable(asked: readonly BrokerName[] | undefined): Map<BrokerName, string> {
   const found = new Map<BrokerName, string>()
-  for (const name of asked ?? brokerNames) {
+  for (const name of asked ?? brokerNames.filter(one => brokers[one].onlyWhenAsked !== true)) {
     const { version, whenMissing } = brokers[name]
     const text = version()
     if (text !== undefined) found.set(name, text)

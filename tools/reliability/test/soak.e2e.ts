@@ -14,6 +14,7 @@ test('two seconds of soaking: the broker counts what its clients count, and a ju
   expect(judge(worse)).toEqual([
     expect.stringContaining('bytes received: the broker has counted'),
     expect.stringContaining('$SYS bytes/received: the broker has counted'),
+    expect.stringContaining('mqtt_received_bytes_total: the broker has counted'),
     expect.stringContaining('handles are open at the end'),
     'a client failed: away',
   ])

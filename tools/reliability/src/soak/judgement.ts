@@ -1,4 +1,6 @@
 import type { Look, SoakResult } from './run.ts'
+import type { Scraped } from './scrape.ts'
+import type { Tally } from './tally.ts'
 
 /** Bytes that the heap and the process may grow from the first fifth of the time to the last. */
 const heapGrowth = 8 * 1024 * 1024
@@ -30,7 +32,7 @@ function unheard({ tally, last }: SoakResult): readonly string[] {
   })
 }
 
-function unequal({ tally, last, statistics }: SoakResult): readonly string[] {
+function unequal({ tally, last, statistics, scraped }: SoakResult): readonly string[] {
   const { counters, counts } = last
   const { packets, bytes } = tally.received
   const received = {
@@ -62,10 +64,36 @@ function unequal({ tally, last, statistics }: SoakResult): readonly string[] {
     ['$SYS clients/connected', statistic('clients/connected'), 0],
     ['$SYS clients/total', statistic('clients/total'), 0],
     ['$SYS subscriptions/count', statistic('subscriptions/count'), 0],
+    ...scrapedPairs(scraped, tally, received),
   ]
   return pairs
     .filter(([, broker, clients]) => broker !== clients)
     .map(([what, broker, clients]) => `${what}: the broker has counted ${broker}, the clients ${clients}`)
+}
+
+/** The same figures as Prometheus has them. */
+function scrapedPairs(
+  { sum }: Scraped,
+  { connections, accepted, sent, received }: Tally,
+  { packets, bytes }: { readonly packets: number; readonly bytes: number },
+): readonly (readonly [string, number, number])[] {
+  const counted = {
+    mqtt_connections_opened_total: connections,
+    mqtt_connections_accepted_total: accepted,
+    mqtt_publishes_received_total: sent.publishes,
+    mqtt_publishes_sent_total: received.publishes,
+    mqtt_packets_received_total: sent.packets,
+    mqtt_packets_sent_total: packets,
+    mqtt_received_bytes_total: sent.bytes,
+    mqtt_sent_bytes_total: bytes,
+    mqtt_messages_dropped_total: 0,
+    mqtt_clients_connected: 0,
+    mqtt_sessions_stored: 0,
+    mqtt_sessions_disconnected: 0,
+    mqtt_subscriptions: 0,
+    mqtt_queued_messages: 0,
+  }
+  return Object.entries(counted).map(([name, value]) => [name, sum(name), value])
 }
 
 function growth({ first, between, last }: SoakResult): readonly string[] {

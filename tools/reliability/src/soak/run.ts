@@ -4,6 +4,8 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Random } from '@x/chaos/random'
 import type { BrokerCounts, Counters } from '@x/contract'
+import { scrapedFrom } from './scrape.ts'
+import type { Scraped } from './scrape.ts'
 import { statisticsOf } from './statistics.ts'
 import type { Tally } from './tally.ts'
 import type { Ways } from './transport.ts'
@@ -36,13 +38,15 @@ export interface SoakResult {
   readonly last: Look
   /** `$SYS` topics without the prefix `$SYS/broker/`, as they stood when all had left. */
   readonly statistics: ReadonlyMap<string, string>
+  /** `/metrics` at the same time, before the client that has read the statistics. */
+  readonly scraped: Scraped
 }
 
 /** Clients come and go for so long; then everyone leaves. */
 export async function soak(milliseconds: number, seed: number): Promise<SoakResult> {
   const child = fork(soakMain, [], { execArgv: ['--expose-gc'] })
   try {
-    const { ways } = await heard<{ ways: Ways }>(child, 'listening')
+    const { ways, metricsUrl } = await heard<{ ways: Ways; metricsUrl: string }>(child, 'listening')
     const first = await look(child)
     const workload = new Workload(ways, new Random(seed))
     const between: Look[] = []
@@ -55,10 +59,11 @@ export async function soak(milliseconds: number, seed: number): Promise<SoakResu
     })
     await pause(quiet)
     const last = await lookWhenGone(child, first)
+    const scraped = await scrapedFrom(metricsUrl)
     const statistics = await statisticsOf(ways)
     child.send('close')
     await once(child, 'exit')
-    return { lives: workload.lives, tally: workload.tally, first, between, last, statistics }
+    return { lives: workload.lives, tally: workload.tally, first, between, last, statistics, scraped }
   } finally {
     child.kill('SIGKILL')
   }

@@ -7,7 +7,11 @@ const interval = 500
 
 const tls = makeCertificate()
 const host = '127.0.0.1'
-const broker = createBroker({ plugins: [sysTopics({ interval, trees: ['broker'] })], maximumSessionExpiryInterval: 30 })
+const broker = createBroker({
+  plugins: [sysTopics({ interval, trees: ['broker'] })],
+  metrics: { listen: { port: 0 } },
+  maximumSessionExpiryInterval: 30,
+})
 const failures: string[] = []
 for (const event of ['error', 'clientError', 'connectionError', 'connectionRefused'] as const) {
   broker.on(event, (...values: unknown[]) => {
@@ -48,4 +52,4 @@ async function close(): Promise<void> {
 }
 
 const ports = { tcp: tcp.port, tls: secure.port, ws: ws.port, wss: wss.port }
-process.send?.({ kind: 'listening', ways: { ports, ca: tls.cert } })
+process.send?.({ kind: 'listening', ways: { ports, ca: tls.cert }, metricsUrl: broker.metrics?.url })
