@@ -3,7 +3,7 @@ import parseText from 'parse-prometheus-text-format'
 /** The values of `/metrics`. */
 export interface Scraped {
   /** The sum of all series of a metric; NaN: there is no such metric. */
-  sum(name: string): number
+  readonly sum: (name: string) => number
 }
 
 /** What Prometheus would be told now. */
