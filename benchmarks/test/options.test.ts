@@ -42,7 +42,11 @@ test('takes all for every name', () => {
 
 test.each([
   ['an unknown scenario', ['--scenario', 'qos3'], "unknown scenario 'qos3'; known: qos0-1-1"],
-  ['an unknown broker', ['--brokers', 'x,emqx'], "unknown broker 'emqx'; known: x, aedes, mosquitto"],
+  [
+    'an unknown broker',
+    ['--brokers', 'x,emqx'],
+    "unknown broker 'emqx'; known: x, x-metrics, x-tracing, aedes, mosquitto",
+  ],
   ['an empty list', ['--brokers', ''], "unknown broker ''"],
   ['no runs', ['--runs', '0'], "--runs '0' is not a whole number from 1 to 100"],
   ['a broken number of runs', ['--runs', '2.5'], "--runs '2.5'"],
