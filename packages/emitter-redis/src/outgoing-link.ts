@@ -184,13 +184,27 @@ export class OutgoingLink {
       else if (frame.exactlyOnce !== undefined && error.code === 'QUOTA_EXCEEDED') {
         this.#refuseAtLeastOnce(frame, error)
         this.#postpone(frame, error)
-      } else this.#settle(frame, error)
+      } else this.#refuse(frame, error)
     } finally {
       this.#underWay -= 1
       if (this.#failing && this.#underWay === 0 && this.#end === undefined) {
         this.#timer ??= setTimeout(() => this.#sendAgain(), retryDelay)
       }
     }
+  }
+
+  /** Redis may have room for the next frame, which is on its way, or for the one after it: what their publishers send again then comes
+   * behind this one. */
+  #refuse(refused: NumberedFrame, error: EmitterError): void {
+    this.#settle(refused, error)
+    for (const frame of this.#waiting) {
+      if (frame.number < refused.number) continue
+      if (frame.exactlyOnce === undefined) this.#settle(frame, error)
+      else this.#refuseAtLeastOnce(frame, error)
+    }
+    if (this.#exactlyOnce === undefined) this.#kept.take()
+    this.#atLeastOnce?.reject(error)
+    this.#atLeastOnce = undefined
   }
 
   #settle(frame: NumberedFrame, error: EmitterError | undefined): void {
