@@ -165,9 +165,7 @@ export class Engine implements PersistenceHost, Host, PublishingHost {
       storeIsShared: this.persistence.supports.shared,
       failed: error => this.fail(error, 'ROUTE_FAILED'),
     })
-    this.router = new Router(this.advertised, microseconds => {
-      this.turn.credit -= microseconds
-    })
+    this.router = new Router(this.advertised, microseconds => this.turn.worked(microseconds))
     this.subscriptions = new Subscriptions(this)
     this.run = new VerbatimRun(this)
     this.fanOuts = new FanOuts(this)

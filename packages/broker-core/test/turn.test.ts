@@ -9,6 +9,10 @@ import type { TestBroker } from './support/start-broker.ts'
 import { watchProcess } from './support/watch-process.ts'
 import { bytes, connect, pingreq, puback, publish, subscribe, u16, unsubscribe } from './support/wire.ts'
 import type { Version } from './support/wire.ts'
+import { Slices } from '@x/contract'
+import { FlushQueue } from '../src/connection/flush-queue.ts'
+import { Turn } from '../src/connection/turn.ts'
+import { createCounters } from '../src/ground/counters.ts'
 
 /** What keeps everybody waiting longer than this, in ms of CPU, is too much at a time. */
 const longestTurn = 50
@@ -438,4 +442,13 @@ test('many clients that each begin with a CONNECT that costs milliseconds share 
     return longestSeen
   })
   expect(longest).toBeLessThan(longestTurn)
+})
+
+test('work of milliseconds counts for its turn, also when nobody has looked at the clock before it', async () => {
+  const turn = new Turn(new Slices(), new FlushQueue(), createCounters())
+  turn.worked(20_000)
+  expect(turn.isOver()).toBe(true)
+  await new Promise(setImmediate)
+  turn.worked(900)
+  expect(turn.isOver()).toBe(false)
 })

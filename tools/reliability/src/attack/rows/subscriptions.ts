@@ -113,6 +113,23 @@ function* wildcards(levels: number): Generator<string> {
   }
 }
 
+/** Each topic matches half of the filters. */
+function plusFiltersRow(name: string, qos: 0 | 1): Row {
+  return {
+    name,
+    input: `2^14 filters of \`{+,x}\` on 14 levels, 200 PUBLISHes${qos === 1 ? ' of QoS 1' : ''} to different topics (7 KB)`,
+    async attack(attacker) {
+      // At QoS 1 the store has the filters as well.
+      const peer = await attacker.client({ version: 4, clientId: 'plus', cleanStart: qos === 0 })
+      await subscribeAll(attacker, peer, wildcards(14))
+      for (let index = 0; index < 200; index++) {
+        await peer.write(publish({ version: 4, topic: `${'x/'.repeat(13)}${index}`, qos, id: index + 1 }))
+      }
+      await attacker.settled(peer)
+    },
+  }
+}
+
 export const subscriptionRows: readonly Row[] = [
   giantRow('SUBSCRIBE', 4, { filter: 'a', what: 'repeated' }),
   giantRow('SUBSCRIBE', 5, { filter: 'a', what: 'repeated' }),
@@ -230,18 +247,8 @@ export const subscriptionRows: readonly Row[] = [
   bigSessionRow({ what: 'cleaned', input: 'clean start', memory: subscriptionMemory }, async attacker => {
     await attacker.settled(await attacker.client({ version: 4, clientId: 'big' }))
   }),
-  {
-    name: 'plus-filters',
-    input: '2^14 filters of `{+,x}` on 14 levels, 200 PUBLISHes to different topics (7 KB)',
-    async attack(attacker) {
-      const peer = await attacker.client({ version: 4, clientId: 'plus' })
-      await subscribeAll(attacker, peer, wildcards(14))
-      for (let index = 0; index < 200; index++) {
-        await peer.write(publish({ version: 4, topic: `${'x/'.repeat(13)}${index}` }))
-      }
-      await attacker.settled(peer)
-    },
-  },
+  plusFiltersRow('plus-filters', 0),
+  plusFiltersRow('plus-filters-qos1', 1),
   {
     name: 'subscribe-flood',
     input: '16 MB of SUBSCRIBE and UNSUBSCRIBE packets of 10 filters each',
