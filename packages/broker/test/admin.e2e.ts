@@ -118,7 +118,7 @@ test('lets in users of the password file who have a role, and keys, and nobody e
   const { admin, msg } = JSON.parse(await command.line(/"admin":/)) as { admin: string; msg: string }
   expect(msg).not.toContain('key=')
   const basic = (text: string): Api => apiAt(admin, `Basic ${Buffer.from(text).toString('base64')}`)
-  expect(await basic('ann:right').ask('GET', '/clients')).toEqual({ items: [], cursor: null })
+  expect(await basic('ann:right').ask('GET', '/clients')).toEqual({ items: [], cursor: null, missing: [] })
   expect(await basic('ann:wrong').ask('GET', '/clients')).toMatchObject({ code: 'KEY_INVALID' })
   expect(await basic('ann:right').ask('POST', '/publish', { topic: 'a' })).toMatchObject({ code: 'ROLE_INSUFFICIENT' })
   // Anonymous clients may connect, but nobody knows a password of eve.

@@ -34,12 +34,12 @@ test('each section may lose its # and gets values', () => {
   const directory = temporaryFolder()
   init(directory, 'mine.yaml')
   const file = join(directory, 'mine.yaml')
-  const wanted = /^#( (log|limits):|   (level|keepaliveLimit|maximumQoS):|     (host|mountPoint):)/
+  const wanted = /^#( (log|limits):|   (level|keepaliveLimit|maximumQoS):|     (backlog|mountPoint):)/
   const values: Readonly<Record<string, string>> = {
     level: 'debug',
     keepaliveLimit: '60',
     maximumQoS: '1',
-    host: "'*'",
+    backlog: '128',
     mountPoint: 'm/',
   }
   const lines = readFileSync(file, 'utf8').split('\n')
@@ -52,7 +52,7 @@ test('each section may lose its # and gets values', () => {
   })
   writeFileSync(file, uncommented.join('\n'))
   expect(readConfigFile(file)).toEqual({
-    listeners: [{ port: 1883, host: '*', mountPoint: 'm/' }],
+    listeners: [{ port: 1883, backlog: 128, mountPoint: 'm/' }],
     log: { level: 'debug' },
     limits: { keepaliveLimit: 60, maximumQoS: 1 },
   })

@@ -94,8 +94,9 @@ test('a reader that sleeps does not hold the command; what it missed is counted 
   const folder = temporaryFolder()
   const [gate, log] = [join(folder, 'gate'), join(folder, 'log')]
   const line = `"$0" "$@" 2>${folder}/errors | (while [ ! -e ${gate} ]; do sleep 0.05; done; exec cat > ${log})`
-  // Of several workers each has a buffer of its own.
-  inShell(line, ['--port', `${port}`, '--host', '127.0.0.1', '--log-buffer', '2000'], oneProcess)
+  // Of several workers each has a buffer of its own; and each client is to have its lines.
+  const environment = { ...oneProcess, X_BROKER_LOG_MAXIMUM_RATE: '100000' }
+  inShell(line, ['--port', `${port}`, '--host', '127.0.0.1', '--log-buffer', '2000'], environment)
   await connected(port).then(socket => socket.destroy())
   await fillLog(port, 600)
   await expectService(port)
