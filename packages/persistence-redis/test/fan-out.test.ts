@@ -107,6 +107,19 @@ describe.skipIf(!hasRedisServer())('a message for more sessions than one call ma
     expect(await left()).toEqual([])
   })
 
+  test('begins with no message of few takers, however much its call has done', async () => {
+    const store = await storeAt()
+    await stored(store, 70)
+    await store.subscribe(await opened(store, 'one'), [subscription('b')])
+    await hold()
+    const few = Array.from({ length: 30 }, () => ({ ...messageOf('few', 'b'), publisher: 'another' }))
+    // What a call may do at most, nearly.
+    const messages = [messageOf('x'.repeat(9000)), ...few]
+    const reached = await Promise.all(messages.map(async message => store.publish(message)))
+    expect(reached).toEqual([70, ...few.map(() => 1)])
+    expect(await left()).toEqual([])
+  })
+
   test('comes before what its publisher publishes afterwards, also by another broker', async () => {
     const [here, there] = [await storeAt(), await storeAt()]
     await stored(here, 300)

@@ -24,11 +24,17 @@ export const fanOuts: string = String.raw`
 local function topicOf(head) return 't' .. head.topic end
 local function publisherOf(head) return 'p' .. head.publisher end
 
+-- A call brings 32 messages at most: those that take so few steps each are stored at once, however late it is. What waits takes twice as
+-- long, and everything behind it waits as well, which would begin each time that the system lets Redis rest in the middle of a call.
+local fewSteps = 5
+
 -- Whether a message can't be given to all of its takers by this call.
 local function mustWait(c, head, found)
   if found.isWide then return true end
+  local steps = found.reached * weightOf(head.bytes)
   -- A single taker of a large message can't be divided.
-  if (c.steps > 0 or found.reached > 1) and c.steps + found.reached * weightOf(head.bytes) > mostSteps then return true end
+  local isDivisible = c.steps > 0 or found.reached > 1
+  if steps > fewSteps and isDivisible and c.steps + steps > mostSteps then return true end
   if not areUnderWay(c) then return false end
   local before = call('HMGET', c.base .. 'fan-of', topicOf(head), publisherOf(head))
   return before[1] ~= false or before[2] ~= false
