@@ -10,6 +10,9 @@ import type { CommonOrder, PeerMessage, WorkerNumbers, WorkerOrder, WorkerPlace 
 const shortLife = 10_000
 const firstDelay = 100
 const lastDelay = 10_000
+/** ms between two times that workers hear the numbers of the others. Each tells its own once a second: answering each would be the square of
+ * the workers. */
+const tellInterval = 500
 
 /** How the primary runs its workers. */
 export interface PrimaryOptions {
@@ -45,6 +48,8 @@ export class Primary {
   #carrier: Worker | undefined
   /** What workers that have ended had counted: counters never go back. */
   #departed: WorkerNumbers = noNumbers
+  /** The others are told soon. */
+  #telling: NodeJS.Timeout | undefined
   #isRolling = false
   #isStopping = false
 
@@ -132,7 +137,7 @@ export class Primary {
       else if (message.kind === 'question' || message.kind === 'answer') this.#carry(slot.number, message)
       else {
         slot.numbers = message.numbers
-        this.#tellOthers()
+        this.#tellOthersSoon()
       }
     })
     const ended = (): void => void this.#ended(slot, worker)
@@ -199,7 +204,12 @@ export class Primary {
     if (slot !== undefined) tell(slot.worker, { ...message, from })
   }
 
+  #tellOthersSoon(): void {
+    if (this.#telling === undefined) this.#telling = setTimeout(() => this.#tellOthers(), tellInterval).unref()
+  }
+
   #tellOthers(): void {
+    this.#telling = undefined
     for (const slot of this.#slots) {
       const others = this.#slots.flatMap(({ numbers }) => numbers ?? []).filter(numbers => numbers !== slot.numbers)
       tell(slot.worker, { kind: 'others', numbers: together([this.#departed, ...others]) })
