@@ -11,6 +11,7 @@ import type { AuditEntry, HttpServer, HttpServerParts } from './http-server.ts'
 import { KeyRing } from './key-ring.ts'
 import type { AdminKey } from './key-ring.ts'
 import { LogTail } from './log-tail.ts'
+import { listenAt, urlOf } from './place.ts'
 import { printable } from './printable.ts'
 import { answerAboutClients } from './local-clients.ts'
 import { RequestLimits } from './request-limits.ts'
@@ -38,20 +39,6 @@ export function admin(options: AdminOptions = {}): Admin {
   const problem = optionProblem(options, adminOptions, 'admin')
   if (problem !== undefined) throw new RangeError(problem)
   return new BrokerAdmin(options)
-}
-
-async function listenAt({ app }: HttpServer, { host, port }: Required<AdminAddress>): Promise<void> {
-  if (host !== '*') {
-    await app.listen({ port, host })
-    return
-  }
-  try {
-    await app.listen({ port, host: '::' })
-  } catch (error) {
-    // There is no IPv6 on this machine.
-    if ((error as NodeJS.ErrnoException).code !== 'EAFNOSUPPORT') throw error
-    await app.listen({ port, host: '0.0.0.0' })
-  }
 }
 
 class BrokerAdmin implements Admin, AdminHost {
@@ -124,7 +111,7 @@ class BrokerAdmin implements Admin, AdminHost {
     const { HttpServer: OfFastify } = await import('./http-server.ts')
     const server = new OfFastify(this.#parts())
     try {
-      await listenAt(server, { host, port })
+      await listenAt(host, async address => server.app.listen({ port, host: address }))
     } catch (cause) {
       await server.close()
       const why = cause instanceof Error ? cause.message : String(cause)
@@ -132,8 +119,7 @@ class BrokerAdmin implements Admin, AdminHost {
     }
     this.#server = server
     const address = server.app.server.address() as AddressInfo
-    const shown = host === '*' ? 'localhost' : host.includes(':') ? `[${host}]` : host
-    this.#url = `${this.#options.tls === undefined ? 'http' : 'https'}://${shown}:${address.port}`
+    this.#url = urlOf(host, address.port, this.#options.tls === undefined ? 'plain' : 'tls')
   }
 
   #parts(): HttpServerParts {

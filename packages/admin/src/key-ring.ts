@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { MaybePromise } from '@x/contract'
+import { basicLogin } from './basic-login.ts'
 import { Problem } from './problem.ts'
 import type { Principal, Role } from './principal.ts'
 
@@ -54,9 +55,7 @@ export class KeyRing {
   async #find(scheme: string, credentials: string, address: string): Promise<Principal | undefined> {
     if (scheme === 'bearer') return this.#keys.get(hashOf(credentials))
     if (scheme !== 'basic') return undefined
-    const text = Buffer.from(credentials, 'base64').toString()
-    const colon = text.indexOf(':')
-    const [username, password] = [text.slice(0, Math.max(0, colon)), text.slice(colon + 1)]
+    const { username, password } = basicLogin(credentials)
     const role = this.#users.get(username)
     // Whoever is no user here is checked all the same, so that the time does not tell.
     const isRight = (await this.#verify?.({ username, password, address })) === true

@@ -7,7 +7,7 @@ import type { AdminHost } from './host.ts'
 import { shownSubscription } from './routes/shown.ts'
 
 /** Subscriptions, or members, that are shown. */
-const mostShown = 1000
+export const mostShown = 1000
 
 /** What one process of the broker asks another one about the clients of that. */
 export type ClientQuestion =

@@ -6,7 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import type { MaybePromise, PluggableBroker, Plugin } from '@x/contract'
 import { AdminError } from './admin-error.ts'
+import { basicLogin } from './basic-login.ts'
 import { shownApiAt, shownListenersOf, systemTreeOf } from './mosquitto-tree.ts'
+import { listenAt, urlOf } from './place.ts'
 import { Problem } from './problem.ts'
 import { RequestLimits } from './request-limits.ts'
 import { ServedFiles } from './served-files.ts'
@@ -120,14 +122,13 @@ class ServedApi implements MosquittoApi {
       tls === undefined ? createServer(timeouts, handle) : createSecureServer({ ...tls, ...timeouts }, handle)
     server.maxConnections = maximumConnections
     try {
-      await listening(server, port, host)
+      await listenAt(host, async address => opened(server, port, address))
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause)
       throw new AdminError('ADMIN_LISTEN_FAILED', `the HTTP API can't be served on ${host}:${port}: ${why}`, { cause })
     }
     const { port: taken } = server.address() as AddressInfo
-    const shown = host === '*' ? 'localhost' : host.includes(':') ? `[${host}]` : host
-    this.#servers.set(`${tls === undefined ? 'http' : 'https'}://${shown}:${taken}`, { server, name: listener.name })
+    this.#servers.set(urlOf(host, taken, tls === undefined ? 'plain' : 'tls'), { server, name: listener.name })
   }
 
   async #serve(listener: MosquittoApiListener, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -205,16 +206,6 @@ function json(response: ServerResponse, value: object): void {
   response.writeHead(200, { 'content-type': 'application/json', ...anywhere }).end(JSON.stringify(value))
 }
 
-async function listening(server: Server, port: number, host: string): Promise<void> {
-  try {
-    await opened(server, port, host === '*' ? '::' : host)
-  } catch (error) {
-    // There is no IPv6 on this machine.
-    if (host !== '*' || (error as NodeJS.ErrnoException).code !== 'EAFNOSUPPORT') throw error
-    await opened(server, port, '0.0.0.0')
-  }
-}
-
 async function opened(server: Server, port: number, host: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -238,7 +229,6 @@ function pathOf(url = '/'): string | undefined {
 function credentialsOf(header: string | undefined): Pick<MosquittoApiQuestion, 'username' | 'password'> {
   const [, credentials] = /^basic (.*)$/i.exec(header ?? '') ?? []
   if (credentials === undefined) return { username: undefined, password: undefined }
-  const text = Buffer.from(credentials, 'base64').toString()
-  const colon = text.indexOf(':')
-  return { username: text.slice(0, Math.max(0, colon)), password: Buffer.from(text.slice(colon + 1)) }
+  const { username, password } = basicLogin(credentials)
+  return { username, password: Buffer.from(password) }
 }

@@ -2,7 +2,7 @@ import { askOthers, gather, missingText } from '../gathered.ts'
 import type { PartRequest } from '../gathered.ts'
 import { inspectionOf, openBroker } from '../host.ts'
 import type { AdminHost } from '../host.ts'
-import { localClient, localClients, localGroups, localMembers } from '../local-clients.ts'
+import { localClient, localClients, localGroups, localMembers, mostShown } from '../local-clients.ts'
 import type { ClientQuestion } from '../local-clients.ts'
 import { Problem } from '../problem.ts'
 import { gatheredPageOf, missingWorkers, objectOf, pageQuery, schemas } from '../route.ts'
@@ -27,8 +27,6 @@ const clientProperties = {
 }
 
 const searchSchema = { type: 'string', maxLength: 1000, description: 'what the client identifier must contain' }
-
-const mostMembers = 1000
 
 /** Client: administrative action. MQTT 5.0 §3.14.2.1 */
 const administrativeAction = 0x98
@@ -145,7 +143,7 @@ function unknownClient(clientId: string, missing: readonly number[]): Problem {
 async function membersOf(host: AdminHost, name: string): Promise<object> {
   const { answers, missing } = await askOthers(host, { kind: 'members', group: name } satisfies ClientQuestion)
   const elsewhere = (answers as readonly { members: readonly string[] }[]).flatMap(({ members }) => members)
-  const members = [...localMembers(host, name), ...elsewhere].slice(0, mostMembers)
+  const members = [...localMembers(host, name), ...elsewhere].slice(0, mostShown)
   if (members.length > 0) return { name, members, missing }
   throw new Problem('GROUP_UNKNOWN', `no client of this broker is a member of '${name}'${missingText(missing)}`)
 }
