@@ -50,6 +50,7 @@ export type {
   Plugin,
   WorkerUsage,
 } from './plugin.ts'
+export { SecondWindow } from './second-window.ts'
 export type { SlicesOptions, Step } from './slices.ts'
 export { Slices } from './slices.ts'
 export type { StoredSession, StoredSessions } from './stored-sessions.ts'

@@ -1,4 +1,4 @@
-import { optionProblem, optionRules, systemClock } from '@x/contract'
+import { SecondWindow, optionProblem, optionRules, systemClock } from '@x/contract'
 import type { Clock, Logger, OptionTable, PluggableBroker, Plugin } from '@x/contract'
 import { SubscriptionLines } from './subscription-lines.ts'
 
@@ -93,9 +93,7 @@ class PublishedLog implements LogTopics {
   /** The greatest depth of the lines that are being delivered; undefined: none is. What is wrong meanwhile may be wrong with these, and
    * telling it again and again would go round and round. */
   #delivering: number | undefined
-  #windowStart = Number.NEGATIVE_INFINITY
-  /** Lines of the second that has begun at `#windowStart`. */
-  #inWindow = 0
+  readonly #window = new SecondWindow()
   /** Lines that were left out since that was told last. */
   #untold = 0
   #toldDropped = 0
@@ -151,7 +149,8 @@ class PublishedLog implements LogTopics {
     if (!this.#lines.includes(kind)) return
     const depth = this.#delivering === undefined || !isTrouble(kind) ? 0 : this.#delivering + 1
     if (depth > 1) this.dropped += 1
-    else if (this.#hasRoom()) this.carry(this.#messageOf(kind, text, depth))
+    else if (this.#window.takes(this.#clock.monotonic(), this.#maximumRate))
+      this.carry(this.#messageOf(kind, text, depth))
     else {
       this.dropped += 1
       this.#untold += 1
@@ -172,16 +171,6 @@ class PublishedLog implements LogTopics {
   #messageOf(kind: LogLineKind, text: string, depth: number): LogMessage {
     const seconds = Math.floor(this.#clock.now() / second)
     return { topic: topics[kind], payload: `${seconds}: ${text.slice(0, longestLine)}`, depth }
-  }
-
-  #hasRoom(): boolean {
-    const now = this.#clock.monotonic()
-    if (now - this.#windowStart >= second) {
-      this.#windowStart = now
-      this.#inWindow = 0
-    }
-    this.#inWindow += 1
-    return this.#inWindow <= this.#maximumRate
   }
 
   #tellLeftOut(): void {

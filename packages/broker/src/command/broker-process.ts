@@ -3,7 +3,6 @@ import type { BrokerLimits } from '@x/broker-core'
 import type { AdminControl } from '@x/admin'
 import type { Prepared } from '../config/prepare.ts'
 import type { Config } from '../config/schema.ts'
-import { defaultLogRate } from '../create-broker.ts'
 import type { OwnWorker } from '../workers/own-worker.ts'
 import type { CommandLog } from './command-log.ts'
 import { drainTimeoutOf } from './drain-timeout.ts'
@@ -54,7 +53,6 @@ export class BrokerProcess {
       servesAdmin: worker?.place.isFirst !== false,
       plugins: [log.topics],
     })
-    this.#running.broker.maximumLogRate = read.config.log?.maximumRate ?? defaultLogRate
   }
 
   async start(): Promise<void> {
@@ -166,7 +164,6 @@ export class BrokerProcess {
       const closed = await this.#running.reload(read.prepared)
       this.#log.configure(read.config.log ?? {})
       this.#running.broker.logLevelChanged()
-      this.#running.broker.maximumLogRate = read.config.log?.maximumRate ?? defaultLogRate
       this.#running.broker.adjustLimits(adjustableOf(read.config))
       if (this.#worker === undefined) tellReload(logger, this.#read, read)
       this.#read = read

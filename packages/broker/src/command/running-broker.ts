@@ -5,7 +5,7 @@ import { admin } from '@x/admin'
 import type { Admin, AdminAddress, AdminControl } from '@x/admin'
 import type { Logger, Plugin } from '@x/contract'
 import type { Prepared, PreparedListener } from '../config/prepare.ts'
-import { createBroker } from '../create-broker.ts'
+import { createBroker, defaultLogRate } from '../create-broker.ts'
 import type { Broker, Listening } from '../create-broker.ts'
 import { ListenError } from '../listener/listen-error.ts'
 import type { ListenOptions } from '../listener/listen-options.ts'
@@ -143,6 +143,7 @@ export class RunningBroker {
     }
     const lost = this.#changeAccess(next)
     await this.#bridges.replace(next.bridges)
+    this.broker.maximumLogRate = next.options.maximumLogRate ?? defaultLogRate
     return lost
   }
 

@@ -74,6 +74,7 @@ export function prepare(config: Config, { tlsPrefix, dynamicSecurity }: PrepareO
       ...(responseInformation !== undefined && { responseInformation }),
       ...storeOptions(store),
       ...(mesh !== undefined && { mesh: readMesh(mesh) }),
+      ...(config.log?.maximumRate !== undefined && { maximumLogRate: config.log.maximumRate }),
       ...(config.tracing !== undefined && { tracing: withoutUndefined(config.tracing) }),
       plugins: [
         ...(interval === 0 ? [] : [sysTopics({ interval: interval * 1000 })]),

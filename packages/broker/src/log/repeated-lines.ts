@@ -34,14 +34,16 @@ export class RepeatedLines {
 
   add(line: RepeatedLine): void {
     const { level, source, kind, fields, text, weight = 1 } = line
+    this.#timer ??= this.#host.clock.setTimeout(() => this.flush(), interval)
     const known = this.#lines.get(source) ?? this.#others.get(kind)
-    if (known !== undefined) known.more += weight
-    else if (this.#lines.size < (this.#host.mostLines * interval) / second) {
+    if (known === undefined && this.#lines.size < (this.#host.mostLines * interval) / second) {
       this.#lines.set(source, { first: line, more: 0 })
       this.#host.logger[level](fields, text)
-    } else this.#others.set(kind, { level, more: weight })
-    if (known !== undefined || !this.#lines.has(source)) this.#host.summedUp(weight)
-    this.#timer ??= this.#host.clock.setTimeout(() => this.flush(), interval)
+      return
+    }
+    this.#host.summedUp(weight)
+    if (known === undefined) this.#others.set(kind, { level, more: weight })
+    else known.more += weight
   }
 
   /** Logs what was held back so far. */

@@ -1,3 +1,4 @@
+import { SecondWindow } from '@x/contract'
 import type { Clock, Logger } from '@x/contract'
 
 const second = 1000
@@ -17,8 +18,7 @@ export class SampledLines {
   readonly #host: SamplingHost
   /** What has happened so often, in the plural. */
   readonly #what: string
-  #windowStart = Number.NEGATIVE_INFINITY
-  #lines = 0
+  readonly #window = new SecondWindow()
   #more = 0
   #timer: unknown
 
@@ -29,13 +29,7 @@ export class SampledLines {
 
   /** Whether the event may have a line; otherwise it is counted for the line at the end of the second. */
   takes(): boolean {
-    const now = this.#host.clock.monotonic()
-    if (now - this.#windowStart >= second) {
-      this.#windowStart = now
-      this.#lines = 0
-    }
-    this.#lines += 1
-    if (this.#lines <= this.#host.mostLines) return true
+    if (this.#window.takes(this.#host.clock.monotonic(), this.#host.mostLines)) return true
     this.#more += 1
     this.#host.summedUp(1)
     this.#timer ??= this.#host.clock.setTimeout(() => this.flush(), second)
