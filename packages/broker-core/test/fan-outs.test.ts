@@ -16,13 +16,31 @@ async function turns(number: number): Promise<void> {
   for (let turn = 0; turn < number; turn += 1) await new Promise(setImmediate)
 }
 
-/** A broker whose hook takes the time of the turn while a message is on its way to the crowd. */
-async function startSlowBroker(): Promise<TestBroker> {
+/** - `message`: each message is looked at, for each receiver
+ * - `run`: messages of QoS 0 are forwarded in runs */
+type Way = 'message' | 'run'
+
+/** A broker whose hook takes the time of the turn while something is on its way to the crowd. */
+async function startSlowBroker(way: Way): Promise<TestBroker> {
+  const takeTime = ({ id }: { readonly id: string }): void => {
+    const isSlow = id === 'r100' || id === 'r400'
+    for (const end = performance.now() + turnBudget + 2; isSlow && performance.now() < end;);
+  }
+  if (way === 'message') {
+    return startBroker({
+      authorizeForward: (client, packet) => {
+        takeTime(client)
+        return packet
+      },
+    })
+  }
   return startBroker({
-    authorizeForward: (client, packet) => {
-      const isSlow = client.id === 'r100' || client.id === 'r400'
-      for (const end = performance.now() + turnBudget + 2; isSlow && performance.now() < end;);
-      return packet
+    topicAccess: {
+      mayPublish: () => true,
+      mayReceive: client => {
+        takeTime(client)
+        return true
+      },
     },
   })
 }
@@ -88,9 +106,14 @@ async function allPayloads(stream: HeldStream, version: Version, count: number):
 }
 
 for (const version of [4, 5] as const) {
-  for (const qos of [0, 1, 2] as const) {
-    test(`MQTT ${version}, QoS ${qos}: what several publish to very many comes to all of them in one order`, async () => {
-      const server = await startSlowBroker()
+  for (const [qos, way] of [
+    [0, 'run'],
+    [0, 'message'],
+    [1, 'message'],
+    [2, 'message'],
+  ] as const) {
+    test(`MQTT ${version}, QoS ${qos}, by ${way}: what several publish to very many comes to all of them in one order`, async () => {
+      const server = await startSlowBroker(way)
       const { last, all } = await gather(server, version, qos)
       const [one, other] = [await connected(server, 'one', { version }), await connected(server, 'other', { version })]
       const message = (topic: string, payload: string, id: number): Buffer =>
@@ -114,10 +137,15 @@ for (const version of [4, 5] as const) {
   }
 }
 
-test.each(['the publisher', 'a receiver'])(
-  'a message that is on its way to very many when %s leaves comes to the others, and keeps nothing back',
-  async who => {
-    const server = await startSlowBroker()
+test.each([
+  ['the publisher', 'message'],
+  ['the publisher', 'run'],
+  ['a receiver', 'message'],
+  ['a receiver', 'run'],
+] as const)(
+  'what is on its way to very many when %s leaves comes to the others, by %s, and keeps nothing back',
+  async (who, way) => {
+    const server = await startSlowBroker(way)
     const { last, all } = await gather(server, 4, 0)
     const publisher = await connected(server, 'p', { version: 4 })
     await untilCut(server, () => publisher.push(publish({ version: 4, topic: 's', payload: 'a' })))

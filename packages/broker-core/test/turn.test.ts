@@ -242,14 +242,16 @@ for (const [what, options] of Object.entries(failingLater)) {
   }
 }
 
-test('what one message has to say to thousands does not delay an answer to somebody else', async () => {
-  // Time that only writes take, as system calls do, so that nothing depends on how busy this machine is.
+/** A broker with 4000 subscribers of `a`. Time is what writes to them take, as system calls do, so that nothing depends on how busy this
+ * machine is. */
+async function startCrowded(): Promise<{ readonly server: TestBroker; readonly clock: () => number }> {
   let now = performance.now()
+  const clock = (): number => now
   const clocks = [
-    vi.spyOn(performance, 'now').mockImplementation(() => now),
+    vi.spyOn(performance, 'now').mockImplementation(clock),
     vi.spyOn(process, 'cpuUsage').mockImplementation(() => ({ user: now * 1000, system: 0 })),
   ]
-  onTestFinished(() => clocks.forEach(clock => clock.mockRestore()))
+  onTestFinished(() => clocks.forEach(mocked => mocked.mockRestore()))
   class Receiver extends Flood {
     override _write(_chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
       now += 0.02
@@ -265,6 +267,11 @@ test('what one message has to say to thousands does not delay an answer to someb
     )
   }
   await turns(50)
+  return { server, clock }
+}
+
+test('what one message has to say to thousands does not delay an answer to somebody else', async () => {
+  const { server } = await startCrowded()
   const flood = await connected(server, new Flood(), { clientId: 'flood', version: 4 })
   // 160 MB for all receivers: the flood waits ten times until they have been written to, which takes 80 ms each time.
   const messages = Array.from({ length: 400 }, () => publish({ version: 4, topic: 'a', payload: 'x'.repeat(100) }))
@@ -273,6 +280,26 @@ test('what one message has to say to thousands does not delay an answer to someb
   expect(watch.leftAtFirstAnswer).toBeGreaterThan(count - 100)
   expect(watch.longest).toBeGreaterThan(1)
   expect(watch.longest).toBeLessThan(50)
+})
+
+test('a client that publishes little does not wait until thousands have what another client has published', async () => {
+  const { server, clock } = await startCrowded()
+  const small = await connected(server, new HeldStream(), { clientId: 'small', version: 4 })
+  small.push(subscribe({ version: 4, filters: [['own', 0]] }))
+  small.flow()
+  await turns(2)
+  small.frames()
+  const flood = await connected(server, new Flood(), { clientId: 'flood', version: 4 })
+  // More than the outboxes may have in all, so that the flood waits until they have been written to.
+  flood.push(filled(publish({ version: 4, topic: 'a', payload: 'x'.repeat(100) })))
+  await turns(1)
+  const began = clock()
+  for (const payload of ['first', 'second', 'third']) {
+    small.push(publish({ version: 4, topic: 'own', payload }))
+    while (!small.frames().some(({ type }) => type === 'publish')) await turns(1)
+  }
+  // The flood is written for much longer: 80 ms for each step.
+  expect(clock() - began).toBeLessThan(50)
 })
 
 /** Streams that all have something in the same turn. */

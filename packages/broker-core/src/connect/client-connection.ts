@@ -14,8 +14,10 @@ import type { Ending } from '../connection/ending.ts'
 import type { ListenerProfile } from '../hooks/listener-profile.ts'
 import type { EventReporter } from '../hooks/events.ts'
 import type { LoginGuard } from './login-guard.ts'
+import { isPromise } from '../ground/maybe-promise.ts'
+import { ReadHold } from '../connection/read-hold.ts'
 import type { PublishRequest } from '../message/broker-packet.ts'
-import type { PendingPublishes } from '../session/pending-publishes.ts'
+import { PendingPublishes } from '../session/pending-publishes.ts'
 import type { ProgramFaults } from '../hooks/program-faults.ts'
 import type { Publication } from '../message/publication.ts'
 import type { ControlEndpoints } from '../hooks/control-endpoint.ts'
@@ -148,6 +150,8 @@ export class ClientConnection extends Connection<Host> implements ClientLink {
   authentication: EnhancedAuthentication | undefined
   /** Publishes whose acknowledgement waits for something; undefined while there are none. */
   pending: PendingPublishes | undefined
+  /** What is pending are runs on their way to very many receivers, and what has come behind them. */
+  isSendingRuns = false
 
   constructor(engine: Host, stream: Duplex, request: unknown, profile: ListenerProfile | undefined) {
     super(engine, stream, profile)
@@ -156,6 +160,23 @@ export class ClientConnection extends Connection<Host> implements ClientLink {
 
   get listener(): string | undefined {
     return this.profile?.name
+  }
+
+  /** Sends a run of this client's messages to very many receivers, or one that comes behind such a run. Until all of them have it, the
+   * client's next packets are not read. */
+  sendRun(send: () => MaybePromise<void>): void {
+    const sent = this.pending === undefined ? send() : undefined
+    if (this.pending === undefined && !isPromise(sent)) return
+    this.pending ??= new PendingPublishes(this)
+    this.pending.add(0, undefined, () => ({ routed: sent ?? send(), acknowledge: () => undefined }))
+    this.isSendingRuns = true
+    this.hold(ReadHold.fanOut)
+    void this.pending.ended.then(() => this.#runsSent())
+  }
+
+  #runsSent(): void {
+    this.isSendingRuns = false
+    this.release(ReadHold.fanOut)
   }
 
   get faults(): ProgramFaults {

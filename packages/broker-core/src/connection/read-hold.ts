@@ -18,10 +18,12 @@ export const ReadHold = {
   rate: 128,
   /** A publish was not stored, which ends the connection once all before it are acknowledged: what follows would overtake it. */
   failed: 256,
+  /** Messages of this client are on their way to very many receivers. */
+  fanOut: 512,
 } as const
 
 /** Holds that end without the client and soon. */
-const passing = ReadHold.step | ReadHold.pending | ReadHold.backPressure
+const passing = ReadHold.step | ReadHold.pending | ReadHold.backPressure | ReadHold.fanOut
 
 /** Whether there are holds, and all of them end without the client and soon. A stream that has ended waits for the packets behind these. */
 export function arePassing(holds: number): boolean {

@@ -6,6 +6,10 @@ import type { FlushQueue } from './flush-queue.ts'
  * the clock for each packet would cost a third of the 0.14 µs that a QoS 0 message takes. */
 const stride = 128
 
+/** Bytes to receivers for which a connection does not wait until the outboxes have been flushed: the flush of those of 8000 other
+ * receivers takes 70 ms. */
+const little = 65_536
+
 /** Units that a connection may always do before it gives way, so that clients that send little never wait. */
 const quantum = 32
 
@@ -74,11 +78,12 @@ export class Turn {
     return true
   }
 
-  /** Charges a fan-out of so many deliveries. One that has filled the outboxes makes its connection give way until they have been
-   * flushed, however few the receivers: what is pending would pass through main memory (fanout-100: 8.6 instead of 10 M msg/s). */
-  fannedOut(deliveries: number): void {
+  /** Charges a fan-out of so many deliveries, which has put `bytes` into outboxes. One that has filled the outboxes makes its connection
+   * give way until they have been flushed, however few the receivers: what is pending would pass through main memory (fanout-100: 8.6
+   * instead of 10 M msg/s). A client that sends little beside it does not wait for that. */
+  fannedOut(deliveries: number, bytes: number): void {
     this.credit -= deliveries
-    if (this.#flushQueue.isBehind) this.credit = Math.min(this.credit, -stride)
+    if (bytes > little && this.#flushQueue.isBehind) this.credit = Math.min(this.credit, -stride)
   }
 
   /** Charges one piece of work, which has taken this long. Milliseconds of it count for the turn also when its clock was not read before:

@@ -60,10 +60,12 @@ export function receivePublish(connection: ClientConnection, reader: FrameReader
   const topic = mountPoint === undefined ? named : mountPoint.topic(named)
   const refusal = tooLarge ?? topicRefusal(engine, connection.client, topic)
   if (refusal !== undefined) return refuseTopic(connection, frame, refusal)
-  // No run while publishes are pending: it could overtake one on this topic.
-  if (passable && connection.pending === undefined && !isCommand(connection, topic)) {
+  // No run while publishes are pending, unless these are runs and it comes behind them: it could overtake one on this topic.
+  const { isSendingRuns } = connection
+  if (passable && (connection.pending === undefined || isSendingRuns) && !isCommand(connection, topic)) {
     const plan = engine.router.plan(topic)
-    if (plan.verbatim && engine.emitter?.reaches(topic) !== true && !engine.fanOuts.isSending(topic)) {
+    const waits = !isSendingRuns && engine.fanOuts.isSending(topic)
+    if (plan.verbatim && engine.emitter?.reaches(topic) !== true && !waits) {
       engine.run.begin(connection, { plan, topic }, frame)
       return undefined
     }

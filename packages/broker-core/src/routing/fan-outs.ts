@@ -7,8 +7,8 @@ import type { Publication } from '../message/publication.ts'
 import { fanOut } from './fan-out.ts'
 import type { Target } from './router.ts'
 
-/** Receivers up to which a message is sent to all at once, which takes a millisecond. */
-const mostAtOnce = 1024
+/** Receivers up to which a message, or a run of them, is sent to all at once, which takes a millisecond. */
+export const mostAtOnce = 1024
 
 /** Receivers between two questions whether the turn is over: enough for it to see that this is a fan-out. */
 const perStep = 256
@@ -20,6 +20,16 @@ const bytesPerStep = flushBytes / 8
 export interface FanOutHost {
   readonly turn: Turn
   readonly outboxContext: OutboxContext
+}
+
+/** A message, or a run of messages, on its way to very many. */
+export interface Errand {
+  readonly topic: string
+  readonly receivers: number
+  /** Bytes for each receiver. */
+  readonly size: number
+  /** Sends it to the receivers with these numbers; `end` is not one of them. */
+  sendTo(start: number, end: number): void
 }
 
 /** Sends messages to their receivers. A message to thousands gives way when the turn is over, and goes on in the next one. Until it has
@@ -43,80 +53,109 @@ export class FanOuts {
     const { length } = targets
     if (length === 0) return undefined
     if (length > mostAtOnce || length * publication.size > flushBytes || this.isSending(publication.topic)) {
-      return this.#sendInSteps(new LongFanOut(this, { targets, publication, from }), publication.topic)
+      return this.sendInParts(new MessageErrand(targets, publication, from))
     }
-    this.sendTo(targets, publication, from)
+    const { turn, outboxContext } = this.#host
+    const { flushQueue } = outboxContext
+    const bytes = publication.size * length
+    flushQueue.beginFanOut(length)
+    fanOut(targets, publication, from)
+    flushQueue.endFanOut(bytes)
+    turn.fannedOut(length, bytes)
     return undefined
   }
 
-  #sendInSteps(fanOutToMany: LongFanOut, topic: string): MaybePromise<void> {
+  /** Like {@link send}, for what does not go to all receivers at once. */
+  sendInParts(errand: Errand): MaybePromise<void> {
+    const { topic } = errand
+    const long = new LongFanOut(this.#host, errand)
     const before = this.#unfinished.get(topic)
-    if (before === undefined && !fanOutToMany.goOn()) return undefined
-    if (before !== undefined) before.next = fanOutToMany
-    this.#unfinished.set(topic, fanOutToMany)
+    if (before === undefined && !long.goOn()) return undefined
+    if (before !== undefined) before.next = long
+    this.#unfinished.set(topic, long)
     return new Promise(resolve => {
-      fanOutToMany.ended = () => {
-        if (fanOutToMany.next === undefined) this.#unfinished.delete(topic)
+      long.ended = () => {
+        if (long.next === undefined) this.#unfinished.delete(topic)
         resolve()
       }
     })
   }
+}
 
-  get turn(): Turn {
-    return this.#host.turn
+class MessageErrand implements Errand {
+  readonly #targets: readonly Target[]
+  readonly #publication: Publication
+  readonly #from: Connection | undefined
+
+  constructor(targets: readonly Target[], publication: Publication, from: Connection | undefined) {
+    this.#targets = targets
+    this.#publication = publication
+    this.#from = from
   }
 
-  /** Sends to all of these at once. */
-  sendTo(targets: readonly Target[], publication: Publication, from: Connection | undefined): void {
-    const { turn, outboxContext } = this.#host
-    const { flushQueue } = outboxContext
-    flushQueue.beginFanOut(targets.length)
-    fanOut(targets, publication, from)
-    flushQueue.endFanOut(publication.size * targets.length)
-    turn.fannedOut(targets.length)
+  get topic(): string {
+    return this.#publication.topic
+  }
+
+  get receivers(): number {
+    return this.#targets.length
+  }
+
+  get size(): number {
+    return this.#publication.size
+  }
+
+  sendTo(start: number, end: number): void {
+    const from = this.#from
+    // A publisher that has gone is not paused.
+    fanOut(this.#targets.slice(start, end), this.#publication, from?.phase === 'connected' ? from : undefined)
   }
 }
 
-interface Errand {
-  readonly targets: readonly Target[]
-  readonly publication: Publication
-  readonly from: Connection | undefined
-}
-
-/** One message on its way to very many. */
+/** One errand, as far as it has come. */
 class LongFanOut implements Yielding {
-  readonly #fanOuts: FanOuts
+  readonly #host: FanOutHost
   readonly #errand: Errand
-  /** Index of the first target that does not have the message. */
+  /** Number of the first receiver that does not have it. */
   #position = 0
   /** Begins when this one has ended. */
   next: LongFanOut | undefined
   /** Set once it has given way. */
   ended: (() => void) | undefined
 
-  constructor(fanOuts: FanOuts, errand: Errand) {
-    this.#fanOuts = fanOuts
+  constructor(host: FanOutHost, errand: Errand) {
+    this.#host = host
     this.#errand = errand
   }
 
   goOn(): boolean {
-    const { turn } = this.#fanOuts
-    const { targets, publication, from } = this.#errand
-    const atATime = Math.max(1, Math.min(perStep, Math.floor(bytesPerStep / publication.size)))
+    const { turn } = this.#host
+    const { receivers, size } = this.#errand
+    const atATime = Math.max(1, Math.min(perStep, Math.floor(bytesPerStep / size)))
     do {
-      const part = targets.slice(this.#position, this.#position + atATime)
-      this.#position += part.length
-      // A publisher that has gone is not paused.
-      this.#fanOuts.sendTo(part, publication, from?.phase === 'connected' ? from : undefined)
-      turn.credit -= (part.length * publication.size) >> 9
+      const start = this.#position
+      this.#position = Math.min(receivers, start + atATime)
+      this.#send(start, this.#position)
       const isOver = turn.credit <= 0 && turn.isOver()
-      if (isOver && this.#position < targets.length) {
+      if (isOver && this.#position < receivers) {
         turn.giveWay(this)
         return true
       }
-    } while (this.#position < targets.length)
+    } while (this.#position < receivers)
     this.ended?.()
     if (this.next !== undefined) turn.giveWay(this.next)
     return false
+  }
+
+  #send(start: number, end: number): void {
+    const { turn, outboxContext } = this.#host
+    const { flushQueue } = outboxContext
+    const { receivers, size } = this.#errand
+    const bytes = (end - start) * size
+    flushQueue.beginFanOut(receivers)
+    this.#errand.sendTo(start, end)
+    flushQueue.endFanOut(bytes)
+    turn.fannedOut(end - start, bytes)
+    turn.credit -= bytes >> 9
   }
 }

@@ -1,10 +1,12 @@
 import { FrameReader, PublishFrame, publishSize, writePublish } from '@x/packet'
 import type { OutgoingPublish, ProtocolVersion } from '@x/packet'
-import type { Counters } from '@x/contract'
+import type { Counters, MaybePromise } from '@x/contract'
 import type { Connection } from '../connection/connection.ts'
 import { flushBytes } from '../connection/flush-queue.ts'
 import type { OutboxContext } from '../connection/outbox.ts'
 import { Publication } from '../message/publication.ts'
+import { mostAtOnce } from './fan-outs.ts'
+import type { Errand, FanOuts } from './fan-outs.ts'
 import type { Receiver } from './receiver.ts'
 import type { Plan, Target } from './router.ts'
 import { mayReceive } from '../hooks/topic-access.ts'
@@ -18,11 +20,30 @@ export interface RunHost extends TopicAccessHost {
   readonly counters: Counters
   readonly outboxContext: OutboxContext
   readonly turn: Turn
+  readonly fanOuts: FanOuts
 }
 
 /** The connection of the client that sends the packets. */
 export interface RunPublisher extends Connection {
   readonly session: { readonly clientId: string } | undefined
+  /** Publishes that wait for something; what follows waits behind them. */
+  readonly pending: object | undefined
+  /** Sends a run in parts, behind what is pending. The promise settles when all receivers have it, and never rejects. */
+  sendRun(send: () => MaybePromise<void>): void
+}
+
+/** The packets of a run that has ended. */
+interface Range {
+  readonly connection: RunPublisher
+  readonly plan: Plan
+  readonly topic: string
+  readonly source: Buffer
+  readonly start: number
+  readonly end: number
+  readonly count: number
+  readonly payloadBytes: number
+  /** In the wire format of the other protocol generation, once a receiver needs it. */
+  translated: Buffer | undefined
 }
 
 /** Bytes that make a write to one receiver worth its cost. */
@@ -55,6 +76,9 @@ export class VerbatimRun {
   #limit = 0
   /** Messages that it may have. */
   #most = 0
+  /** Offset in the source from which on a run to very many is delivered at once, since the next frame would exceed the limit: its
+   * connection is held, so that frame would become a run of its own. */
+  #fullAt = 0
 
   constructor(engine: RunHost) {
     this.#engine = engine
@@ -73,6 +97,7 @@ export class VerbatimRun {
     this.#end = frame.frameEnd
     this.#count += 1
     this.#payloadBytes += frame.frameEnd - frame.payloadStart
+    if (this.#end > this.#fullAt) this.#deliver()
     return true
   }
 
@@ -90,6 +115,9 @@ export class VerbatimRun {
     this.#payloadBytes = frame.frameEnd - frame.payloadStart
     this.#limit = frame.frameStart + Math.max(smallestStep, flushBytes / (plan.targets.length + 1))
     this.#most = plan.targets.some(isLookedAt) ? Math.ceil(mostOneByOne / plan.targets.length) : unlimited
+    const isLong = plan.targets.length > mostAtOnce
+    this.#fullAt = isLong ? this.#limit - (this.#end - this.#start) : unlimited
+    if (isLong && (this.#most === 1 || this.#end > this.#fullAt)) this.#deliver()
   }
 
   /** Delivers the run, if there is one. Must be called before any other packet of the connection takes effect, and before the chunk
@@ -100,30 +128,55 @@ export class VerbatimRun {
 
   // By itself, so that asking whether there is a run, which each packet does, costs no call.
   #deliver(): void {
-    const connection = this.#connection as RunPublisher
-    const plan = this.#plan as Plan
-    const topic = this.#topic
-    const source = this.#source
-    const start = this.#start
-    const end = this.#end
-    const count = this.#count
-    const payloadBytes = this.#payloadBytes
+    const range: Range = {
+      connection: this.#connection as RunPublisher,
+      plan: this.#plan as Plan,
+      topic: this.#topic,
+      source: this.#source,
+      start: this.#start,
+      end: this.#end,
+      count: this.#count,
+      payloadBytes: this.#payloadBytes,
+      translated: undefined,
+    }
     this.#count = 0
     this.#source = noBytes
     this.#end = 0
     this.#connection = undefined
     this.#plan = undefined
 
-    const { counters, outboxContext } = this.#engine
+    const receivers = range.plan.targets.length
+    if (receivers > mostAtOnce || range.connection.pending !== undefined) return this.#deliverInParts(range)
+    const { outboxContext, turn } = this.#engine
     const { flushQueue } = outboxContext
-    flushQueue.beginFanOut(plan.targets.length)
+    const bytes = (range.end - range.start) * receivers
+    flushQueue.beginFanOut(receivers)
+    this.#append(range, 0, receivers)
+    flushQueue.endFanOut(bytes)
+    turn.fannedOut(this.#most === unlimited ? receivers : range.count * receivers, bytes)
+  }
+
+  #deliverInParts(range: Range): void {
+    const { connection, plan, topic, start, end } = range
+    const errand: Errand = {
+      topic,
+      receivers: plan.targets.length,
+      size: end - start,
+      sendTo: (first, last) => this.#append(range, first, last),
+    }
+    connection.sendRun(() => this.#engine.fanOuts.sendInParts(errand))
+  }
+
+  /** Puts the run into the outboxes of the receivers with these numbers. */
+  #append(range: Range, first: number, last: number): void {
+    const { connection, plan, topic, source, start, end, count, payloadBytes } = range
+    const { counters } = this.#engine
     const lane = connection.version === 5 ? 5 : 3
-    let translated: Buffer | undefined
-    for (const { session } of plan.targets) {
+    for (let index = first; index < last; index += 1) {
+      const { session } = plan.targets[index] as Target
       const receiver = session.connection
       if (!session.isOpen || !mayReceive(this.#engine, receiver, topic)) continue
-      const isTurnedAway = session.isBackedUp && !connection.slowDownFor(receiver) && receiver.outbox.full
-      if (isTurnedAway || receiver.shedsLoad) {
+      if (isTurnedAway(connection, session) || receiver.shedsLoad) {
         counters.droppedOutboxFull += count
         continue
       }
@@ -132,14 +185,12 @@ export class VerbatimRun {
         this.#sendOneByOne(connection, session, source, start, end)
         continue
       } else {
-        translated ??= translate(source, start, end, connection.version)
+        const translated = (range.translated ??= translate(source, start, end, connection.version))
         session.outbox.appendRun(translated, 0, translated.length)
       }
       counters.publishesSent += count
       counters.publishBytesSent += payloadBytes
     }
-    flushQueue.endFanOut((end - start) * plan.targets.length)
-    this.#engine.turn.fannedOut(this.#most === unlimited ? plan.targets.length : count * plan.targets.length)
   }
 
   /** Sends the messages one by one, to a client whose packets can't be forwarded unchanged. */
@@ -150,6 +201,13 @@ export class VerbatimRun {
       session.send(new Publication(topic, origin, frame, connection.version), 0, false, undefined)
     })
   }
+}
+
+/** Pauses the publisher for a receiver that can't keep up. True: the publisher has waited enough, so the run is dropped. */
+function isTurnedAway(publisher: RunPublisher, session: Receiver): boolean {
+  // A publisher that has gone is not paused.
+  if (!session.isBackedUp || publisher.phase !== 'connected') return false
+  return !publisher.slowDownFor(session.connection) && session.outbox.full
 }
 
 /** Each packet for it is written on its own. */
