@@ -50,6 +50,11 @@ export class Commits {
     this.#parts = parts
   }
 
+  /** Whether callers get their outcomes before these are committed. */
+  get confirmsEarly(): boolean {
+    return this.#parts.interval > 0
+  }
+
   /** Carries `work` out in the next transaction, after everything that was called before. Resolves with what it returns when that is
    * durable. Work checks first and changes afterwards: a `PersistenceError` that it throws concerns this call alone, anything else
    * undoes the transaction, and the other calls are carried out in another one. */

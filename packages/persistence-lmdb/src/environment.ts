@@ -47,6 +47,8 @@ export class Environment {
   /** lmdb's own work does not keep the event loop waiting for it, so without another handle a transaction would never begin. */
   readonly #keepAlive: NodeJS.Timeout
   #transactions = 0
+  /** A transaction's work is under way: reads would see what is not committed. */
+  #isWorking = false
   /** Those who wait until no transaction is open. */
   #idle: (() => void)[] = []
 
@@ -91,6 +93,18 @@ export class Environment {
 
   get(key: Buffer): Buffer | undefined {
     return this.#database.get(key)
+  }
+
+  /** False while the work of a transaction waits, when {@link newest} would show what is not committed. */
+  get isCommitted(): boolean {
+    return !this.#isWorking
+  }
+
+  /** The value that any process has committed last, at this moment; other reads may see what was committed when the turn began. The same
+   * bytes serve the next read. Reads that follow at once see the same moment. */
+  newest(key: Buffer): Buffer | undefined {
+    this.#database.resetReadTxn()
+    return this.#database.getBinaryFast(key)
   }
 
   has(key: Buffer): boolean {
@@ -153,7 +167,7 @@ export class Environment {
     this.#transactions += 1
     this.#keepAlive.ref()
     try {
-      await this.#database.childTransaction(work)
+      await this.#database.childTransaction(() => this.#work(work))
     } catch (error) {
       throw await commitErrorOf(error)
     } finally {
@@ -163,6 +177,15 @@ export class Environment {
         for (const done of this.#idle.splice(0)) done()
       }
     }
+  }
+
+  #work(work: () => MaybePromise<void>): MaybePromise<void> {
+    const worked = work()
+    if (worked === undefined) return undefined
+    this.#isWorking = true
+    return worked.finally(() => {
+      this.#isWorking = false
+    })
   }
 
   /** What was committed last at this moment, until it is released: old pages stay that long. */

@@ -120,13 +120,14 @@ export class OpenStore {
   }
 
   subscribe(handle: SessionHandle, subscriptions: readonly Subscription[]): Promise<readonly boolean[]> {
-    return this.#commits.add(() => {
+    const stored = this.#commits.add(() => {
       const session = this.#sessions.resolve(handle)
       return subscriptions.map(subscription => {
         this.#groups.join(session, subscription)
         return this.#subscriptions.add(session, subscription)
       })
     })
+    return this.#publishing.subscribed(stored)
   }
 
   unsubscribe(handle: SessionHandle, filters: readonly string[]): Promise<readonly boolean[]> {

@@ -14,6 +14,8 @@ interface Origin {
 export class Publishing {
   readonly #parts: StoreParts
   readonly #queuesAtMostOnce: boolean
+  /** Calls whose subscriptions are not committed yet. */
+  #subscribing = 0
 
   constructor(parts: StoreParts, host: PersistenceHost) {
     this.#parts = parts
@@ -22,10 +24,30 @@ export class Publishing {
 
   publish(message: Message, receipt?: Receipt): MaybePromise<number> {
     const { time, unwritten } = this.#parts
+    if (!message.retain && receipt === undefined && this.#isForNobody(message.topic)) return 0
     const kept = keepMessage(time.inward(message))
     if (!kept.retain) return this.#add(kept, { receipt })
     if (kept.qos === 0 && receipt === undefined && !this.#queuesAtMostOnce && unwritten.take(kept)) return 0
     return this.#publishRetained(kept, { receipt })
+  }
+
+  /** Messages that are published from now on are stored for those subscriptions. */
+  async subscribed<T>(stored: Promise<T>): Promise<T> {
+    this.#subscribing += 1
+    try {
+      return await stored
+    } finally {
+      this.#subscribing -= 1
+    }
+  }
+
+  /** Whether nothing has to be written, since no stored session or group takes the topic. That holds for subscriptions of all processes: what
+   * one has confirmed before this call is committed, and what is committed is seen here. */
+  #isForNobody(topic: string): boolean {
+    const { commits, subscriptions } = this.#parts
+    if (commits.confirmsEarly || this.#subscribing > 0) return false
+    const plan = subscriptions.committedPlan(topic)
+    return plan !== undefined && plan.sessions.length + plan.groups.length === 0
   }
 
   /** However often the store returns the will. */

@@ -10,7 +10,7 @@ import { RecordWriter } from './record-writer.ts'
 import type { SessionRecord } from './session-record.ts'
 import { readSubscription, writeSubscription } from './subscription-record.ts'
 import type { StoredSubscription } from './subscription-record.ts'
-import type { WorkingSet } from './working-set.ts'
+import type { RoutesState, WorkingSet } from './working-set.ts'
 
 /** Who stores a message of one topic: found out once, and used until a route changes. */
 export interface StoragePlan {
@@ -121,8 +121,18 @@ export class Subscriptions {
     this.#removeRoute(filter, groupNumber)
   }
 
+  /** As the transaction that runs sees it. */
   plan(topic: string): StoragePlan {
-    const { routesVersion } = this.#set.totals
+    return this.#plan(topic, this.#set.totals)
+  }
+
+  /** As any process has committed it at this moment; undefined: that can't be seen now. */
+  committedPlan(topic: string): StoragePlan | undefined {
+    return this.#environment.isCommitted ? this.#plan(topic, this.#set.committedRoutes) : undefined
+  }
+
+  #plan(topic: string, state: RoutesState): StoragePlan {
+    const { routesVersion } = state
     const isTooMuch = this.#plans.size > maximumPlans || this.#takers > maximumTakers
     if (this.#plannedVersion !== routesVersion || isTooMuch) {
       this.#plans.clear()
@@ -131,7 +141,7 @@ export class Subscriptions {
     this.#plannedVersion = routesVersion
     let plan = this.#plans.get(topic)
     if (plan === undefined) {
-      plan = planOf(this.#routes(topic), this.#stored)
+      plan = planOf(this.#routes(topic, state), this.#stored)
       this.#plans.set(topic, plan)
       this.#takers += plan.sessions.length + plan.groups.length
     }
@@ -161,11 +171,11 @@ export class Subscriptions {
     this.#set.routesChanged()
   }
 
-  #routes(topic: string): Route[] {
+  #routes(topic: string, { longRoutes }: RoutesState): Route[] {
     const levels = topic.split('/')
     const routes: Route[] = []
     this.#walk(routeByte, { levels, index: 0, wildcards: !topic.startsWith('$') }, routes)
-    if (this.#set.totals.longRoutes > 0) this.#longRoutes(topic, routes)
+    if (longRoutes > 0) this.#longRoutes(topic, routes)
     return routes
   }
 

@@ -22,6 +22,14 @@ export interface Totals {
   willBytes: number
 }
 
+/** Where `routesVersion` stands in the row, and its bytes. */
+const versionAt = { offset: 42, length: 6 } as const
+
+/** Only the version of the routes, from the row of totals. */
+export function routesVersionIn(value: Buffer | undefined): number {
+  return value?.readUIntBE(versionAt.offset, versionAt.length) ?? 0
+}
+
 /** The totals of an empty store. */
 export function newTotals(): Totals {
   return {

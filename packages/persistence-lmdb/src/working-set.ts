@@ -8,7 +8,7 @@ import { RecordReader } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
 import { newSession, readSession, writeSession } from './session-record.ts'
 import type { SessionRecord } from './session-record.ts'
-import { decodeTotals, encodeTotals, newTotals } from './totals.ts'
+import { decodeTotals, encodeTotals, newTotals, routesVersionIn } from './totals.ts'
 import type { Totals } from './totals.ts'
 
 /** Records kept from one transaction to the next. */
@@ -25,6 +25,9 @@ interface Held<Record> {
   readonly record: Record | undefined
 }
 
+/** What the routes of a topic depend on. */
+export type RoutesState = Readonly<Pick<Totals, 'routesVersion' | 'longRoutes'>>
+
 /** The records that transactions work on. They stay in memory as long as no other process has written, so that a session that gets a
  * thousand messages in a transaction is read and written once, or not read at all. */
 export class WorkingSet {
@@ -38,6 +41,7 @@ export class WorkingSet {
   readonly #changedGroups = new Set<string>()
   #totals: Totals = newTotals()
   #totalsChanged = false
+  #committedRoutes: RoutesState = newTotals()
   #transactions = 0
   #generation = 0
   /** What is told when the transaction is durable, in order. */
@@ -119,6 +123,15 @@ export class WorkingSet {
 
   get totals(): Readonly<Totals> {
     return this.#totals
+  }
+
+  /** What any process has committed at this moment. To be read between transactions. */
+  get committedRoutes(): RoutesState {
+    const value = this.#environment.newest(totalsKey)
+    if (routesVersionIn(value) !== this.#committedRoutes.routesVersion) {
+      this.#committedRoutes = value === undefined ? newTotals() : decodeTotals(value)
+    }
+    return this.#committedRoutes
   }
 
   count(name: Exclude<keyof Totals, 'nextNumber' | 'routesVersion'>, difference: number): void {
