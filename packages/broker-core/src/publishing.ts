@@ -1,5 +1,5 @@
 import { LatencyHistogram, isExpired, keepMessage } from '@x/contract'
-import type { Emitter, MaybePromise, Message, Persistence, SessionHandle, SteadyClock, Will } from '@x/contract'
+import type { Emitter, MaybePromise, Message, Persistence, Receipt, SteadyClock, Will } from '@x/contract'
 import type { Begun, ClientConnection, Publishing } from './connect/client-connection.ts'
 import type { Turn } from './connection/turn.ts'
 import { toError } from './ground/broker-error.ts'
@@ -94,20 +94,27 @@ export class MessagePublishing implements Publishing {
     return traces === undefined ? store() : traces.step('store', publication, store)
   }
 
+  // What needs a closure has a method of its own: V8 allocates the variables of closures when a method begins, for each message.
+
   /** The first step: stores the message, which must be durable before anybody sees it. Returns the number of sessions and groups it was
    * stored for. */
-  store(published: Publication, receipt?: { session: SessionHandle; packetId: number }): MaybePromise<number> {
+  store(published: Publication, receipt?: Receipt): MaybePromise<number> {
     const publication = this.#toBeDelivered(published)
     if (this.#isForNoStore(publication)) return 0
     const { persistence, traces } = this.#engine
     if (traces === undefined) return this.#stored(persistence.publish(publication, receipt))
+    return this.#storeTraced(traces, publication, receipt)
+  }
+
+  #storeTraced(traces: MessageTraces, publication: Publication, receipt: Receipt | undefined): MaybePromise<number> {
+    const { persistence } = this.#engine
     return traces.step('store', publication, () => this.#stored(persistence.publish(publication, receipt)))
   }
 
   #isForNoStore(publication: Publication): boolean {
     const { persistence, statistics, options } = this.#engine
     if (publication.qos === 0 && !publication.retain && !options.queueQoS0Messages) return true
-    return persistence.supports.shared && publication.retain && statistics.retain(publication)
+    return publication.retain && persistence.supports.shared && statistics.retain(publication)
   }
 
   #stored(stored: MaybePromise<number>): MaybePromise<number> {
@@ -207,11 +214,18 @@ export class MessagePublishing implements Publishing {
     from: ClientConnection | undefined,
     failed: FaultReport,
   ): MaybePromise<void> {
-    const { wheel, fanOuts, programSubscribers, traces } = this.#engine
+    const { wheel, fanOuts } = this.#engine
     if (publication.expiresAt !== undefined && isExpired(publication, wheel.now)) return undefined
     const sent = fanOuts.send(plan.targets, publication, from)
-    if (plan.programSubscribers.length === 0) return sent
-    const { programSubscribers: called } = plan
+    return plan.programSubscribers.length === 0 ? sent : this.#routeToProgram(plan, publication, { sent, failed })
+  }
+
+  #routeToProgram(
+    { programSubscribers: called }: Plan,
+    publication: Publication,
+    { sent, failed }: { readonly sent: MaybePromise<void>; readonly failed: FaultReport },
+  ): MaybePromise<void> {
+    const { programSubscribers, traces } = this.#engine
     const taken =
       traces === undefined
         ? programSubscribers.deliver(called, publication, failed)

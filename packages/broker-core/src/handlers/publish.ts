@@ -2,6 +2,7 @@ import type { MaybePromise } from '@x/contract'
 import type { FrameReader, PublishFrame } from '@x/packet'
 import { parseTopicName } from '@x/topic-trie'
 import { sendAck } from './acknowledge.ts'
+import { aliasedTopic } from './aliased-topic.ts'
 import { execute, isCommand } from './control.ts'
 import { BrokerError, toError } from '../ground/broker-error.ts'
 import type { Begun, ClientConnection, Host } from '../connect/client-connection.ts'
@@ -20,7 +21,6 @@ import type { Session } from '../session/session.ts'
 import { payloadRefusal } from '../message/payload-refusal.ts'
 import { checkAvailable, checkReceiveMaximum } from './publish-rules.ts'
 import { topicRefusal } from '../hooks/topic-access.ts'
-import { TopicAliases } from '../session/topic-aliases.ts'
 
 /** PUBLISH from a client. MQTT 5.0 §3.3 */
 export function receivePublish(connection: ClientConnection, reader: FrameReader): MaybePromise<void> {
@@ -73,19 +73,6 @@ export function receivePublish(connection: ClientConnection, reader: FrameReader
   return accept(connection, engine, frame, topic)
 }
 
-function aliasedTopic(connection: ClientConnection, frame: PublishFrame): string {
-  const { engine, profile } = connection
-  const { interner, options } = engine
-  connection.aliases ??= new TopicAliases({
-    topicAliasMaximum: profile?.topicAliasMaximum ?? options.topicAliasMaximum,
-    maximumTopicAliasBytes: options.maximumTopicAliasBytes,
-  })
-  if (frame.topicStart === frame.topicEnd) return connection.aliases.get(frame.topicAlias)
-  const topic = interner.intern(frame.source, frame.topicStart, frame.topicEnd)
-  connection.aliases.set(frame.topicAlias, topic)
-  return topic
-}
-
 /** Of a message that was accepted before, only the acknowledgement was lost: its exchange goes on, whatever is forbidden meanwhile. */
 function refuseTopic(connection: ClientConnection, { messageId, qos }: PublishFrame, refusal: BrokerError): void {
   const session = connection.session as Session
@@ -121,8 +108,19 @@ function accept(connection: ClientConnection, engine: Host, frame: PublishFrame,
   const request: IncomingPublish = { connection, session, publication, messageId, qos }
   const { authorizePublish } = engine.hooks
   if (authorizePublish === undefined || connection.client.trusted) return authorized(request)
-  const now = engine.clock.now()
-  const packet = incomingPacketOf(publication, { dup, messageId, length: frame.frameEnd - frame.topicStart + 2 }, now)
+  return authorize(request, authorizePublish, { dup, messageId, length: frame.frameEnd - frame.topicStart + 2 })
+}
+
+// By itself, like whatever needs a closure: V8 allocates the variables of closures when a function begins, also for messages that need
+// none (qos1-1-1: 7 % less CPU).
+function authorize(
+  request: IncomingPublish,
+  authorizePublish: NonNullable<Host['hooks']['authorizePublish']>,
+  header: Parameters<typeof incomingPacketOf>[1],
+): MaybePromise<void> {
+  const { connection, publication } = request
+  const now = connection.engine.clock.now()
+  const packet = incomingPacketOf(publication, header, now)
   let permitted: MaybePromise<unknown>
   try {
     permitted = authorizePublish(connection.client, packet)
@@ -173,16 +171,21 @@ function authorized(request: IncomingPublish): MaybePromise<void> {
     return undefined
   }
   if (!isPromise(stored) && connection.pending === undefined) return complete(request, stored)
+  beginLater(request, stored)
+  return undefined
+}
+
+function beginLater(request: IncomingPublish, stored: MaybePromise<number>): void {
+  const { connection, publication, qos } = request
   connection.pending ??= new PendingPublishes(connection)
   connection.pending.add(qos, settle(request, stored), outcome => {
     // The client may have published on another connection since; this message would follow those ([MQTT5-4.6.0-6]).
     if (qos === 0 && connection.takenOver) {
-      engine.traces?.ended(publication, publisherLeft())
+      connection.engine.traces?.ended(publication, publisherLeft())
       return undefined
     }
     return typeof outcome === 'number' ? begin(request, outcome) : notStored(request, outcome?.error)
   })
-  return undefined
 }
 
 /** Executes a command; its publisher is acknowledged afterwards, in its turn. */
@@ -237,10 +240,12 @@ function complete(request: IncomingPublish, stored: number): void {
   }
   const { passThrough, publishing } = connection.engine
   const routed = passThrough ? undefined : publishing.report(publication, connection, messageId)
-  if (isPromise(routed)) {
-    const acknowledge = (): void => finish(request, begun)
-    wait(request, { routed, acknowledge })
-  } else finish(request, begun)
+  if (isPromise(routed)) wait(request, reportedOf(request, routed, begun))
+  else finish(request, begun)
+}
+
+function reportedOf(request: IncomingPublish, routed: Promise<void>, reached: boolean): Remainder {
+  return { routed, acknowledge: () => finish(request, reached) }
 }
 
 /** Later publishes are neither delivered nor acknowledged before this one. */

@@ -43,6 +43,8 @@ export interface Plan {
   readonly size: number
   /** QoS 0 messages can be forwarded to all targets unchanged. */
   readonly verbatim: boolean
+  /** To some targets each of them is written by itself all the same. */
+  readonly oneByOne: boolean
 }
 
 const DOLLAR = 0x24
@@ -159,7 +161,7 @@ function weightOf({ targets, size }: Plan): number {
 }
 
 /** The plan of every topic without receivers. A new one for each topic was two thirds of the garbage of ever new topics. */
-const nobody: Plan = { targets: [], groups: [], programSubscribers: [], size: 0, verbatim: true }
+const nobody: Plan = { targets: [], groups: [], programSubscribers: [], size: 0, verbatim: true, oneByOne: false }
 
 function makePlan(routes: readonly Route[]): Plan {
   const [first] = routes
@@ -192,6 +194,7 @@ function combine(routes: readonly Route[]): Plan {
     programSubscribers,
     size: targets.length + groups.length + programSubscribers.length,
     verbatim,
+    oneByOne: targets.some(({ session }) => session.lane === 0),
   }
 }
 

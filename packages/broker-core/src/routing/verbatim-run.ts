@@ -91,8 +91,9 @@ export class VerbatimRun {
     const length = this.#topicEnd - this.#topicStart
     if (frame.topicEnd - frame.topicStart !== length) return false
     const source = frame.source
-    for (let index = 0, from = frame.topicStart, to = this.#topicStart; index < length; index += 1) {
-      if (source[from + index] !== source[to + index]) return false
+    // From the end, where topics with a common beginning differ.
+    for (let from = frame.topicEnd - 1, to = this.#topicEnd - 1; from >= frame.topicStart; from -= 1, to -= 1) {
+      if (source[from] !== source[to]) return false
     }
     this.#end = frame.frameEnd
     this.#count += 1
@@ -114,7 +115,7 @@ export class VerbatimRun {
     this.#count = 1
     this.#payloadBytes = frame.frameEnd - frame.payloadStart
     this.#limit = frame.frameStart + Math.max(smallestStep, flushBytes / (plan.targets.length + 1))
-    this.#most = plan.targets.some(isLookedAt) ? Math.ceil(mostOneByOne / plan.targets.length) : unlimited
+    this.#most = plan.oneByOne ? Math.ceil(mostOneByOne / plan.targets.length) : unlimited
     const isLong = plan.targets.length > mostAtOnce
     this.#fullAt = isLong ? this.#limit - (this.#end - this.#start) : unlimited
     if (isLong && (this.#most === 1 || this.#end > this.#fullAt)) this.#deliver()
@@ -208,11 +209,6 @@ function isTurnedAway(publisher: RunPublisher, session: Receiver): boolean {
   // A publisher that has gone is not paused.
   if (!session.isBackedUp || publisher.phase !== 'connected') return false
   return !publisher.slowDownFor(session.connection) && session.outbox.full
-}
-
-/** Each packet for it is written on its own. */
-function isLookedAt({ session }: Target): boolean {
-  return session.lane === 0
 }
 
 /** The run in the wire format of the other protocol generation. */

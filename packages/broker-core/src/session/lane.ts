@@ -13,7 +13,7 @@ interface Addressee {
   readonly engine: { readonly options: { readonly maximumPacketSize: number } }
 }
 
-/** The lane of an open session: nothing has to be changed for its client, and every packet that the broker takes is small enough. */
+/** The lane of a session, as long as it lives: nothing has to be changed for its client, and every packet that the broker takes is small enough. */
 export function laneOf({ version, maximumPacketSize, aliases, connection, engine }: Addressee): Lane {
   const isMounted = connection.profile?.mountPoint !== undefined
   if (aliases !== undefined || isMounted || maximumPacketSize <= engine.options.maximumPacketSize) return 0

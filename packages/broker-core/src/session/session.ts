@@ -46,7 +46,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
   readonly #inflightLimit: number
   readonly engine: SessionHost
   readonly stored: boolean
-  lane: Lane = 0
+  readonly lane: Lane
   /** By filter; `router` and the store have them as well. Undefined until the first. */
   #subscriptions: Map<string, Subscription> | undefined
   /** Packet ids of QoS 2 messages from the client that await PUBREL. Undefined until the first. */
@@ -82,6 +82,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     this.engine = engine
     this.stored = traits.stored
     this.aliases = outgoingAliases(traits.topicAliasMaximum, engine.options, connection.profile)
+    this.lane = laneOf(this)
   }
 
   /** The store's name for the open session. */
@@ -130,7 +131,6 @@ export class Session implements SessionOwner, Recipient, GroupMember {
   open(): void {
     if (this.#phase !== 'opening') return
     this.#phase = 'open'
-    this.lane = laneOf(this)
   }
 
   get isOpen(): boolean {
@@ -144,7 +144,6 @@ export class Session implements SessionOwner, Recipient, GroupMember {
   close(): void {
     this.#phase = 'closed'
     this.#waiting?.clear()
-    this.lane = 0
   }
 
   addSubscription(subscription: Subscription): void {
