@@ -3,9 +3,25 @@ import { defineConfig } from 'vitest/config'
 
 /** Tests read the TypeScript sources of every package; only tests that start processes need `dist`. */
 const conditions = ['@x/source', 'node']
-/** Their tests start servers or write to disk, as end-to-end tests do: they wait more than they compute. */
+/** Their tests start servers or write to disk: they wait more than they compute. */
 const services =
   'packages/{aedes-compat,emitter-redis,persistence-lmdb,persistence-redis,redis-connection}/test/**/*.test.ts'
+const endToEnd = '{packages/*,tools/chaos,tools/reliability}/test/**/*.e2e.ts'
+
+/** End-to-end tests with few processes, or none but this one: they run with every `npm test`. */
+const exchanges = [
+  'packages/broker/test/{bad-ways-in,bridge-transports,command,exchange,haproxy,mosquitto-5,mosquitto-beside}.e2e.ts',
+  'packages/broker/test/{one-port,rates,redis-round-trips,tls,tls-psk,wrong-port}.e2e.ts',
+  'packages/bridge/test/{bridge,connections,rings}.e2e.ts',
+  'packages/{sys-topics,tracing,transport-ws}/test/*.e2e.ts',
+]
+
+/** They kill processes again and again, or start many servers. */
+const failures = [
+  'packages/persistence-lmdb/test/{killed,killed-together,power-failure}.test.ts',
+  'packages/{emitter,persistence}-redis/test/{failover,killed-broker,large-sessions,lost-routes,older-redis,replicated}.test.ts',
+  'packages/redis-connection/test/server-kinds.test.ts',
+]
 
 /** They do so much, or so often, that each takes seconds. */
 const load = [
@@ -51,9 +67,16 @@ export default defineConfig({
       }),
       project('load', patience, { include: load, maxWorkers: 2, sequence: { groupOrder: 1 } }),
       project('services', patienceWithProcesses, {
-        include: [services, '{packages/*,tools/chaos,tools/reliability}/test/**/*.e2e.ts'],
+        include: [services, ...exchanges],
+        exclude: failures,
         maxWorkers: 3,
         sequence: { groupOrder: 2 },
+      }),
+      project('long', patienceWithProcesses, {
+        include: [endToEnd, ...failures],
+        exclude: exchanges,
+        maxWorkers: 3,
+        sequence: { groupOrder: 3 },
       }),
     ],
     // ms; what a killed process of a test still holds is not waited for.

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 
 const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url))
 const parameters = process.argv.slice(2)
-const files = parameters.length === 0 ? ['packages/broker/test/', '--project', 'services'] : parameters
+const files =
+  parameters.length === 0 ? ['packages/broker/test/', '--project', 'services', '--project', 'long'] : parameters
 const { status } = spawnSync(process.execPath, [vitest, 'run', ...files], {
   stdio: 'inherit',
   env: { ...process.env, X_BROKER_WORKERS: '2' },

@@ -41,8 +41,17 @@ async function startWatched(): Promise<Watched> {
   return { server, codes }
 }
 
+/** Its peer closes when the broker does. */
 function makeStream(options: { readonly readableObjectMode?: boolean } = {}): Duplex {
-  return new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done(), ...options })
+  return new Duplex({
+    read: () => undefined,
+    write: (_chunk, _encoding, done) => done(),
+    final(done) {
+      this.push(null)
+      done()
+    },
+    ...options,
+  })
 }
 
 const hello = connect({ version: 5, clientId: 'c' })
