@@ -1,4 +1,4 @@
-import { hasRedisServer } from '@x/redis-connection/testing'
+import { hasRedisServer, spawnCluster } from '@x/redis-connection/testing'
 import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { connected, dies, persistent, redisServer, serve } from './brokers-on-redis.ts'
@@ -44,6 +44,19 @@ describe.skipIf(!hasRedisServer())('x-broker redis (apt-get install redis-server
     expect(odd.text).toMatch(/^unexplained +nothing explains the key \{x1\.p0\}:i:nobody$/m)
     expect(odd.text).toMatch(/^unexplained +the session of "away" is closed, and no deadline ends it$/m)
     expect(odd.code).toBe(1)
+  }, 120_000)
+
+  test('inspect looks at the node of a Redis Cluster that has the store', async () => {
+    const cluster = await spawnCluster(3)
+    onTestFinished(async () => cluster.stop())
+    const { url } = await serve(cluster.url)
+    for (const clientId of ['one', 'two']) await connected(url, { ...persistent, clientId })
+    // Each look could be at any of the three nodes.
+    for (let look = 0; look < 3; look += 1) {
+      const { text, code } = await run('inspect', cluster.url)
+      expect(text).toMatch(/^sessions +2 that outlive their connections; 2 open$/m)
+      expect(code).toBe(0)
+    }
   }, 120_000)
 
   test('says in a sentence what it can’t look at, and how it is used', async () => {

@@ -1,5 +1,5 @@
 import calculateSlot from 'cluster-key-slot'
-import type { ChainableCommander } from 'ioredis'
+import type { ChainableCommander, Redis } from 'ioredis'
 import { isCluster } from './redis-target.ts'
 import type { RedisClient } from './redis-target.ts'
 import { RedisError } from './redis-error.ts'
@@ -145,12 +145,42 @@ export class TurnPipeline {
     const flight: Flight = { sentAt: performance.now(), calls }
     this.#flights.add(flight)
     this.#watch()
-    void this.#fly(flight)
+    const { client, replicas } = this.#host
+    const isReplicated = replicas > 0 && calls.some(call => call.isReplicated)
+    if (isReplicated || isCluster(client)) void this.#fly(flight, isReplicated ? replicas : 0)
+    else this.#write(flight, client)
   }
 
-  async #fly(flight: Flight): Promise<void> {
+  /** Every call by itself, and all of them in one write: a pipeline of ioredis is an object of hundreds of methods, which takes longer to make
+   * than Redis takes to answer. */
+  #write(flight: Flight, client: Redis): void {
+    const { calls } = flight
+    let open = calls.length
+    const settled = (): void => {
+      open -= 1
+      if (open === 0) this.#landed(flight)
+    }
+    // Undefined before there is a connection.
+    const stream = client.stream as Redis['stream'] | undefined
+    stream?.cork()
+    for (const call of calls) {
+      const [name, ...parameters] = call.command
+      client.callBuffer(name, ...parameters).then(
+        answer => {
+          call.resolve(answer)
+          settled()
+        },
+        (error: unknown) => {
+          call.reject(error)
+          settled()
+        },
+      )
+    }
+    stream?.uncork()
+  }
+
+  async #fly(flight: Flight, replicas: number): Promise<void> {
     const { client } = this.#host
-    const replicas = flight.calls.some(({ isReplicated }) => isReplicated) ? this.#host.replicas : 0
     try {
       const pipeline: ChainableCommander = client.pipeline()
       for (const { command } of flight.calls) append(pipeline, command)
@@ -168,9 +198,13 @@ export class TurnPipeline {
     } catch (error) {
       for (const call of flight.calls) call.reject(error)
     } finally {
-      this.#flights.delete(flight)
-      if (this.#calls.length > 0) this.#schedule()
+      this.#landed(flight)
     }
+  }
+
+  #landed(flight: Flight): void {
+    this.#flights.delete(flight)
+    if (this.#calls.length > 0) this.#schedule()
   }
 
   /** Milliseconds. */
@@ -220,10 +254,14 @@ function append(pipeline: ChainableCommander, [name, ...parameters]: Call['comma
   pipeline.callBuffer(name, ...parameters)
 }
 
-/** What has no key ioredis sends to any node, and what is said by one comes before or after what is said by another. */
+/** Commands without a key. */
+const keyless = new Set(['PUBLISH', 'SCAN'])
+
+/** What has no key ioredis sends to any node: what is said by one comes before or after what is said by another, and one has none of the keys
+ * that another one has. */
 function keepAtNode(pipeline: ChainableCommander, calls: readonly Call[]): void {
   const [first] = calls
-  if (first !== undefined && calls.every(({ command: [name] }) => name === 'PUBLISH'))
+  if (first !== undefined && calls.every(({ command: [name] }) => keyless.has(name)))
     append(pipeline, ['EXISTS', first.key])
 }
 
