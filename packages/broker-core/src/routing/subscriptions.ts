@@ -43,7 +43,7 @@ export class Subscriptions {
 
   remove(session: GroupMember, filter: string): void {
     session.removeSubscription(filter)
-    this.#takeOut(session, filter)
+    if (!this.#leaveGroup(session, filter)) this.#engine.router.removeSession(filter, session)
   }
 
   /** Removes all subscriptions of a closed session, in slices, since there may be many. */
@@ -54,7 +54,7 @@ export class Subscriptions {
         const next = filters.next()
         if (next.done === true) return false
         // When one fails, the others are removed all the same.
-        this.#engine.own('ROUTE_FAILED', () => this.#takeOut(session, next.value))
+        this.#engine.own('ROUTE_FAILED', () => this.#retireOne(session, next.value))
       }
       return true
     }
@@ -63,17 +63,20 @@ export class Subscriptions {
     if (step()) void this.#engine.slices.run(step)
   }
 
-  #takeOut(session: GroupMember, filter: string): void {
+  #retireOne(session: GroupMember, filter: string): void {
+    if (!this.#leaveGroup(session, filter)) this.#engine.router.retireSession(filter, session)
+  }
+
+  /** Returns whether there was one; what has a place in a group has no route. */
+  #leaveGroup(session: GroupMember, filter: string): boolean {
     const group = this.groups.get(filter)
     this.quota.release(session, filter, group !== undefined)
-    if (group === undefined) {
-      this.#engine.router.removeSession(filter, session)
-      return
-    }
+    if (group === undefined) return false
     group.remove(session)
-    if (group.size > 0) return
+    if (group.size > 0) return true
     this.groups.delete(group.name)
     this.#engine.router.removeGroup(group.filter, group)
+    return true
   }
 
   /** Returns the group of a shared filter, made when it is needed first. */
