@@ -34,9 +34,9 @@ export interface PublisherName {
   readonly listener: string | undefined
 }
 
-/** Where it comes from, as far as that is known. */
-export function addressOf({ connDetails, conn }: AccessClient): string | undefined {
+/** Where it comes from, as far as that is known: an IPv4 address as such, also at a socket for both families. */
+export function addressOf({ connDetails, conn }: Pick<AccessClient, 'connDetails' | 'conn'>): string | undefined {
   const address =
     connDetails?.ipAddress ?? (conn !== undefined && 'remoteAddress' in conn ? conn.remoteAddress : undefined)
-  return typeof address === 'string' ? address : undefined
+  return typeof address === 'string' ? address.replace(/^::ffff:(?=[\d.]+$)/i, '') : undefined
 }

@@ -6,6 +6,7 @@ import type { IClientOptions, MqttClient } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
 import { AccessControl, DynamicSecurity, hashPassword, readDynamicSecurity } from '../src/index.ts'
 import type { Commander } from '../src/index.ts'
+import { addressOf } from '../src/access-client.ts'
 import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 const nobody: Commander = { clientId: 'c', username: undefined, addressesOf: () => [] }
@@ -88,6 +89,13 @@ test.for<[command: object, error: string]>([
   [{ command: 'createClient', username: 5 }, 'Invalid/missing username'],
   [{ command: 'createClient', username: '' }, 'Empty username'],
   [{ command: 'createClient', username: 'a\u0000' }, 'Username not valid UTF-8'],
+  [{ command: 'createClient', username: '\uffff' }, 'Username not valid UTF-8'],
+  [{ command: 'createClient', username: '\u{1fffe}' }, 'Username not valid UTF-8'],
+  [{ command: 'createClient', username: 'a\u0085' }, 'Username not valid UTF-8'],
+  [{ command: 'createClient', username: 'n', clientid: '\ud800' }, 'Client ID not valid UTF-8'],
+  [{ command: 'setClientId', username: 'u', clientid: '\ufdd0' }, 'Client ID not valid UTF-8'],
+  [{ command: 'createGroup', groupname: '\n' }, 'Group name not valid UTF-8'],
+  [{ command: 'createRole', rolename: '\uffff' }, 'Role name not valid UTF-8'],
   [{ command: 'createClient', username: 'n', password: 5 }, 'Invalid/missing password'],
   [{ command: 'createClient', username: 'n', clientid: 5 }, 'Invalid/missing client id'],
   [{ command: 'createClient', username: 'n', textname: 5 }, 'Invalid/missing textname'],
@@ -340,4 +348,12 @@ test('getClient shows where a client is connected from', async () => {
   const admin = await server.connect({ username: 'ann', password: 'p' })
   const [answer] = await command(admin, { command: 'getClient', username: 'ann' })
   expect(answer?.data).toMatchObject({ client: { username: 'ann', connections: [{ address: '127.0.0.1' }] } })
+})
+
+test.each([
+  ['::ffff:192.0.2.7', '192.0.2.7'],
+  ['192.0.2.7', '192.0.2.7'],
+  ['2001:db8::7', '2001:db8::7'],
+])('a client at %s is at %s', (remoteAddress, shown) => {
+  expect(addressOf({ conn: { remoteAddress } })).toBe(shown)
 })

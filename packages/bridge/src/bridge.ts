@@ -8,7 +8,7 @@ import { Crossing } from './crossing.ts'
 import { firstDialect, simplerDialect } from './dialect.ts'
 import type { Dialect } from './dialect.ts'
 import { FirstAddress } from './first-address.ts'
-import { endLocalSession } from './local-session.ts'
+import { LocalSession, endLocalSession } from './local-session.ts'
 import { LoopGuard } from './loop-guard.ts'
 import { ReconnectDelay } from './reconnect-delay.ts'
 import { openTransports } from './remote-address.ts'
@@ -59,6 +59,7 @@ class BridgePlugin extends EventEmitter<BridgeEvents> implements Bridge {
   #timer: unknown
   #abort = new AbortController()
   #connectedAt = 0
+  readonly #session = new LocalSession()
   /** The last failure that was reported, so that one that comes again and again is told once. */
   #reported: string | undefined
 
@@ -160,6 +161,7 @@ class BridgePlugin extends EventEmitter<BridgeEvents> implements Bridge {
     if (broker === undefined) return
     try {
       const isHere = await this.#isHere(broker)
+      if (isHere && !this.#hasEnded) await this.#session.prepare(broker, this.#options)
       if (this.#hasEnded) return
       if (isHere) await this.#connectFrom(broker)
       else this.#again(betweenLooks, 'elsewhere')
@@ -184,6 +186,7 @@ class BridgePlugin extends EventEmitter<BridgeEvents> implements Bridge {
     const crossing = new Crossing({
       broker,
       options: this.#options,
+      session: this.#session,
       dialect: this.#dialect,
       guard: detectLoops ? new LoopGuard(broker.id, remoteId) : undefined,
       counters: this.#counts,

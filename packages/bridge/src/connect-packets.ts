@@ -22,9 +22,10 @@ export function remoteConnect(options: CheckedOptions, dialect: Dialect, lane: n
     ...(password !== undefined && { password: Buffer.from(password) }),
     ...(hasWill && { will: { topic: notificationTopic, payload: '0', qos: willQos, retain } }),
     ...(version === 5 && {
+      // In Mosquitto's order, since there are programs that compare bytes.
       properties: {
-        receiveMaximum: options.receiveMaximum,
         ...(options.topicAliasMaximum > 0 && { topicAliasMaximum: options.topicAliasMaximum }),
+        receiveMaximum: options.receiveMaximum,
         ...(!clean && options.sessionExpiryInterval > 0 && { sessionExpiryInterval: options.sessionExpiryInterval }),
       },
     }),

@@ -7,15 +7,18 @@ import { localConnect, remoteConnect } from './connect-packets.ts'
 import type { Dialect } from './dialect.ts'
 import { Link } from './link.ts'
 import type { AckKind, LinkReceiver } from './link.ts'
+import type { LocalSession } from './local-session.ts'
 import type { LoopGuard } from './loop-guard.ts'
 import { LoopWatch } from './loop-watch.ts'
 import { OutLanes } from './out-lanes.ts'
 import { Relay } from './relay.ts'
+import type { RelayOptions } from './relay.ts'
 
 /** What a crossing is made of. */
 export interface CrossingOptions {
   readonly broker: PluggableBroker
   readonly options: CheckedOptions
+  readonly session: LocalSession
   readonly dialect: Dialect
   readonly guard: LoopGuard | undefined
   readonly counters: { readonly in: BridgeTraffic; readonly out: BridgeTraffic }
@@ -109,10 +112,16 @@ export class Crossing {
   }
 
   #join(first: Link, local: Link): void {
-    const { options, guard, counters } = this.#context
+    const { options, guard, counters, session } = this.#context
     const { topics } = options
     const watch = this.#loopWatch()
-    const out = new OutLanes(this.#remotes.map(remote => this.#out(local, remote, watch)))
+    const isLocalNew = session.begins(local.limits.sessionPresent)
+    const out = new OutLanes(
+      this.#remotes.map(remote => {
+        const sinkIsOlder = remote.limits.sessionPresent && isLocalNew
+        return new Relay({ ...this.#outOptions(watch), source: local, sink: remote, sinkIsOlder })
+      }),
+    )
     const into = new Relay({
       source: first,
       sink: local,
@@ -123,18 +132,16 @@ export class Crossing {
       added: undefined,
       maximumPacketSize: Infinity,
       keepsRetain: true,
-      sinkIsOlder: local.limits.sessionPresent && !first.limits.sessionPresent,
+      sinkIsOlder: !isLocalNew && !first.limits.sessionPresent,
     })
     for (const [lane, remote] of this.#remotes.entries()) remote.start(remoteReceiver(lane, out, into))
     local.start(localReceiver(out, into))
   }
 
-  #out(local: Link, remote: Link, watch: LoopWatch | undefined): Relay {
+  #outOptions(watch: LoopWatch | undefined): Omit<RelayOptions, 'source' | 'sink' | 'sinkIsOlder'> {
     const { options, guard, counters, dialect } = this.#context
     const { topics, maximumPacketSize, outgoingRetain } = options
-    return new Relay({
-      source: local,
-      sink: remote,
+    return {
       counters: counters.out,
       rename: topic => topics.toRemote(topic),
       isLoop: properties => guard?.hasPassed(properties) === true,
@@ -142,8 +149,7 @@ export class Crossing {
       added: guard?.own,
       maximumPacketSize,
       keepsRetain: outgoingRetain && dialect.retain,
-      sinkIsOlder: remote.limits.sessionPresent && !local.limits.sessionPresent,
-    })
+    }
   }
 
   /** Of this connection alone: with each one retained messages go both ways once. */

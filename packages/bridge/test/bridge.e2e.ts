@@ -6,7 +6,7 @@ import { connectAsync } from 'mqtt'
 import { describe, expect, test } from 'vitest'
 import { bridge } from '../src/index.ts'
 import type { Bridge } from '../src/index.ts'
-import { startBridge, startBroker, startMosquitto, startProxy, watch } from './support/brokers.ts'
+import { quick, startBridge, startBroker, startMosquitto, startProxy, watch } from './support/brokers.ts'
 import type { Place } from './support/brokers.ts'
 
 const remotes: Record<string, () => Promise<Place>> = {
@@ -309,6 +309,49 @@ test('a broker that can not be reached is tried again, and reported once', async
   proxy.open()
   await connected
   expect(made.state).toBe('connected')
+})
+
+test.for([4, 5] as const)(
+  'what is published before the other broker is reached for the first time waits for it, with %i',
+  async version => {
+    const remote = await startBroker()
+    const proxy = await startProxy(remote.port)
+    proxy.close()
+    const made = bridge({
+      name: 'house',
+      ...quick,
+      addresses: proxy.url,
+      topics: [{ filter: 'a', qos: 2 }],
+      protocolVersion: version,
+    })
+    const local = await startBroker({ plugins: [made] })
+    await expect.poll(() => made.counters.failures).toBeGreaterThan(0)
+    const here = await watch(local.url, 'none')
+    const there = await watch(remote.url, 'a')
+    for (const [payload, qos] of [
+      ['1', 1],
+      ['2', 2],
+    ] as const)
+      await here.client.publishAsync('a', payload, { qos })
+    proxy.open()
+    await expect.poll(() => there.seen).toEqual(['a 1 1 false', 'a 2 2 false'])
+  },
+)
+
+test('a bridge whose session ends with its connection keeps nothing before the other broker is reached', async () => {
+  const remote = await startBroker()
+  const proxy = await startProxy(remote.port)
+  proxy.close()
+  const made = bridge({
+    name: 'house',
+    ...quick,
+    addresses: proxy.url,
+    topics: [{ filter: 'a', qos: 1 }],
+    localClean: true,
+  })
+  const local = await startBroker({ plugins: [made] })
+  await expect.poll(() => made.counters.failures).toBeGreaterThan(0)
+  expect((await local.broker.counts()).disconnectedSessions).toBe(0)
 })
 
 test('of several addresses the next one is tried', async () => {

@@ -162,6 +162,8 @@ test.for<[text: string, config: Config]>([
     },
   ],
   ['persistence true\npersistence_location /var/lib/m/', { store: { data: '/var/lib/m/x-broker' } }],
+  ['persistence true\npersistence_location /m\npersistence_file mosquitto.db', { store: { data: '/m/x-broker' } }],
+  ['persistence true\npersistence_location /m\npersistence_file second.db', { store: { data: '/m/x-broker-second' } }],
   ['persistence true\npersistence false', { store: { memory: true } }],
   [
     'log_dest file /var/log/m.log\nlog_type error\nlog_type warning',

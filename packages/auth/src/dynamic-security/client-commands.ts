@@ -5,7 +5,7 @@ import type { CommandHost, DynamicCommand } from './commands.ts'
 import type { DynamicClient } from './database.ts'
 import { shownClient } from './database-json.ts'
 import { checkDescription, describe } from './describe.ts'
-import { linksIn, nameIn, optionalText, priorityIn, text } from './fields.ts'
+import { clientIdIn, linksIn, nameIn, optionalText, priorityIn, text } from './fields.ts'
 import { listed } from './listing.ts'
 
 /** Checked and hashed before anything is changed. */
@@ -19,7 +19,7 @@ interface Wishes {
 
 async function wishesIn({ database, hash }: CommandHost, fields: CommandFields): Promise<Wishes> {
   const password = optionalText(fields, 'password')
-  const clientid = optionalText(fields, 'clientid')
+  const clientid = clientIdIn(fields)
   checkDescription(fields)
   const roles = linksIn(fields, 'role', database)
   const groups = linksIn(fields, 'group', database)
@@ -81,7 +81,7 @@ const deleteClient: DynamicCommand = (host, fields) => {
 }
 
 const setClientIdCommand: DynamicCommand = (host, fields) => {
-  const clientid = optionalText(fields, 'clientid')
+  const clientid = clientIdIn(fields)
   const client = found(host.database, 'client', fields)
   setClientId(client, clientid)
   changedFor(host, client)

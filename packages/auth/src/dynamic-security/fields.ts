@@ -37,9 +37,17 @@ export function nameIn(fields: CommandFields, name: keyof typeof titles): string
   return value
 }
 
-/** A lone surrogate has no UTF-8, and a null character can't be in a text of MQTT. */
+/** The client identifier that a user is bound to; undefined: it is not given.
+ * @throws CommandRefusal */
+export function clientIdIn(fields: CommandFields): string | undefined {
+  const value = optionalText(fields, 'clientid')
+  if (value !== undefined && !isValidText(value)) throw new CommandRefusal('Client ID not valid UTF-8')
+  return value
+}
+
+/** A lone surrogate has no UTF-8; control characters and non-characters Mosquitto does not take in names (MQTT 5.0 §1.5.4). */
 export function isValidText(value: string): boolean {
-  return !value.includes('\0') && !/\p{Surrogate}/u.test(value)
+  return !/[\p{Surrogate}\p{Control}\p{Noncharacter_Code_Point}]/u.test(value)
 }
 
 /** Reads a priority. */

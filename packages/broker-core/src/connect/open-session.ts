@@ -164,9 +164,9 @@ function makeConnack(connection: ClientConnection, present: boolean, negotiated:
     reasonCode: ReasonCode.success,
     // In Mosquitto's order, since there are programs that compare bytes.
     properties: {
+      ...(negotiated.keepAliveSeconds !== client.keepalive && { serverKeepAlive: negotiated.keepAliveSeconds }),
       ...(topicAliasMaximum > 0 && { topicAliasMaximum }),
       ...(negotiated.assigned && { assignedClientIdentifier: negotiated.clientId }),
-      ...(negotiated.keepAliveSeconds !== client.keepalive && { serverKeepAlive: negotiated.keepAliveSeconds }),
       ...(negotiated.sessionExpiryInterval !== wished && { sessionExpiryInterval: negotiated.sessionExpiryInterval }),
       ...connection.authentication?.answer,
       ...(requestResponseInformation === true &&

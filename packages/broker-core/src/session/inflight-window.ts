@@ -20,13 +20,13 @@ export function acknowledgementWrong(packetId: number, got: Acknowledgement, awa
 
 const acknowledgements: readonly Acknowledgement[] = ['puback', 'pubrec', 'pubcomp']
 
-/** Highest Packet Identifier; identifiers run from 1. MQTT 5.0 §2.2.1 */
+/** Highest Packet Identifier; identifiers run from 1, as the sequences of stores do. MQTT 5.0 §2.2.1 */
 const packetIds = 65535
 const smallestRing = 16
 
 /** The QoS 1 and 2 messages of one session that were sent and not yet acknowledged.
  *
- * Messages are numbered by their sequence in the session, and the packet id is `(sequence mod 65535) + 1`, so neither
+ * Messages are numbered by their sequence in the session, and the packet id is `((sequence - 1) mod 65535) + 1`, so neither
  * direction needs a table, and a session that is resumed repeats its ids. States stand in a ring that is indexed by
  * sequence: one byte for each message between the oldest open one and the newest. */
 export class InflightWindow {
@@ -62,7 +62,7 @@ export class InflightWindow {
   }
 
   static packetId(sequence: number): number {
-    return (sequence % packetIds) + 1
+    return ((sequence + packetIds - 1) % packetIds) + 1
   }
 
   /** Whether `sequence`, or the next one, may be sent now: fewer than `limit` are open, and its packet id is not in use
@@ -106,7 +106,7 @@ export class InflightWindow {
   /** The open message with this packet id, or -1. */
   find(packetId: number): number {
     if (this.#open === 0) return -1
-    const distance = (packetId - 1 - (this.#base % packetIds) + packetIds) % packetIds
+    const distance = (packetId - (this.#base % packetIds) + packetIds) % packetIds
     const sequence = this.#base + distance
     return sequence < this.#next && this.state(sequence) !== Inflight.none ? sequence : -1
   }

@@ -124,7 +124,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
     this.#handle = opened.handle
     if (opened.received.length > 0) this.#received = new Set(opened.received)
     if (this.stored) this.#queue = new StoredQueue(this, this.engine, opened)
-    else this.unacknowledged.firstSequence = opened.lastSequence
+    else this.unacknowledged.firstSequence = opened.lastSequence + 1
   }
 
   /** CONNACK was sent, so deliveries may begin ([MQTT5-3.2.0-1]). `pump` sends what waits already. */

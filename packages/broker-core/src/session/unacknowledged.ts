@@ -31,7 +31,7 @@ export class Unacknowledged {
   /** Undefined without `maximumInflightBytes`, and until the first message is sent. */
   #bytes: InflightBytes | undefined
   /** Sequence of the first message of a session without a stored queue. */
-  firstSequence = 0
+  firstSequence = 1
 
   constructor(session: SendingSession) {
     this.#session = session

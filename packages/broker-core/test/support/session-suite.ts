@@ -39,6 +39,22 @@ export function sessionSuite(start: () => Promise<TestBroker>): void {
       },
     )
 
+    for (const [name, fields] of [
+      ['that outlasts its connection', lasting],
+      ['that ends with its connection', { version, cleanStart: true }],
+    ] as const) {
+      test(`Packet Identifiers of a session ${name} begin with 1`, async () => {
+        const server = await start()
+        const client = await server.connect({ ...fields, clientId: 's' })
+        await client.subscribe(['a', 1])
+        for (const id of [1, 2]) {
+          await server.broker.publish({ topic: 'a', qos: 1, payload: '' })
+          expect((await client.nextPublish()).id).toBe(id)
+          client.send(puback(id))
+        }
+      })
+    }
+
     test(
       'a clean start throws the session away, queue and all',
       { tags: ['MQTT3-3.1.2-6', 'MQTT3-3.2.2-1', 'MQTT5-3.1.2-4', 'MQTT5-3.2.2-2'] },

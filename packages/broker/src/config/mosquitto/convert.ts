@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path'
+import { basename, join, parse } from 'node:path'
 import type { BrokerLimits } from '@x/broker-core'
 import { logLineKinds } from '@x/sys-topics'
 import type { LogLineKind } from '@x/sys-topics'
@@ -35,6 +35,8 @@ const defaults = {
 const leastConnectPacketSize = 128
 const unlimited = Number.MAX_SAFE_INTEGER
 const mostInflight = 65_535
+const mostBytesOfId = 65_535
+const mosquittoFile = 'mosquitto.db'
 const never = 0xffffffff
 
 /** @throws ConfigProblem with all that is wrong: file, line, value and what it may be, or why it can't be followed */
@@ -80,10 +82,7 @@ function configOf(file: MosquittoFile): Config {
       ...(perListener ? {} : access),
       allowAnonymous: isLocal || (!perListener && access.allowAnonymous === true),
     },
-    store:
-      global.flag('persistence') === true
-        ? { data: join(global.text('persistence_location') ?? '.', 'x-broker') }
-        : { memory: true },
+    store: global.flag('persistence') === true ? { data: directoryOf(global) } : { memory: true },
     ...(bridges.length > 0 && { bridges }),
     limits: attempt(problems, () => limitsOf(file)),
     log: attempt(problems, () => logOf(global)),
@@ -143,6 +142,13 @@ function optionsOfPlugin(plugins: readonly PluginSettings[], kind: BuiltIn): Rea
   return new Map()
 }
 
+/** The directory in place of Mosquitto's data base: brokers that share `persistence_location` differ by `persistence_file`. */
+function directoryOf(global: Settings): string {
+  const { ext, name } = parse(global.text('persistence_file') ?? mosquittoFile)
+  const isUsual = `${name}${ext}` === mosquittoFile
+  return join(global.text('persistence_location') ?? '.', isUsual ? 'x-broker' : `x-broker-${name}`)
+}
+
 function limitsOf(file: MosquittoFile): Config['limits'] {
   const { global } = file
   const inflight = inflightOf(global)
@@ -170,6 +176,8 @@ function limitsOf(file: MosquittoFile): Config['limits'] {
     ...limitOf(global, 'global_max_connections', 'maximumConnections'),
     // Mosquitto sends none.
     reasonStrings: false,
+    // MQTT 3.1 allows 23 bytes; Mosquitto does not count.
+    maxClientsIdLength: mostBytesOfId,
     maximumSessionExpiryInterval: expiryOf(global),
     topicAliasMaximum: defaults.topicAliases,
     maximumOutgoingTopicAliases: defaults.topicAliases,
