@@ -44,6 +44,7 @@ import type { PublishingHost } from './publishing.ts'
 import { VerbatimRun } from './routing/verbatim-run.ts'
 import { Router } from './routing/router.ts'
 import { AdvertisedFilters } from './routing/advertised-filters.ts'
+import { ReadyGroups } from './routing/ready-groups.ts'
 import { Subscriptions } from './routing/subscriptions.ts'
 import { DueSweep } from './connect/due-sweep.ts'
 import type { ControlEndpoints } from './hooks/control-endpoint.ts'
@@ -107,6 +108,7 @@ export class Engine implements PersistenceHost, Host, PublishingHost {
   readonly ackFrame: AckFrame = new AckFrame()
   readonly run: VerbatimRun
   readonly fanOuts: FanOuts
+  readonly readyGroups: ReadyGroups = new ReadyGroups(this)
   readonly publishing: MessagePublishing
   readonly publications: KnownPublications = new KnownPublications()
   readonly statistics: OwnStatistics = new OwnStatistics()
@@ -240,8 +242,10 @@ export class Engine implements PersistenceHost, Host, PublishingHost {
   }
 
   groupReady(name: string, publisher: string | undefined): void {
-    this.turn.credit -= 1
-    this.subscriptions.groups.get(name)?.ready(publisher)
+    const group = this.subscriptions.groups.get(name)
+    if (group === undefined) return
+    group.ready(publisher)
+    this.readyGroups.add(group)
   }
 
   dropped(drop: Drop): void {

@@ -207,3 +207,36 @@ test('a large message gives way after 2 MiB of copies, not only after 16', async
   expect(sent).toBeLessThanOrEqual((2 * 2 ** 21) / payload.length)
   for (const stream of all) expect(await allPayloads(stream, 4, 1)).toEqual([payload])
 })
+
+for (const version of [4, 5] as const) {
+  test(`MQTT ${version}: a message to very many shared groups gives way, and comes to each of them once`, async () => {
+    let forwarded = 0
+    const server = await startBroker({
+      authorizeForward: (_client, packet) => {
+        forwarded += 1
+        const isSlow = forwarded === 100 || forwarded === 400
+        for (const end = performance.now() + turnBudget + 2; isSlow && performance.now() < end;);
+        return packet
+      },
+    })
+    const members = await Promise.all(
+      ['one', 'two', 'three'].map(async clientId => connected(server, clientId, { version })),
+    )
+    members.forEach((member, index) => {
+      const filters = Array.from({ length: crowd / 3 }, (_, group) => [`$share/${index}-${group}/s`, 1] as const)
+      member.push(subscribe({ version, id: 1, filters }))
+    })
+    await untilSubscribed(members)
+    const publisher = await connected(server, 'p', { version })
+    await untilCut(server, () =>
+      publisher.push(
+        Buffer.concat([1, 2].map(id => publish({ version, topic: 's', qos: 1, id, payload: `message ${id}` }))),
+      ),
+    )
+    for (const member of members) {
+      const payloads = await allPayloads(member, version, (2 * crowd) / 3)
+      expect(payloads.filter(payload => payload === 'message 1')).toHaveLength(crowd / 3)
+      expect(payloads.filter(payload => payload === 'message 2')).toHaveLength(crowd / 3)
+    }
+  })
+}

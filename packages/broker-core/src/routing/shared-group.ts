@@ -117,7 +117,7 @@ export class SharedGroup implements Group {
     member.send(publication, 0, retain, identifier === undefined ? undefined : [identifier])
   }
 
-  /** A message waits in the store. `publisher` is undefined when it is not known. */
+  /** A message waits in the store, for the next {@link serve}. `publisher` is undefined when it is not known. */
   ready(publisher: string | undefined): void {
     this.#backlog = true
     this.#readySinceClaim = true
@@ -125,6 +125,10 @@ export class SharedGroup implements Group {
     if (sharedSubscriptionStrategy === 'sticky' && this.#publishers.length < rememberedPublishers) {
       this.#publishers.push(publisher)
     }
+  }
+
+  /** Has the members claim what waits, as far as they have room. */
+  serve(): void {
     if (!this.#starved) this.#claim()
   }
 
