@@ -14,7 +14,7 @@ export interface WatchHost {
 
 /** ms between two looks, at most. */
 const longestInterval = 250
-/** Questions that a peer is asked during its lease. */
+/** Questions that a silent peer is asked during its lease, at least. One that asks is heard, so that one of two asks. */
 const questions = 10
 
 /** Looks whether the peers are alive, and whether this process was: one that was stopped does not know what its peers have told meanwhile,
@@ -27,7 +27,6 @@ export class Watch {
   readonly #longestTurn: number
   #timer: NodeJS.Timeout | undefined
   #lookedAt = performance.now()
-  #askedAt = 0
   #catchingUp: Promise<void> | undefined
 
   constructor(host: WatchHost) {
@@ -71,14 +70,12 @@ export class Watch {
     const now = performance.now()
     this.#notice(now)
     const { lease } = this.#host
-    const asks = now - this.#askedAt >= lease / questions
-    if (asks) this.#askedAt = now
     for (const peer of this.#host.peers()) {
       const { waitsSince } = peer.link
       if (now - peer.heardAt > lease) this.#giveUp(peer, 'UNAVAILABLE', `has been silent for ${lease} ms`)
       else if (waitsSince !== undefined && now - waitsSince > lease) {
         this.#giveUp(peer, 'PEER_STALLED', `has confirmed nothing for ${lease} ms`)
-      } else if (asks) peer.ask(now)
+      } else if (now - peer.heardAt >= lease / questions) peer.ask(now)
     }
   }
 

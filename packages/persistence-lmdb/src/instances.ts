@@ -103,15 +103,14 @@ export function readInstance({ key, value }: Row): Instance {
 
 /** Its pid says nothing here, since it stands for another process, if for any: it runs in another container, or is gone. */
 export function isOutOfSight({ machine }: Instance): boolean {
-  const own = ownMachine()
-  return machine.boot === own.boot && machine.processes !== own.processes
+  return machine.boot === ownMachine.boot && machine.processes !== ownMachine.processes
 }
 
 /** Whether the process of an instance has ended. */
 export function isGone(instance: Instance): boolean {
   const { state, pid, started, machine } = instance
   // One in another container was not there when this broker began, and would not begin while this one is here.
-  if (state === 'closed' || machine.boot !== ownMachine().boot || isOutOfSight(instance)) return true
+  if (state === 'closed' || machine.boot !== ownMachine.boot || isOutOfSight(instance)) return true
   try {
     process.kill(pid, 0)
   } catch (error) {
@@ -121,12 +120,10 @@ export function isGone(instance: Instance): boolean {
   return started !== startOf(pid)
 }
 
-/** The machine of this process. */
-export function ownMachine(): Machine {
-  return {
-    boot: whereSaid(() => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()),
-    processes: whereSaid(() => readlinkSync('/proc/self/ns/pid')),
-  }
+/** The machine of this process, which it never leaves: every broker looks after every other one each second. */
+export const ownMachine: Machine = {
+  boot: whereSaid(() => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()),
+  processes: whereSaid(() => readlinkSync('/proc/self/ns/pid')),
 }
 
 /** When a process began, in the system's own unit. Empty where it does not say. */

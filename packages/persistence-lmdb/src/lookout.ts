@@ -78,7 +78,7 @@ export class Lookout {
       this.#checkNeighbours()
       const { pid } = process
       const own = { number: set.nextNumber(), state: 'open', brokerId, pid, started: startOf(pid), address } as const
-      instances.register({ ...own, durability, machine: ownMachine() })
+      instances.register({ ...own, durability, machine: ownMachine })
     })
     neighbours.refresh()
     this.#lookAgain()
