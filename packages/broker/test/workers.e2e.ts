@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { connectAsync } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
 import { client, collect, connected, persistent } from './brokers-on-redis.ts'
 import { clientEvent } from './client-event.ts'
@@ -263,6 +264,29 @@ test('SIGHUP makes all workers read the configuration, once it is well, and the 
   expect(await started.process.exited).toEqual({ code: 0, signal: null })
   expect(started.process.lines.filter(line => line.includes('has ended'))).toEqual([])
   expect(existsSync(pidFile)).toBe(false)
+})
+
+test('workers that are starting hear of SIGHUP, too: each one has the configuration as it is then', async () => {
+  const file = join(temporaryFolder(), 'x.yaml')
+  const configure = (isOpen: boolean): void => {
+    writeFileSync(file, `store: { memory: true }\nworkers: 3\naccess: { allowAnonymous: ${isOpen} }\n`)
+  }
+  configure(true)
+  const command = startCommand([...anyPort, '--config', file])
+  onTestFinished(async () => command.stop('SIGTERM'))
+  const url = await listeningUrl(command)
+  configure(false)
+  command.signal('SIGHUP')
+  await command.line(/workers accept connections/)
+  const admitted = async (): Promise<number> => {
+    const tried = await Promise.allSettled(
+      Array.from({ length: 6 }, async () => connectAsync(url, { reconnectPeriod: 0 })),
+    )
+    const clients = tried.flatMap(one => (one.status === 'fulfilled' ? [one.value] : []))
+    await Promise.all(clients.map(async one => one.endAsync(true)))
+    return clients.length
+  }
+  await expect.poll(admitted).toBe(0)
 })
 
 test('what keeps a worker from starting is said once, and ends the command with its code', async () => {

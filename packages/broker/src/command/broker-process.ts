@@ -60,7 +60,10 @@ export class BrokerProcess {
     const { prepared } = this.#read
     const { logger } = this.#log
     try {
-      await this.#running.open(prepared.listeners)
+      const opened = this.#running.open(prepared.listeners)
+      // What this process is told meanwhile is done afterwards.
+      this.#inTurn(async () => opened.then(undefined, () => undefined))
+      await opened
       this.#startingLogger.started()
       const { data } = prepared.options
       if (typeof data === 'object') logger.debug({}, `sessions and retained messages are kept in ${data.directory}`)

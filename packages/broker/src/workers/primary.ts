@@ -74,9 +74,10 @@ export class Primary {
     return undefined
   }
 
-  /** All workers do the same. */
+  /** All workers do the same. Those that are starting may have read the configuration before; only of what is logged they hear nothing yet. */
   tellAll(order: CommonOrder): void {
-    for (const { worker } of this.#slots) tell(worker, order)
+    const starting = order.kind === 'logged' ? [] : this.#starting
+    for (const worker of new Set([...this.#slots.map(slot => slot.worker), ...starting])) tell(worker, order)
   }
 
   /** Replaces one worker after the other: each new one accepts connections before the old one closes. */
