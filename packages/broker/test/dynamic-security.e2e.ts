@@ -211,13 +211,15 @@ test.for<[why: string, text: string, message: string]>([
 })
 
 test('$CONTROL/broker/v1 lists listeners and plugins where the configuration says so', async () => {
-  const running = await started('x-broker', 'enable_control_api true\n')
+  const socket = join(temporaryFolder(), 's')
+  const running = await started('x-broker', `enable_control_api true\nlistener 0 ${socket}\nprotocol websockets\n`)
   for (const type of ['publishClientSend', 'subscribePattern', 'publishClientReceive']) {
     await ctrl(running, `addRoleACL admin ${type} $CONTROL/broker/# allow`)
   }
   const listener = { port: running.port, protocol: 'mqtt', 'bind-address': '127.0.0.1', tls: false }
+  const local = { port: 0, protocol: 'mqtt+websockets', 'socket-path': socket, tls: false }
   expect(await executed(running, [{ command: 'listListeners' }, { command: 'listPlugins' }], 'broker')).toMatchObject([
-    { command: 'listListeners', data: { listeners: [listener] } },
+    { command: 'listListeners', data: { listeners: [listener, local] } },
     { command: 'listPlugins', data: { plugins: [{ 'control-endpoints': ['$CONTROL/dynamic-security/v1'] }] } },
   ])
 })

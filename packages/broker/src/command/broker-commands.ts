@@ -37,7 +37,8 @@ export function brokerCommands(
 
 function shown({ protocols, port, address, socketPath }: ShownListener): object {
   return {
-    ...(port !== undefined && { port }),
+    // Mosquitto has this number for a Unix socket.
+    port: port ?? 0,
     protocol: protocols.some(one => one === 'mqtt' || one === 'mqtts') ? 'mqtt' : 'mqtt+websockets',
     ...(address !== undefined && { 'bind-address': address }),
     ...(socketPath !== undefined && { 'socket-path': socketPath }),
