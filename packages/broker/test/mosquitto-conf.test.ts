@@ -33,6 +33,8 @@ const here: ListenerConfig = { port: 1883, host: '*', protocols: ['mqtt'], gener
 test.for<[text: string, config: Config]>([
   ['', { access: { allowAnonymous: true }, log: { destination: 'stderr' } }],
   ['allow_anonymous true', { access: { allowAnonymous: true } }],
+  ['allow_anonymous false', { access: { allowAnonymous: false } }],
+  ['per_listener_settings true', { access: { allowAnonymous: true } }],
   ['listener 1884', { listeners: [{ ...here, port: 1884 }], access: { allowAnonymous: false } }],
   ['listener 1884\nallow_anonymous true', { access: { allowAnonymous: true } }],
   ['listener 0x75b 127.0.0.1', { listeners: [{ ...here, host: '127.0.0.1' }] }],
@@ -88,6 +90,27 @@ test.for<[text: string, config: Config]>([
     'plugin /usr/lib/mosquitto_password_file.so\nplugin_opt_password_file a\nplugin x/mosquitto_acl_file.so\nplugin_opt_acl_file b',
     { access: { passwordFile: 'a', aclFile: 'b', allowAnonymous: true } },
   ],
+  [
+    'per_listener_settings true\nglobal_plugin mosquitto_password_file.so\nplugin_opt_password_file a\nlistener 1\nacl_file b\nlistener 2\nplugin mosquitto_acl_file.so\nplugin_opt_acl_file c',
+    {
+      listeners: [
+        { ...here, port: 1, access: { passwordFile: 'a', aclFile: 'b', allowAnonymous: false } },
+        { ...here, port: 2, access: { passwordFile: 'a', aclFile: 'c', allowAnonymous: false } },
+      ],
+    },
+  ],
+  [
+    'allow_anonymous true\nplugin_load one mosquitto_acl_file.so\nplugin_opt_acl_file a\nplugin_load two x/mosquitto_dynamic_security.so\nlistener 1\nplugin_use two\nplugin_opt_config_file d\nlistener 2\nplugin_use one\nlistener 3\nplugin_use one',
+    {
+      listeners: [
+        { ...here, port: 1, access: { dynamicSecurityFile: 'd', aclFile: undefined, allowAnonymous: true } },
+        { ...here, port: 2, access: { aclFile: 'a', dynamicSecurityFile: undefined, allowAnonymous: true } },
+        { ...here, port: 3, access: { aclFile: 'a', allowAnonymous: true } },
+      ],
+      access: { aclFile: undefined, allowAnonymous: true },
+    },
+  ],
+  ['memory_limit 5000', { limits: { maximumTotalQueuedBytes: 5000 } }],
   [
     'max_inflight_messages 0\nmax_queued_messages 0\nmax_queued_bytes 5',
     { limits: { maximumInflight: 65_535, maximumQueuedMessages: Number.MAX_SAFE_INTEGER, maximumQueuedBytes: 5 } },
@@ -164,6 +187,18 @@ test.for<[text: string, config: Config]>([
   ['persistence true\npersistence_location /var/lib/m/', { store: { data: '/var/lib/m/x-broker' } }],
   ['persistence true\npersistence_location /m\npersistence_file mosquitto.db', { store: { data: '/m/x-broker' } }],
   ['persistence true\npersistence_location /m\npersistence_file second.db', { store: { data: '/m/x-broker-second' } }],
+  [
+    'plugin /usr/lib/mosquitto_persist_sqlite.so\nplugin_opt_db_file /var/lib/m/m.sqlite3\nplugin_opt_sync full',
+    { store: { data: '/var/lib/m/x-broker-m' } },
+  ],
+  [
+    'plugin mosquitto_persist_sqlite.so\nplugin_opt_db_file /var/lib/m/mosquitto.sqlite3',
+    { store: { data: '/var/lib/m/x-broker' } },
+  ],
+  [
+    'persistence_location /srv/m\nglobal_plugin mosquitto_persist_sqlite.so\nplugin_opt_flush_period 5',
+    { store: { data: '/srv/m/x-broker' } },
+  ],
   ['persistence true\npersistence false', { store: { memory: true } }],
   [
     'log_dest file /var/log/m.log\nlog_type error\nlog_type warning',
@@ -291,11 +326,35 @@ test.for<[text: string, ...problems: string[]]>([
   ['plugin_opt_a x', 'm.conf:1: plugin_opt_a is no directive of Mosquitto'],
   [
     'plugin x.so',
-    'm.conf:1: plugin x.so: plugins of Mosquitto are machine code for Mosquitto alone; known are mosquitto_password_file, mosquitto_acl_file and mosquitto_dynamic_security; tokens and questions by HTTP are access.tokens and access.http of a configuration in YAML',
+    'm.conf:1: plugin x.so: plugins of Mosquitto are machine code for Mosquitto alone; known are mosquitto_password_file, mosquitto_acl_file, mosquitto_dynamic_security and mosquitto_persist_sqlite; tokens and questions by HTTP are access.tokens and access.http of a configuration in YAML',
   ],
   [
     'plugin mosquitto_acl_file.so\nplugin_opt_file x',
     'm.conf:1: plugin mosquitto_acl_file.so needs plugin_opt_acl_file, and knows no other option',
+  ],
+  [
+    'plugin mosquitto_persist_sqlite.so',
+    'm.conf:1: plugin mosquitto_persist_sqlite.so needs plugin_opt_db_file, and knows beside it plugin_opt_sync, plugin_opt_flush_period, plugin_opt_page_size',
+  ],
+  ['plugin_load name', "m.conf:1: plugin_load is 'name', it must be a name and the path of a plugin"],
+  [
+    'plugin_load n mosquitto_acl_file.so\nplugin_opt_acl_file a\nplugin_load n b.so',
+    'm.conf:3: plugin_load n stands there twice',
+  ],
+  ['listener 1\nplugin_use n', "m.conf:2: plugin_use is 'n', which no plugin_load before it has named"],
+  [
+    'plugin_load n mosquitto_acl_file.so\nplugin_opt_acl_file a\nplugin_use n',
+    'm.conf:3: plugin_use needs a listener before it',
+  ],
+  [
+    'global_plugin x.so\nlistener 1\ncertfile a',
+    'm.conf:1: plugin x.so: plugins of Mosquitto are machine code for Mosquitto alone; known are mosquitto_password_file, mosquitto_acl_file, mosquitto_dynamic_security and mosquitto_persist_sqlite; tokens and questions by HTTP are access.tokens and access.http of a configuration in YAML',
+    'm.conf:2: certfile and keyfile must be given together',
+  ],
+  ['per_listener_settings true\nplugin a.so', 'm.conf:2: plugin needs a listener before it'],
+  [
+    'plugin mosquitto_acl_file.so\nplugin_opt_acl_file a\nplugin mosquitto_acl_file.so\nplugin_opt_acl_file b',
+    'm.conf:3: plugin mosquitto_acl_file.so: mosquitto_acl_file.so holds for the same clients, and they can have one of the kind',
   ],
   ['acl_file a\nper_listener_settings true', 'm.conf:2: per_listener_settings must stand before acl_file'],
   [
@@ -309,10 +368,6 @@ test.for<[text: string, ...problems: string[]]>([
     'm.conf:2: tls_engine e: Node.js knows no OpenSSL engines; keep the key in a file, or TLS in a proxy in front',
   ],
   ['memory_limit -1', "m.conf:1: memory_limit is '-1', it must be a whole number from 0 to 2147483647"],
-  [
-    'memory_limit 5',
-    'm.conf:1: memory_limit is 5: limit the process (systemd: MemoryMax=), or its queues by max_queued_bytes',
-  ],
   [
     'log_dest syslog',
     'm.conf:1: log_dest syslog: this is not supported; log to stdout, which systemd and containers keep, or to a file',
@@ -365,6 +420,19 @@ test('what means nothing here, or is followed by other means, is told with its l
     'm.conf:1: retry_interval: means nothing any more',
     'm.conf:3: set_tcp_nodelay: TCP_NODELAY is always set',
     'm.conf:4: autosave_interval: what is stored is on the disk when it is acknowledged',
+  ])
+})
+
+test('what is kept in another place than by Mosquitto, or limits something else, is told with its line', () => {
+  const text =
+    'plugin a/mosquitto_persist_sqlite.so\nplugin_opt_db_file /d/mosquitto.sqlite3\nmemory_limit 0\nmemory_limit 70000000'
+  expect(
+    read(text)
+      .notices.map(notice => notice.replace(/^.*m\.conf/, 'm.conf'))
+      .toSorted(),
+  ).toEqual([
+    "m.conf:1: plugin a/mosquitto_persist_sqlite.so: sessions and messages are kept in the directory /d/x-broker, each on the disk when it is acknowledged; Mosquitto's data base is not read",
+    'm.conf:4: memory_limit: it limits the bytes that wait for sessions (limits.maximumTotalQueuedBytes); limit the process by systemd (MemoryMax=) or its container',
   ])
 })
 

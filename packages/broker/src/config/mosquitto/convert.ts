@@ -1,4 +1,3 @@
-import { basename, join, parse } from 'node:path'
 import type { BrokerLimits } from '@x/broker-core'
 import { logLineKinds } from '@x/sys-topics'
 import type { LogLineKind } from '@x/sys-topics'
@@ -9,9 +8,10 @@ import type { Config, ListenerConfig } from '../schema.ts'
 import { bridgeOf } from './bridge.ts'
 import { httpApiOf, isHttpApi, listenerOf } from './listener.ts'
 import { rulesOf } from './listener-rules.ts'
+import { Plugins } from './plugins.ts'
 import { MosquittoReader } from './reader.ts'
 import { Settings } from './settings.ts'
-import type { MosquittoFile, PluginSettings } from './settings.ts'
+import type { MosquittoFile } from './settings.ts'
 
 /** A file of Mosquitto's as a configuration, and what its user is told about it. */
 export interface Converted {
@@ -32,11 +32,12 @@ const defaults = {
   /** 200 slashes. */
   topicLevels: 201,
 } as const
+/** What may wait for all sessions anyway. */
+const totalQueuedBytes = 268_435_456
 const leastConnectPacketSize = 128
 const unlimited = Number.MAX_SAFE_INTEGER
 const mostInflight = 65_535
 const mostBytesOfId = 65_535
-const mosquittoFile = 'mosquitto.db'
 const never = 0xffffffff
 
 /** @throws ConfigProblem with all that is wrong: file, line, value and what it may be, or why it can't be followed */
@@ -64,10 +65,11 @@ function configOf(file: MosquittoFile): Config {
   const perListener = global.flag('per_listener_settings') === true
   const isLocal = listeners.length === 0
   const [apis, ways] = [listeners.filter(isHttpApi), listeners.filter(one => !isHttpApi(one))]
-  const access = attempt(problems, () => accessOf(file, global, undefined)) ?? {}
+  const plugins = attempt(problems, () => new Plugins(file.plugins, global)) ?? new Plugins([], global)
+  const access = attempt(problems, () => accessOf(plugins, global, undefined)) ?? {}
   const made = <Kind extends ListenerConfig | HttpApiConfig>(settings: Settings, make: () => Kind): Kind[] => {
     const listener = attempt(problems, make)
-    const own = perListener ? accessOf(file, settings, settings) : overriding(access, settings)
+    const own = attempt(problems, () => ownAccessOf(plugins, settings, { global, perListener }))
     if (listener === undefined) return []
     return [own === undefined ? listener : Object.assign(listener, { access: own })]
   }
@@ -80,9 +82,11 @@ function configOf(file: MosquittoFile): Config {
     }),
     access: {
       ...(perListener ? {} : access),
-      allowAnonymous: isLocal || (!perListener && access.allowAnonymous === true),
+      allowAnonymous: isLocal
+        ? global.flag('allow_anonymous') !== false
+        : !perListener && access.allowAnonymous === true,
     },
-    store: global.flag('persistence') === true ? { data: directoryOf(global) } : { memory: true },
+    store: plugins.storeOf(notices),
     ...(bridges.length > 0 && { bridges }),
     limits: attempt(problems, () => limitsOf(file)),
     log: attempt(problems, () => logOf(global)),
@@ -93,60 +97,27 @@ function configOf(file: MosquittoFile): Config {
   }
 }
 
-/** Users and rules of a scope, by its files or by the plugins that read the same files. */
-function accessOf({ plugins }: MosquittoFile, settings: Settings, listener: Settings | undefined): AccessConfig {
-  const own = plugins.filter(plugin => plugin.listener === listener)
-  const anonymous = (listener?.flag('listener_allow_anonymous') ?? settings.flag('allow_anonymous')) === true
-  const dynamic = optionsOfPlugin(own, 'dynamic_security')
+/** Users and rules of a scope, by its files or by the plugins that read the same files. `listener`: whose plugins hold beside those of
+ * all. */
+function accessOf(plugins: Plugins, settings: Settings, listener: Settings | undefined): AccessConfig {
+  const ofPlugins = plugins.accessOf(listener)
   return {
-    passwordFile: settings.text('password_file') ?? optionsOfPlugin(own, 'password_file').get('password_file'),
-    aclFile: settings.text('acl_file') ?? optionsOfPlugin(own, 'acl_file').get('acl_file'),
-    dynamicSecurityFile: dynamic.get('config_file'),
-    dynamicSecurityPasswordFile: dynamic.get('password_init_file'),
-    allowAnonymous: anonymous,
+    ...ofPlugins,
+    passwordFile: settings.text('password_file') ?? ofPlugins.passwordFile,
+    aclFile: settings.text('acl_file') ?? ofPlugins.aclFile,
+    allowAnonymous: (listener?.flag('listener_allow_anonymous') ?? settings.flag('allow_anonymous')) === true,
   }
 }
 
-function overriding(access: AccessConfig, settings: Settings): AccessConfig | undefined {
-  const allowAnonymous = settings.flag('listener_allow_anonymous')
-  return allowAnonymous === undefined ? undefined : { ...access, allowAnonymous }
-}
-
-const instead =
-  'plugins of Mosquitto are machine code for Mosquitto alone; known are mosquitto_password_file, mosquitto_acl_file and mosquitto_dynamic_security; tokens and questions by HTTP are access.tokens and access.http of a configuration in YAML'
-
-/** Plugins of Mosquitto that are built in here, with the option that names their file, and others that they know. */
-const builtIn = {
-  password_file: { needed: 'password_file', known: [] },
-  acl_file: { needed: 'acl_file', known: [] },
-  dynamic_security: { needed: 'config_file', known: ['password_init_file'] },
-} as const satisfies Readonly<Record<string, { needed: string; known: readonly string[] }>>
-
-type BuiltIn = keyof typeof builtIn
-
-/** The options of one of them; none where it is not loaded. */
-function optionsOfPlugin(plugins: readonly PluginSettings[], kind: BuiltIn): ReadonlyMap<string, string> {
-  for (const { path, place, options } of plugins) {
-    const name = basename(path).replace(/\.\w+$/, '')
-    const found = (Object.keys(builtIn) as BuiltIn[]).find(one => `mosquitto_${one}` === name)
-    if (found === undefined) throw new ConfigProblem([placed(place, `plugin ${path}: ${instead}`)])
-    const { needed, known }: { needed: string; known: readonly string[] } = builtIn[found]
-    const unknown = [...options.keys()].find(one => one !== needed && !known.includes(one))
-    if (unknown !== undefined || !options.has(needed)) {
-      const others =
-        known.length === 0 ? 'no other option' : `beside it ${known.map(one => `plugin_opt_${one}`).join()}`
-      throw new ConfigProblem([placed(place, `plugin ${path} needs plugin_opt_${needed}, and knows ${others}`)])
-    }
-    if (found === kind) return options
-  }
-  return new Map()
-}
-
-/** The directory in place of Mosquitto's data base: brokers that share `persistence_location` differ by `persistence_file`. */
-function directoryOf(global: Settings): string {
-  const { ext, name } = parse(global.text('persistence_file') ?? mosquittoFile)
-  const isUsual = `${name}${ext}` === mosquittoFile
-  return join(global.text('persistence_location') ?? '.', isUsual ? 'x-broker' : `x-broker-${name}`)
+/** Undefined: nothing of it is the listener's own. */
+function ownAccessOf(
+  plugins: Plugins,
+  settings: Settings,
+  { global, perListener }: { readonly global: Settings; readonly perListener: boolean },
+): AccessConfig | undefined {
+  if (perListener) return accessOf(plugins, settings, settings)
+  const isOwn = settings.flag('listener_allow_anonymous') !== undefined || plugins.areOf(settings)
+  return isOwn ? accessOf(plugins, global, settings) : undefined
 }
 
 function limitsOf(file: MosquittoFile): Config['limits'] {
@@ -170,6 +141,7 @@ function limitsOf(file: MosquittoFile): Config['limits'] {
     ...(global.flag('upgrade_outgoing_qos') === true && { upgradeOutgoingQoS: true }),
     ...(global.flag('check_retain_source') === true && { checkRetainSource: true }),
     ...(global.flag('queue_qos0_messages') === true && { queueQoS0Messages: true }),
+    ...memoryLimitOf(global),
     ...limitOf(global, 'max_inflight_bytes', 'maximumInflightBytes'),
     ...limitOf(global, 'message_size_limit', 'maximumPayloadSize'),
     ...limitOf(global, 'global_max_clients', 'maximumSessions'),
@@ -182,6 +154,12 @@ function limitsOf(file: MosquittoFile): Config['limits'] {
     topicAliasMaximum: defaults.topicAliases,
     maximumOutgoingTopicAliases: defaults.topicAliases,
   }
+}
+
+/** Of what takes memory, messages that wait for sessions are what can be dropped, and what grows while nobody does anything wrong. */
+function memoryLimitOf(global: Settings): Partial<BrokerLimits> {
+  const bytes = global.whole('memory_limit') ?? 0
+  return bytes > 0 && bytes < totalQueuedBytes ? { maximumTotalQueuedBytes: bytes } : {}
 }
 
 /** A limit of Mosquitto's, which has none at 0 and below. */

@@ -31,15 +31,9 @@ const unless =
   (value: Value, sentence: string) =>
   (given: Value): string | undefined =>
     given === value ? undefined : sentence
-/** Refused when it sets a limit. */
-const whenSet =
-  (sentence: string) =>
-  (given: Value): string | undefined =>
-    typeof given === 'number' && given <= 0 ? undefined : sentence
 
 const deprecated = always('means nothing any more')
 const lazy = always('a lazy bridge connects, and stays connected, like an automatic one')
-const plugin = always('plugins of Mosquitto are machine code for Mosquitto alone')
 const engine = always('Node.js knows no OpenSSL engines; keep the key in a file, or TLS in a proxy in front')
 
 const global = (value: ValueKind, more: Partial<Directive> = {}): Directive => ({ scope: 'global', value, ...more })
@@ -125,7 +119,7 @@ export const directives: Readonly<Record<string, Directive>> = {
   }),
   global_max_clients: global(int),
   global_max_connections: global(int),
-  global_plugin: { scope: 'global', value: text, lastWins: true, refused: plugin },
+  global_plugin: global(text, { lastWins: true }),
   http_dir: own(text, { needsListener: true }),
   idle_timeout: ofBridge(int, { notice: lazy }),
   include_dir: global(text, { lastWins: true }),
@@ -172,7 +166,10 @@ export const directives: Readonly<Record<string, Directive>> = {
   max_topic_alias_broker: own(whole(0, 65_535), { needsListener: true }),
   maximum_qos: own(whole(0, 2), { alias: 'max_qos' }),
   memory_limit: global(whole(0, 2_147_483_647), {
-    refused: whenSet('limit the process (systemd: MemoryMax=), or its queues by max_queued_bytes'),
+    notice: value =>
+      value === 0
+        ? undefined
+        : 'it limits the bytes that wait for sessions (limits.maximumTotalQueuedBytes); limit the process by systemd (MemoryMax=) or its container',
   }),
   message_size_limit: global(whole(0, 268_435_455), {
     notice: value => (value === 0 ? undefined : 'better use max_packet_size, which clients are told'),
@@ -193,10 +190,10 @@ export const directives: Readonly<Record<string, Directive>> = {
   persistent_client_expiration: global(text, { lastWins: true }),
   pid_file: global(text),
   plugin: { scope: 'global', value: text, perListener: true, lastWins: true },
-  plugin_load: { scope: 'global', value: text, lastWins: true, refused: plugin },
+  plugin_load: global(text, { lastWins: true }),
   'plugin_opt_*': { scope: 'plugin', value: text, lastWins: true },
   'auth_opt_*': { scope: 'plugin', value: text, lastWins: true, alias: 'plugin_opt_*' },
-  plugin_use: own(text, { needsListener: true, lastWins: true, refused: plugin }),
+  plugin_use: own(text, { needsListener: true, lastWins: true }),
   port: global(port),
   protocol: own(word('mqtt', 'websockets', 'http_api')),
   proxy_protocol_v2_require_tls: own(flag, { needsListener: true }),

@@ -13,6 +13,8 @@ import type { Value } from './values.ts'
 /** Begin the default listener, where they stand before any `listener`. */
 const ofDefaultListener: ReadonlySet<string> = new Set(['port', 'bind_address'])
 
+const plugins: ReadonlySet<string> = new Set(['plugin', 'global_plugin', 'plugin_load', 'plugin_use'])
+
 /** One directive on its line. */
 interface Line {
   readonly name: string
@@ -31,6 +33,8 @@ export class MosquittoReader {
   #defaultListener: Settings | undefined
   #listener: Settings | undefined
   #plugin: PluginSettings | undefined
+  /** Those that `plugin_load` has named. */
+  readonly #loaded = new Map<string, PluginSettings>()
   readonly #bridges: Settings[] = []
   #bridge: Settings | undefined
 
@@ -123,7 +127,7 @@ export class MosquittoReader {
     else if (ofDefaultListener.has(known)) {
       this.#listener = this.#openDefault(place)
       this.#listener.add(known, { value, place })
-    } else if (known === 'plugin') this.#beginPlugin(String(value), place)
+    } else if (plugins.has(known)) this.#takePlugin(known, String(value), place)
     else if (directive.scope === 'plugin') this.#addToPlugin(name, String(value))
     else {
       const settings = this.#scopeOf(directive, place)
@@ -178,10 +182,33 @@ export class MosquittoReader {
     if (value === true && earlier !== undefined) throw new RangeError(`must stand before ${earlier[0]}`)
   }
 
-  #beginPlugin(path: string, place: ConfigPlace): void {
-    const listener = this.#isPerListener ? this.#listener : undefined
-    this.#plugin = { path, place, options: new Map(), listener }
+  #takePlugin(directive: string, value: string, place: ConfigPlace): void {
+    if (directive === 'plugin_use') this.#usePlugin(value)
+    else if (directive === 'plugin_load') this.#loadPlugin(value, place)
+    else if (directive === 'global_plugin' || !this.#isPerListener) this.#beginPlugin(value, place, 'all')
+    else if (this.#listener === undefined) throw new RangeError('needs a listener before it')
+    else this.#beginPlugin(value, place, [this.#listener])
+  }
+
+  #beginPlugin(path: string, place: ConfigPlace, listeners: PluginSettings['listeners']): PluginSettings {
+    this.#plugin = { path, place, options: new Map(), listeners }
     this.#plugins.push(this.#plugin)
+    return this.#plugin
+  }
+
+  #loadPlugin(text: string, place: ConfigPlace): void {
+    const [, name = '', path = ''] = /^(\S+) +(.+)$/.exec(text) ?? []
+    if (path === '') throw new RangeError(`is '${text}', it must be a name and the path of a plugin`)
+    if (this.#loaded.has(name)) throw new RangeError(`${name} stands there twice`)
+    this.#loaded.set(name, this.#beginPlugin(path, place, []))
+  }
+
+  #usePlugin(name: string): void {
+    if (this.#listener === undefined) throw new RangeError('needs a listener before it')
+    const plugin = this.#loaded.get(name)
+    if (plugin === undefined) throw new RangeError(`is '${name}', which no plugin_load before it has named`)
+    this.#plugin = plugin
+    if (plugin.listeners !== 'all') plugin.listeners.push(this.#listener)
   }
 
   #addToPlugin(name: string, value: string): void {

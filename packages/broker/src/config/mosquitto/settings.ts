@@ -53,8 +53,8 @@ export interface PluginSettings {
   readonly place: ConfigPlace
   readonly path: string
   readonly options: Map<string, string>
-  /** The listener it stands under, with `per_listener_settings`. */
-  readonly listener: Settings | undefined
+  /** Whose clients it holds for. Empty: it is loaded, and not used. */
+  readonly listeners: 'all' | Settings[]
 }
 
 /** A file of Mosquitto's, read, before anything is made of it. */
