@@ -87,6 +87,7 @@ test.for<[text: string, bridge: Partial<BridgeConfig>]>([
     'bridge_identity me\nbridge_psk abc\nbridge_ciphers X\nbridge_ciphers_tls1.3 Y',
     { addresses: ['mqtts://h:1883'], tls: { pskIdentity: 'me', pskKey: '0abc', ciphers: 'Y:X' } },
   ],
+  ['bridge_capath d', { addresses: ['mqtts://h:1883'], tls: { caDirectory: 'd' } }],
   ['bridge_tls_use_os_certs true', { addresses: ['mqtts://h:1883'], tls: {} }],
 ])('%j becomes %j', ([text, bridge]) => {
   const [made] = read(`topic #\n${text}`).config.bridges ?? []
@@ -198,8 +199,8 @@ test.for<[text: string, ...problems: string[]]>([
   ['topic #\nbridge_cafile f\nbridge_certfile f', 'm.conf:6: bridge_certfile needs bridge_keyfile'],
   ['topic #\nbridge_require_ocsp true', 'm.conf:5: bridge_require_ocsp is true: Node.js asks for no OCSP'],
   [
-    'topic #\nbridge_capath d',
-    'm.conf:5: bridge_capath d: name one file with bridge_cafile: cat the certificates together',
+    'topic #\nbridge_capath d\nbridge_tls_use_os_certs true',
+    'm.conf:6: bridge_tls_use_os_certs and bridge_capath exclude each other here: name one file with all authorities',
   ],
   [
     'topic #\nconnection a/b\naddress h\ntopic #',
@@ -248,7 +249,7 @@ bridge_insecure true`
       'm.conf:10: local_username: nobody asks a bridge for a name at this broker',
       'm.conf:11: bridge_tcp_user_timeout: keepalive_interval finds out whether the other broker is there',
       'm.conf:12: bridge_reload_type: a bridge that has changed connects again at once, as with immediate',
-      'm.conf:13: bridge_certfile: the bridge has no TLS without bridge_cafile, bridge_tls_use_os_certs, bridge_identity, as with Mosquitto',
+      'm.conf:13: bridge_certfile: the bridge has no TLS without bridge_cafile, bridge_capath, bridge_tls_use_os_certs, bridge_identity, as with Mosquitto',
       'm.conf:18: bridge_insecure: a certificate for another host is taken, too',
     ].toSorted(),
   )

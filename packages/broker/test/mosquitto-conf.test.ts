@@ -46,8 +46,18 @@ test.for<[text: string, config: Config]>([
   ['max_connections 5\nport 1883', { listeners: [{ ...here, maximumConnections: 5 }] }],
   ['listener 1\nmax_connections -1', { listeners: [{ ...here, port: 1 }] }],
   [
-    'listener 1\nprotocol websockets\nwebsockets_origin a\nwebsockets_origin b',
-    { listeners: [{ ...here, port: 1, protocols: ['ws'], origins: ['a', 'b'] }] },
+    'listener 1\nprotocol websockets\nwebsockets_origin a\nwebsockets_origin https://b.org\nwebsockets_origin https://c.org/d',
+    {
+      listeners: [
+        {
+          ...here,
+          port: 1,
+          protocols: ['ws'],
+          origins: ['a', 'https://b.org', 'https://c.org/d', 'https://c.org'],
+          strictOrigins: false,
+        },
+      ],
+    },
   ],
   [
     'listener 1\nenable_proxy_protocol 2',
@@ -245,6 +255,7 @@ certfile c
 keyfile k
 cafile a
 crlfile r
+capath d
 require_certificate true
 use_identity_as_username true
 tls_version tlsv1.3
@@ -262,6 +273,7 @@ protocol websockets`
         cert: 'c',
         key: 'k',
         ca: 'a',
+        caDirectory: 'd',
         crl: 'r',
         clientCertificates: 'required',
         identityAsUsername: true,
@@ -322,6 +334,7 @@ test.for<[text: string, ...problems: string[]]>([
   ['cafile a', 'm.conf:1: cafile needs a listener before it'],
   ['listener 1\ncertfile a', 'm.conf:1: certfile and keyfile must be given together'],
   ['listener 1\ncafile a', 'm.conf:1: cafile needs certfile and keyfile'],
+  ['listener 1\ncapath a', 'm.conf:1: capath needs certfile and keyfile'],
   ['plugin_opt_abc x', 'm.conf:1: plugin_opt_abc needs a plugin before it'],
   ['plugin_opt_a x', 'm.conf:1: plugin_opt_a is no directive of Mosquitto'],
   [

@@ -10,6 +10,9 @@ export interface WebSocketOptions {
   /** Origins of the web pages that may connect, such as `https://example.org`; every page unless given. Others get 403. Whoever
    * sends no Origin is no browser, and is let in. RFC 6455 §10.2 */
   readonly origins?: readonly string[]
+  /** Whether each of `origins` must be like those that browsers send, with a scheme and without a path. False takes any text, which is
+   * compared letter by letter. True by default. */
+  readonly strictOrigins?: boolean
   /** Bytes of a WebSocket message, which may hold several packets; longer ones end the connection with 1009. */
   readonly maximumPayload?: number
   /** Bytes on the socket until the broker has accepted CONNECT; more end the connection with 1009. */
@@ -61,6 +64,7 @@ const { any } = optionRules
 const optionTable: OptionTable<keyof WebSocketOptions> = {
   path: any,
   origins: { text: 'a list of origins', allows: (value: unknown) => Array.isArray(value) },
+  strictOrigins: any,
   maximumPayload: any,
   maximumBytesBeforeConnect: any,
   maximumUnfinishedBytes: any,
@@ -79,8 +83,9 @@ export function checkOptions(options: WebSocketOptions): CheckedOptions {
   const paths = path === undefined ? undefined : new Set([path].flat())
   for (const one of paths ?? [])
     if (typeof one !== 'string' || !one.startsWith('/')) throw refused('path', one, "begin with '/'")
+  const isAllowed = flag('strictOrigins', options.strictOrigins ?? true) ? isOrigin : isText
   for (const origin of origins ?? []) {
-    if (!isOrigin(origin)) throw refused('origins', origin, "be like 'https://example.org', without a path")
+    if (!isAllowed(origin)) throw refused('origins', origin, "be like 'https://example.org', without a path")
   }
   if (packetsPerFrame !== 'one' && packetsPerFrame !== 'many')
     throw refused('packetsPerFrame', packetsPerFrame, "be 'one' or 'many'")
@@ -114,6 +119,10 @@ function flag(name: string, value: unknown): boolean {
 
 function isOrigin(text: unknown): boolean {
   return typeof text === 'string' && URL.canParse(text) && new URL(text).origin === text
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string'
 }
 
 function refused(name: string, value: unknown, rule: string): RangeError {

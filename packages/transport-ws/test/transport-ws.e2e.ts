@@ -141,6 +141,13 @@ test('the origins that are allowed may connect, and who has none', async () => {
   await openWebSocket(url)
 })
 
+test('origins that are no browsers may be allowed, and are compared letter by letter', async () => {
+  const { port, url } = await serve({ origins: ['example.org'], strictOrigins: false })
+  await openWebSocket(url, 'mqtt', { headers: { Origin: 'example.org' } })
+  const headers = { 'Sec-WebSocket-Protocol': 'mqtt', Origin: 'https://example.org' }
+  expect((await request(port, upgradeLines('/mqtt', headers))).status).toBe('HTTP/1.1 403 Forbidden')
+})
+
 test('only the paths that were given lead to the broker', async () => {
   const { port, url, refusals } = await serve({ path: ['/mqtt', '/ws'] })
   await openWebSocket(`${url}/mqtt?x=1`)
@@ -346,6 +353,11 @@ test.for<[object, string]>([
   [{ maximumPayload: 1 }, 'option maximumPayload is 1, it must be a whole number from 128 to 1073741824'],
   [{ closeTimeout: 0 }, 'option closeTimeout is 0, it must be a whole number from 1 to 3600000'],
   [{ perMessageDeflate: 'yes' }, 'option perMessageDeflate is "yes", it must be true or false'],
+  [
+    { origins: [7], strictOrigins: false },
+    `option origins is 7, it must be like 'https://example.org', without a path`,
+  ],
+  [{ strictOrigins: 1 }, 'option strictOrigins is 1, it must be true or false'],
   [{ strictSubprotocol: 0 }, 'option strictSubprotocol is 0, it must be true or false'],
   [{ packetsPerFrame: 1 }, `option packetsPerFrame is 1, it must be 'one' or 'many'`],
 ])('the options %j are refused', ([options, message]) => {

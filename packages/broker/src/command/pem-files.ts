@@ -27,6 +27,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EACCES: 'this user may not read it',
   EISDIR: 'it is a directory',
+  ENOTDIR: 'it is no directory',
 }
 
 /** @throws TlsFileError */
@@ -34,9 +35,14 @@ export function readNamedFile(source: NamedFile): Buffer {
   try {
     return readFileSync(source.file)
   } catch (cause) {
-    const { code = '', message } = cause as NodeJS.ErrnoException
-    throw wrong(source, reasons[code] ?? message, cause)
+    throw wrong(source, reasonOfFile(cause), cause)
   }
+}
+
+/** Why a file, or a directory, could not be read. */
+export function reasonOfFile(error: unknown): string {
+  const { code = '', message } = error as NodeJS.ErrnoException
+  return reasons[code] ?? message
 }
 
 /** Certificates in PEM, each of which can be read.

@@ -1,20 +1,22 @@
 import { ConfigProblem } from '../config/config-problem.ts'
 import type { TlsConfig } from '../config/tls-schema.ts'
 import type { TlsOptions } from '../listener/tls-layer.ts'
-import { readCertificates, readNamedFile, readPair } from './pem-files.ts'
+import { readAuthorities } from './authority-files.ts'
+import { readNamedFile, readPair } from './pem-files.ts'
 import type { NamedFile, PemPair } from './pem-files.ts'
 
 /** Reads the files again each time.
  * @param prefix of the options' names, for errors: `--tls-` or `listeners[0].tls.`
  * @throws TlsFileError; ConfigProblem for a line of pre-shared keys */
 export function readTlsFiles(files: TlsConfig, prefix: string): TlsOptions {
-  const { cert, key, ca, crl, identityAsUsername, psk, pskHint, ciphers, minVersion, servers = [] } = files
-  const { clientCertificates = ca === undefined ? 'none' : 'required' } = files
+  const { cert, key, crl, identityAsUsername, psk, pskHint, ciphers, minVersion, servers = [] } = files
+  const { clientCertificates = (files.ca ?? files.caDirectory) === undefined ? 'none' : 'required' } = files
+  const ca = readAuthorities(files, prefix)
   return {
     ...(cert !== undefined &&
       key !== undefined &&
       readPair({ option: `${prefix}cert`, file: cert }, { option: `${prefix}key`, file: key })),
-    ...(ca !== undefined && { ca: readCertificates({ option: `${prefix}ca`, file: ca }) }),
+    ...(ca !== undefined && { ca }),
     ...(clientCertificates !== 'none' && {
       requestCert: true,
       rejectUnauthorized: clientCertificates === 'required',

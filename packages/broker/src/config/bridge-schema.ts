@@ -15,6 +15,9 @@ const topic = z.strictObject({
 const tls = z
   .strictObject({
     ca: text.optional().describe("file: who signs the other broker's certificate (PEM; those that Node.js knows)"),
+    caDirectory: text
+      .optional()
+      .describe("directory: the same, in files with OpenSSL's names for them, such as `9d66eef0.0` (`openssl rehash`)"),
     cert: text.optional().describe("file: the bridge's certificate (PEM)"),
     key: text.optional().describe('file: its key (PEM, not encrypted)'),
     pskIdentity: text.optional().describe('name of a pre-shared key, in place of certificates'),
@@ -86,6 +89,7 @@ type Maybe<Options> = { -readonly [Key in keyof Options]: Options[Key] | undefin
 /** Files and settings of a bridge's TLS. */
 export interface BridgeTlsConfig {
   ca?: string | undefined
+  caDirectory?: string | undefined
   cert?: string | undefined
   key?: string | undefined
   pskIdentity?: string | undefined

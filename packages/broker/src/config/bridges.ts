@@ -2,7 +2,8 @@ import { hostname } from 'node:os'
 import type { ConnectionOptions } from 'node:tls'
 import { BridgeError, bridge } from '@x/bridge'
 import type { BridgeOptions } from '@x/bridge'
-import { readCertificates, readPair } from '../command/pem-files.ts'
+import { readAuthorities } from '../command/authority-files.ts'
+import { readPair } from '../command/pem-files.ts'
 import type { BridgeConfig, BridgeTlsConfig } from './bridge-schema.ts'
 
 /** What is wrong with bridges that the schema does not show, as sentences. */
@@ -49,7 +50,7 @@ export function localSession({
   return localClientId ?? `local.${clientId}`
 }
 
-function problemsOfTls({ ca, cert, key, pskIdentity, pskKey, minVersion }: BridgeTlsConfig): string[] {
+function problemsOfTls({ ca, caDirectory, cert, key, pskIdentity, pskKey, minVersion }: BridgeTlsConfig): string[] {
   const problems: string[] = []
   if ((cert === undefined) !== (key === undefined)) problems.push('.cert and key must be given together')
   if ((pskIdentity === undefined) !== (pskKey === undefined)) {
@@ -57,7 +58,7 @@ function problemsOfTls({ ca, cert, key, pskIdentity, pskKey, minVersion }: Bridg
   }
   if (pskKey === undefined) return problems
   if (!/^(?:[\da-f]{2})+$/i.test(pskKey)) problems.push('.pskKey must be hexadecimal digits, two for each byte')
-  if (ca !== undefined || cert !== undefined) problems.push(': certificates and a pre-shared key exclude each other')
+  if ((ca ?? caDirectory ?? cert) !== undefined) problems.push(': certificates and a pre-shared key exclude each other')
   if (minVersion === 'TLSv1.3') problems.push('.minVersion is TLSv1.3, but a pre-shared key needs TLS 1.2')
   return problems
 }
@@ -77,9 +78,10 @@ function optionsOf({ tls: _tls, ...config }: BridgeConfig): BridgeOptions {
 }
 
 function tlsOptions(config: BridgeTlsConfig, prefix: string): ConnectionOptions {
-  const { ca, cert, key, pskIdentity, pskKey, serverName, insecure, alpn, ciphers, minVersion } = config
+  const { cert, key, pskIdentity, pskKey, serverName, insecure, alpn, ciphers, minVersion } = config
+  const ca = readAuthorities(config, prefix)
   return {
-    ...(ca !== undefined && { ca: readCertificates({ option: `${prefix}ca`, file: ca }) }),
+    ...(ca !== undefined && { ca }),
     ...(cert !== undefined &&
       key !== undefined &&
       readPair({ option: `${prefix}cert`, file: cert }, { option: `${prefix}key`, file: key })),

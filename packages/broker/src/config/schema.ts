@@ -37,6 +37,10 @@ const listener = z.strictObject({
     .describe('what is spoken; several on one port: by first bytes'),
   path: z.union([text, texts]).optional().describe('paths of the URL that are MQTT over WebSocket (all)'),
   origins: texts.optional().describe('origins of web pages that may connect (all)'),
+  strictOrigins: z
+    .boolean()
+    .optional()
+    .describe('these must be like those that browsers send, such as `https://example.org` (true)'),
   maximumPayload: whole(1, 268_435_460).optional().describe('bytes of a WebSocket message'),
   perMessageDeflate: z.boolean().optional().describe('compresses WebSocket messages'),
   packetsPerFrame: z.enum(['one', 'many']).optional().describe('MQTT packets in a WebSocket message to a client (one)'),
@@ -212,6 +216,7 @@ export interface ListenerConfig extends OptionalOf<ListenerRules> {
   protocols?: readonly (typeof protocols)[number][] | undefined
   path?: Text | Texts | undefined
   origins?: Texts | undefined
+  strictOrigins?: boolean | undefined
   maximumPayload?: number | undefined
   perMessageDeflate?: boolean | undefined
   packetsPerFrame?: 'one' | 'many' | undefined

@@ -7,6 +7,7 @@ export interface TlsConfig {
   cert?: string | undefined
   key?: string | undefined
   ca?: string | undefined
+  caDirectory?: string | undefined
   crl?: string | undefined
   clientCertificates?: 'none' | 'optional' | 'required' | undefined
   identityAsUsername?: boolean | 'subject' | 'alternativeName' | undefined
@@ -22,12 +23,19 @@ export const tlsSchema: z.ZodType<TlsConfig> = z
   .strictObject({
     cert: text.optional().describe('file: certificate, with those that sign it (PEM)'),
     key: text.optional().describe('file: its key (PEM, not encrypted)'),
-    ca: text.optional().describe("file: who signs the clients' certificates (PEM)"),
+    ca: text
+      .optional()
+      .describe(
+        "file: who signs the clients' certificates (PEM); completes the chain of `cert`, when that file has one alone",
+      ),
+    caDirectory: text
+      .optional()
+      .describe("directory: the same, in files with OpenSSL's names for them, such as `9d66eef0.0` (`openssl rehash`)"),
     crl: text.optional().describe('file: revoked certificates (PEM)'),
     clientCertificates: z
       .enum(['none', 'optional', 'required'])
       .optional()
-      .describe("whether clients show a certificate; 'required' where `ca` is given, else 'none'"),
+      .describe("whether clients show a certificate; 'required' where `ca` or `caDirectory` is given, else 'none'"),
     identityAsUsername: z
       .union([z.boolean(), z.enum(['subject', 'alternativeName'])])
       .optional()

@@ -31,6 +31,8 @@ export interface ListenOptions extends Partial<ListenerRules> {
   path?: string | readonly string[]
   /** Origins of web pages that may connect; every page by default. */
   origins?: readonly string[]
+  /** Whether these must be like those that browsers send, with a scheme and without a path: true by default. False takes any text. */
+  strictOrigins?: boolean
   /** Bytes of a WebSocket message. */
   maximumPayload?: number
   /** Compresses WebSocket messages. */
@@ -98,6 +100,7 @@ const optionTable: OptionTable<keyof ListenOptions> = {
   websocket: flag,
   path: textOrTexts,
   origins: texts,
+  strictOrigins: flag,
   maximumPayload: any,
   perMessageDeflate: flag,
   packetsPerFrame: any,
@@ -120,6 +123,7 @@ type ForWebSocket = keyof ListenOptions & keyof WebSocketOptions
 const forWebSocket: readonly ForWebSocket[] = [
   'path',
   'origins',
+  'strictOrigins',
   'maximumPayload',
   'perMessageDeflate',
   'packetsPerFrame',

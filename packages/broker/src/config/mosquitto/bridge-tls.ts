@@ -2,8 +2,14 @@ import type { BridgeTlsConfig } from '../bridge-schema.ts'
 import { ConfigProblem, placed } from '../config-problem.ts'
 import type { Settings } from './settings.ts'
 
-const begins = ['bridge_cafile', 'bridge_tls_use_os_certs', 'bridge_identity', 'bridge_psk'] as const
-const certificates = ['bridge_cafile', 'bridge_certfile', 'bridge_keyfile', 'bridge_tls_use_os_certs'] as const
+const begins = ['bridge_cafile', 'bridge_capath', 'bridge_tls_use_os_certs', 'bridge_identity', 'bridge_psk'] as const
+const certificates = [
+  'bridge_cafile',
+  'bridge_capath',
+  'bridge_certfile',
+  'bridge_keyfile',
+  'bridge_tls_use_os_certs',
+] as const
 const furtherDirectives = [
   'bridge_alpn',
   'bridge_certfile',
@@ -25,7 +31,7 @@ export function bridgeTlsOf(settings: Settings, notices: string[]): BridgeTlsCon
       notices.push(
         placed(
           setting.place,
-          `${name}: the bridge has no TLS without ${begins.slice(0, 3).join(', ')}, as with Mosquitto`,
+          `${name}: the bridge has no TLS without ${begins.slice(0, 4).join(', ')}, as with Mosquitto`,
         ),
       )
     }
@@ -37,6 +43,7 @@ export function bridgeTlsOf(settings: Settings, notices: string[]): BridgeTlsCon
   const isInsecure = settings.flag('bridge_insecure') === true
   return withoutUndefined<BridgeTlsConfig>({
     ca: settings.text('bridge_cafile'),
+    caDirectory: settings.text('bridge_capath'),
     cert: settings.text('bridge_certfile'),
     key: settings.text('bridge_keyfile'),
     pskIdentity: settings.text('bridge_identity'),
@@ -73,8 +80,9 @@ function checkTogether(settings: Settings): void {
   if (key !== undefined && settings.text('bridge_tls_version') === 'tlsv1.3') {
     refuse('bridge_tls_version', 'is tlsv1.3, but a pre-shared key needs TLS 1.2')
   }
-  if (isSet(settings, 'bridge_cafile') && isSet(settings, 'bridge_tls_use_os_certs')) {
-    refuse('bridge_tls_use_os_certs', 'and bridge_cafile exclude each other here: name one file with all authorities')
+  const other = (['bridge_cafile', 'bridge_capath'] as const).find(name => isSet(settings, name))
+  if (other !== undefined && isSet(settings, 'bridge_tls_use_os_certs')) {
+    refuse('bridge_tls_use_os_certs', `and ${other} exclude each other here: name one file with all authorities`)
   }
 }
 

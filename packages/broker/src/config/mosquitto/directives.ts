@@ -66,7 +66,7 @@ export const directives: Readonly<Record<string, Directive>> = {
   bridge_attempt_unsubscribe: ofBridge(flag),
   bridge_bind_address: ofBridge(text),
   bridge_cafile: ofBridge(text),
-  bridge_capath: ofBridge(text, { refused: always('name one file with bridge_cafile: cat the certificates together') }),
+  bridge_capath: ofBridge(text),
   bridge_certfile: ofBridge(text),
   bridge_ciphers: ofBridge(text),
   'bridge_ciphers_tls1.3': ofBridge(text),
@@ -96,7 +96,7 @@ export const directives: Readonly<Record<string, Directive>> = {
   }),
   bridge_tls_version: ofBridge(word('tlsv1.2', 'tlsv1.3')),
   cafile: own(text, { needsListener: true, lastWins: true }),
-  capath: own(text, { lastWins: true, refused: always('name one file with cafile: cat the certificates together') }),
+  capath: own(text, { lastWins: true }),
   certfile: own(text, { lastWins: true }),
   check_retain_source: global(flag),
   ciphers: own(text, { lastWins: true }),
@@ -231,5 +231,12 @@ export const directives: Readonly<Record<string, Directive>> = {
   username: ofBridge(text, { alias: 'remote_username' }),
   websockets_headers_size: global(whole(1, 65_535), { notice: always('buffers here grow with what they hold') }),
   websockets_log_level: global(int, { notice: deprecated }),
-  websockets_origin: own(text, { needsListener: true, lastWins: true }),
+  websockets_origin: own(text, {
+    needsListener: true,
+    lastWins: true,
+    notice: value =>
+      String(value).includes('://')
+        ? undefined
+        : 'no page is let in by it, since browsers send a scheme, such as https://example.org',
+  }),
 }

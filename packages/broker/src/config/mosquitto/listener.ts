@@ -18,19 +18,25 @@ export function listenerOf(
   const tls = tlsOf(settings, global)
   const secure = tls === undefined ? '' : 's'
   const isWeb = settings.text('protocol') === 'websockets'
-  const origins = settings.all('websockets_origin').map(({ value }) => String(value))
+  const origins = settings.all('websockets_origin').flatMap(({ value }) => originsOf(String(value)))
   const connections = settings.whole('max_connections') ?? 0
   if (settings.whole('enable_proxy_protocol') === 2) checkProxy(settings)
   if (origins.length > 0 && !isWeb) throw problem(settings, 'websockets_origin needs protocol websockets')
   return {
     ...placeOf(settings),
     protocols: [isWeb ? (`ws${secure}` as const) : (`mqtt${secure}` as const)],
-    ...(origins.length > 0 && { origins }),
+    ...(origins.length > 0 && { origins, strictOrigins: false }),
     ...(connections > 0 && { maximumConnections: connections }),
     ...rulesOf(settings, perListener ? settings : global, global),
     ...proxyOf(settings),
     ...(tls !== undefined && { tls }),
   }
+}
+
+/** Mosquitto compares as many characters as the client's header has, so that it lets a page in whose origin stands before a path. */
+function originsOf(text: string): string[] {
+  const [, before] = /^([a-z][a-z\d+.-]*:\/\/[^/]+)\//i.exec(text) ?? []
+  return before === undefined ? [text] : [text, before]
 }
 
 /** Whether it speaks HTTP, and not MQTT. */
@@ -112,11 +118,12 @@ function addressesOf(settings: Settings): string | readonly string[] {
 function tlsOf(settings: Settings, global: Settings): TlsConfig | undefined {
   const cert = settings.text('certfile')
   const key = settings.text('keyfile')
-  const ca = settings.text('cafile')
+  const [ca, caDirectory] = [settings.text('cafile'), settings.text('capath')]
   const hint = settings.text('psk_hint')
   if ((cert === undefined) !== (key === undefined))
     throw problem(settings, 'certfile and keyfile must be given together')
   if (cert === undefined && ca !== undefined) throw problem(settings, 'cafile needs certfile and keyfile')
+  if (cert === undefined && caDirectory !== undefined) throw problem(settings, 'capath needs certfile and keyfile')
   if (cert !== undefined && hint !== undefined) throw problem(settings, 'psk_hint and certfile exclude each other')
   if (cert === undefined && hint === undefined) return undefined
   const psk = settings.text('psk_file') ?? global.text('psk_file')
@@ -126,7 +133,9 @@ function tlsOf(settings: Settings, global: Settings): TlsConfig | undefined {
   return {
     cert,
     key,
-    ...(isRequired && { ca }),
+    // Without client certificates, too: OpenSSL completes the chain that it sends from them.
+    ca,
+    caDirectory,
     crl: settings.text('crlfile'),
     clientCertificates: isRequired ? 'required' : 'none',
     ...identityOf(settings),

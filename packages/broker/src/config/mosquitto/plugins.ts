@@ -20,7 +20,7 @@ type BuiltIn = keyof typeof builtIn
 const none: ReadonlyMap<string, string> = new Map()
 
 /** Mosquitto's names for its data base, unless its user names it. */
-const usualFiles = { memory: 'mosquitto.db', sqlite: 'mosquitto.sqlite3' } as const
+const usualFiles = { database: 'mosquitto.db', sqlite: 'mosquitto.sqlite3' } as const
 
 /** The plugins of a file, by what each does here. */
 export class Plugins {
@@ -68,9 +68,9 @@ export class Plugins {
     const location = this.#global.text('persistence_location')
     // The plugin has a name of its own for the file there.
     const given = location === undefined ? sqlite?.options.get('db_file') : usualFiles.sqlite
-    const file = sqlite === undefined ? (this.#global.text('persistence_file') ?? usualFiles.memory) : (given ?? '')
+    const file = sqlite === undefined ? (this.#global.text('persistence_file') ?? usualFiles.database) : (given ?? '')
     const { name, base } = parse(file)
-    const isUsual = base === usualFiles[sqlite === undefined ? 'memory' : 'sqlite']
+    const isUsual = base === usualFiles[sqlite === undefined ? 'database' : 'sqlite']
     const place = location ?? (sqlite === undefined ? '.' : dirname(file))
     return join(place, isUsual ? 'x-broker' : `x-broker-${name}`)
   }
