@@ -5,7 +5,7 @@ import type { CommandHost, DynamicCommand } from './commands.ts'
 import type { DynamicClient } from './database.ts'
 import { shownClient } from './database-json.ts'
 import { checkDescription, describe } from './describe.ts'
-import { clientIdIn, linksIn, nameIn, optionalText, priorityIn, text } from './fields.ts'
+import { clientIdIn, linksIn, nameIn, newNameIn, optionalText, priorityIn, text } from './fields.ts'
 import { listed } from './listing.ts'
 
 /** Checked and hashed before anything is changed. */
@@ -48,7 +48,7 @@ function setClientId(client: DynamicClient, clientid: string | undefined): void 
 }
 
 const createClient: DynamicCommand = async (host, fields) => {
-  const username = nameIn(fields, 'username')
+  const username = newNameIn(fields, 'username')
   if (host.database.clients.has(username)) throw new CommandRefusal('Client already exists')
   const wishes = await wishesIn(host, fields)
   const client = host.database.addClient(username)
@@ -66,7 +66,7 @@ const modifyClient: DynamicCommand = async (host, fields) => {
 }
 
 const setClientPassword: DynamicCommand = async (host, fields) => {
-  text(fields, 'username')
+  nameIn(fields, 'username')
   const password = text(fields, 'password')
   if (password === '') throw new CommandRefusal('Empty password is not allowed')
   const client = found(host.database, 'client', fields)
@@ -100,8 +100,8 @@ const disableClient: DynamicCommand = (host, fields) => {
 }
 
 const addClientRole: DynamicCommand = (host, fields) => {
-  text(fields, 'username')
-  text(fields, 'rolename')
+  nameIn(fields, 'username')
+  nameIn(fields, 'rolename')
   const client = found(host.database, 'client', fields)
   const { rolename } = found(host.database, 'role', fields)
   // Mosquitto's answer, which clients know.
@@ -111,8 +111,8 @@ const addClientRole: DynamicCommand = (host, fields) => {
 }
 
 const removeClientRole: DynamicCommand = (host, fields) => {
-  text(fields, 'username')
-  text(fields, 'rolename')
+  nameIn(fields, 'username')
+  nameIn(fields, 'rolename')
   const client = found(host.database, 'client', fields)
   client.roles.delete(found(host.database, 'role', fields).rolename)
   changedFor(host, client)

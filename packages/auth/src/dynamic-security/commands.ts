@@ -1,7 +1,7 @@
 import { CommandRefusal } from '../command-request.ts'
 import type { CommandFields } from '../command-request.ts'
 import type { DynamicClient, DynamicDatabase, DynamicGroup } from './database.ts'
-import { linkKinds, text } from './fields.ts'
+import { linkKinds, nameIn } from './fields.ts'
 import type { LinkKind } from './fields.ts'
 
 /** Whose rights a command has changed. Their connections are ended. */
@@ -35,7 +35,7 @@ export function found<Kind extends LinkKind>(
   fields: CommandFields,
 ): ReturnType<ItemsOf<Kind>['get']> & object {
   const { name, items, missing } = linkKinds[kind]
-  const item = items(database).get(text(fields, name))
+  const item = items(database).get(nameIn(fields, name))
   if (item === undefined) throw new CommandRefusal(missing)
   return item as ReturnType<ItemsOf<Kind>['get']> & object
 }

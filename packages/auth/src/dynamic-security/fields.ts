@@ -32,9 +32,15 @@ const titles = { username: 'Username', groupname: 'Group name', rolename: 'Role 
  * @throws CommandRefusal */
 export function nameIn(fields: CommandFields, name: keyof typeof titles): string {
   const value = text(fields, name)
-  if (value === '') throw new CommandRefusal(`Empty ${name}`)
   if (!isValidText(value)) throw new CommandRefusal(`${titles[name]} not valid UTF-8`)
   return value
+}
+
+/** The name of a client, group or role that is to be.
+ * @throws CommandRefusal */
+export function newNameIn(fields: CommandFields, name: keyof typeof titles): string {
+  if (text(fields, name) === '') throw new CommandRefusal(`Empty ${name}`)
+  return nameIn(fields, name)
 }
 
 /** The client identifier that a user is bound to; undefined: it is not given.
@@ -73,11 +79,15 @@ export function objectsIn(fields: CommandFields, name: string): CommandFields[] 
  * @throws CommandRefusal */
 export function linksIn(fields: CommandFields, kind: LinkKind, database: DynamicDatabase): Links | undefined {
   const { list, name, items, missing } = linkKinds[kind]
+  const given = fieldOf(fields, list)
+  if (given === undefined || given === null) return undefined
+  const invalid = `'${list}' not an array or missing/invalid ${name}`
   const objects = objectsIn(fields, list)
-  if (objects === undefined) return undefined
+  if (objects === undefined) throw new CommandRefusal(invalid)
   const links: Links = new Map()
   for (const object of objects) {
-    const value = text(object, name)
+    const value = fieldOf(object, name)
+    if (typeof value !== 'string') throw new CommandRefusal(invalid)
     if (!items(database).has(value)) throw new CommandRefusal(missing)
     if (!links.has(value)) links.set(value, priorityIn(object))
   }

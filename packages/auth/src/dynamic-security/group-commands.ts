@@ -4,11 +4,11 @@ import type { CommandHost, DynamicCommand } from './commands.ts'
 import type { DynamicGroup } from './database.ts'
 import { shownGroup } from './database-json.ts'
 import { checkDescription, describe } from './describe.ts'
-import { linksIn, nameIn, priorityIn, text } from './fields.ts'
+import { linksIn, nameIn, newNameIn, priorityIn } from './fields.ts'
 import { listed } from './listing.ts'
 
 const createGroup: DynamicCommand = ({ database, changed }, fields) => {
-  const groupname = nameIn(fields, 'groupname')
+  const groupname = newNameIn(fields, 'groupname')
   if (database.groups.has(groupname)) throw new CommandRefusal('Group already exists')
   checkDescription(fields)
   const roles = linksIn(fields, 'role', database)
@@ -59,8 +59,8 @@ const listGroups: DynamicCommand = ({ database }, fields) =>
   listed(fields, database.groups, { key: 'groups', name: ({ groupname }) => groupname, show: shownGroup })
 
 const addGroupClient: DynamicCommand = (host, fields) => {
-  text(fields, 'username')
-  text(fields, 'groupname')
+  nameIn(fields, 'username')
+  nameIn(fields, 'groupname')
   const client = found(host.database, 'client', fields)
   const group = found(host.database, 'group', fields)
   if (group.clients.has(client.username)) throw new CommandRefusal('Client is already in this group')
@@ -70,8 +70,8 @@ const addGroupClient: DynamicCommand = (host, fields) => {
 }
 
 const removeGroupClient: DynamicCommand = (host, fields) => {
-  text(fields, 'username')
-  text(fields, 'groupname')
+  nameIn(fields, 'username')
+  nameIn(fields, 'groupname')
   const client = found(host.database, 'client', fields)
   host.database.part(client, found(host.database, 'group', fields))
   host.affected.usernames.add(client.username)
@@ -79,8 +79,8 @@ const removeGroupClient: DynamicCommand = (host, fields) => {
 }
 
 const addGroupRole: DynamicCommand = (host, fields) => {
-  text(fields, 'groupname')
-  text(fields, 'rolename')
+  nameIn(fields, 'groupname')
+  nameIn(fields, 'rolename')
   const group = found(host.database, 'group', fields)
   const { rolename } = found(host.database, 'role', fields)
   if (group.roles.has(rolename)) throw new CommandRefusal('Group is already in this role')
@@ -89,8 +89,8 @@ const addGroupRole: DynamicCommand = (host, fields) => {
 }
 
 const removeGroupRole: DynamicCommand = (host, fields) => {
-  text(fields, 'groupname')
-  text(fields, 'rolename')
+  nameIn(fields, 'groupname')
+  nameIn(fields, 'rolename')
   const group = found(host.database, 'group', fields)
   group.roles.delete(found(host.database, 'role', fields).rolename)
   changedFor(host, group)

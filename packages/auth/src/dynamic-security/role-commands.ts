@@ -5,7 +5,7 @@ import type { CommandHost, DynamicCommand } from './commands.ts'
 import type { DynamicRole } from './database.ts'
 import { shownRole } from './database-json.ts'
 import { checkDescription, describe } from './describe.ts'
-import { aclIn, aclTypeIn, aclsIn, flagIn, isSameAcl, nameIn, text } from './fields.ts'
+import { aclIn, aclTypeIn, aclsIn, flagIn, isSameAcl, nameIn, newNameIn, text } from './fields.ts'
 import { listed } from './listing.ts'
 
 function wildcardsIn(fields: CommandFields): boolean | undefined {
@@ -17,7 +17,7 @@ function wildcardsIn(fields: CommandFields): boolean | undefined {
 }
 
 const createRole: DynamicCommand = ({ database, changed }, fields) => {
-  const rolename = nameIn(fields, 'rolename')
+  const rolename = newNameIn(fields, 'rolename')
   if (database.roles.has(rolename)) throw new CommandRefusal('Role already exists')
   checkDescription(fields)
   const [wildcards, acls] = [wildcardsIn(fields), aclsIn(fields)]
@@ -29,7 +29,7 @@ const createRole: DynamicCommand = ({ database, changed }, fields) => {
 }
 
 const modifyRole: DynamicCommand = (host, fields) => {
-  const role = host.database.roles.get(text(fields, 'rolename'))
+  const role = host.database.roles.get(nameIn(fields, 'rolename'))
   if (role === undefined) throw new CommandRefusal('Role does not exist')
   checkDescription(fields)
   const [wildcards, acls] = [wildcardsIn(fields), aclsIn(fields)]
