@@ -54,6 +54,24 @@ test('chains of functions, by publish, by callback and by mq, come to their end'
   expect(broker.mq).toMatchObject({ current: 0, length: 0 })
 })
 
+test('so do chains that begin when no function has run for some turns', async () => {
+  const { broker } = await startBroker({ concurrency: 1 })
+  const ended: string[] = []
+  await broker.subscribe('a', async ({ payload }) => {
+    await turn()
+    await broker.publish({ topic: 'b', payload })
+  })
+  await broker.subscribe('b', async ({ payload }) => {
+    await turn()
+    ended.push(payload.toString())
+  })
+  for (const payload of ['1', '2', '3']) {
+    await broker.publish({ topic: 'a', payload })
+    for (let turns = 0; turns < 3; turns += 1) await turn()
+  }
+  expect(ended).toEqual(['1', '2', '3'])
+})
+
 test('hooks that publish and wait do not wait for slots that their messages hold', async () => {
   const server = await startBroker({ concurrency: 1 })
   const { broker } = server

@@ -50,6 +50,7 @@ export class ProgramSubscribers {
   #nested = 0
   /** Number of runs that began in this turn. */
   #pushed = 0
+  #isTurnEnding = false
   /** Runs for the next turn, in order. */
   #later: SubscriberRun[] = []
 
@@ -95,6 +96,7 @@ export class ProgramSubscribers {
     const settled = (run: SubscriberRun, error: Error | undefined): void => {
       this.#calls.forget(run)
       if (error) failed('SUBSCRIBER_FAILED', `a function subscribed to '${run.subscriber.filter}'`, error)
+      if (this.running === 0) this.#callAtTurnEnd()
       open -= 1
       if (open === 0) settle?.()
     }
@@ -116,7 +118,7 @@ export class ProgramSubscribers {
   }
 
   #push(run: SubscriberRun): void {
-    if (this.#pushed === 0) setImmediate(() => this.#nextTurn())
+    this.#callAtTurnEnd()
     this.#pushed += 1
     if (this.#pushed > runsPerTurn) this.#later.push(run)
     else if (run.depth > this.#maximumNesting) run.end(nestedTooDeep(run, this.#maximumNesting))
@@ -130,7 +132,14 @@ export class ProgramSubscribers {
     }
   }
 
+  #callAtTurnEnd(): void {
+    if (this.#isTurnEnding) return
+    this.#isTurnEnding = true
+    setImmediate(() => this.#nextTurn())
+  }
+
   #nextTurn(): void {
+    this.#isTurnEnding = false
     const runs = this.#later
     this.#later = []
     this.#pushed = 0
