@@ -180,6 +180,22 @@ test('while the stream is busy bytes wait here, and go on in order when it has d
   expect(Buffer.concat(stream.frames().map(({ bytes }) => bytes)).equals(Buffer.concat(frames))).toBe(true)
 })
 
+test('a small run does not keep its chunk in memory while the stream still has something to send', async () => {
+  const stream = new HeldStream()
+  const written = vi.spyOn(stream, 'write')
+  const { outbox } = outboxOn(stream, context())
+  const chunk = Buffer.allocUnsafeSlow(65_536)
+  publish({ topic: 't', payload: 'm' }).copy(chunk)
+  outbox.append(pingreq)
+  outbox.flush()
+  outbox.appendRun(chunk, 0, 8)
+  outbox.flush()
+  expect(written).toHaveBeenCalledTimes(2)
+  const bytes = written.mock.lastCall?.[0] as Buffer
+  expect(bytes).toEqual(chunk.subarray(0, 8))
+  expect(bytes.buffer).not.toBe(chunk.buffer)
+})
+
 test('a publisher that reuses its chunk after the turn does not change what waits', async () => {
   const stream = new HeldStream()
   const { outbox } = outboxOn(stream, context())

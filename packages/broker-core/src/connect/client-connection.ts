@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Emitter, MaybePromise, MessageSource, SessionHandle, Subscription, Will } from '@x/contract'
 import type { AckFrame, FilterListSettings, FrameReader, PublishFrame, TopicInterner } from '@x/packet'
@@ -130,6 +131,8 @@ export class ClientConnection extends Connection<Host> implements ClientLink {
   readonly client: Client
   /** Undefined when the stream was handed over without a listener. */
   declare readonly profile: ListenerProfile | undefined
+  /** What it reads belongs to nobody else: a stream that the program made may bring the program's own bytes. */
+  readonly ownsBytes: boolean
   /** From the moment the store has opened it until the connection ends. */
   session: Session | undefined
   /** When, among all of this broker, the store was asked for its session; 0: not yet. */
@@ -158,6 +161,7 @@ export class ClientConnection extends Connection<Host> implements ClientLink {
   constructor(engine: Host, stream: Duplex, request: unknown, profile: ListenerProfile | undefined) {
     super(engine, stream, profile)
     this.client = new Client(engine.broker, this, request)
+    this.ownsBytes = stream instanceof Socket || profile !== undefined
   }
 
   get listener(): string | undefined {

@@ -29,10 +29,10 @@ export function connectionOf(stream: HandledStream | undefined): ClientConnectio
 }
 
 /** Listens to a stream with a connection. */
-export function listenTo(stream: Duplex, { profile }: ClientConnection): void {
+export function listenTo(stream: Duplex, { profile, ownsBytes }: ClientConnection): void {
   // The outbox gathers what is sent in a turn. What is sent in the next one would wait 40 ms for the client's delayed acknowledgement.
   if (stream instanceof Socket && profile === undefined) stream.setNoDelay(true)
-  stream.on('data', stream instanceof Socket || profile !== undefined ? onData : onDataOfProgram)
+  stream.on('data', ownsBytes ? onData : onDataOfProgram)
   stream.on('drain', onDrain)
   stream.on('end', onEnd)
   stream.on('error', onError)

@@ -138,7 +138,9 @@ export class Outbox {
       return
     }
     this.#context.counters.bytesSent += bytes.length
-    const goOn = this.#stream.write(bytes)
+    // A run stands in a chunk that may hold much more, all of which it keeps in memory until the peer has taken what was written before.
+    const isKept = own === undefined && this.#stream.writableLength > 0
+    const goOn = this.#stream.write(isKept ? compact(bytes) : bytes)
     if (own !== undefined && this.#reusable && bytes.buffer === own.buffer && this.#stream.writableLength === 0) {
       this.#context.pool.give(own)
     }

@@ -87,6 +87,7 @@ const origin: { -readonly [Key in keyof Origin]: Origin[Key] } = {
   brokerId: '',
   brokerCounter: 0,
   now: 0,
+  ownsFrame: false,
 }
 
 /** Accepts a message that is not forwarded in a run. */
@@ -96,6 +97,7 @@ function accept(connection: ClientConnection, engine: Host, frame: PublishFrame,
   if (qos === 2 && session.received.has(messageId)) return acknowledgeAgain({ connection, session, messageId, qos })
   origin.publisher = session.clientId
   origin.source = connection.source
+  origin.ownsFrame = connection.ownsBytes
   origin.brokerId = engine.brokerId
   origin.brokerCounter = engine.nextCounter()
   origin.now = frame.messageExpiryInterval < 0 ? 0 : engine.clock.now()

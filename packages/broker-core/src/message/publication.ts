@@ -39,11 +39,13 @@ export interface Envelope {
 export interface Origin extends Pick<Message, 'publisher' | 'source' | 'isWill' | 'brokerId' | 'brokerCounter'> {
   /** ms since the epoch: a Message Expiry Interval counts from here. */
   readonly now: number
+  /** The bytes of the frame are the broker's alone, which may write into them. */
+  readonly ownsFrame?: boolean
 }
 
 /** A message together with its encodings. It is encoded at most once for each wire format (3.x or 5, with or without packet identifier);
- * each receiver gets a copy with its own flags and packet identifier. A message that came in on a wire is its own encoding. Payload and
- * properties become objects when they are read first. */
+ * each receiver gets a copy with its own flags and packet identifier. A message that came in on a wire is its own encoding, and its first
+ * receiver gets the frame itself. Payload and properties become objects when they are read first. */
 export class Publication implements Message {
   readonly topic: string
   readonly qos: QoS
@@ -62,6 +64,8 @@ export class Publication implements Message {
   readonly #frameEnd: number = 0
   /** Format that the source frame can be sent as; -1: none, since it has properties for the broker alone. */
   readonly #formatOfSource: number = -1
+  /** The flags and the packet identifier in the source frame may be changed: no receiver has it yet. */
+  #isFrameFree = false
   #payload: Buffer | undefined
   readonly #properties: Uint8Array | undefined
   /** By format; undefined until the publication was written once. */
@@ -89,6 +93,7 @@ export class Publication implements Message {
       this.#idAt = content.topicEnd
       this.#payloadStart = content.payloadStart
       this.#frameEnd = content.frameEnd
+      this.#isFrameFree = origin.ownsFrame === true
       if (content.forwardable) {
         this.#formatOfSource = formatOf(version, content.qos)
         this.#properties =
@@ -181,15 +186,17 @@ export class Publication implements Message {
     }
     const size = end - start
     if (size > recipient.maximumPacketSize) return false
+    if (this.#isFrameFree && format === this.#formatOfSource) {
+      // No copy, and what stands side by side in a chunk is written together (qos1-1-1: a quarter less CPU).
+      this.#isFrameFree = false
+      writeEnvelope(source, start, idAt, envelope)
+      recipient.outbox.appendRun(source, start, end)
+      return true
+    }
     const offset = recipient.outbox.reserve(size)
     const buffer = recipient.outbox.buffer
     copyBytes(buffer, offset, source, start, end)
-    buffer[offset] = 0x30 | (envelope.dup ? 8 : 0) | (qos << 1) | (envelope.retain ? 1 : 0)
-    if (qos > 0) {
-      const id = offset + idAt - start
-      buffer[id] = envelope.messageId >> 8
-      buffer[id + 1] = envelope.messageId & 0xff
-    }
+    writeEnvelope(buffer, offset, offset + idAt - start, envelope)
     return true
   }
 
@@ -229,6 +236,14 @@ export class Publication implements Message {
       topicAlias: envelope.topicAlias === 0 ? undefined : envelope.topicAlias,
     }
   }
+}
+
+/** Writes the flags of the frame at `start`, and its packet identifier. */
+function writeEnvelope(buffer: Buffer, start: number, idAt: number, { qos, retain, dup, messageId }: Envelope): void {
+  buffer[start] = 0x30 | (dup ? 8 : 0) | (qos << 1) | (retain ? 1 : 0)
+  if (qos === 0) return
+  buffer[idAt] = messageId >> 8
+  buffer[idAt + 1] = messageId & 0xff
 }
 
 const plain: Envelope = {
