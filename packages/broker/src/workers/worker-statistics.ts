@@ -6,8 +6,8 @@ import type { WorkerNumbers } from './worker-messages.ts'
 
 /** ms between two reports to the primary. */
 const interval = 1000
-/** ms between two looks at how late the event loop is. */
-const delayResolution = 20
+/** ms between two looks at how late the event loop is: at 20, looking was half of what an idle worker does. */
+const delayResolution = 100
 const nanosecondsPerMillisecond = 1e6
 /** What each worker has of its own; the rest is in the store that all have. */
 const ownCounts = ['connectedClients', 'sharedSubscriptions', 'sharedGroups', 'subscriptionBytes'] as const
