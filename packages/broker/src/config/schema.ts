@@ -55,7 +55,9 @@ const listener = z.strictObject({
     .boolean()
     .optional()
     .describe('the Common Name of the certificate that the proxy has verified is the user name'),
-  maximumConnections: whole(1, 100_000_000).optional().describe('open at a time; more are closed at once (1000000)'),
+  maximumConnections: whole(1, 100_000_000)
+    .optional()
+    .describe('open at a time; one more is closed when no place becomes free within 20 ms (1000000)'),
   maximumConnectionRate: whole(0, 1_000_000).optional().describe('new ones in a second; 0: no limit (0)'),
   connectTimeout: whole(1, 3_600_000).optional().describe('ms for each step until the client is known'),
   allow: texts.optional().describe('addresses and networks that may connect (all)'),

@@ -56,7 +56,8 @@ export interface ListenOptions extends Partial<ListenerRules> {
   /** The Common Name of the certificate that the proxy has verified takes the place of the user name; a client without one is refused. */
   proxyIdentityAsUsername?: boolean
 
-  /** Open connections at a time; more are closed at once. */
+  /** Open connections at a time; one more is closed when no place becomes free within 20 ms, so that who comes right after others have gone
+   * gets in; when 256 wait already, at once. */
   maximumConnections?: number
   /** New connections in a second; more are closed at once. 0: no limit. */
   maximumConnectionRate?: number

@@ -17,9 +17,10 @@ import type { Layer } from './protocols.ts'
 import { Recognition } from './recognition.ts'
 import type { DescribedSocket } from './recognition.ts'
 import { ConnectionRefused } from './refused.ts'
-import { TlsLayer } from './tls-layer.ts'
+import { TlsLayer, beneath } from './tls-layer.ts'
 import type { TlsOptions } from './tls-layer.ts'
 import { checkTlsNames } from './tls-options.ts'
+import { WaitingRoom } from './waiting-room.ts'
 
 /** What a listener needs of the broker. */
 export interface ListenerHost {
@@ -54,6 +55,7 @@ export class Listener {
   readonly #securing = new Set<Duplex>()
   readonly #recognition: Recognition
   readonly #servers: BoundServers
+  readonly #waiting: WaitingRoom
   readonly #left = (): void => {
     this.#admission.open -= 1
   }
@@ -84,6 +86,11 @@ export class Listener {
     this.#recognition = new Recognition(protocols, proxies, {
       recognised: (socket, layer) => this.#proceed(socket, layer),
       refused: (socket, error) => this.#refuse(socket, error),
+    })
+    this.#waiting = new WaitingRoom({
+      problemOfNumber: () => this.#problemOfNumber(),
+      admit: socket => this.#admit(socket),
+      refuse: (socket, problem) => this.#refuse(socket, problem),
     })
     this.#servers = new BoundServers(options, {
       accept: socket => this.#accept(socket),
@@ -120,6 +127,7 @@ export class Listener {
   /** Accepts no more. Idempotent. Connections that were handed over stay open: they are the broker's to end. */
   close(): void {
     this.#servers.close()
+    this.#waiting.close()
     this.#handshakes.close()
     for (const socket of this.#securing) socket.destroy()
     this.#http?.close()
@@ -147,12 +155,17 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
-    const problem =
-      this.#problemOfPeer(socket) ?? this.#host.problemOfNumber() ?? this.#admission.problemOfNumber(performance.now())
-    if (problem !== undefined) {
-      this.#refuse(socket, problem)
-      return
-    }
+    const problem = this.#problemOfPeer(socket) ?? this.#problemOfNumber()
+    if (problem === undefined) this.#admit(socket)
+    else if (problem.code === 'TOO_MANY_CONNECTIONS') this.#waiting.take(socket, problem)
+    else this.#refuse(socket, problem)
+  }
+
+  #problemOfNumber(): ConnectionRefused | undefined {
+    return this.#host.problemOfNumber() ?? this.#admission.problemOfNumber(performance.now())
+  }
+
+  #admit(socket: Socket): void {
     this.#admission.open += 1
     socket.on('close', this.#left)
     if (this.#isPlain) {
@@ -280,9 +293,4 @@ function made<Part>(make: () => Part): Part {
 
 function defaultName({ protocols, port, socketPath }: CheckedListenOptions): string {
   return `${protocols.join(',')}:${socketPath ?? port}`
-}
-
-/** The socket that a TLSSocket stands on, which outlives it. Node has it under this name and no public one. */
-function beneath(socket: Duplex): Duplex {
-  return (socket as { _parent?: Duplex })._parent ?? socket
 }

@@ -135,3 +135,8 @@ function problemOf(error: NodeJS.ErrnoException, socket: TLSSocket): ConnectionR
   const meaning = meanings[reason]
   return new ConnectionRefused('TLS_FAILED', `TLS: ${reason}${meaning === undefined ? '' : `: ${meaning}`}`, error)
 }
+
+/** The socket that a TLSSocket stands on, which outlives it. Node has it under this name and no public one. */
+export function beneath(socket: Duplex): Duplex {
+  return (socket as { _parent?: Duplex })._parent ?? socket
+}
