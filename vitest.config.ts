@@ -11,7 +11,7 @@ const endToEnd = '{packages/*,tools/chaos,tools/reliability}/test/**/*.e2e.ts'
 /** End-to-end tests with few processes, or none but this one: they run with every `npm test`. */
 const exchanges = [
   'packages/broker/test/{bad-ways-in,bridge-transports,command,exchange,haproxy,mosquitto-5,mosquitto-beside}.e2e.ts',
-  'packages/broker/test/{connection-places,one-port,rates,redis-round-trips,tls,tls-psk,wrong-port}.e2e.ts',
+  'packages/broker/test/{connection-places,one-port,rates,redis-round-trips,revocation,tls,tls-psk,wrong-port}.e2e.ts',
   'packages/bridge/test/{bridge,connections,rings}.e2e.ts',
   'packages/{sys-topics,tracing,transport-ws}/test/*.e2e.ts',
 ]

@@ -2,7 +2,8 @@ import { ConfigProblem } from '../config/config-problem.ts'
 import type { TlsConfig } from '../config/tls-schema.ts'
 import type { TlsOptions } from '../listener/tls-layer.ts'
 import { readAuthorities } from './authority-files.ts'
-import { readNamedFile, readPair } from './pem-files.ts'
+import { RevocationLists } from '../listener/revocation-lists.ts'
+import { readNamedFile, readPair, wrong } from './pem-files.ts'
 import type { NamedFile, PemPair } from './pem-files.ts'
 
 /** Reads the files again each time.
@@ -21,13 +22,23 @@ export function readTlsFiles(files: TlsConfig, prefix: string): TlsOptions {
       requestCert: true,
       rejectUnauthorized: clientCertificates === 'required',
     }),
-    ...(crl !== undefined && { crl: readNamedFile({ option: `${prefix}crl`, file: crl }) }),
+    ...(crl !== undefined && { revocationLists: readRevocationLists({ option: `${prefix}crl`, file: crl }) }),
     ...(identityAsUsername !== undefined && identityAsUsername !== false && { identityAsUsername }),
     ...(pskHint !== undefined && { pskIdentityHint: pskHint }),
     ...(ciphers !== undefined && { ciphers }),
     ...(minVersion !== undefined && { minVersion }),
     ...(psk !== undefined && { pskCallback: pskCallback({ option: `${prefix}psk`, file: psk }) }),
     ...(servers.length > 0 && { servers: Object.fromEntries(servers.map(server => serverOf(server, prefix))) }),
+  }
+}
+
+function readRevocationLists(source: NamedFile): string {
+  const pem = readNamedFile(source).toString('latin1')
+  try {
+    void new RevocationLists(pem, '')
+    return pem
+  } catch (cause) {
+    throw wrong(source, (cause as Error).message, cause)
   }
 }
 

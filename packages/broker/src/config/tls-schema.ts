@@ -31,7 +31,11 @@ export const tlsSchema: z.ZodType<TlsConfig> = z
     caDirectory: text
       .optional()
       .describe("directory: the same, in files with OpenSSL's names for them, such as `9d66eef0.0` (`openssl rehash`)"),
-    crl: text.optional().describe('file: revoked certificates (PEM)'),
+    crl: text
+      .optional()
+      .describe(
+        "file: revocation lists (PEM) of the authority that signs the clients' certificates; without a valid one of it all are refused. Lists of authorities above it are looked into when they are there",
+      ),
     clientCertificates: z
       .enum(['none', 'optional', 'required'])
       .optional()

@@ -3,9 +3,14 @@ import type { SecureContextOptions, Server, TLSSocket, TlsOptions as NodeTlsOpti
 import type { Duplex } from 'node:stream'
 import { alternativeName } from './alternative-name.ts'
 import { ConnectionRefused } from './refused.ts'
+import { RevocationLists } from './revocation-lists.ts'
 
 /** Node's options of `tls.createServer` (`key`, `cert`, `ca`, `requestCert`, `pskCallback`, `minVersion`, …), and: */
 export interface TlsOptions extends NodeTlsOptions {
+  /** Revocation lists in PEM, of the authority that has signed the clients' certificates; a client whose certificate is on one, or has none,
+   * is refused. Lists of authorities above it may be missing, which Node's `crl` wants to the root. Authorities are those of `ca`, and what
+   * the client sends. */
+  readonly revocationLists?: string | Buffer
   /** Certificates of further server names, for clients that name theirs (SNI); `*.example.org` fits one level. */
   readonly servers?: Readonly<Record<string, SecureContextOptions>>
   /** The Common Name of the client's certificate, or its PSK identity, takes the place of the user name; a client with neither is
@@ -40,13 +45,15 @@ const pskCiphers = ['kECDHEPSK', 'PSK', ...DEFAULT_CIPHERS.split(':').filter(nam
 export class TlsLayer {
   readonly #server: Server
   #options: TlsOptions
+  #revocationLists: RevocationLists | undefined
   /** By which pre-shared key a client came. */
   readonly #identities = new WeakMap<TLSSocket, string>()
 
   /** @throws Error of Node for a key or certificate that cannot be read */
   constructor(host: TlsHost, options: TlsOptions, handshakeTimeout: number) {
     this.#options = options
-    this.#server = createServer({ handshakeTimeout, ...this.#settings(options) }, socket => host.secured(socket))
+    this.#revocationLists = revocationListsOf(options)
+    this.#server = createServer({ handshakeTimeout, ...this.#settings(options) }, socket => this.#secured(host, socket))
     this.#addServers(options)
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
       host.refused(problemOf(error, socket), socket)
@@ -62,11 +69,13 @@ export class TlsLayer {
    * @throws Error of Node for what cannot be read; the old ones stay then */
   reload(options: TlsOptions): void {
     const merged = { ...this.#options, ...options }
+    const lists = revocationListsOf(merged)
     // Read by a server that is thrown away: a bad file must not leave this one with half of the new ones.
     for (const one of [merged, ...Object.values(merged.servers ?? {})]) createServer(this.#settings(one)).close()
     this.#server.setSecureContext(this.#settings(merged))
     this.#addServers(merged)
     this.#options = merged
+    this.#revocationLists = lists
   }
 
   /** What the client proved to be: its PSK identity, or what its certificate says of it. */
@@ -89,6 +98,17 @@ export class TlsLayer {
     return identityAsUsername !== false
   }
 
+  /** Node has verified the chain; whether it has been revoked is seen here. */
+  #secured(host: TlsHost, socket: TLSSocket): void {
+    const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined
+    const problem = certificate && this.#revocationLists?.problemOf(certificate, Date.now())
+    if (problem === undefined) host.secured(socket)
+    else if (this.#options.rejectUnauthorized === false) {
+      // As Node has it for certificates which it finds wrong itself.
+      host.secured(Object.assign(socket, { authorized: false, authorizationError: new Error(problem) }))
+    } else host.refused(new ConnectionRefused('CERTIFICATE_REFUSED', `the client's certificate: ${problem}`), socket)
+  }
+
   #addServers(options: TlsOptions): void {
     // The suites are those of the name that a client has asked for.
     const { ciphers } = this.#settings(options)
@@ -98,7 +118,14 @@ export class TlsLayer {
   }
 
   #settings(options: TlsOptions): NodeTlsOptions {
-    const { pskCallback, ciphers, servers: _servers, identityAsUsername: _identity, ...rest } = options
+    const {
+      pskCallback,
+      ciphers,
+      servers: _servers,
+      identityAsUsername: _identity,
+      revocationLists: _lists,
+      ...rest
+    } = options
     if (pskCallback === undefined) return { ALPNProtocols: names, ...rest, ...(ciphers !== undefined && { ciphers }) }
     return {
       ALPNProtocols: names,
@@ -112,6 +139,13 @@ export class TlsLayer {
       },
     }
   }
+}
+
+/** @throws RangeError for what is no list */
+function revocationListsOf({ revocationLists, ca }: TlsOptions): RevocationLists | undefined {
+  return revocationLists === undefined
+    ? undefined
+    : new RevocationLists(String(revocationLists), [ca ?? []].flat().map(String).join('\n'))
 }
 
 /** What OpenSSL means, where somebody has taken the wrong port. */

@@ -9,6 +9,10 @@ const { any, flag } = optionRules
 /** The names that Node's `tls.createServer` knows, and ours. What Node takes, it checks itself. */
 const optionTable: OptionTable<keyof TlsOptions> = {
   servers: { text: 'an object with a key and a certificate for each name', allows: value => isObject(value) },
+  revocationLists: {
+    text: 'a text or a Buffer with revocation lists in PEM',
+    allows: value => typeof value === 'string' || Buffer.isBuffer(value),
+  },
   identityAsUsername: {
     text: "true, false, 'subject' or 'alternativeName'",
     allows: value => [true, false, 'subject', 'alternativeName'].includes(value as boolean),
