@@ -116,7 +116,7 @@ async function asked(peers: Peers, worker: number, question: object): Promise<ob
   throw new Problem(code, `worker ${worker}: ${detail}`)
 }
 
-/** What is said to another process; what it asked for wrongly is told to it. */
+/** Does what another process has asked for. A `Problem` is returned to that process instead of thrown. */
 export async function answerTo(answer: () => Promise<object> | object): Promise<object> {
   try {
     return await answer()

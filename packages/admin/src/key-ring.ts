@@ -57,7 +57,7 @@ export class KeyRing {
     if (scheme !== 'basic') return undefined
     const { username, password } = basicLogin(credentials)
     const role = this.#users.get(username)
-    // Whoever is no user here is checked all the same, so that the time does not tell.
+    // Unknown names are checked too, so that the time does not tell them from known ones.
     const isRight = (await this.#verify?.({ username, password, address })) === true
     return role !== undefined && isRight ? { name: username, role } : undefined
   }

@@ -18,7 +18,7 @@ const types: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 }
 
-/** A file that may be sent; whoever has it closes it. */
+/** A file that may be sent; its holder closes it. */
 export interface ServedFile {
   readonly handle: FileHandle
   readonly type: string

@@ -215,7 +215,7 @@ export class AccessControl {
     return [...this.#brokers].flatMap(({ clients }) => Object.values(clients))
   }
 
-  /** What was decided counts no more. Those affected may do nothing from now on, but for having the response to a command of their own, and
+  /** Earlier decisions are void. Those affected may do nothing from now on, but for having the response to a command of their own, and
    * are ended once it is sent: who changes its own rights would wait for it in vain. */
   #changed({ usernames, anonymous }: Readonly<Affected>): void {
     const policies = this.#policies.again()

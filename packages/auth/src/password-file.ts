@@ -22,7 +22,7 @@ export interface PasswordOptions {
   readonly unknownUsers?: 'refuse' | 'defer'
 }
 
-/** Users and their passwords, as Mosquitto keeps them in a file. A client without user name is nobody's business here; an unknown name,
+/** Users and their passwords, as Mosquitto keeps them in a file. It does not decide about a client without user name; an unknown name,
  * a missing or empty password and a wrong one are refused alike, and an unknown name takes as long as a wrong password. */
 export class PasswordUsers implements LoginCheck {
   readonly #users: ReadonlyMap<string, User>
@@ -58,7 +58,7 @@ export class PasswordUsers implements LoginCheck {
       .then(isRight => (isRight && user !== undefined ? { evidence: user.text } : 'refuse'))
   }
 
-  /** A password that was set again since, be it the same one, has to be given again. */
+  /** A password that was set again since has to be given again, even when it is the same. */
   recheck({ username, evidence }: Proof): LoginVerdict {
     if (username === undefined) return 'unknown'
     const text = this.#users.get(username)?.text

@@ -151,7 +151,7 @@ class BridgePlugin extends EventEmitter<BridgeEvents> implements Bridge {
     if (tasks?.isShared !== true) return true
     const wasHere = this.#wasHere
     this.#wasHere = await tasks.hold(this.name)
-    // Whoever had it before may have gone without a word.
+    // The previous holder may have gone without releasing it.
     if (this.#wasHere && !wasHere) await this.#tellState('0')
     return this.#wasHere
   }

@@ -48,7 +48,7 @@ async function socketPair(): Promise<{ near: Socket; received: Buffer[]; far: So
   return { near, received, far }
 }
 
-/** Appends at random, as copies, by reservation and as runs, and answers what must come out. */
+/** Appends at random, as copies, by reservation and as runs, and returns what must come out. */
 function appendAtRandom(outbox: Outbox, random: Random, chunk: Buffer): Buffer {
   const expected: Buffer[] = []
   let from = 0

@@ -90,7 +90,7 @@ function portOrOptions(owner: string): OptionRule {
   }
 }
 
-/** What it lacks to be one is said by whoever makes a part of it. */
+/** The code that makes a part of it says what it lacks to be one. */
 function partRule(text: string): OptionRule {
   return nullOr({ text, allows: value => typeof value === 'object' })
 }

@@ -11,7 +11,7 @@ import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 const isMissing = process.env['CI'] !== 'true' && spawnSync('haproxy', ['-v']).error !== undefined
 
-/** HAProxy in front of a port; answers its own one. */
+/** HAProxy in front of a port; returns its own one. */
 async function startHaproxy(backend: number, send: string, mode: 'tcp' | 'http'): Promise<number> {
   const directory = temporaryFolder()
   const port = await freePort()

@@ -168,7 +168,7 @@ describe('a reason', () => {
   })
 })
 
-/** Opens a session with one connection and publishes to it while it is away; answers what the next connection finds. */
+/** Opens a session with one connection and publishes to it while it is away; returns what the next connection finds. */
 async function awayAndBack(clientId: string, options: string): Promise<readonly string[]> {
   const topic = `session/${clientId}`
   await run('mosquitto_sub', `-i ${clientId} -q 1 -t ${topic} -E ${options}`)

@@ -98,7 +98,7 @@ export class ReferenceData {
     this.#shorten(host, session.clientId, session.entries, one => one.sequence > session.takenThrough)
   }
 
-  /** Answers whether the newest is still there. */
+  /** Returns whether the newest is still there. */
   #shorten<Item extends { message: Message }>(
     host: PersistenceHost,
     queue: string,

@@ -14,7 +14,7 @@ export interface EmitterCounters {
   refused: number
   /** Times that the inbox was read because news of it were lost, or came faster than they were delivered. */
   readBacks: number
-  /** Routes that were answered before all other brokers had confirmed them. */
+  /** Routes whose addition returned before all other brokers had confirmed them. */
   unconfirmedRoutes: number
   /** Times that this broker's lease had ended. */
   leasesLost: number

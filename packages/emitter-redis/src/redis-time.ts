@@ -8,7 +8,7 @@ export class RedisTime {
   #roundTrip = Infinity
   #comparedAt = 0
 
-  /** Redis has said its time in milliseconds, in answer to a call that was made then (by `performance.now()`) and is answered now. */
+  /** Takes the time that Redis returned, in milliseconds, for a call that was sent at the given `performance.now()` and has returned now. */
   compared(time: number, calledAt: number): void {
     const now = performance.now()
     const roundTrip = now - calledAt

@@ -28,7 +28,7 @@ export interface RouteLogHost {
   readonly table: RouteTable<OutgoingLink>
   /** What has happened after that position. */
   since(position: string): Promise<LogAnswer>
-  /** Everything up to that number is applied here; whoever made the change wants to know. */
+  /** Everything up to that number is applied here; the broker that made the change is to be told. */
   confirm(instance: string, number: number): void
   /** The others take this broker for dead. */
   buried(): void
@@ -87,7 +87,7 @@ export class RouteLog {
     await this.#readOn(() => undefined)
   }
 
-  /** Asks Redis. Returns whether it has answered; otherwise the next check asks again. */
+  /** Asks Redis. Returns whether it has replied; otherwise the next check asks again. */
   async catchUp(): Promise<boolean> {
     return this.#readOn(own => this.#host.found(own))
   }

@@ -91,7 +91,7 @@ export class OwnedSessions {
 
   /** @param through the number of the last one that is concerned: epochs begin with the numbers of their openings */
   fenceAll(through: number): void {
-    // Redis begins to count anew for a broker that was swept.
+    // After a sweep Redis counts from the beginning for this broker.
     this.#heard = 0
     for (const epoch of this.#byEpoch.keys()) if (Number.parseInt(epoch, 10) <= through) this.fence(epoch)
   }

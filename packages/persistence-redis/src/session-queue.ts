@@ -20,7 +20,7 @@ export class SessionQueues {
     if (deliveries.length > 0) await this.#enqueue(session, deliveries, '')
   }
 
-  /** Redis leaves out what is retained no more. */
+  /** Redis leaves out messages that are no longer retained. */
   async enqueueRetained(session: SessionHandle, delivery: Delivery): Promise<void> {
     await this.#enqueue(session, [delivery], '1')
   }

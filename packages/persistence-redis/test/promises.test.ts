@@ -432,13 +432,13 @@ describe.skipIf(!hasRedisServer())('on a real Redis (apt-get install redis-serve
   })
 })
 
-test('the README names the keys that the functions write', async () => {
-  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
+test('KEYS.md names the keys that the functions write', async () => {
+  const page = await readFile(new URL('../KEYS.md', import.meta.url), 'utf8')
   const names = new Set<string>()
   for (const file of await readdir(new URL('../src/functions', import.meta.url))) {
     const source = await readFile(new URL(`../src/functions/${file}`, import.meta.url), 'utf8')
     for (const [, name = ''] of source.matchAll(/(?:base|keys\[1\]) \.\. '([a-z-]+:?)'/g)) names.add(name)
   }
   expect(names.size).toBeGreaterThan(15)
-  expect([...names].filter(name => !readme.includes(`\`${name}`))).toEqual([])
+  expect([...names].filter(name => !page.includes(`\`${name}`))).toEqual([])
 })

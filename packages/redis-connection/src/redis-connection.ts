@@ -16,9 +16,9 @@ export interface RedisConnectionOptions {
   readonly redis: RedisTarget
   /** Milliseconds until the first connection must stand, and each later attempt. Default 5000. */
   readonly connectTimeout?: number
-  /** Milliseconds until a call without an answer fails with `REDIS_TIMEOUT` and the connection is made anew. Default 5000. */
+  /** Milliseconds until a call without an answer fails with `REDIS_TIMEOUT` and the connection is replaced by a new one. Default 5000. */
   readonly commandTimeout?: number
-  /** Replicas that must have confirmed a write before it is answered (`WAIT`). Default 0. */
+  /** Replicas that must have confirmed a write before its call returns (`WAIT`). Default 0. */
   readonly replicas?: number
   /** `scripts` uses EVALSHA also where Redis has functions. Default: functions from Redis 7.0 on. */
   readonly scripting?: 'functions' | 'scripts' | undefined

@@ -88,7 +88,7 @@ function commonOptions(
     lazyConnect: true,
     connectTimeout,
     protocol: 2,
-    // A call whose answer got lost is answered with an error, never sent again behind the caller's back.
+    // A call whose reply was lost fails; it is never sent again without the caller knowing.
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     // The address may lead to another server by now: after a failover the old primary is a replica.
@@ -107,7 +107,7 @@ function clusterOf(nodes: readonly Address[], redisOptions: CommonOptions, optio
     slotsRefreshTimeout: options.connectTimeout,
     // Milliseconds; so that a promoted replica is found, since calls don't look for it:
     slotsRefreshInterval: 1000,
-    // What a lost connection has left open may have taken effect: it is answered with an error, like that of a single server.
+    // Calls that were open when a connection was lost may have taken effect: they fail, as they do with a single server.
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
     clusterRetryStrategy: attempt => options.retryDelay(attempt),

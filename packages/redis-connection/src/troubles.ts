@@ -5,7 +5,7 @@ import type { RedisError } from './redis-error.ts'
 const longestSilence = 60_000
 
 interface Trouble {
-  /** Of the calls that have failed and have not been answered since. */
+  /** Of the calls that have failed and have not succeeded since. */
   readonly names: Set<string>
   /** When one has failed last, in milliseconds of the monotonic clock. */
   failedAt: number
@@ -38,12 +38,12 @@ export class Troubles {
     return coded
   }
 
-  /** A call of this name has been answered as it should be. */
+  /** A call of this name has succeeded. */
   ended(name: string): void {
     if (this.#byCode.size === 0) return
     for (const [code, { names }] of this.#byCode) {
       names.delete(name)
-      // Whoever is answered has a connection.
+      // A reply proves that there is a connection.
       if (names.size === 0 || code === 'REDIS_UNREACHABLE') this.#byCode.delete(code)
     }
   }

@@ -15,7 +15,7 @@ interface Call {
   /** Decides the node; all keys of the command have its hash tag. */
   readonly key: string
   readonly command: readonly [name: string, ...parameters: RedisArgument[]]
-  /** It is not answered before replicas have confirmed it. */
+  /** It resolves only after replicas have confirmed it. */
   readonly isReplicated: boolean
   resolve(answer: unknown): void
   reject(error: unknown): void
@@ -79,7 +79,7 @@ export class TurnPipeline {
     this.#tasks.push(task)
   }
 
-  /** Sends what is there at once, and resolves when everything on its way is answered. */
+  /** Sends the waiting calls at once, and resolves when all calls that were sent have a reply. */
   async drain(): Promise<void> {
     this.#flush()
     if (this.#isIdle) return
@@ -124,7 +124,7 @@ export class TurnPipeline {
   sendNow(): void {
     const calls = this.#calls
     const { client, replicas } = this.#host
-    // Redis answers nothing while it waits for replicas, and waits anew for each flight: they would add up.
+    // Redis sends no reply while it waits for replicas, and waits once for each flight: the waits would add up.
     if (calls.length === 0 || (replicas > 0 && this.#flights.size > 0)) return
     this.#calls = []
     if (!isCluster(client)) {

@@ -13,7 +13,7 @@ export const subscriptionSchema: JsonSchema = objectOf({
   retainHandling: schemas.count,
 })
 
-/** Leaves out what is nobody's business. */
+/** Leaves out what must not be shown. */
 export function shownSubscription(subscription: Subscription): object {
   const { filter, qos, noLocal, retainAsPublished, retainHandling } = subscription
   return { filter, qos, noLocal, retainAsPublished, retainHandling }

@@ -1,7 +1,7 @@
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** Writes a file that its owner alone may read. Whoever reads it, now or after a crash, finds the old text or the new one.
+/** Writes a file that its owner alone may read. A reader, now or after a crash, finds the old text or the new one.
  * @throws an error of the file system; the old file is there then */
 export async function writeWhole(file: string, text: string): Promise<void> {
   const next = `${file}.new`

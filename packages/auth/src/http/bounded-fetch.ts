@@ -41,7 +41,7 @@ export function unavailable(url: string, what: string, cause?: unknown): AuthErr
   return new AuthError('HTTP_UNAVAILABLE', `${url}: ${what}`, undefined, cause)
 }
 
-/** Names and passwords in a URL are nobody's business. */
+/** Names and passwords in a URL are never shown. */
 export function withoutUserInfo(url: string): string {
   const shown = new URL(url)
   shown.username = ''

@@ -13,7 +13,7 @@ class HttpEvidence {
   }
 }
 
-/** Asks a server who may come in: it gets `{"clientid", "username", "password"}`. A client without user name is nobody's business here. One
+/** Asks a server who may come in: it gets `{"clientid", "username", "password"}`. It does not decide about a client without user name. One
  * that the server can't decide about, since it hangs or fails, is refused (0x88). */
 export class HttpLogin implements LoginCheck {
   readonly #service: HttpService

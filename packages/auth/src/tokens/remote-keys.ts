@@ -16,7 +16,7 @@ const mostWaiting = 64
 export class RemoteKeys {
   readonly #url: string
   #keys: JWTVerifyGetKey | undefined
-  /** Monotonic ms, of the last request, be it answered or not. */
+  /** Monotonic ms, of the last request, whether it succeeded or failed. */
   #askedAt = -Infinity
   #pending: Promise<JWTVerifyGetKey> | undefined
   /** Logins that wait for it. */

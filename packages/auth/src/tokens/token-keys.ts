@@ -6,7 +6,7 @@ import { RemoteKeys } from './remote-keys.ts'
 
 /** Where the keys are that tokens are checked with: one of these. */
 export interface TokenKeyOptions {
-  /** Known to whoever issues tokens, 32 bytes or more: HS256, HS384, HS512. */
+  /** Known to the issuer of the tokens, 32 bytes or more: HS256, HS384, HS512. */
   readonly secret?: Uint8Array
   /** A public key or certificate in PEM: RS256 to PS512, ES256 to ES512, EdDSA, by its kind. */
   readonly publicKey?: string

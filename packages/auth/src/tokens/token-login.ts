@@ -49,7 +49,7 @@ class TokenEvidence {
   }
 }
 
-/** A JSON Web Token in place of the password. A password that has not the form of a token is nobody's business here. */
+/** A JSON Web Token in place of the password. It does not decide about a password that does not have the form of a token. */
 export class TokenLogin implements LoginCheck {
   readonly #options: TokenOptions
   readonly #keys: TokenKeys

@@ -22,7 +22,7 @@ async function sendNumbered(publisher: RawClient, topic: string, qos: QoS): Prom
   await publisher.ping()
 }
 
-/** Takes so many messages and completes their flows; answers the numbers of each topic in their order. */
+/** Takes so many messages and completes their flows; returns the numbers of each topic in their order. */
 async function receiveNumbered(
   client: RawClient,
   expected: number,

@@ -22,7 +22,7 @@ const connectReasonCodes = [
   0x9c, 0x9d, 0x9f,
 ]
 
-/** Sends one packet on a connection of its own, and answers the CONNACK that refuses it; the connection must end with it. */
+/** Sends one packet on a connection of its own, and returns the CONNACK that refuses it; the connection must end with it. */
 async function refusalOf(server: TestBroker, request: Buffer): Promise<Connack> {
   const client = await server.open()
   client.send(request, pingreq)

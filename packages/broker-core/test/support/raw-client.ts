@@ -89,7 +89,7 @@ export class RawClient {
     this.socket.write(Buffer.concat(chunks))
   }
 
-  /** Sends PUBLISH in the client's version; at QoS 1 and 2 with an identifier of its own unless one is given. Answers the
+  /** Sends PUBLISH in the client's version; at QoS 1 and 2 with an identifier of its own unless one is given. Returns the
    * identifier. Takes no acknowledgement. */
   publish(fields: PublishFields): number {
     const id = fields.id ?? (fields.qos === undefined || fields.qos === 0 ? 0 : this.#nextId())
@@ -182,7 +182,7 @@ export class RawClient {
     await this.ping()
   }
 
-  /** Waits for the end of the connection, from the broker's side; answers the packets that came before it. */
+  /** Waits for the end of the connection, from the broker's side; returns the packets that came before it. */
   async closed(): Promise<readonly Frame[]> {
     await this.#until(() => this.#ended, 'the end of the connection')
     const { pending } = this.#cutter

@@ -14,7 +14,7 @@ const tools = { pub: publishTool, sub: subscribeTool, rr: requestTool, top: topT
 
 /** Runs `x-broker pub`, `sub`, `rr`, `top` or `bench`. Returns the exit code, which is that of Mosquitto's tool where it has one. */
 export async function runClientTool(tool: Tool, words: readonly string[]): Promise<number> {
-  // Whoever reads no further has read enough.
+  // A reader that closes the pipe wants no more output.
   process.stdout.on('error', () => process.exit(0))
   const output: ToolOutput = {
     out: text => void process.stdout.write(text),

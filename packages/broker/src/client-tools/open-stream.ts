@@ -13,7 +13,7 @@ export function openStream({ host, port, socketPath, bindAddress, tls }: ClientS
   return connectTls({ ...place, ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }), ...tls })
 }
 
-/** What Mosquitto's tools say of a connection that could not be made, for whoever compares it. */
+/** What Mosquitto's tools say of a connection that could not be made, so that scripts which compare it go on. */
 export function connectProblem(error: NodeJS.ErrnoException, { tls }: Pick<ClientSettings, 'tls'>): string {
   const { code = '', message } = error
   const isTls = tls !== undefined && code === 'ECONNRESET'

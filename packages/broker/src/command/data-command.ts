@@ -16,7 +16,7 @@ import type { DataTask, ImportSource } from './data-command-line.ts'
 
 /** Carries out `x-broker data …` and resolves with the exit code. What goes wrong is said in one line. */
 export async function runDataTask(task: DataTask): Promise<number> {
-  // Whoever reads the output has read enough.
+  // A reader that closes the pipe wants no more output.
   process.stdout.on('error', () => process.exit(0))
   try {
     return await carryOut(task)

@@ -7,7 +7,7 @@ import type { Prepared } from '../config/prepare.ts'
 /** As Mosquitto names who asks to checks and rules. */
 const clientId = 'http-api'
 
-/** Mosquitto's HTTP API of a configuration. Whoever may come in as a client, and read the path of the URL as a topic, may ask. */
+/** Mosquitto's HTTP API of a configuration. A user who may connect as a client, and subscribe to the path of the URL as a topic, may use it. */
 export class HttpApi {
   readonly #api: MosquittoApi
   readonly #logger: Logger

@@ -92,7 +92,7 @@ export class PrimaryProcess {
     }
   }
 
-  /** A new worker opens the file of the log anew, too. */
+  /** A new worker opens the file of the log again, too. */
   async #replaceWorkers(): Promise<void> {
     const { logger } = this.#log
     logger.info({}, 'SIGUSR2: workers are replaced one by one')

@@ -120,7 +120,7 @@ export class RunningBroker {
     this.#logger.info({ admin: url }, `dashboard and API on ${page}`)
   }
 
-  /** Takes another configuration's users, rules, certificates, listeners and bridges. Whoever may not be connected any more is closed.
+  /** Takes another configuration's users, rules, certificates, listeners and bridges. Clients that may not be connected any more are closed.
    * @returns how many were closed
    * @throws what a listener that can't be opened has thrown; nothing has changed then */
   async reload(next: Prepared): Promise<number> {
@@ -165,7 +165,7 @@ export class RunningBroker {
     client.unsubscribe(forbidden).catch((error: unknown) => this.#failed(`client ${shownIdentifier(client.id)}`, error))
   }
 
-  /** Without rules nobody asks about deliveries. Topics below `$CONTROL/` are for commands, be there any or none. */
+  /** Without rules nobody asks about deliveries. Topics below `$CONTROL/` are for commands, whether or not there are any. */
   #limitTopics({ access, dynamicSecurity, controlApi }: Prepared): void {
     const { authorizePublish = null, authorizeSubscribe = null } = this.#access.authorityHooks
     Object.assign(this.broker, { authorizePublish, authorizeSubscribe })

@@ -7,7 +7,7 @@ import { checkConfig, isFaulty } from './sentences.ts'
 
 const prefix = 'X_BROKER_'
 
-/** Variables by name: `limits.maximumInflight` is `X_BROKER_LIMITS_MAXIMUM_INFLIGHT`. What is a list is given as one, in YAML. */
+/** Variables by name: `limits.maximumInflight` is `X_BROKER_LIMITS_MAXIMUM_INFLIGHT`. A list is given as a list, in YAML. */
 export function environmentPaths(): ReadonlyMap<string, readonly string[]> {
   const paths = new Map<string, readonly string[]>()
   const visit = (node: JsonSchema, path: readonly string[]): void => {

@@ -62,7 +62,7 @@ export function prepare(config: Config, { tlsPrefix, dynamicSecurity }: PrepareO
   const { interval = 10 } = statistics
   const listeners = preparedListeners(config.listeners ?? [{ protocols: ['mqtt'], port: defaultPort }], tlsPrefix)
   const loginsAtATime = loginsOf([config.access, ...listeners.map(one => one.config.access)])
-  const metricsPlugin = config.metrics === undefined ? undefined : metricsOf(config.metrics, workers !== 1)
+  const metricsPlugin = config.metrics === undefined ? undefined : metricsOf(config.metrics, workers)
   return {
     admin: preparedAdmin(config.admin),
     httpApis: preparedHttpApis(config.httpApi ?? []),
@@ -88,11 +88,11 @@ export function prepare(config: Config, { tlsPrefix, dynamicSecurity }: PrepareO
   }
 }
 
-/** What is measured of the process would be of whichever worker is asked: `mqtt_worker_…` has all of them. */
-function metricsOf({ port, host, storeTimeout }: MetricsConfig, hasWorkers: boolean): Metrics {
+/** With workers, `process_…` would be of the worker that is asked; `mqtt_worker_…` has all of them. */
+function metricsOf({ port, host, storeTimeout }: MetricsConfig, workers: number | 'auto'): Metrics {
   return metrics({
     listen: { ...(port !== undefined && { port }), ...(host !== undefined && { host }) },
-    process: !hasWorkers,
+    process: workers === 1,
     ...(storeTimeout !== undefined && { storeTimeout }),
   })
 }

@@ -19,7 +19,7 @@ export function configTemplate(): string {
 
 function linesOf(schema: JsonSchema, path: string, indent: string): string[] {
   const entries = Object.entries(schema.properties ?? {})
-  // What is given stands first: a list begins with it.
+  // Given keys stand first: a list begins with them.
   const sorted = entries.toSorted(([one], [other]) => Number(isGiven(path, other)) - Number(isGiven(path, one)))
   return sorted.flatMap(([name, node]) => linesOfKey(name, node, { path: join(path, name), indent }))
 }

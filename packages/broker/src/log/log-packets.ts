@@ -9,7 +9,7 @@ const mostFilters = 10
 const denied = 128
 
 /** Logs what clients subscribe to and publish: topic, QoS and size, never the payload. Only where somebody wants to see it, since
- * whoever looks at single messages has them pass one by one. Returns what ends it. */
+ * looking at single messages has the broker handle them one by one. Returns what ends it. */
 export function logPackets(broker: Broker, logger: Logger): () => void {
   const subscribed = (...[subscriptions, { id }]: BrokerEvents['subscribe']): void => {
     const client = shownIdentifier(id)

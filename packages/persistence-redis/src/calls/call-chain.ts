@@ -37,7 +37,7 @@ export class CallChain {
    * @param waited if these messages have waited: they are no less behind what has failed meanwhile than what was on its way */
   begin(publishers: ReadonlySet<string>, waited?: WaitingMessages): ChainedCall {
     const before = this.#calls.get(this.#last)
-    // Those that Redis refuses are no part of the chain: it begins anew behind them.
+    // Refused calls are not part of the chain, which starts again behind them.
     const isAnew = waited?.missed === undefined && (before === undefined || before.refusal !== undefined)
     const behind = isAnew ? 0 : this.#last
     this.#last += 1

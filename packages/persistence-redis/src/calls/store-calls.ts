@@ -98,7 +98,7 @@ export class StoreCalls {
     this.#connection.sendNow()
   }
 
-  /** Makes the connection anew by which news come. */
+  /** Reconnects the connection that receives news. */
   listenAnew(): void {
     this.#connection.listenAnew()
   }

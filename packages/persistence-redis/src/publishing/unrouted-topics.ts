@@ -5,7 +5,7 @@ import type { TopicFilter } from '@x/topic-trie'
 const maximumTopics = 10_000
 /** Longer ones are not remembered. */
 const longestTopic = 1024
-/** Filters that may be new since a topic was learnt; then everything is learnt anew. */
+/** New filters that are remembered; when there are more, all topics are forgotten and learnt again. */
 const maximumNewFilters = 10_000
 
 /** Filters by number; a topic matches with the greatest one. */

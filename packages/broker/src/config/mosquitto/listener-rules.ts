@@ -58,7 +58,7 @@ function mountPointOf({ value, place }: Setting): string {
   throw new ConfigProblem([placed(place, `mount_point is '${mountPoint}', it must have neither + nor #`)])
 }
 
-/** What is none of them counts for nothing, as with Mosquitto. */
+/** Any other word is ignored, as with Mosquitto. */
 function versionsOf({ value, place }: Setting): NonNullable<Rules['acceptedVersions']> {
   const words = new Set(String(value).split(/[\s,]+/))
   const versions = ([3, 4, 5] as const).filter(version => words.has(String(version)))
