@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import type { PacketWriter } from './packet-writer.ts'
+import type { TurnReading } from './turn-reading.ts'
 import { WebSocketError } from './websocket-error.ts'
 
 /** RFC 6455 §7.4.1 */
@@ -32,11 +33,17 @@ export class WebSocketStream extends Duplex {
   /** More bytes are wanted. */
   #isWanted = true
   readonly #packets: PacketWriter | undefined
+  readonly #reading: TurnReading
 
-  constructor(webSocket: WebSocket, socket: Socket, packets: PacketWriter | undefined) {
+  constructor(
+    webSocket: WebSocket,
+    socket: Socket,
+    { packets, reading }: { readonly packets: PacketWriter | undefined; readonly reading: TurnReading },
+  ) {
     super({ highWaterMark })
     this.#webSocket = webSocket
     this.#packets = packets
+    this.#reading = reading
     this.socket = socket
     webSocket.on('ping', () => this.#count())
     webSocket.on('pong', () => this.#count())
@@ -113,15 +120,22 @@ export class WebSocketStream extends Duplex {
   #count(): void {
     this.#frames += 1
     if (this.#frames === 1) setImmediate(endTurn, this)
-    if (this.#frames < framesPerTurn || this.#rests) return
-    this.#rests = true
-    this.#webSocket.pause()
+    if (this.#frames >= framesPerTurn && !this.#rests) this.#reading.putOff(this)
   }
 
   /** Another turn of the event loop: others have been served. */
   endTurn(): void {
     this.#frames = 0
-    if (!this.#rests) return
+  }
+
+  /** Reads nothing until {@link endRest}. */
+  rest(): void {
+    if (this.destroyed) return
+    this.#rests = true
+    this.#webSocket.pause()
+  }
+
+  endRest(): void {
     this.#rests = false
     if (this.#isWanted && !this.destroyed) this.#webSocket.resume()
   }

@@ -7,6 +7,7 @@ import { checkOptions } from './options.ts'
 import type { CheckedOptions, WebSocketOptions } from './options.ts'
 import { PacketFrames } from './packet-frames.ts'
 import { PacketWriter } from './packet-writer.ts'
+import { TurnReading } from './turn-reading.ts'
 import { WebSocketError } from './websocket-error.ts'
 import { UnfinishedMessages } from './unfinished-messages.ts'
 import { WebSocketStream, limitBytesBeforeConnect } from './websocket-stream.ts'
@@ -27,6 +28,7 @@ export class WebSocketTransport {
   readonly #attached = new Set<() => void>()
   readonly #frames = new PacketFrames()
   readonly #unfinished: UnfinishedMessages
+  readonly #reading = new TurnReading()
   readonly #subprotocols: readonly string[]
   #closed = false
 
@@ -83,8 +85,9 @@ export class WebSocketTransport {
         this.#options.packetsPerFrame === 'one'
           ? new PacketWriter(webSocket, socket as Socket, this.#frames)
           : undefined
-      const stream = new WebSocketStream(webSocket, socket as Socket, packets)
+      const stream = new WebSocketStream(webSocket, socket as Socket, { packets, reading: this.#reading })
       this.#unfinished.watch(stream, socket)
+      socket.on('data', (chunk: Buffer) => this.#reading.read(stream, chunk.length))
       webSocket.on('message', () => this.#unfinished.completed(stream))
       for (const kind of ['ping', 'pong'] as const)
         webSocket.on(kind, data => this.#unfinished.passed(stream, data.length))
