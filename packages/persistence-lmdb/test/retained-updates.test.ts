@@ -70,10 +70,10 @@ test('messages of both kinds on one topic keep their order', async () => {
 test('it is on the disk with the next transaction that somebody waits for', async () => {
   const remote = await open(new RemotePersistence(directory))
   await remote.publish(update('1'))
-  await remote.publish(messageOf('a message that is waited for'))
+  await remote.publish(update('waited for', { topic: 'other', qos: 1 }))
   await remote.kill()
   const store = await open(new LmdbPersistence({ directory }))
-  expect(await retained(store)).toEqual(['meter 1'])
+  expect(await retained(store)).toEqual(['meter 1', 'other waited for'])
   await store.close()
 })
 
