@@ -1,3 +1,4 @@
+import { sequenceWith } from '@x/contract'
 import type { Delivery, Message, QueueEntry, Subscription } from '@x/contract'
 import { decodeProperties, encodePublishProperties } from '@x/packet'
 import type { PublishProperties, QoS } from '@x/packet'
@@ -34,17 +35,6 @@ export interface AedesSubscription {
 }
 
 const greatestPacketId = 65_535
-
-/** The packet identifier of a sequence. What an old store calls `messageId`. */
-export function messageIdOf(sequence: number): number {
-  return (sequence % greatestPacketId) + 1
-}
-
-/** The first sequence above `last` with this packet identifier. */
-export function sequenceWith(messageId: number, last: number): number {
-  const rest = (messageId - 1 - last) % greatestPacketId
-  return last + (rest <= 0 ? rest + greatestPacketId : rest)
-}
 
 /** The packet in which a store or an emitter of Aedes has a message. */
 export function packetOf(message: Message, how: { qos: QoS; retain: boolean } = message): AedesPacket {

@@ -1,5 +1,6 @@
+import { packetIdOf } from '@x/contract'
 import type { Delivery, QueueEntry, SessionHandle, SessionOwner } from '@x/contract'
-import { keyOf, messageIdOf, queuedPacketOf } from './aedes-packet.ts'
+import { keyOf, queuedPacketOf } from './aedes-packet.ts'
 import type { Mirrors } from './mirrors.ts'
 import type { OldPersistence } from './old-persistence.ts'
 import type { StoreBroker } from './store-broker.ts'
@@ -33,7 +34,7 @@ export class OldQueue {
     if (mirror === undefined || !mirror.stored || entry.released || mirror.sent.has(sequence) || !isThere)
       return undefined
     mirror.sent.add(sequence)
-    const packet = { ...queuedPacketOf(message, { qos, retain }), messageId: messageIdOf(sequence) }
+    const packet = { ...queuedPacketOf(message, { qos, retain }), messageId: packetIdOf(sequence) }
     return async store => {
       // The session may have ended while it was offered the entry, and some stores would have the entry again.
       if (this.#mirrors.get(clientId) !== mirror) return
@@ -52,13 +53,13 @@ export class OldQueue {
     const mirror = this.#mirrors.get(clientId)
     if (mirror === undefined || entry === undefined || !mirror.sent.delete(entry.sequence)) return
     mirror.queued.delete(keyOf(entry.message))
-    await store.outgoingClearMessageId(this.#broker.client(clientId), { messageId: messageIdOf(entry.sequence) })
+    await store.outgoingClearMessageId(this.#broker.client(clientId), { messageId: packetIdOf(entry.sequence) })
   }
 
   /** Puts PUBREL in the place of an entry that was sent. */
   async release(store: OldPersistence, clientId: string, sequence: number): Promise<void> {
     if (this.#mirrors.get(clientId)?.sent.has(sequence) !== true) return
-    const pubrel = { cmd: 'pubrel', messageId: messageIdOf(sequence) }
+    const pubrel = { cmd: 'pubrel', messageId: packetIdOf(sequence) }
     await store.outgoingUpdate(this.#broker.client(clientId), pubrel)
   }
 }

@@ -1,14 +1,7 @@
+import { packetIdOf } from '@x/contract'
 import type { Message, Receipt, Subscription, Will } from '@x/contract'
 import type { MemoryPersistence } from '@x/persistence-memory'
-import {
-  aedesSubscription,
-  entriesOf,
-  keyOf,
-  messageIdOf,
-  packetOf,
-  queuedPacketOf,
-  subscriptionOf,
-} from './aedes-packet.ts'
+import { aedesSubscription, entriesOf, keyOf, packetOf, queuedPacketOf, subscriptionOf } from './aedes-packet.ts'
 import type { AedesPacket } from './aedes-packet.ts'
 import { newMirror } from './mirrors.ts'
 import type { Mirrors } from './mirrors.ts'
@@ -63,7 +56,7 @@ export class OldSessions {
       let messageId = packet.messageId ?? 0
       if (messageId === 0) {
         last += 1
-        messageId = messageIdOf(last)
+        messageId = packetIdOf(last)
         packet.messageId = messageId
         await store.outgoingUpdate(client, packet)
       }

@@ -8,21 +8,18 @@ export class LocalSession {
   #isPrepared = false
   #isNew = false
 
-  /** Makes the session, the first time, unless it ends with its connection. One that is there already goes on.
-   * @throws BridgeError `BRIDGE_REFUSED`, `BRIDGE_CONNECTION_LOST` */
+  /** Makes the session, the first time, unless it ends with its connection. One that is there keeps messages already: to open it would
+   * have it send them.
+   * @throws BridgeError `BRIDGE_REFUSED`, `BRIDGE_CONNECTION_LOST`
+   * @throws what the store fails with */
   async prepare(broker: PluggableBroker, options: CheckedOptions): Promise<void> {
     if (this.#isPrepared || options.localClean) return
-    const link = localLink(broker, options)
-    // What waits in it stays there: at most one message comes, is not acknowledged, and comes again.
-    const { sessionPresent } = await link.connect(localConnect(options, 1))
-    link.start({ publish: ignored, ack: ignored })
-    for (const { filter, qos } of options.topics.localSubscriptions) {
-      // Retained messages come when the other broker is there to take them.
-      await link.subscribe([{ topic: filter, qos, nl: true, rap: true, rh: 2 }])
+    const sessions = broker.inspection?.sessions
+    if (sessions !== undefined && (await sessions.find(options.localClientId)) === undefined) {
+      await makeLocalSession(broker, options)
+      this.#isNew = true
     }
-    link.disconnect()
     this.#isPrepared = true
-    this.#isNew = !sessionPresent
   }
 
   /** Whether nothing has left it before, so that its Packet Identifiers begin anew; the next time it is not so any more.
@@ -32,6 +29,18 @@ export class LocalSession {
     this.#isNew = false
     return isNew
   }
+}
+
+async function makeLocalSession(broker: PluggableBroker, options: CheckedOptions): Promise<void> {
+  const link = localLink(broker, options)
+  await link.connect(localConnect(options, 1))
+  // What comes already stays in the session, unacknowledged.
+  link.start({ publish: ignored, ack: ignored })
+  for (const { filter, qos } of options.topics.localSubscriptions) {
+    // Retained messages come when the other broker is there to take them.
+    await link.subscribe([{ topic: filter, qos, nl: true, rap: true, rh: 2 }])
+  }
+  link.disconnect()
 }
 
 /** Ends the session of a bridge at its own broker, with what waits in it.

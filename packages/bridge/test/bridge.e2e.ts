@@ -338,6 +338,36 @@ test.for([4, 5] as const)(
   },
 )
 
+test('what waits in the session of an earlier bridge goes on in its order, also at QoS 0', async () => {
+  const remote = await startBroker()
+  const proxy = await startProxy(remote.port)
+  const there = await watch(remote.url, 'a')
+  const options = { name: 'house', ...quick, addresses: proxy.url, topics: [{ filter: 'a', qos: 2 }] } as const
+  const persistence = new MemoryPersistence()
+  const local = await startBroker({ queueQoS0Messages: true, persistence })
+  const first = bridge(options)
+  const connected = once(first, 'connected')
+  const detach = await first.attach(local.broker)
+  await connected
+  await detach?.()
+  const here = await watch(local.url, 'none')
+  const messages = [
+    ['0a', 0],
+    ['0b', 0],
+    ['1', 1],
+    ['0c', 0],
+  ] as const
+  for (const [payload, qos] of messages) await here.client.publishAsync('a', payload, { qos })
+  await expect.poll(async () => (await local.broker.counts()).queuedMessages).toBe(4)
+  proxy.close()
+  const second = bridge(options)
+  const detachSecond = await second.attach(local.broker)
+  await expect.poll(() => second.counters.failures).toBeGreaterThan(0)
+  proxy.open()
+  await expect.poll(() => there.seen.map(text => text.split(' ')[1])).toEqual(['0a', '0b', '1', '0c'])
+  await detachSecond?.()
+})
+
 test('a bridge whose session ends with its connection keeps nothing before the other broker is reached', async () => {
   const remote = await startBroker()
   const proxy = await startProxy(remote.port)

@@ -216,8 +216,10 @@ export class MessagePublishing implements Publishing {
   ): MaybePromise<void> {
     const { wheel, fanOuts } = this.#engine
     if (publication.expiresAt !== undefined && isExpired(publication, wheel.now)) return undefined
+    if (plan.programSubscribers.length === 0) return fanOuts.send(plan.targets, publication, from)
+    publication.keepFrame()
     const sent = fanOuts.send(plan.targets, publication, from)
-    return plan.programSubscribers.length === 0 ? sent : this.#routeToProgram(plan, publication, { sent, failed })
+    return this.#routeToProgram(plan, publication, { sent, failed })
   }
 
   #routeToProgram(

@@ -158,6 +158,23 @@ test.each([
   },
 )
 
+test.each(['message', 'run'] as const)(
+  'by %s: what waits behind a message to very many does not follow what its client publishes on its next connection',
+  async way => {
+    const server = await startSlowBroker(way)
+    const { last } = await gather(server, 4, 0)
+    const publisher = await connected(server, 'p', { version: 4 })
+    const messages = ['s', 't'].map(topic => publish({ version: 4, topic, payload: `${topic} of before` }))
+    await untilCut(server, () => publisher.push(Buffer.concat(messages)))
+    const chunk = publish({ version: 4, topic: 't', payload: 't of now' })
+    await connected(server, 'p', { version: 4, chunk })
+    const end = await connected(server, 'q', { version: 4 })
+    end.push(publish({ version: 4, topic: 's', payload: 'end' }))
+    const seen = [...(await allPayloads(last, 4, 3))]
+    expect(seen.toSorted()).toEqual(['end', 's of before', 't of now'])
+  },
+)
+
 test('many small messages to receivers that take topic aliases give way as well', async () => {
   const server = await startBroker()
   const properties = [0x22, 0, 10]

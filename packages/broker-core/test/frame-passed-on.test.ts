@@ -1,5 +1,9 @@
+import { once } from 'node:events'
+import { connect as dial, createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { Duplex } from 'node:stream'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { BrokerOptions } from '../src/index.ts'
 import type { RawClient } from './support/raw-client.ts'
 import { startBroker } from './support/start-broker.ts'
 import type { TestBroker } from './support/start-broker.ts'
@@ -104,4 +108,41 @@ describe.each([1, 2] as const)('messages of QoS %i that stand side by side in a 
     expect(chunk).toEqual(before)
     stream.destroy()
   })
+})
+
+describe('what the program does with the payload that it is shown reaches no client', () => {
+  const scribble = ({ payload }: { readonly payload: Buffer | string }): void => {
+    if (Buffer.isBuffer(payload)) payload.fill('*')
+  }
+  test.each<[string, (started: TestBroker) => Promise<void> | void, Partial<BrokerOptions>]>([
+    ['a function of broker.subscribe', async ({ broker }) => broker.subscribe('t', scribble), {}],
+    ['the hook published', () => undefined, { published: scribble }],
+    ["a listener of 'publish'", ({ broker }) => void broker.on('publish', scribble), {}],
+  ])('%s', async (_, prepare, options) => {
+    const started = await startBroker(options)
+    const clients = [await receiver(started, 4, 1), await receiver(started, 4, 1)]
+    await prepare(started)
+    const publisher = await started.connect({ version: 4, clientId: 'p' })
+    publisher.send(chunkOf(4, 1, 3))
+    for (const client of clients) expect(await take(client, 1, 3)).toEqual(payloads.slice(0, 3))
+  })
+})
+
+test('another listener of the socket reads what the client has sent', async () => {
+  const started = await startBroker()
+  const client = await receiver(started, 4, 1)
+  const seen: Buffer[] = []
+  const server = createServer(socket => {
+    started.broker.handle(socket)
+    socket.on('data', chunk => seen.push(chunk))
+  })
+  onTestFinished(() => void server.close())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const socket = dial((server.address() as AddressInfo).port, '127.0.0.1')
+  onTestFinished(() => void socket.destroy())
+  const sent = Buffer.concat([connect({ version: 4, clientId: 'p' }), chunkOf(4, 1, 3)])
+  socket.write(sent)
+  expect(await take(client, 1, 3)).toEqual(payloads.slice(0, 3))
+  expect(Buffer.concat(seen)).toEqual(sent)
 })

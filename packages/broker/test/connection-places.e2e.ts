@@ -25,6 +25,27 @@ test.for<[string, ListenOptions, BrokerOptions]>([
   expect(refusals).toEqual([])
 })
 
+test.for<[string, ListenOptions, BrokerOptions, 'reset' | 'end']>([
+  ['of the listener', { maximumConnections: 1 }, {}, 'reset'],
+  ['of the listener', { maximumConnections: 1 }, {}, 'end'],
+  ['of a listener for all', { maximumConnections: 1, protocols: ['mqtt', 'ws'] }, {}, 'reset'],
+  ['of the broker', {}, { maximumConnections: 1 }, 'reset'],
+])('who leaves while it waits takes no place %s, by %s', async ([, options, brokerOptions, way]) => {
+  const { port, listening } = await openWay(options, brokerOptions)
+  const first = openSocket({ port, host: '127.0.0.1' })
+  first.write(connectFrame('first'))
+  expect((await once(first, 'data'))[0]).toEqual(connackFrame)
+  const waiting = openSocket({ port, host: '127.0.0.1' })
+  await once(waiting, 'connect')
+  if (way === 'reset') waiting.resetAndDestroy()
+  else waiting.end()
+  first.destroy()
+  await expect.poll(() => listening.connections).toBe(0)
+  const next = openSocket({ port, host: '127.0.0.1' })
+  next.write(connectFrame('next'))
+  expect((await once(next, 'data'))[0]).toEqual(connackFrame)
+})
+
 test('no more than 256 connections wait for a place; all that get none are refused and counted', async () => {
   const { broker, port, refusals } = await openWay({ maximumConnections: 1 })
   await exchange(`mqtt://127.0.0.1:${port}`)

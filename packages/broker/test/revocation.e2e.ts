@@ -1,11 +1,14 @@
-import { writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { readTlsFiles } from '../src/command/tls-files.ts'
 import { Authority } from './certificates.ts'
 import type { Certificate } from './certificates.ts'
 import { listeningUrl, portOf, startCommand } from './started-command.ts'
-import { exchange, openWay } from './ways-in.ts'
+import { connectFrame, exchange, openWay } from './ways-in.ts'
 import { temporaryFolder } from '../../../tools/testing/temporary-folder.ts'
 
 const root = new Authority()
@@ -64,6 +67,57 @@ describe.skipIf(!root.works)('with openssl', () => {
     expect(await refusal(listed, chain, root.ca)).toBe(undefined)
     const other = { ...revoked, cert: Buffer.concat([revoked.cert, signing.ca]) }
     expect(await refusal(listed, other, root.ca)).toContain('CERT_REVOKED')
+  })
+
+  test('a revoked authority is not got round by a forged certificate with its name and key', async () => {
+    const { directory } = signing
+    const file = (name: string): string => join(directory, name)
+    const openssl = (...parameters: string[]): string => execFileSync('openssl', parameters, { encoding: 'utf8' })
+    writeFileSync(file('public.pem'), openssl('x509', '-in', signing.caFile, '-pubkey', '-noout'))
+    openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', file('other.key'))
+    const subject = openssl('x509', '-in', signing.caFile, '-noout', '-subject', '-nameopt', 'compat').trim()
+    const name = subject.replace('subject=', '').trim()
+    openssl('req', '-new', '-key', file('other.key'), '-subj', name, '-out', file('other.csr'))
+    const made = ['-signkey', file('other.key'), '-force_pubkey', file('public.pem'), '-days', '-1']
+    openssl('x509', '-req', '-in', file('other.csr'), ...made, '-out', file('forged.pem'))
+    const lists = Buffer.concat([listed, root.revocationList([{ cert: signing.ca } as Certificate])])
+    const forged = readFileSync(file('forged.pem'))
+    for (const cert of [
+      [good.cert, signing.ca],
+      [good.cert, forged, signing.ca],
+      [good.cert, signing.ca, forged],
+    ]) {
+      expect(await refusal(lists, { ...good, cert: Buffer.concat(cert) }, root.ca)).toBeDefined()
+    }
+  })
+
+  test('a certificate that nobody but itself has signed needs a list as well', async () => {
+    const lone = new Authority()
+    onTestFinished(() => lone.remove())
+    const client = { cert: lone.ca, key: readFileSync(join(lone.directory, 'ca.key')) } as Certificate
+    expect(await refusal(listed, client, Buffer.concat([root.ca, lone.ca]))).toContain('UNABLE_TO_GET_CRL')
+  })
+
+  test.each(['TLSv1.2', 'TLSv1.3'] as const)('with %s a client that comes back is looked at anew', async maxVersion => {
+    const tls = { ...server, ca: root.ca, requestCert: true, revocationLists: signing.revocationList([]) }
+    const { port, listening, refusals } = await openWay({ tls })
+    const options = { port, host: 'localhost', ca: root.ca, key: good.key, maxVersion }
+    const enter = async (session?: Buffer): Promise<Buffer | undefined> => {
+      let kept = session
+      const cert = Buffer.concat([good.cert, signing.ca])
+      const socket = connectTls({ ...options, cert, ...(session !== undefined && { session }) })
+      socket.on('session', given => (kept = given))
+      socket.on('error', () => undefined)
+      socket.write(connectFrame('c'))
+      const [first] = (await Promise.race([once(socket, 'data'), once(socket, 'close')])) as [unknown]
+      socket.destroy()
+      expect(Buffer.isBuffer(first)).toBe(refusals.length === 0)
+      return kept
+    }
+    const session = await enter(await enter())
+    listening.reloadTls({ revocationLists: signing.revocationList([good]) })
+    await enter(session).catch(() => undefined)
+    await expect.poll(() => refusals.length).toBe(1)
   })
 
   test('where no certificate is required, one that is revoked is as good as none', async () => {

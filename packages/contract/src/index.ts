@@ -50,6 +50,7 @@ export type {
   Plugin,
   WorkerUsage,
 } from './plugin.ts'
+export { packetIdOf, sequenceWith } from './packet-id.ts'
 export { SecondWindow } from './second-window.ts'
 export type { SlicesOptions, Step } from './slices.ts'
 export { Slices } from './slices.ts'

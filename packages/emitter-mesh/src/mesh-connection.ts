@@ -8,6 +8,8 @@ import type { TurnEnd } from './turn-end.ts'
 const strangersFrame = 4096
 /** Bytes of a frame: all messages of a turn up to 256 KiB, and the largest that MQTT has. */
 const longestFrame = 2 ** 28 + 2 ** 20
+/** ms without a byte after which the system asks whether the other side is there. */
+const keepAliveDelay = 10_000
 /** ms that what one peer sends may take of a turn. */
 const share = 5
 /** Bytes up to which what a turn has is copied together for one write. */
@@ -43,6 +45,8 @@ export class MeshConnection {
     this.#turn = turn
     this.#owner = owner
     socket.setNoDelay(true)
+    // A link may carry nothing for hours while its counterpart is busy, and what lies between the machines forgets connections that rest.
+    socket.setKeepAlive(true, keepAliveDelay)
     socket.on('data', chunk => this.#read(chunk))
     socket.on('error', error => void (this.#error ??= error))
     socket.on('close', () => this.#close())

@@ -147,7 +147,10 @@ export class TurnPipeline {
     this.#watch()
     const { client, replicas } = this.#host
     const isReplicated = replicas > 0 && calls.some(call => call.isReplicated)
-    if (isReplicated || isCluster(client)) void this.#fly(flight, isReplicated ? replicas : 0)
+    // Until the client is ready a pipeline decides: single commands that Redis takes while it loads would go to a server of which nobody knows
+    // yet whether it is the primary.
+    if (isReplicated || isCluster(client) || client.status !== 'ready')
+      void this.#fly(flight, isReplicated ? replicas : 0)
     else this.#write(flight, client)
   }
 

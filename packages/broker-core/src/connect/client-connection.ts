@@ -131,8 +131,10 @@ export class ClientConnection extends Connection<Host> implements ClientLink {
   readonly client: Client
   /** Undefined when the stream was handed over without a listener. */
   declare readonly profile: ListenerProfile | undefined
-  /** What it reads belongs to nobody else: a stream that the program made may bring the program's own bytes. */
-  readonly ownsBytes: boolean
+  /** Its stream brings bytes of its own: one that the program made may bring the program's. */
+  readonly readsOwnBytes: boolean
+  /** Nobody else has got the chunk that is handled now. */
+  ownsChunk = false
   /** From the moment the store has opened it until the connection ends. */
   session: Session | undefined
   /** When, among all of this broker, the store was asked for its session; 0: not yet. */
@@ -161,7 +163,7 @@ export class ClientConnection extends Connection<Host> implements ClientLink {
   constructor(engine: Host, stream: Duplex, request: unknown, profile: ListenerProfile | undefined) {
     super(engine, stream, profile)
     this.client = new Client(engine.broker, this, request)
-    this.ownsBytes = stream instanceof Socket || profile !== undefined
+    this.readsOwnBytes = stream instanceof Socket || profile !== undefined
   }
 
   get listener(): string | undefined {
@@ -174,7 +176,11 @@ export class ClientConnection extends Connection<Host> implements ClientLink {
     const sent = this.pending === undefined ? send() : undefined
     if (this.pending === undefined && !isPromise(sent)) return
     this.pending ??= new PendingPublishes(this)
-    this.pending.add(0, undefined, () => ({ routed: sent ?? send(), acknowledge: () => undefined }))
+    this.pending.add(0, undefined, () => {
+      // The client may have published on another connection since; this run would follow that ([MQTT5-4.6.0-6]).
+      if (sent === undefined && this.takenOver) return undefined
+      return { routed: sent ?? send(), acknowledge: () => undefined }
+    })
     this.isSendingRuns = true
     this.hold(ReadHold.fanOut)
     void this.pending.ended.then(() => this.#runsSent())

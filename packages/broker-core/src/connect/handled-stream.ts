@@ -29,10 +29,10 @@ export function connectionOf(stream: HandledStream | undefined): ClientConnectio
 }
 
 /** Listens to a stream with a connection. */
-export function listenTo(stream: Duplex, { profile, ownsBytes }: ClientConnection): void {
+export function listenTo(stream: Duplex, { profile, readsOwnBytes }: ClientConnection): void {
   // The outbox gathers what is sent in a turn. What is sent in the next one would wait 40 ms for the client's delayed acknowledgement.
   if (stream instanceof Socket && profile === undefined) stream.setNoDelay(true)
-  stream.on('data', ownsBytes ? onData : onDataOfProgram)
+  stream.on('data', readsOwnBytes ? onData : onDataOfProgram)
   stream.on('drain', onDrain)
   stream.on('end', onEnd)
   stream.on('error', onError)
@@ -64,7 +64,11 @@ function bytesOf(stream: HandledStream, chunk: unknown): Buffer | undefined {
 
 function onData(this: Duplex, chunk: Buffer): void {
   const bytes = bytesOf(this, chunk)
-  if (bytes !== undefined) connectionOf(this)?.chunkReceived(bytes)
+  const connection = connectionOf(this)
+  if (bytes === undefined || connection === undefined) return
+  // A program may listen as well, or pipe the stream elsewhere.
+  connection.ownsChunk = this.listenerCount('data') === 1
+  connection.chunkReceived(bytes)
 }
 
 /** A stream made by the program may deliver bytes within the call that writes them at its other end. They take effect after that call,

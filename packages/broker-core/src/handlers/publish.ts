@@ -97,7 +97,8 @@ function accept(connection: ClientConnection, engine: Host, frame: PublishFrame,
   if (qos === 2 && session.received.has(messageId)) return acknowledgeAgain({ connection, session, messageId, qos })
   origin.publisher = session.clientId
   origin.source = connection.source
-  origin.ownsFrame = connection.ownsBytes
+  // Hooks and listeners are shown the payload, and may change it.
+  origin.ownsFrame = connection.ownsChunk && engine.passThrough
   origin.brokerId = engine.brokerId
   origin.brokerCounter = engine.nextCounter()
   origin.now = frame.messageExpiryInterval < 0 ? 0 : engine.clock.now()

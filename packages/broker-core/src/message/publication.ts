@@ -109,6 +109,11 @@ export class Publication implements Message {
     }
   }
 
+  /** Receivers get copies: the program is shown the payload, and may change it. */
+  keepFrame(): void {
+    this.#isFrameFree = false
+  }
+
   /** A publication of a message that was stored or came from another broker. */
   static of(message: Message): Publication {
     // Spreading takes twice the time.

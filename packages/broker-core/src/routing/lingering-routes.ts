@@ -1,4 +1,5 @@
 import type { Clock } from '@x/contract'
+import { moreIsDue, shareOfDue } from '../ground/deadline-wheel.ts'
 import type { Deadlined, DeadlineWheel } from '../ground/deadline-wheel.ts'
 
 /** ms for which a route outlasts the connection of the last session that needed it. */
@@ -45,8 +46,11 @@ export class LingeringRoutes implements Deadlined {
   }
 
   checkDeadlines(now: number): number {
+    let left = shareOfDue
     for (const [name, until] of this.#deadlines) {
       if (until > now) return until
+      if (left === 0) return moreIsDue
+      left -= 1
       this.#withdraw(name)
     }
     return 0

@@ -1,3 +1,4 @@
+import { packetIdOf } from '@x/contract'
 import { BrokerError } from '../ground/broker-error.ts'
 import { ReasonCode } from '../ground/reason-code.ts'
 
@@ -20,13 +21,13 @@ export function acknowledgementWrong(packetId: number, got: Acknowledgement, awa
 
 const acknowledgements: readonly Acknowledgement[] = ['puback', 'pubrec', 'pubcomp']
 
-/** Highest Packet Identifier; identifiers run from 1, as the sequences of stores do. MQTT 5.0 §2.2.1 */
+/** Packet Identifiers that there are. MQTT 5.0 §2.2.1 */
 const packetIds = 65535
 const smallestRing = 16
 
 /** The QoS 1 and 2 messages of one session that were sent and not yet acknowledged.
  *
- * Messages are numbered by their sequence in the session, and the packet id is `((sequence - 1) mod 65535) + 1`, so neither
+ * Messages are numbered by their sequence in the session, and the packet id follows from it, see {@link packetIdOf}, so neither
  * direction needs a table, and a session that is resumed repeats its ids. States stand in a ring that is indexed by
  * sequence: one byte for each message between the oldest open one and the newest. */
 export class InflightWindow {
@@ -56,13 +57,9 @@ export class InflightWindow {
   packetIds(): number[] {
     const ids: number[] = []
     for (let sequence = this.#base; sequence < this.#next; sequence += 1) {
-      if (this.state(sequence) !== Inflight.none) ids.push(InflightWindow.packetId(sequence))
+      if (this.state(sequence) !== Inflight.none) ids.push(packetIdOf(sequence))
     }
     return ids
-  }
-
-  static packetId(sequence: number): number {
-    return ((sequence + packetIds - 1) % packetIds) + 1
   }
 
   /** Whether `sequence`, or the next one, may be sent now: fewer than `limit` are open, and its packet id is not in use

@@ -1,4 +1,4 @@
-import { isExpired } from '@x/contract'
+import { isExpired, packetIdOf } from '@x/contract'
 import type {
   MaybePromise,
   Message,
@@ -13,7 +13,7 @@ import { liveManner, writeAtMostOnce, writeDelivery } from './delivery-writer.ts
 import type { DeliveryManner } from './delivery-writer.ts'
 import { forwarded } from '../hooks/authorize-forward.ts'
 import { GroupClaims, sendClaimed } from './group-claims.ts'
-import { Inflight, InflightWindow } from './inflight-window.ts'
+import { Inflight } from './inflight-window.ts'
 import type { Acknowledgement } from './inflight-window.ts'
 import { laneOf } from './lane.ts'
 import type { Lane } from './lane.ts'
@@ -268,7 +268,7 @@ export class Session implements SessionOwner, Recipient, GroupMember {
   /** Sends a message of QoS 1 or 2, for which there is room. */
   sendInflight(publication: Publication, manner: DeliveryManner, sequence: number): void {
     const { qos } = manner
-    if (writeDelivery(this, publication, manner, InflightWindow.packetId(sequence))) {
+    if (writeDelivery(this, publication, manner, packetIdOf(sequence))) {
       this.unacknowledged.add(sequence, qos === 1 ? Inflight.puback : Inflight.pubrec, publication)
     } else this.unacknowledged.skip(sequence)
   }

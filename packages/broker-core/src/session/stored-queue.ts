@@ -1,3 +1,4 @@
+import { packetIdOf } from '@x/contract'
 import type { MaybePromise, Message, OpenedSession, QueueEntry, SessionHandle } from '@x/contract'
 import type { Outbox } from '../connection/outbox.ts'
 import { isPromise } from '../ground/maybe-promise.ts'
@@ -7,7 +8,7 @@ import type { Publication } from '../message/publication.ts'
 import type { ReceiverConnection } from '../routing/receiver.ts'
 import { writeAtMostOnce, writePubrel } from './delivery-writer.ts'
 import type { DeliveryManner, DeliveryTarget } from './delivery-writer.ts'
-import { Inflight, InflightWindow } from './inflight-window.ts'
+import { Inflight } from './inflight-window.ts'
 import type { SessionHost } from './session-host.ts'
 import type { Unacknowledged } from './unacknowledged.ts'
 
@@ -176,7 +177,7 @@ export class StoredQueue {
     const { sequence, qos, retain, subscriptionIdentifiers } = entry
     if (entry.released) {
       unacknowledged.add(sequence, Inflight.pubcomp)
-      writePubrel(session, InflightWindow.packetId(sequence), 0)
+      writePubrel(session, packetIdOf(sequence), 0)
       return
     }
     const dup = sequence <= this.#sentBefore

@@ -43,10 +43,12 @@ async function runBroker(command: RunCommand): Promise<void> {
 }
 
 async function startProcess(command: RunCommand, worker: OwnWorker | undefined): Promise<void> {
+  // First, since the primary may say, as soon as the configuration is read, that it has changed.
+  const pretty = await prettyFormat()
   const read = tried(() => readAll(command, { place: worker?.place }))
   if (read === undefined) return
   const { config } = read
-  const lines = { pretty: await prettyFormat(), worker: worker?.place.number }
+  const lines = { pretty, worker: worker?.place.number }
   const log = tried(() => new CommandLog(config.log ?? {}, lines), exitCodes.start)
   if (log === undefined) return
   if (worker === undefined && tried(() => becomeService(config), exitCodes.account) === undefined) return

@@ -28,8 +28,8 @@ export class RevocationList {
   readonly #begins: number
   readonly #ends: number
   readonly #hasCritical: boolean
-  /** By the fingerprint of the authority's certificate: whether it has signed the list. One for each that has signed a client's. */
-  readonly #signers = new Map<string, boolean>()
+  /** Whether an authority has signed the list. Of those that clients send nothing stays. */
+  readonly #signers = new WeakMap<X509Certificate, boolean>()
 
   /** @throws RangeError for what is no such list */
   constructor(der: Buffer) {
@@ -68,7 +68,7 @@ export class RevocationList {
   }
 
   #isSignedBy(authority: X509Certificate): boolean {
-    const known = this.#signers.get(authority.fingerprint256)
+    const known = this.#signers.get(authority)
     if (known !== undefined) return known
     let isSigned: boolean
     try {
@@ -77,7 +77,7 @@ export class RevocationList {
       // A key of another kind than the signature.
       isSigned = false
     }
-    this.#signers.set(authority.fingerprint256, isSigned)
+    this.#signers.set(authority, isSigned)
     return isSigned
   }
 }
@@ -98,6 +98,7 @@ function timeOf({ tag, content }: DerElement): number {
   const century = tag === derTags.generalizedTime ? '' : Number(text.slice(0, 2)) < 50 ? '20' : '19'
   const [, year, month, day, hour, minute, second] =
     /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(`${century}${text}`) ?? []
-  if (year === undefined) throw new RangeError('it has no time where there must be one')
-  return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  const time = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  if (Number.isNaN(time)) throw new RangeError('it has no time where there must be one')
+  return time
 }

@@ -1,5 +1,12 @@
+import { constants } from 'node:crypto'
 import { DEFAULT_CIPHERS, createServer } from 'node:tls'
-import type { SecureContextOptions, Server, TLSSocket, TlsOptions as NodeTlsOptions } from 'node:tls'
+import type {
+  DetailedPeerCertificate,
+  SecureContextOptions,
+  Server,
+  TLSSocket,
+  TlsOptions as NodeTlsOptions,
+} from 'node:tls'
 import type { Duplex } from 'node:stream'
 import { alternativeName } from './alternative-name.ts'
 import { ConnectionRefused } from './refused.ts'
@@ -100,8 +107,8 @@ export class TlsLayer {
 
   /** Node has verified the chain; whether it has been revoked is seen here. */
   #secured(host: TlsHost, socket: TLSSocket): void {
-    const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined
-    const problem = certificate && this.#revocationLists?.problemOf(certificate, Date.now())
+    const lists = socket.authorized ? this.#revocationLists : undefined
+    const problem = lists && problemIn(lists, socket.getPeerCertificate(true))
     if (problem === undefined) host.secured(socket)
     else if (this.#options.rejectUnauthorized === false) {
       // As Node has it for certificates which it finds wrong itself.
@@ -123,9 +130,12 @@ export class TlsLayer {
       ciphers,
       servers: _servers,
       identityAsUsername: _identity,
-      revocationLists: _lists,
-      ...rest
+      revocationLists: lists,
+      ...given
     } = options
+    // A session that is resumed has the client's certificate, and not those that came with it.
+    const rest =
+      lists === undefined ? given : { ...given, secureOptions: (given.secureOptions ?? 0) | constants.SSL_OP_NO_TICKET }
     if (pskCallback === undefined) return { ALPNProtocols: names, ...rest, ...(ciphers !== undefined && { ciphers }) }
     return {
       ALPNProtocols: names,
@@ -173,4 +183,14 @@ function problemOf(error: NodeJS.ErrnoException, socket: TLSSocket): ConnectionR
 /** The socket that a TLSSocket stands on, which outlives it. Node has it under this name and no public one. */
 export function beneath(socket: Duplex): Duplex {
   return (socket as { _parent?: Duplex })._parent ?? socket
+}
+
+/** What a client sends besides its certificate has passed OpenSSL, which reads more than DER. */
+function problemIn(lists: RevocationLists, peer: DetailedPeerCertificate): string | undefined {
+  try {
+    // Without a certificate the object is empty.
+    return Buffer.isBuffer(peer.raw) ? lists.problemOf(peer, Date.now()) : undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
 }

@@ -48,6 +48,12 @@ export class WaitingRoom {
     for (const pause of [turn, turn, turn, turn, moment, turn, turn, turn, turn]) {
       await pause()
       if (!this.#waiting.has(socket)) return
+      // It has left: who is admitted is told by its stream's 'close', which has come.
+      if (socket.destroyed || socket.readableEnded) {
+        this.#waiting.delete(socket)
+        socket.destroy()
+        return
+      }
       problem = this.#host.problemOfNumber()
       if (problem === undefined) break
     }

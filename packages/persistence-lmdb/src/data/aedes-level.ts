@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { decodeMessagePack, PersistenceError, SESSION_NEVER_EXPIRES } from '@x/contract'
+import { decodeMessagePack, PersistenceError, SESSION_NEVER_EXPIRES, sequenceWith } from '@x/contract'
 import type { Subscription } from '@x/contract'
 import type { DumpedEntry, DumpedMessage, DumpRecord } from './dump.ts'
 
@@ -26,8 +26,6 @@ interface StoredPacket {
   readonly messageId?: number
   readonly clientId?: string
 }
-
-const packetIds = 65_535
 
 /** What `aedes-persistence-level` keeps in a LevelDB, as a dump. What Aedes would still publish (wills of clients that were connected, QoS
  * 2 messages that wait for their PUBREL) is published to the sessions of the dump.
@@ -126,10 +124,7 @@ function entriesOf(clientId: string, queue: readonly StoredPacket[]): readonly D
   let sequence = 0
   return queue.map(packet => {
     const { messageId } = packet
-    if (messageId !== undefined && wasSent(packet)) {
-      const place = sequence - (sequence % packetIds) + messageId - 1
-      sequence = place > sequence ? place : place + packetIds
-    } else sequence += 1
+    sequence = messageId !== undefined && wasSent(packet) ? sequenceWith(messageId, sequence) : sequence + 1
     const message = messageOf(packet, {})
     const released = packet.cmd === 'pubrel'
     return { kind: 'entry', clientId, sequence, qos: message.qos, retain: message.retain, released, message }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { PersistenceError } from '@x/contract'
+import { PersistenceError, sequenceWith } from '@x/contract'
 import type { Subscription } from '@x/contract'
 import type { DumpedEntry, DumpedMessage, DumpedSession, DumpRecord } from './dump.ts'
 import { readChunks } from './mosquitto-chunk.ts'
@@ -12,7 +12,6 @@ const state = { waitForPubcomp: 9, resendPubrel: 6, waitForPubrel: 7, resendPubc
 const incoming = 0
 
 const neverExpires = 0xffff_ffff
-const packetIds = 65_535
 
 interface ClientMessage {
   readonly message: bigint
@@ -167,7 +166,7 @@ class MosquittoFile {
     let sequence = 0
     return [...outgoing.filter(isSent), ...outgoing.filter(one => !isSent(one))].map(one => {
       const wasSent = isSent(one)
-      sequence = wasSent ? following(sequence, one.packetId) : sequence + 1
+      sequence = wasSent ? sequenceWith(one.packetId, sequence) : sequence + 1
       const { subscriptionIdentifier: identifier, qos, retain } = one
       const released = wasSent && (one.state === state.waitForPubcomp || one.state === state.resendPubrel)
       const subscriptionIdentifiers = identifier === undefined ? undefined : [identifier]
@@ -202,13 +201,6 @@ interface PlacedEntry {
 
 function isSent({ state: at, packetId }: ClientMessage): boolean {
   return at !== state.queued && packetId > 0
-}
-
-/** The first sequence after another one whose packet identifier is this one. */
-function following(sequence: number, packetId: number): number {
-  const place = packetId - 1
-  const candidate = sequence - (sequence % packetIds) + place
-  return candidate > sequence ? candidate : candidate + packetIds
 }
 
 function sessionOf(

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { messageBytes, SESSION_NEVER_EXPIRES, Slices, systemClock } from '@x/contract'
+import { messageBytes, SESSION_NEVER_EXPIRES, sequenceWith, Slices, systemClock } from '@x/contract'
 import type { Message, PersistenceHost, SessionHandle } from '@x/contract'
 import { RedisConnection } from '@x/redis-connection'
 import type { RedisTarget } from '@x/redis-connection'
@@ -41,7 +41,6 @@ export interface AedesImport {
 
 type Counts = { -readonly [Name in keyof AedesImport]: number }
 
-const packetIds = 65_535
 /** Entries that one call brings. */
 const largestCall = 100
 
@@ -168,10 +167,7 @@ class Import {
     return queue.map(packet => {
       const { messageId = 0, cmd } = packet
       const wasSent = messageId > 0
-      if (wasSent) {
-        const place = sequence - (sequence % packetIds) + messageId - 1
-        sequence = place > sequence ? place : place + packetIds
-      } else sequence += 1
+      sequence = wasSent ? sequenceWith(messageId, sequence) : sequence + 1
       return { sequence, wasSent, released: cmd === 'pubrel', message: this.#messageOf(packet, undefined) }
     })
   }

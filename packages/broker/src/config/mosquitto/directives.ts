@@ -237,6 +237,6 @@ export const directives: Readonly<Record<string, Directive>> = {
     notice: value =>
       String(value).includes('://')
         ? undefined
-        : 'no page is let in by it, since browsers send a scheme, such as https://example.org',
+        : 'a value without a scheme lets no page in: browsers send one, such as https://example.org',
   }),
 }
