@@ -164,8 +164,6 @@ export class Engine implements PersistenceHost, Host, PublishingHost {
     this.interner = new TopicInterner({ check: topic => void parseTopicName(topic, levels) })
     this.advertised = new AdvertisedFilters({
       emitter: this.emitter,
-      clock: this.clock,
-      wheel: this.wheel,
       storeIsShared: this.persistence.supports.shared,
       failed: error => this.fail(error, 'ROUTE_FAILED'),
     })

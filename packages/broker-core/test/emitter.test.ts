@@ -4,7 +4,7 @@ import type { BrokerOptions } from '../src/index.ts'
 import { DelayedPersistence } from './support/delayed-persistence.ts'
 import { MemoryPersistence } from './support/memory-persistence.ts'
 import { property } from './support/property.ts'
-import { startBroker, startBrokerWithClock } from './support/start-broker.ts'
+import { startBroker } from './support/start-broker.ts'
 import type { TestBroker } from './support/start-broker.ts'
 
 /** Other brokers, played by the test. */
@@ -164,7 +164,7 @@ test('a filter that the others can’t be told of is not granted, and asked for 
   expect(emitter.routes).toEqual(['+2 a', '+2 a'])
 })
 
-test('asks for QoS 0 alone where a store of all brokers brings the rest, and for a while after a client has left whose session goes on', async () => {
+test('asks for QoS 0 alone where a store of all brokers brings the rest', async () => {
   for (const [persistence, qos] of [
     [new SharedPersistence(), 0],
     [new MemoryPersistence(), 2],
@@ -178,60 +178,9 @@ test('asks for QoS 0 alone where a store of all brokers brings the rest, and for
     await drop(stored)
     await drop(clean)
     expect(emitter.routes.toSorted()).toEqual(
-      qos === 0 ? ['+0 a', '+2 a', '+2 b', '-2 a', '-2 b'] : ['+2 a', '+2 b', '-2 a', '-2 b'],
+      qos === 0 ? ['+0 a', '+2 a', '+2 b', '-0 a', '-2 a', '-2 b'] : ['+2 a', '+2 b', '-2 a', '-2 b'],
     )
   }
-})
-
-test('CONNACK of a session that comes back soon does not wait for brokers that know its filters; those of one that stays away are withdrawn', async () => {
-  const emitter = new TestEmitter()
-  const { connect, drop, pass } = await startBrokerWithClock({ persistence: new SharedPersistence(), emitter })
-  const client = await connect({ clientId: 'x', ...lasting })
-  await client.subscribe(['a', 1], ['$share/g/b', 1], ['c', 1])
-  await client.unsubscribe('c')
-  await drop(client)
-  expect(emitter.routes).toEqual(['+0 a', '+0 $share/g/b', '+0 c', '-0 c', '-0 $share/g/b'])
-  await pass(9000)
-  const again = await connect({ clientId: 'x', ...lasting })
-  expect(emitter.routes.slice(5)).toEqual(['+0 $share/g/b'])
-  await pass(9000)
-  await drop(again)
-  await pass(9000)
-  expect(emitter.routes.slice(6)).toEqual(['-0 $share/g/b'])
-  await pass(2000)
-  expect(emitter.routes.slice(7)).toEqual(['-0 a'])
-})
-
-test('the others may have forgotten a filter that they knew: CONNACK of a session that comes back soon waits for them', async () => {
-  const emitter = new TestEmitter()
-  const { connect, drop, open } = await startBroker({ persistence: new SharedPersistence(), emitter })
-  const client = await connect({ clientId: 'x', ...lasting })
-  await client.subscribe(['a', 1])
-  await drop(client)
-  emitter.standing = async () => Promise.reject(new Error('no'))
-  expect(await (await open()).connect({ clientId: 'x', ...lasting })).toMatchObject({ reasonCode: 0x88 })
-  emitter.standing = () => undefined
-  expect(await (await open()).connect({ clientId: 'x', ...lasting })).toMatchObject({ sessionPresent: true })
-  expect(emitter.routes).toEqual(['+0 a'])
-})
-
-test('CONNACK waits for what other brokers have for this one when that may be something that its client has published', async () => {
-  const emitter = Object.assign(new TestEmitter(), { asked: 0 })
-  const arrived = async (): Promise<void> => void (emitter.asked += 1)
-  const { connect } = await startBroker({
-    persistence: new SharedPersistence(),
-    emitter: Object.assign(emitter, { arrived }),
-  })
-  const stored = await connect({ clientId: 'x', ...lasting })
-  await stored.subscribe(['a', 1])
-  const clean = await connect({ clientId: 'y' })
-  expect(emitter.asked).toBe(0)
-  await clean.subscribe(['a', 1])
-  await connect({ clientId: 'z' })
-  expect(emitter.asked).toBe(1)
-  await clean.unsubscribe('a')
-  await connect({ clientId: 'z2' })
-  expect(emitter.asked).toBe(1)
 })
 
 test('asks for everything for a stored session of QoS 0, whose messages the store does not bring', async () => {

@@ -22,7 +22,6 @@ import { PendingPublishes } from '../session/pending-publishes.ts'
 import type { ProgramFaults } from '../hooks/program-faults.ts'
 import type { Publication } from '../message/publication.ts'
 import type { ControlEndpoints } from '../hooks/control-endpoint.ts'
-import type { AdvertisedFilters } from '../routing/advertised-filters.ts'
 import type { FanOuts } from '../routing/fan-outs.ts'
 import type { VerbatimRun } from '../routing/verbatim-run.ts'
 import type { Router } from '../routing/router.ts'
@@ -90,7 +89,6 @@ export interface Host extends ConnectionHost, SessionHost {
   readonly protocol: Protocol
   readonly persistence: CheckedStore
   readonly emitter: Emitter | undefined
-  readonly advertised: AdvertisedFilters
   readonly router: Router
   readonly faults: ProgramFaults
   readonly publishing: Publishing

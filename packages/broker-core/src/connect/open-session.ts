@@ -36,6 +36,8 @@ export function openSession(connection: ClientConnection, { packet, negotiated, 
   })
   engine.userSessions.opened(packet.username, clientId)
   const permitted = permittedWill(connection, will)
+  // At the same time: what this client has published at another broker before comes before what it publishes here.
+  const arrived = engine.emitter?.arrived?.()
   const opened = recover(
     () =>
       engine.persistence.openSession({
@@ -50,9 +52,6 @@ export function openSession(connection: ClientConnection, { packet, negotiated, 
       throw error
     },
   )
-  // At the same time: what this client has published at another broker before comes before what it publishes here. Asked second, since a
-  // store takes longer.
-  const arrived = engine.advertised.bringsAcknowledged ? engine.emitter?.arrived?.() : undefined
   return after(opened, result => openedSession({ connection, session, negotiated, arrived }, result))
 }
 

@@ -1,7 +1,5 @@
-import type { Clock, Emitter, MaybePromise } from '@x/contract'
-import type { DeadlineWheel } from '../ground/deadline-wheel.ts'
+import type { Emitter, MaybePromise } from '@x/contract'
 import { after, all, isPromise, recover } from '../ground/maybe-promise.ts'
-import { LingeringRoutes } from './lingering-routes.ts'
 
 interface Route {
   count: number
@@ -14,8 +12,6 @@ interface Route {
 /** What {@link AdvertisedFilters} needs of the engine. */
 export interface AdvertisedFiltersHost {
   readonly emitter: Emitter | undefined
-  readonly clock: Pick<Clock, 'now'>
-  readonly wheel: Pick<DeadlineWheel, 'schedule'>
   /** The store delivers QoS 1 and 2 messages to stored sessions and shared groups, from any broker. */
   readonly storeIsShared: boolean
   /** The emitter failed to remove a route. */
@@ -26,15 +22,10 @@ export interface AdvertisedFiltersHost {
 export class AdvertisedFilters {
   readonly #host: AdvertisedFiltersHost
   readonly #routes = new Map<string, Route>()
-  readonly #lingering: LingeringRoutes
-  /** Routes by which messages of QoS 1 and 2 come that clients have published. */
-  #acknowledged = 0
   #opened = false
 
   constructor(host: AdvertisedFiltersHost) {
     this.#host = host
-    const { clock, wheel } = host
-    this.#lingering = new LingeringRoutes({ clock, wheel, withdraw: name => this.#withdraw(name) })
   }
 
   /** The emitter is open: adds the filters that were subscribed before. */
@@ -42,11 +33,6 @@ export class AdvertisedFilters {
     this.#opened = true
     const adding = [...this.#routes].map(async ([name, route]) => this.#tell(name, route))
     await Promise.all(adding)
-  }
-
-  /** Whether other brokers may have messages of QoS 1 and 2 for this one that clients have published. */
-  get bringsAcknowledged(): boolean {
-    return this.#acknowledged > 0
   }
 
   /** Returns when other brokers know the filter; rejects when they could not be told.
@@ -57,18 +43,6 @@ export class AdvertisedFilters {
 
   removeSession(filter: string, isStored: boolean): void {
     this.#remove(nameOf(filter, this.#maximumQoS(isStored)))
-  }
-
-  /** The session has lost its connection. Where the store brings the rest, the route of QoS 0 lingers: the session goes on. */
-  retireSession(filter: string, isStored: boolean): void {
-    const name = nameOf(filter, this.#maximumQoS(isStored))
-    const route = this.#routes.get(name)
-    if (route?.count !== 1 || !route.added || name.startsWith('2')) {
-      this.#remove(name)
-      return
-    }
-    route.count = 0
-    this.#lingering.add(name)
   }
 
   /** At QoS 0 a group takes turns with those of other brokers. Where the store is not shared, each broker deals out all messages. */
@@ -104,9 +78,7 @@ export class AdvertisedFilters {
     if (route === undefined) {
       route = { count: 0, added: false, adding: undefined }
       this.#routes.set(name, route)
-      if (isAcknowledged(name)) this.#acknowledged += 1
     }
-    if (route.count === 0) this.#lingering.delete(name)
     route.count += 1
     if (!this.#opened) return undefined
     if (!route.added) return route.adding ?? this.#tell(name, route)
@@ -128,7 +100,7 @@ export class AdvertisedFilters {
       },
       (error: unknown) => {
         route.adding = undefined
-        if (this.#routes.get(name) === route && route.count === 0) this.#forget(name)
+        if (this.#routes.get(name) === route && route.count === 0) this.#routes.delete(name)
         throw error
       },
     )
@@ -141,15 +113,11 @@ export class AdvertisedFilters {
     route.count -= 1
     if (route.count > 0) return
     if (route.added) this.#withdraw(name)
-    else if (route.adding === undefined) this.#forget(name)
-  }
-
-  #forget(name: string): void {
-    if (this.#routes.delete(name) && isAcknowledged(name)) this.#acknowledged -= 1
+    else if (route.adding === undefined) this.#routes.delete(name)
   }
 
   #withdraw(name: string): void {
-    this.#forget(name)
+    this.#routes.delete(name)
     void recover(
       () => this.#host.emitter?.removeRoute(name.slice(1), name.startsWith('0') ? 0 : 2),
       error => this.#host.failed(error),
@@ -159,9 +127,4 @@ export class AdvertisedFilters {
 
 function nameOf(filter: string, maximumQoS: 0 | 2): string {
   return `${maximumQoS}${filter}`
-}
-
-/** Below `$SYS/` only brokers publish. */
-function isAcknowledged(name: string): boolean {
-  return name.startsWith('2') && !name.startsWith('2$SYS/')
 }

@@ -123,14 +123,10 @@ export class Router {
   }
 
   removeSession(filter: string, session: Receiver): void {
-    const route = this.#takeOut(filter, session)
-    if (route !== undefined) this.#removeRoute(filter, route)
-  }
-
-  /** The same when the session has lost its connection, and may have another one soon. */
-  retireSession(filter: string, session: Receiver): void {
-    const route = this.#takeOut(filter, session)
-    if (route?.kind === 'session') this.#advertised.retireSession(filter, isServedByStore(session, route.subscription))
+    const route = this.#trie.get(filter as TopicFilter, session)
+    if (route === undefined) return
+    this.#trie.remove(filter as TopicFilter, session)
+    this.#removeRoute(filter, route)
   }
 
   removeGroup(filter: string, group: SharedGroup): void {
@@ -141,12 +137,6 @@ export class Router {
     this.#programSubscribers?.remove(filter as TopicFilter, subscriber)
     if (this.#programSubscribers?.size === 0) this.#programSubscribers = undefined
     if (this.#trie.remove(filter as TopicFilter, subscriber)) this.#advertised.removeProgramSubscriber(filter)
-  }
-
-  #takeOut(filter: string, session: Receiver): Route | undefined {
-    const route = this.#trie.get(filter as TopicFilter, session)
-    if (route !== undefined) this.#trie.remove(filter as TopicFilter, session)
-    return route
   }
 
   #removeRoute(filter: string, route: Route): void {

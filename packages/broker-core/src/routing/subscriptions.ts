@@ -43,7 +43,7 @@ export class Subscriptions {
 
   remove(session: GroupMember, filter: string): void {
     session.removeSubscription(filter)
-    if (!this.#leaveGroup(session, filter)) this.#engine.router.removeSession(filter, session)
+    this.#takeOut(session, filter)
   }
 
   /** Removes all subscriptions of a closed session, in slices, since there may be many. */
@@ -54,7 +54,7 @@ export class Subscriptions {
         const next = filters.next()
         if (next.done === true) return false
         // When one fails, the others are removed all the same.
-        this.#engine.own('ROUTE_FAILED', () => this.#retireOne(session, next.value))
+        this.#engine.own('ROUTE_FAILED', () => this.#takeOut(session, next.value))
       }
       return true
     }
@@ -63,20 +63,17 @@ export class Subscriptions {
     if (step()) void this.#engine.slices.run(step)
   }
 
-  #retireOne(session: GroupMember, filter: string): void {
-    if (!this.#leaveGroup(session, filter)) this.#engine.router.retireSession(filter, session)
-  }
-
-  /** Returns whether there was one; what has a place in a group has no route. */
-  #leaveGroup(session: GroupMember, filter: string): boolean {
+  #takeOut(session: GroupMember, filter: string): void {
     const group = this.groups.get(filter)
     this.quota.release(session, filter, group !== undefined)
-    if (group === undefined) return false
+    if (group === undefined) {
+      this.#engine.router.removeSession(filter, session)
+      return
+    }
     group.remove(session)
-    if (group.size > 0) return true
+    if (group.size > 0) return
     this.groups.delete(group.name)
     this.#engine.router.removeGroup(group.filter, group)
-    return true
   }
 
   /** Returns the group of a shared filter, made when it is needed first. */
