@@ -5,9 +5,9 @@ import { MemoryPersistence } from '@x/persistence-memory'
 import { connectAsync } from 'mqtt'
 import { describe, expect, test } from 'vitest'
 import { bridge } from '../src/index.ts'
-import type { Bridge } from '../src/index.ts'
+import type { Bridge, BridgeOptions } from '../src/index.ts'
 import { quick, startBridge, startBroker, startMosquitto, startProxy, watch } from './support/brokers.ts'
-import type { Place } from './support/brokers.ts'
+import type { OurPlace, Place, Proxy } from './support/brokers.ts'
 
 const remotes: Record<string, () => Promise<Place>> = {
   'this broker': () => startBroker({ id: 'remote' }),
@@ -311,21 +311,24 @@ test('a broker that can not be reached is tried again, and reported once', async
   expect(made.state).toBe('connected')
 })
 
+/** A bridge whose other broker could not be reached yet: the proxy on the way is closed. */
+async function startUnreached(
+  options: Partial<BridgeOptions>,
+): Promise<{ readonly remote: Place; readonly proxy: Proxy; readonly local: OurPlace }> {
+  const remote = await startBroker()
+  const proxy = await startProxy(remote.port)
+  proxy.close()
+  const topics = [{ filter: 'a', qos: 2 }] as const
+  const made = bridge({ name: 'house', ...quick, addresses: proxy.url, topics, ...options })
+  const local = await startBroker({ plugins: [made] })
+  await expect.poll(() => made.counters.failures).toBeGreaterThan(0)
+  return { remote, proxy, local }
+}
+
 test.for([4, 5] as const)(
   'what is published before the other broker is reached for the first time waits for it, with %i',
   async version => {
-    const remote = await startBroker()
-    const proxy = await startProxy(remote.port)
-    proxy.close()
-    const made = bridge({
-      name: 'house',
-      ...quick,
-      addresses: proxy.url,
-      topics: [{ filter: 'a', qos: 2 }],
-      protocolVersion: version,
-    })
-    const local = await startBroker({ plugins: [made] })
-    await expect.poll(() => made.counters.failures).toBeGreaterThan(0)
+    const { remote, proxy, local } = await startUnreached({ protocolVersion: version })
     const here = await watch(local.url, 'none')
     const there = await watch(remote.url, 'a')
     for (const [payload, qos] of [
@@ -369,18 +372,7 @@ test('what waits in the session of an earlier bridge goes on in its order, also 
 })
 
 test('a bridge whose session ends with its connection keeps nothing before the other broker is reached', async () => {
-  const remote = await startBroker()
-  const proxy = await startProxy(remote.port)
-  proxy.close()
-  const made = bridge({
-    name: 'house',
-    ...quick,
-    addresses: proxy.url,
-    topics: [{ filter: 'a', qos: 1 }],
-    localClean: true,
-  })
-  const local = await startBroker({ plugins: [made] })
-  await expect.poll(() => made.counters.failures).toBeGreaterThan(0)
+  const { local } = await startUnreached({ localClean: true })
   expect((await local.broker.counts()).disconnectedSessions).toBe(0)
 })
 
